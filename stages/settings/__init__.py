@@ -1,0 +1,13 @@
+"""params.yaml, read and checked as a whole before any work."""
+
+from stages.settings.load import Refused, load
+from stages.settings.schema import (
+    Channel,
+    CompareSystem,
+    Decision,
+    Fusion,
+    Settings,
+    TrainRun,
+)
+
+__all__ = ["Channel", "CompareSystem", "Decision", "Fusion", "Refused", "Settings", "TrainRun", "load"]

@@ -1,0 +1,59 @@
+"""Reads params.yaml; what is wrong with it becomes one sentence: the key, the value, what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import ValidationError
+
+from stages.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class Refused(ValueError):
+    """Input that cannot be used; the message is one sentence for the person who gave it."""
+
+
+def load(path: str | Path = "params.yaml") -> Settings:
+    """Read and check the whole of params.yaml.
+
+    Raises:
+        Refused: the file is missing or no YAML, or a key is unknown, of the wrong type or out of its range;
+            the sentence names key, value and what is allowed.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read ({error.strerror}); run from the folder that holds it") from None
+    except yaml.YAMLError as error:
+        raise Refused(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise Refused(f"{path}: holds no groups of params; allowed: data, split, embed, channels, …")
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise Refused(f"{path}: " + "; ".join(_sentence(e) for e in error.errors())) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """One pydantic error as «key is value; allowed: …»."""
+    # Union branches appear in the location in brackets or as type names; a person knows the key alone.
+    key = ".".join(str(part) for part in error["loc"] if part not in _BRANCHES)
+    allowed = error["msg"].replace("Input should be ", "").replace("Value error, ", "")
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{key} is no key of params.yaml; allowed: the keys that the shipped params.yaml documents"
+        case "missing":
+            return f"{key} is missing; it must be given"
+        case "value_error":
+            return f"{key}: {allowed}" if key else allowed
+        case _:
+            return f"{key} is {error['input']!r}; allowed: {allowed}"
+
+
+_BRANCHES = frozenset({"float", "constrained-float", "literal['tune']", "[key]"})
