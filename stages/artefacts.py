@@ -60,12 +60,21 @@ def write_json(path: Path, content: Any) -> None:
         beside.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
+def rounded(content: Any) -> Any:
+    """`content` with every float, NumPy's too, a plain number of six decimals: outs are byte-stable."""
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [rounded(value) for value in content]
+    return round(float(content), 6) if isinstance(content, float) else content
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
 def run(stage: str, main: Callable[[], str]) -> None:
-    """Run a script's `main` and print its one-line summary with the seconds; a refusal is one line and status 1.
+    """Run a script's `main`, print its one-line summary with the seconds; a refusal is one line and status 1.
 
     Seconds go to the screen and to data/provenance/ (git-ignored), never into an out.
     """
@@ -81,7 +90,9 @@ def run(stage: str, main: Callable[[], str]) -> None:
         sys.exit(130)
     seconds = time.perf_counter() - start
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
-    write_json(PROVENANCE / f"{stage.replace('@', '.')}.json", {"seconds": round(seconds, 2), "summary": summary})
+    write_json(
+        PROVENANCE / f"{stage.replace('@', '.')}.json", {"seconds": round(seconds, 2), "summary": summary}
+    )
 
 
 def _remove(path: Path) -> None:

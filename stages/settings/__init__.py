@@ -1,6 +1,6 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from stages.settings.load import Refused, load
+from stages.settings.load import Refused, load, member
 from stages.settings.schema import (
     Channel,
     CompareSystem,
@@ -10,4 +10,14 @@ from stages.settings.schema import (
     TrainRun,
 )
 
-__all__ = ["Channel", "CompareSystem", "Decision", "Fusion", "Refused", "Settings", "TrainRun", "load"]
+__all__ = [
+    "Channel",
+    "CompareSystem",
+    "Decision",
+    "Fusion",
+    "Refused",
+    "Settings",
+    "TrainRun",
+    "load",
+    "member",
+]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from stages.settings.schema import Settings
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,7 +32,9 @@ def load(path: str | Path = "params.yaml") -> Settings:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror}); run from the folder that holds it") from None
+        raise Refused(
+            f"{path}: cannot be read ({error.strerror}); run from the folder that holds it"
+        ) from None
     except yaml.YAMLError as error:
         raise Refused(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
@@ -38,6 +43,17 @@ def load(path: str | Path = "params.yaml") -> Settings:
         return Settings.model_validate(raw)
     except ValidationError as error:
         raise Refused(f"{path}: " + "; ".join(_sentence(e) for e in error.errors())) from None
+
+
+def member(group: Mapping[str, T], name: str, key: str) -> T:
+    """The entry of a group of params that a script was started for.
+
+    Raises:
+        Refused: there is no such entry; the sentence says which there are.
+    """
+    if name not in group:
+        raise Refused(f"params.yaml: {key}.{name} does not exist; allowed: {', '.join(group) or 'none'}")
+    return group[name]
 
 
 def _sentence(error: ErrorDetails) -> str:

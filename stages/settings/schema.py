@@ -91,7 +91,9 @@ class Channel(Strict):
             if self.dim is not None:
                 raise ValueError("dim is given; allowed with backend tfidf alone")
         elif self.model or self.weights or self.revision or self.sha256:
-            raise ValueError(f"backend {self.backend} has no weights; allowed: no model, weights, revision, sha256")
+            raise ValueError(
+                f"backend {self.backend} has no weights; allowed: no model, weights, revision, sha256"
+            )
         if self.backend == "tfidf" and self.dim is None:
             raise ValueError("dim is missing; backend tfidf needs the width of its row, 8 to 65536")
         if self.pooling and self.backend != "sentence_transformers":
@@ -107,9 +109,14 @@ class Fusion(Strict):
 
     @model_validator(mode="after")
     def _some_weight(self) -> Fusion:
-        for side, weights, share in (("image", self.image, self.alpha), ("title", self.title, 1 - self.alpha)):
+        for side, weights, share in (
+            ("image", self.image, self.alpha),
+            ("title", self.title, 1 - self.alpha),
+        ):
             if share > 0 and not any(weights.values()):
-                raise ValueError(f"{side} weights are all zero; allowed: at least one above 0 unless alpha leaves it out")
+                raise ValueError(
+                    f"{side} weights are all zero; allowed: at least one above 0 unless alpha leaves it out"
+                )
         return self
 
 
@@ -174,16 +181,24 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _names_exist(self) -> Settings:
         modality = self.modality_of()
-        uses = [(f"fusion.{side}", side, name) for side in ("image", "title") for name in getattr(self.fusion, side)]
+        uses = [
+            (f"fusion.{side}", side, name)
+            for side in ("image", "title")
+            for name in getattr(self.fusion, side)
+        ]
         for system, spec in self.compare.items():
             uses += [(f"compare.{system}.{side}", side, getattr(spec, side)) for side in ("image", "title")]
         for key, side, name in uses:
             allowed = ", ".join(sorted(n for n, m in modality.items() if m == side)) or "none is configured"
             if modality.get(name) != side:
                 raise ValueError(f"{key} names {name}, which is no {side} channel; allowed: {allowed}")
-        clash = sorted(set(self.channels) & {f"{run}_{side}" for run in self.train for side in ("image", "title")})
+        clash = sorted(
+            set(self.channels) & {f"{run}_{side}" for run in self.train for side in ("image", "title")}
+        )
         if clash:
-            raise ValueError(f"channels.{clash[0]} has the name of a training run's array; allowed: another name")
+            raise ValueError(
+                f"channels.{clash[0]} has the name of a training run's array; allowed: another name"
+            )
         if "samesku" in self.compare:
             raise ValueError("compare.samesku is the name of the main system; allowed: another name")
         return self

@@ -1,0 +1,57 @@
+"""fuse: the channels of params.yaml's `fusion`, weighted into one row for each listing.
+
+Reads data/embeddings/<channel>.npy by name; writes data/fused/ (vectors.npy, presence.npy, weights.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import artefacts, settings
+from stages.matching import fusion
+from stages.settings import Fusion, Refused
+
+
+def load_channels(names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    """The arrays of these channels, float32 (N, d), read through the page cache rather than copied."""
+    return {name: np.load(artefacts.embedding(name), mmap_mode="r") for name in names}
+
+
+def fuse(spec: Fusion) -> tuple[fusion.Fused, list[str]]:
+    """The fused catalogue, and the names of the channels that carry weight."""
+    weights = fusion.channel_weights(spec.image, spec.title, spec.alpha)
+    return fusion.fuse(load_channels(weights), weights, spec.method), list(weights)
+
+
+def write(fused: fusion.Fused, names: list[str], folder: Path) -> None:
+    with artefacts.replacing(folder) as beside:
+        beside.mkdir()
+        np.save(beside / "vectors.npy", fused.vectors)
+        np.save(beside / "presence.npy", fused.presence)
+        artefacts.write_json(beside / "weights.json", {"channels": names, "weights": fused.weights.tolist()})
+
+
+def read(folder: Path) -> fusion.Fused:
+    """What `write` wrote; the vectors stay in their file until they are used."""
+    if not (folder / "vectors.npy").is_file():
+        raise Refused(f"{folder}/vectors.npy is missing; run `dvc repro fuse`")
+    weights = np.array(artefacts.read_json(folder / "weights.json")["weights"], dtype=np.float64)
+    return fusion.Fused(
+        np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "presence.npy"), weights
+    )
+
+
+def main() -> str:
+    spec = settings.load().fusion
+    fused, names = fuse(spec)
+    write(fused, names, artefacts.FUSED)
+    mix = ", ".join(f"{name} {weight:.3g}" for name, weight in zip(names, fused.weights, strict=False))
+    return f"{len(fused)} listings, {fused.vectors.shape[1]} columns ({spec.method}: {mix})"
+
+
+if __name__ == "__main__":
+    artefacts.run("fuse", main)

@@ -1,0 +1,114 @@
+"""index: the k nearest neighbours of every listing, in two galleries: the whole sample, and its own split.
+
+Reads data/fused/ and listings.parquet; writes data/neighbours/{full,split}.parquet, columns query int32,
+neighbour int32 (rows of listings.parquet), rank int32 from 1, score float32. `split` holds val in val and
+test in test: a threshold is tuned and scored within one split, where no other listing competes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages import artefacts, fuse, settings
+from stages.catalogue import listings as catalogue
+from stages.catalogue.listings import Listings
+from stages.matching import neighbours as search
+from stages.matching.fusion import Fused
+from stages.matching.neighbours import Neighbours
+from stages.settings import Refused
+
+#: Each gallery, as the parts of the sample that are searched within themselves.
+GALLERIES = {"full": ("full",), "split": ("val", "test")}
+
+
+def index(fused: Fused, listings: Listings, k: int) -> dict[str, Neighbours]:
+    """The neighbours in each gallery; in `split`, val and test queries one below the other."""
+    if len(fused) != len(listings):
+        raise Refused(f"data/fused has {len(fused)} rows, listings.parquet {len(listings)}; run `dvc repro`")
+    return {
+        name: stack([search.search(fused, listings.gallery(part), k) for part in parts], k)
+        for name, parts in GALLERIES.items()
+    }
+
+
+def stack(parts: list[Neighbours], k: int) -> Neighbours:
+    """Neighbours of several query sets as one, padded to the same k."""
+    width = min(k, max(part.k for part in parts))
+
+    def padded(values: np.ndarray, fill: float) -> np.ndarray:
+        return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=fill)
+
+    return Neighbours(
+        np.concatenate([part.query for part in parts]),
+        np.concatenate([padded(part.neighbour, -1) for part in parts]),
+        np.concatenate([padded(part.score, -np.inf) for part in parts]),
+    )
+
+
+def write(found: Neighbours, path: Path) -> None:
+    at, rank = np.nonzero(found.found)
+    table = pa.table(
+        {
+            "query": found.query[at],
+            "neighbour": found.neighbour[at, rank],
+            "rank": (rank + 1).astype(np.int32),
+            "score": found.score[at, rank],
+        }
+    )
+    with artefacts.replacing(path) as beside:
+        pq.write_table(table, beside)
+
+
+def read(path: Path, listings: Listings, name: str) -> Neighbours:
+    """What `write` wrote; queries without a neighbour come back too, from the gallery's rows."""
+    table = {column: values.to_numpy() for column, values in zip(*_columns(path), strict=True)}
+    query = np.concatenate([listings.gallery(part) for part in GALLERIES[name]])
+    place = np.full(len(listings), -1)
+    place[query] = np.arange(len(query))
+    width = int(table["rank"].max(initial=0))
+    found = Neighbours(
+        query,
+        np.full((len(query), width), -1, dtype=np.int32),
+        np.full((len(query), width), -np.inf, dtype=np.float32),
+    )
+    at = place[table["query"]], table["rank"] - 1
+    found.neighbour[at], found.score[at] = table["neighbour"], table["score"]
+    return found
+
+
+def _columns(path: Path) -> tuple[list[str], list[pa.ChunkedArray]]:
+    table = pq.read_table(path)
+    return table.column_names, table.columns
+
+
+def warn_of_large_products(listings: Listings, k: int) -> None:
+    """A product of more than k + 1 listings cannot be found whole."""
+    sizes = np.bincount(listings.product[listings.product >= 0])
+    if sizes.max(initial=0) > k + 1:
+        print(
+            f"index: warning: {int((sizes > k + 1).sum())} products have more than index.k + 1 = {k + 1} "
+            f"listings (the largest {sizes.max()}); their queries cannot find all",
+            file=sys.stderr,
+        )
+
+
+def main() -> str:
+    params = settings.load()
+    faiss.omp_set_num_threads(params.machine.threads)
+    listings = catalogue.read(artefacts.LISTINGS)
+    warn_of_large_products(listings, params.index.k)
+    found = index(fuse.read(artefacts.FUSED), listings, params.index.k)
+    for name, neighbours in found.items():
+        write(neighbours, artefacts.NEIGHBOURS / f"{name}.parquet")
+    pairs = ", ".join(f"{name} {int(neighbours.found.sum())}" for name, neighbours in found.items())
+    return f"{len(listings)} listings, k {params.index.k}, neighbours: {pairs}"
+
+
+if __name__ == "__main__":
+    artefacts.run("index", main)

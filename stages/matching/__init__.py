@@ -1,0 +1,1 @@
+"""From embeddings to matches: fusion, neighbours, decisions. NumPy and FAISS, no torch."""

@@ -1,0 +1,154 @@
+"""The k nearest neighbours of every listing of a gallery within it: exact, in blocks, in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.matching.fusion import Fused
+
+DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
+QUERIES = 1024  # in one block; with the gallery in memory once, nothing is N × N
+TIED_QUERIES = 128  # in one block of the fallback, which holds whole rows of scores
+SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The neighbours of Q queries, best first, by (−score, row).
+
+    Attributes:
+        query: int32 (Q,), rows of the catalogue, ascending.
+        neighbour: int32 (Q, k), rows of the catalogue; −1 where a query has fewer than k.
+        score: float32 (Q, k), −1 to 1, rounded to 1e-6; −inf where there is no neighbour.
+    """
+
+    query: NDArray[np.int32]
+    neighbour: NDArray[np.int32]
+    score: NDArray[np.float32]
+
+    @property
+    def k(self) -> int:
+        return self.neighbour.shape[1]
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """bool (Q, k): where there is a neighbour."""
+        return self.neighbour >= 0
+
+
+def search(fused: Fused, rows: NDArray[np.int32], k: int) -> Neighbours:
+    """The k nearest of every listing in `rows` among the others in `rows`.
+
+    Args:
+        fused: the whole catalogue.
+        rows: (G,) the gallery, which is also the queries; ascending.
+        k: neighbours wanted; min(k, G − 1) are given.
+
+    The query itself is dropped by its id, not by its rank: copies of a listing tie with it. Listings are
+    searched by presence pattern, since the divisor of the score is constant for each pair of patterns.
+    """
+    k = max(0, min(k, len(rows) - 1))
+    neighbour = np.full((len(rows), k), -1, dtype=np.int32)
+    score = np.full((len(rows), k), -np.inf, dtype=np.float32)
+    galleries = _by_pattern(fused, rows)
+    for pattern, queries in _patterns(fused, rows):
+        comparable = [
+            (gallery, index, shared)
+            for code, gallery, index in galleries
+            if (shared := fused.shared_weight(pattern, code)) > 0
+        ]
+        if not comparable or k == 0:
+            continue
+        for start in range(0, len(queries), QUERIES):
+            at = queries[start : start + QUERIES]
+            found, value, tied = _search_block(fused, rows[at], comparable, k)
+            neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
+            for more in range(0, len(tied), TIED_QUERIES):
+                again = at[tied[more : more + TIED_QUERIES]]
+                found, value = _whole_rows(fused, rows[again], comparable, k)
+                neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
+    return Neighbours(rows, neighbour, score)
+
+
+def best(ids: NDArray[np.int32], scores: NDArray, k: int) -> tuple[NDArray[np.int32], NDArray]:
+    """The first k of each row by (−score, id). Arguments (Q, m); returns two (Q, min(k, m))."""
+    k = min(k, ids.shape[1])
+    # One exact integer key for each place, so that a partition finds the first k without sorting the row.
+    steps = np.where(np.isfinite(scores), np.rint(scores * 10**DECIMALS), -(2**30)).astype(np.int64)
+    key = (steps << 32) - ids
+    if k < ids.shape[1]:
+        first = np.argpartition(-key, k - 1, axis=1)[:, :k]
+        ids, scores, key = (np.take_along_axis(of, first, 1) for of in (ids, scores, key))
+    order = np.argsort(-key, axis=1)
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
+
+
+_Gallery = tuple[NDArray[np.int32], faiss.IndexFlatIP, float]
+
+
+def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Each presence pattern among `rows`, with the positions that have it; the empty pattern is left out."""
+    codes = fused.presence[rows]
+    for code in np.unique(codes[codes > 0]):
+        yield int(code), np.flatnonzero(codes == code)
+
+
+def _by_pattern(
+    fused: Fused, rows: NDArray[np.int32]
+) -> list[tuple[int, NDArray[np.int32], faiss.IndexFlatIP]]:
+    found: list[tuple[int, NDArray[np.int32], faiss.IndexFlatIP]] = []
+    for code, at in _patterns(fused, rows):
+        index = faiss.IndexFlatIP(fused.vectors.shape[1])
+        for start in range(0, len(at), 8192):  # blocks: the vectors may be a file larger than memory
+            index.add(np.ascontiguousarray(fused.vectors[rows[at[start : start + 8192]]]))
+        found.append((code, rows[at], index))
+    return found
+
+
+def _search_block(
+    fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
+) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
+    """FAISS over each pattern's gallery, merged; also the positions whose end of list is not settled."""
+    vectors = np.ascontiguousarray(fused.vectors[queries])
+    ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
+    for gallery, index, shared in galleries:
+        fetch = min(k + 1 + SPARE, len(gallery))
+        inner, at = index.search(vectors, fetch)
+        value = np.round(inner.astype(np.float64) / shared, DECIMALS)
+        if fetch < len(gallery):  # what FAISS did not return scores at most this
+            unseen = np.maximum(unseen, value[:, -1])
+        ids.append(gallery[at])
+        scores.append(value)
+    merged, value = np.concatenate(ids, 1), np.concatenate(scores, 1)
+    merged, value = _without_self(queries, merged, value)
+    merged, value = best(merged, value, k)
+    # A listing that was not returned may tie with the last one kept, and come before it by id.
+    tied = np.flatnonzero((value[:, -1] <= unseen) | (merged[:, -1] < 0))
+    return merged, value, tied[np.isfinite(unseen[tied])]
+
+
+def _whole_rows(
+    fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
+) -> tuple[NDArray[np.int32], NDArray]:
+    """All scores of a few queries, for those whose ties reach past what FAISS returned."""
+    ids, scores = [], []
+    for gallery, index, shared in galleries:
+        vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
+        value = np.round((fused.vectors[queries] @ vectors.T).astype(np.float64) / shared, DECIMALS)
+        merged, value = _without_self(queries, np.broadcast_to(gallery, value.shape), value)
+        merged, value = best(merged, value, k)
+        ids.append(merged)
+        scores.append(value)
+    return best(np.concatenate(ids, 1), np.concatenate(scores, 1), k)
+
+
+def _without_self(
+    queries: NDArray[np.int32], ids: NDArray[np.int32], scores: NDArray
+) -> tuple[NDArray[np.int32], NDArray]:
+    own = ids == queries[:, None]
+    return np.where(own, np.int32(-1), ids), np.where(own, -np.inf, scores)
