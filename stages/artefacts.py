@@ -27,6 +27,7 @@ MODELS = Path("data/models")
 FUSED = Path("data/fused")
 NEIGHBOURS = Path("data/neighbours")
 PREDICTIONS = Path("data/predictions")
+SWEEP = Path("data/sweep")
 METRICS = Path("metrics")
 PROVENANCE = Path("data/provenance")
 

@@ -106,7 +106,7 @@ def tune_floor(
     none = ~keep.any(axis=1)
     if not none.any() or keep.shape[1] == 0:
         return 1.0
-    best: NDArray[np.float64] = np.round(score[none, :1].astype(np.float64), 6)
+    best = score[none, :1].astype(np.float64).round(6)
     return sweep.best_cut(sweep.f1_curve(best, relevant[none, :1], to_find[none]))
 
 

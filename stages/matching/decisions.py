@@ -10,8 +10,7 @@ from stages.matching.neighbours import DECIMALS, Neighbours
 
 def static(neighbours: Neighbours) -> NDArray[np.float64]:
     """The score itself, float64 (Q, k), −inf where there is no neighbour; the cut is a threshold on it."""
-    score: NDArray[np.float64] = np.round(neighbours.score.astype(np.float64), DECIMALS)
-    return score
+    return neighbours.score.astype(np.float64).round(DECIMALS)
 
 
 def dynamic(neighbours: Neighbours) -> NDArray[np.float64]:

@@ -110,4 +110,4 @@ def _same_length(channels: Mapping[str, NDArray[np.float32]], names: list[str]) 
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise Refused(f"channels have different numbers of rows ({told}); embed them all from one sample")
-    return next(iter(lengths.values()))
+    return next(iter(lengths.values()), 0)

@@ -21,7 +21,7 @@ def average_precision(relevant: NDArray[np.bool_], to_find: NDArray[np.integer])
 
 
 def recall_at_k(relevant: NDArray[np.bool_], to_find: NDArray[np.integer]) -> NDArray[np.float64]:
-    """True matches among the k neighbours over those there are to find; NaN where there is nothing to find."""
+    """True matches among the k neighbours over those there are to find; NaN where there are none."""
     return _over(relevant.sum(axis=1).astype(np.float64), to_find)
 
 
