@@ -1,0 +1,1 @@
+"""P×K metric learning: sampler, losses, towers, augmentation, training loop, checkpoints."""

@@ -1,0 +1,110 @@
+"""The batches of a run, read and augmented in worker processes, the same whatever their number."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from stages.encoders.preprocess import Preprocess
+from stages.pxk.augment import Pictures, draw_seed, leave_out_words
+from stages.pxk.sampler import Sampler
+
+Key = tuple[int, int]  # the listing's row, the number of the draw
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listings(Dataset[Item]):
+    """Training listings, drawn by (row, number of the draw).
+
+    Attributes:
+        rows: int (n,): place in `images` and `titles` of each training row.
+        images: pictures by place, readable from any process; None without an image tower.
+        titles: likewise; None without a title tower.
+        prepare: what makes pixels of a picture where `pictures` is None, which is then not augmented.
+        words: share of a title's words left out.
+        features: by tower, float32 (N, d): what a wholly frozen trunk made of each listing, given in place of
+            picture and title.
+    """
+
+    rows: np.ndarray
+    seed: int
+    images: Sequence[Image.Image | None] | None = None
+    titles: Sequence[str] | None = None
+    prepare: Preprocess | None = None
+    pictures: Pictures | None = None
+    words: float = 0.0
+    features: dict[str, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Key) -> Item:
+        row, draw = key
+        place = int(self.rows[row])
+        if self.features is not None:
+            return {tower: torch.from_numpy(rows[place].copy()) for tower, rows in self.features.items()}
+        item: Item = {}
+        if self.images is not None:
+            image = self.images[place]
+            if image is None or self.prepare is None:
+                raise ValueError(f"listing {place} has no picture to train on")
+            if self.pictures is None:
+                item["image"] = self.prepare.pixels(image)
+            else:
+                item["image"] = self.pictures(image, draw_seed(self.seed, draw, 0))
+        if self.titles is not None:
+            item["title"] = leave_out_words(self.titles[place], self.words, draw_seed(self.seed, draw, 1))
+        return item
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's listings: `rows`, int64 (B,) of the training rows, and by tower what they hold.
+
+    `inputs["image"]`: uint8 (B, 3, size, size); `inputs["title"]`: B strings; or float32 features (B, d).
+    """
+
+    step: int
+    rows: np.ndarray
+    inputs: dict[str, Any]
+
+
+def stream(listings: Listings, sampler: Sampler, start: int, end: int, workers: int) -> Iterator[Batch]:
+    """The batches of steps start … end − 1, a few ahead of their use."""
+    plan = list(islice(iter(sampler), start, end))
+    keys = [
+        [(int(row), (start + at) * len(rows) + place) for place, row in enumerate(rows)]
+        for at, rows in enumerate(plan)
+    ]
+    workers = 0 if listings.features is not None else workers
+    loader = DataLoader(
+        listings,
+        batch_sampler=keys,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for at, inputs in enumerate(loader):
+        yield Batch(start + at, plan[at], inputs)
+
+
+def _collate(items: list[Item]) -> dict[str, Any]:
+    columns = {name: [item[name] for item in items] for name in items[0]}
+    return {name: torch.stack(own) if isinstance(own[0], Tensor) else own for name, own in columns.items()}
+
+
+def _start_worker(_: int) -> None:
+    """Ctrl-C is the main process's to answer; it ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,32 @@
+"""What a killed run needs to go on: one file, written beside and renamed, read as tensors and values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FILE = "last.pt"
+
+
+def save(folder: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint in `folder` by `state`, a tree of tensors, numbers, strings, lists and dicts.
+
+    A kill at any moment leaves the last checkpoint or this one, whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{FILE}.partial"
+    with beside.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, folder / FILE)
+
+
+def load(folder: Path) -> dict[str, Any] | None:
+    """What `save` wrote last, on the CPU; None where there is nothing."""
+    if not (folder / FILE).is_file():
+        return None
+    return torch.load(folder / FILE, map_location="cpu", weights_only=True)

@@ -1,0 +1,30 @@
+"""The loss of a batch: within each tower, and between them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stages.pxk.losses import ImageText
+
+
+def objective(loss: nn.Module, rows: dict[str, Tensor], labels: Tensor, cross_modal: float) -> Tensor:
+    """Σ over the towers of L(rows), plus cross_modal · (L(images → titles) + L(titles → images)) / 2.
+
+    With image_text it is that loss of the two towers alone, and labels are not looked at.
+
+    Args:
+        rows: by tower, float32 (B, d), L2-normalised, of the same listings.
+        labels: int (B,), the products.
+
+    Returns:
+        A scalar.
+    """
+    if isinstance(loss, ImageText):
+        return loss(rows["image"], rows["title"])
+    total = torch.stack([loss(own, labels) for own in rows.values()]).sum()
+    if cross_modal:
+        image, title = rows["image"], rows["title"]
+        across = loss(image, labels, title, labels) + loss(title, labels, image, labels)
+        total = total + cross_modal * across / 2
+    return total
