@@ -1,0 +1,87 @@
+"""images.arrow: every listing's picture as a small JPEG in one memory-mapped file with random access."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+import pyarrow as pa
+from PIL import Image
+
+_SCHEMA = pa.schema([pa.field("image", pa.binary())])
+_ROWS = 64  # of a record batch, some 2 MB
+
+
+class PackedImages(Sequence[Image.Image | None]):
+    """The pictures of images.arrow in the order of listings.parquet; None where a listing has none.
+
+    Empty for a catalogue without pictures. Opens lazily and is picklable: each worker maps the file for itself.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __reduce__(self) -> tuple[type[PackedImages], tuple[Path]]:
+        return type(self), (self.path,)
+
+    @cached_property
+    def _file(self) -> pa.ipc.RecordBatchFileReader:
+        return pa.ipc.open_file(pa.memory_map(str(self.path)))
+
+    @cached_property
+    def _length(self) -> int:
+        last = self._file.num_record_batches - 1
+        return last * _ROWS + self._file.get_batch(last).num_rows if last >= 0 else 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def jpeg(self, i: int) -> bytes | None:
+        """The JPEG of listing `i` as it is stored; None where it has none."""
+        i = range(len(self))[i]  # negative and out of range as in a list
+        return self._file.get_batch(i // _ROWS).column(0)[i % _ROWS].as_py()
+
+    @overload
+    def __getitem__(self, i: int) -> Image.Image | None: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Image.Image | None]: ...
+    def __getitem__(self, i: int | slice) -> Image.Image | None | list[Image.Image | None]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(len(self))[i]]
+        jpeg = self.jpeg(i)
+        if jpeg is None:
+            return None
+        image = Image.open(io.BytesIO(jpeg))
+        image.load()
+        return image
+
+
+class Writer:
+    """Appends pictures one by one; holds at most one record batch."""
+
+    def __init__(self, file: pa.ipc.RecordBatchFileWriter) -> None:
+        self._file = file
+        self._waiting: list[bytes | None] = []
+
+    def append(self, jpeg: bytes | None) -> None:
+        self._waiting.append(jpeg)
+        if len(self._waiting) == _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._file.write_batch(pa.record_batch([pa.array(self._waiting, pa.binary())], schema=_SCHEMA))
+            self._waiting = []
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """Open images.arrow for writing, in one go from the first listing to the last."""
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, _SCHEMA) as file:
+        writer = Writer(file)
+        yield writer
+        writer.flush()

@@ -1,0 +1,116 @@
+"""Many pictures -> images.arrow, by worker processes, in order, with bounded memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from stages.catalogue.images import writing
+from stages.catalogue.phash import perceptual_hash
+from stages.catalogue.picture import shrink, to_jpeg
+from stages.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
+from stages.catalogue.source import Source
+from stages.catalogue.workers import in_order
+
+
+class Wanted(NamedTuple):
+    """A listing's picture: its name ("": none), whether its hash is to be computed, and whether the listing
+    stays where the picture fails."""
+
+    name: str
+    hash: bool
+    stays: bool
+
+
+class Packed(NamedTuple):
+    """What became of it: "" or the reason of the fault; the hash, "" where not asked for or not to be had."""
+
+    fault: str
+    phash: str
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Reads, decodes and shrinks one picture; picklable, so that it can work in another process."""
+
+    source: Source
+    image_size: int
+    max_pixels: int
+
+    def __call__(self, item: tuple[str, bool]) -> tuple[bytes | None, Packed]:
+        """A picture's name, and whether to compute its hash -> its JPEG (None where it fails), what became of it."""
+        name, hash_ = item
+        try:
+            data = self.source.picture(name)
+            image = shrink(data, image_size=self.image_size, max_pixels=self.max_pixels)
+        except Fault as fault:
+            return None, Packed(fault.reason, "")
+        # The hash of the shrunk picture: that of the full one differs in 2 bits of 64 for one picture in thirty,
+        # and costs as much as decoding it.
+        return to_jpeg(image), Packed("", perceptual_hash(image) if hash_ else "")
+
+
+@dataclass
+class _Spool:
+    """JPEGs that further listings share, on disk: only their places are held in memory."""
+
+    uses: Counter[str]
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.file = tempfile.TemporaryFile()
+
+    def put(self, name: str, jpeg: bytes | None) -> None:
+        if jpeg is not None and self.uses[name] > 1:
+            self.places[name] = (self.file.seek(0, 2), len(jpeg))
+            self.file.write(jpeg)
+
+    def get(self, name: str) -> bytes | None:
+        if name not in self.places:
+            return None
+        start, length = self.places[name]
+        self.file.seek(start)
+        return self.file.read(length)
+
+
+def pack(out: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> list[Packed]:
+    """Write the listings' pictures to `out`, each distinct file read and decoded once.
+
+    A listing that does not stay without its picture, and has none, gets no row.
+
+    Args:
+        wanted: one for each listing, in the order of the rows.
+        workers: processes; 0 decodes in this one.
+
+    Returns:
+        what became of each picture, in the order of `wanted`.
+    """
+    names: dict[str, bool] = {}  # distinct files in order -> hash needed by any listing
+    for want in wanted:
+        if want.name:
+            names[want.name] = names.get(want.name, False) or want.hash
+    done: dict[str, Packed] = {}
+    spool = _Spool(Counter(want.name for want in wanted))
+    results = in_order(packer, names.items(), workers, crashed=(None, Packed(IMAGE_CRASH, "")))
+    outcomes = []
+    with writing(out) as writer, tqdm(total=len(names), desc="pictures", unit="", disable=None) as bar:
+        for want in wanted:
+            if not want.name:
+                outcome, jpeg = Packed(IMAGE_UNNAMED, ""), None
+            elif want.name in done:
+                outcome, jpeg = done[want.name], spool.get(want.name)
+            else:
+                jpeg, outcome = next(results)
+                done[want.name] = outcome
+                spool.put(want.name, jpeg)
+                bar.update()
+            if jpeg is not None or want.stays:
+                writer.append(jpeg)
+            outcomes.append(outcome)
+    return outcomes

@@ -1,0 +1,64 @@
+"""Super-components, and their assignment to train, val and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+SPLITS = ("train", "val", "test")
+
+
+def components(*keys: Sequence[str | None]) -> NDArray[np.int32]:
+    """Number the connected components of listings that share a value of any key.
+
+    Args:
+        keys: each N values; None and "" link nothing.
+
+    Returns:
+        int32 (N,), numbered by first appearance from 0.
+    """
+    n = len(keys[0])
+    listings, values, offset = (
+        [],
+        [],
+        n,
+    )  # a graph of listings and values: an edge where a listing has a value
+    for key in keys:
+        codes, found = pd.factorize(pd.Series([value or None for value in key], dtype=object))
+        linked = np.flatnonzero(codes >= 0)
+        listings.append(linked)
+        values.append(codes[linked] + offset)
+        offset += len(found)
+    edges = np.concatenate(listings), np.concatenate(values)
+    graph = coo_array((np.ones(len(edges[0]), dtype=np.int8), edges), shape=(offset, offset))
+    found_in = connected_components(graph, directed=False)[1][:n]
+    return pd.factorize(found_in)[0].astype(np.int32)
+
+
+def assign(groups: NDArray[np.integer], shares: Mapping[str, float], seed: int) -> NDArray[np.str_]:
+    """Deal whole groups out to the splits.
+
+    The groups are laid end to end in a seeded order, and a group goes where its middle falls; so a border is
+    off by half a group at most, and groups of every size are as likely in every split.
+
+    Args:
+        groups: (N,), 0 to G − 1.
+        shares: of "train", "val" and "test"; sum 1.
+
+    Returns:
+        the split of each listing, str (N,).
+    """
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    ends = np.cumsum(sizes[order])
+    middles = (ends - sizes[order] / 2) / max(len(groups), 1)
+    given = [split for split in SPLITS if shares[split] > 0]
+    borders = np.cumsum([shares[split] for split in given])[:-1]
+    of_group = np.empty(len(sizes), dtype="<U5")
+    of_group[order] = np.array(given)[np.searchsorted(borders, middles)]
+    return of_group[groups]

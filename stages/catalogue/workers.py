@@ -1,0 +1,83 @@
+"""Worker processes that answer in order, hold little, survive a crash, and never outlive their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_CHUNK = 16  # items that a worker is handed at a time
+_AHEAD = 4  # chunks for each worker, under way or waiting to be taken
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: R) -> Iterator[R]:
+    """Map `work` over `items` in `workers` processes (0: in this one), results in the order of the items.
+
+    Memory is bounded whatever the reader of the results does. Workers are spawned: nothing of this process is
+    copied into them.
+
+    Args:
+        work: picklable.
+        crashed: the result of an item that kills its process, as a decoder may.
+    """
+    if workers == 0:
+        yield from map(work, items)
+        return
+    run = partial(_each, work)
+    remaining = iter(items)
+    chunks = iter(lambda: list(islice(remaining, _CHUNK)), [])
+    pool = _pool(workers)
+    waiting: deque[tuple[list[T], Future[list[R]]]] = deque()
+    try:
+        waiting.extend((chunk, pool.submit(run, chunk)) for chunk in islice(chunks, _AHEAD * workers))
+        while waiting:
+            chunk, future = waiting.popleft()
+            try:
+                results = future.result()
+            except BrokenProcessPool:
+                pool.shutdown(cancel_futures=True)
+                results = [_alone(work, item, crashed) for item in chunk]
+                pool = _pool(workers)
+                again = [(c, f if f.exception() is None else pool.submit(run, c)) for c, f in waiting]
+                waiting = deque(again)
+            yield from results
+            waiting.extend((chunk, pool.submit(run, chunk)) for chunk in islice(chunks, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _each(work: Callable[[T], R], chunk: list[T]) -> list[R]:
+    return [work(item) for item in chunk]
+
+
+def _alone(work: Callable[[T], R], item: T, crashed: R) -> R:
+    """One item in a process of its own."""
+    with _pool(1) as pool:
+        pool.submit(int).result()  # a pool that cannot even start is no fault of the item
+        try:
+            return pool.submit(work, item).result()
+        except BrokenProcessPool:
+            return crashed
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+
+
+def _start() -> None:
+    """In a worker: Ctrl-C is the parent's to handle; when the parent is killed, go too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
