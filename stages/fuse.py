@@ -23,8 +23,20 @@ def load_channels(names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
 
 def fuse(spec: Fusion) -> tuple[fusion.Fused, list[str]]:
     """The fused catalogue, and the names of the channels that carry weight."""
-    weights = fusion.channel_weights(spec.image, spec.title, spec.alpha)
-    return fusion.fuse(load_channels(weights), weights, spec.method), list(weights)
+    channels = load_channels([*spec.image, *spec.title])
+    weights = fusion.channel_weights(*present(spec, channels), spec.alpha)
+    return fusion.fuse(channels, weights, spec.method), list(weights)
+
+
+def present(
+    spec: Fusion, channels: dict[str, NDArray[np.float32]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The weights of each side's channels that somebody has, so that α keeps its meaning without the others."""
+    image, title = (
+        {name: weight for name, weight in side.items() if channels[name].shape[1]}
+        for side in (spec.image, spec.title)
+    )
+    return image, title
 
 
 def write(fused: fusion.Fused, names: list[str], folder: Path) -> None:

@@ -22,13 +22,10 @@ def sweep(spec: Fusion, listings: Listings, decision: Decision, k: int) -> list[
     """Rows {alpha, val_f1, test_f1}; none where nothing is labelled or the method has no sides."""
     if spec.method != "concat" or not (listings.product[listings.gallery("val")] >= 0).any():
         return []
-    image, title = (
-        fusion.concatenate(fuse.load_channels(shares), shares)
-        for shares in (
-            fusion.channel_weights(spec.image, {}, 1.0),
-            fusion.channel_weights({}, spec.title, 0.0),
-        )
-    )
+    channels = fuse.load_channels([*spec.image, *spec.title])
+    of_image, of_title = fuse.present(spec, channels)
+    image = fusion.concatenate(channels, fusion.channel_weights(of_image, {}, 1.0))
+    title = fusion.concatenate(channels, fusion.channel_weights({}, of_title, 0.0))
     found = [
         dict(alpha.sweep(image, title, listings.gallery(part), k, ALPHAS))
         for part in index.GALLERIES["split"]

@@ -46,7 +46,7 @@ def channel_weights(image: Mapping[str, float], title: Mapping[str, float], alph
     """
     found: dict[str, float] = {}
     for side, mass in ((image, alpha), (title, 1.0 - alpha)):
-        total = sum(side.values())
+        total = sum(side.values())  # 0 where no channel of the side weighs anything: nothing is divided
         found |= {name: mass * weight / total for name, weight in side.items() if mass * weight > 0}
     return found
 
@@ -63,7 +63,7 @@ def concatenate(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[st
         Refused: arrays of different length.
     """
     names = list(weights)
-    n = _same_length(channels, names)
+    n = _same_length(channels)
     widths = [channels[name].shape[1] for name in names]
     vectors = np.zeros((n, sum(widths)), dtype=np.float32)
     presence = np.zeros(n, dtype=np.uint32)
@@ -84,9 +84,8 @@ def average(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, f
     Raises:
         Refused: channels of different widths, which share no space.
     """
-    names = list(weights)
-    n = _same_length(channels, names)
-    widths = {name: channels[name].shape[1] for name in names if channels[name].shape[1]}
+    n = _same_length(channels)
+    widths = {name: channels[name].shape[1] for name in weights if channels[name].shape[1]}
     if len(set(widths.values())) > 1:
         told = ", ".join(f"{name} has {width}" for name, width in widths.items())
         raise Refused(
@@ -105,8 +104,8 @@ def fuse(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, floa
     return {"concat": concatenate, "average": average}[method](channels, weights)
 
 
-def _same_length(channels: Mapping[str, NDArray[np.float32]], names: list[str]) -> int:
-    lengths = {name: len(channels[name]) for name in names}
+def _same_length(channels: Mapping[str, NDArray[np.float32]]) -> int:
+    lengths = {name: len(rows) for name, rows in channels.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise Refused(f"channels have different numbers of rows ({told}); embed them all from one sample")

@@ -1,0 +1,83 @@
+"""The sweep against trying every cut one at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.scoring import f1, plots, sweep
+
+
+def tried(statistic, relevant, to_find, cut):
+    keep = statistic >= cut
+    return f1.row_f1((keep & relevant).sum(axis=1), keep.sum(axis=1), to_find).mean()
+
+
+def random_case(seed, decimals):
+    generator = np.random.default_rng(seed)
+    q, k = int(generator.integers(1, 12)), int(generator.integers(1, 9))
+    statistic = -np.sort(-generator.random((q, k)).round(decimals), axis=1)
+    statistic[generator.random(q) < 0.2, -1] = -np.inf
+    statistic[generator.random(q) < 0.1, 0] = np.inf
+    relevant = (generator.random((q, k)) < 0.4) & np.isfinite(statistic)
+    return statistic, relevant, relevant.sum(axis=1) + generator.integers(0, 3, q)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 6]))
+def test_the_curve_is_exact_at_every_cut_and_between(seed, decimals):
+    case = random_case(seed, decimals)
+    curve = sweep.f1_curve(*case)
+    assert (np.diff(curve.cut) < 0).all()
+    for at, cut in enumerate(curve.cut):
+        assert curve.f1[at] == pytest.approx(tried(*case, cut))
+        assert curve.kept[at] == (case[0] >= cut).sum()
+    for cut in (-5.0, 0.05, 0.333, 0.5, 0.95, 2.0):
+        assert curve.f1[curve.at(cut)] == pytest.approx(tried(*case, cut))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 6]))
+def test_the_best_cut_is_best_and_what_it_says_is_what_it_gives(seed, decimals):
+    case = random_case(seed, decimals)
+    curve = sweep.f1_curve(*case)
+    cut = sweep.best_cut(curve)
+    assert np.isfinite(cut)
+    assert tried(*case, cut) == pytest.approx(curve.f1.max())
+    assert tried(*case, float(f"{cut:.6f}")) == pytest.approx(curve.f1.max())  # as a metrics file holds it
+
+
+def test_the_best_cut_is_halfway_to_the_next_statistic():
+    statistic = np.array([[0.9, 0.5]])
+    assert sweep.best_cut(sweep.f1_curve(statistic, np.array([[True, False]]), np.array([1]))) == 0.7
+
+
+def test_nothing_is_kept_where_nothing_is_right():
+    statistic = np.array([[0.9, 0.5]])
+    cut = sweep.best_cut(sweep.f1_curve(statistic, np.array([[False, False]]), np.array([1])))
+    assert cut == pytest.approx(0.900001)
+
+
+def test_no_neighbours_at_all():
+    curve = sweep.f1_curve(np.empty((2, 0)), np.empty((2, 0), bool), np.array([1, 0]))
+    assert curve.f1 == pytest.approx([(2 / 3 + 1) / 2])
+    assert np.isfinite(sweep.best_cut(curve))
+
+
+def test_precision_recall_by_hand():
+    statistic = np.array([[0.9, 0.5], [0.7, 0.1]])
+    relevant = np.array([[True, False], [True, False]])
+    rows = plots.precision_recall_rows(sweep.f1_curve(statistic, relevant, np.array([1, 3])))
+    assert [(r["threshold"], r["recall"], r["precision"]) for r in rows] == [
+        (0.9, 1 / 4, 1.0),
+        (0.7, 2 / 4, 1.0),
+        (0.5, 2 / 4, 2 / 3),
+        (0.1, 2 / 4, 2 / 4),
+    ]
+
+
+def test_threshold_rows_hold_the_exact_f1_of_each_split():
+    case = random_case(4, 2)
+    rows = plots.threshold_rows({"val": case, "test": case, "none": tuple(part[:0] for part in case)})
+    assert len(rows) == plots.POINTS
+    for row in rows[::20]:
+        assert set(row) == {"threshold", "val_f1", "test_f1"}
+        assert row["val_f1"] == pytest.approx(tried(*case, row["threshold"]))

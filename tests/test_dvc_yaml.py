@@ -1,0 +1,132 @@
+"""dvc.yaml against the code: deps cover the imports, params the groups that a script reads, every stage says what it does."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.settings import Settings
+from tests.conftest import ROOT
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+#: Plumbing that checks params and writes files: it never moves a result, so it is no dep of any stage.
+PLUMBING = {"stages/settings", "stages/artefacts.py"}
+
+
+def spec(stage):
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def script(stage):
+    return Path("stages") / f"{stage}.py"
+
+
+def imported(path):
+    """The project's modules that a file imports anywhere in it, as paths below the root.
+
+    Imports under TYPE_CHECKING are none; a module imported by a computed name is not seen here.
+    """
+    found = set()
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] != "stages":
+                continue
+            module = Path(*name.split("."))
+            found |= {p for p in (module.with_suffix(".py"), module / "__init__.py") if (ROOT / p).is_file()}
+    return found
+
+
+def reached(start):
+    """All modules of the project that a script runs, itself among them."""
+    found, todo = set(), [start]
+    while todo:
+        path = todo.pop()
+        if path not in found and not any(path.is_relative_to(p) for p in PLUMBING):
+            found.add(path)
+            todo += imported(path)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_cover_the_imports(stage):
+    deps = [Path(dep) for dep in spec(stage)["deps"] if dep.startswith("stages")]
+    chosen = [Path(str(dep).split("${")[0]) for dep in deps if "${" in str(dep)]
+    needed = {p for p in reached(script(stage)) if (ROOT / p).stat().st_size > 0}
+    missing = {
+        p
+        for p in needed
+        if not any(p.is_relative_to(dep) for dep in deps)
+        # a package's docstring decides nothing
+        and not (p.name == "__init__.py" and not imported(p))
+    }
+    assert not missing, f"{stage}: deps lack {sorted(map(str, missing))}"
+    unused = {
+        d
+        for d in deps
+        if "${" not in str(d) and not any(p.is_relative_to(d) for p in needed) and d not in chosen
+    }
+    assert not unused, f"{stage}: deps name what is not imported: {sorted(map(str, unused))}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_the_groups_that_the_script_reads(stage):
+    declared = {param.split(".")[0] for param in spec(stage).get("params", [])}
+    text = (ROOT / script(stage)).read_text("utf-8")
+    read = set(re.findall(r"\b(?:params|settings\.load\(\))\.([a-z]+)\b", text)) & set(Settings.model_fields)
+    assert read - {"machine"} == declared
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_described_and_its_outs_are_named_files(stage):
+    assert STAGES[stage].get("desc") or spec(stage).get("desc")
+    assert spec(stage)["cmd"].startswith(f"python -m stages.{stage}")
+    deps = spec(stage)["deps"]
+    assert "data/embeddings" not in deps
+    assert str(script(stage)) in deps
+
+
+def test_fusion_lists_every_array_that_fuse_depends_on():
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    listed = {f"data/embeddings/{name}.npy" for side in ("image", "title") for name in params["fusion"][side]}
+    for stage in ("fuse", "evaluate", "sweep_alpha"):
+        assert {dep for dep in spec(stage)["deps"] if dep.startswith("data/embeddings")} == listed
+
+
+def test_rooms_keep_their_direction():
+    """Scripts import rooms; rooms import neither scripts nor each other, but pxk its encoders."""
+    rooms = [
+        p
+        for p in (ROOT / "stages").iterdir()
+        if p.is_dir() and p.name not in ("settings", "app", "__pycache__")
+    ]
+    for room in rooms:
+        for file in room.rglob("*.py"):
+            here = file.relative_to(ROOT)
+            for path in imported(here):
+                inside = path.is_relative_to(f"stages/{room.name}") or path.is_relative_to("stages/settings")
+                allowed = room.name == "pxk" and path.is_relative_to("stages/encoders")
+                assert inside or allowed, f"{here} imports {path}"
+
+
+def test_ranking_rooms_and_scripts_never_import_torch():
+    for stage in ("fuse", "index", "evaluate", "compare", "sweep_alpha"):
+        for path in reached(script(stage)):
+            text = (ROOT / path).read_text("utf-8")
+            assert not re.search(r"^\s*(import|from) (torch|transformers|pandas)\b", text, re.M), path
