@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -33,7 +33,7 @@ class Listings(Dataset[Item]):
         prepare: what makes pixels of a picture where `pictures` is None, which is then not augmented.
         words: share of a title's words left out.
         features: by tower, float32 (N, d): what a wholly frozen trunk made of each listing, given in place of
-            picture and title.
+            its picture or title.
     """
 
     rows: np.ndarray
@@ -43,7 +43,7 @@ class Listings(Dataset[Item]):
     prepare: Preprocess | None = None
     pictures: Pictures | None = None
     words: float = 0.0
-    features: dict[str, np.ndarray] | None = None
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -51,9 +51,7 @@ class Listings(Dataset[Item]):
     def __getitem__(self, key: Key) -> Item:
         row, draw = key
         place = int(self.rows[row])
-        if self.features is not None:
-            return {tower: torch.from_numpy(rows[place].copy()) for tower, rows in self.features.items()}
-        item: Item = {}
+        item: Item = {side: torch.from_numpy(rows[place].copy()) for side, rows in self.features.items()}
         if self.images is not None:
             image = self.images[place]
             if image is None or self.prepare is None:
@@ -86,7 +84,7 @@ def stream(listings: Listings, sampler: Sampler, start: int, end: int, workers: 
         [(int(row), (start + at) * len(rows) + place) for place, row in enumerate(rows)]
         for at, rows in enumerate(plan)
     ]
-    workers = 0 if listings.features is not None else workers
+    workers = 0 if listings.images is None else workers  # features and titles are at hand
     loader = DataLoader(
         listings,
         batch_sampler=keys,

@@ -1,0 +1,158 @@
+"""What a training run reads, how its towers embed and are judged on val, and what decides its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from stages.catalogue.images import PackedImages
+from stages.encoders import runner
+from stages.matching import decisions, fusion, neighbours
+from stages.pxk.towers import Tower
+from stages.scoring import sweep, truth
+from stages.settings import Channel
+from stages.settings.train import TrainRun
+
+CODE = ("stages/train_pxk.py", "stages/training.py", "stages/pxk", "stages/encoders")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What training needs of data/sample/.
+
+    Attributes:
+        posting_id, title, split: (N,). product: int (N,), −1 where unlabelled.
+        present: by side, bool (N,), the listings that have it. images: N pictures, or none at all.
+    """
+
+    posting_id: list[str]
+    title: list[str]
+    split: NDArray[np.str_]
+    product: NDArray[np.int64]
+    present: Mapping[str, NDArray[np.bool_]]
+    images: PackedImages
+
+    def __len__(self) -> int:
+        return len(self.posting_id)
+
+    @classmethod
+    def read(cls, listings: Path, images: Path) -> Sample:
+        table = pd.read_parquet(
+            listings, columns=["posting_id", "title", "label_group", "split", "has_image"]
+        )
+        return cls(
+            posting_id=table["posting_id"].tolist(),
+            title=table["title"].tolist(),
+            split=table["split"].to_numpy(str),
+            product=pd.factorize(table["label_group"])[0].astype(np.int64),
+            present={
+                "image": table["has_image"].to_numpy(bool),
+                "title": (table["title"] != "").to_numpy(bool),
+            },
+            images=PackedImages(images),
+        )
+
+    def rows(self, run: TrainRun) -> NDArray[np.int64]:
+        """The rows to train on: labelled, in train, with all that the towers need."""
+        chosen = (self.split == "train") & (self.product >= 0)
+        for side in run.towers:
+            chosen &= self.present[side]
+        return np.flatnonzero(chosen)
+
+    def lacks(self, run: TrainRun) -> str | None:
+        """Why the run does not apply to this catalogue; None where it does."""
+        if (self.product < 0).all():
+            return "no listing has a label_group"
+        missing = [side for side in run.towers if not self.present[side].any()]
+        return f"no listing has {' and '.join(missing)}" if missing else None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how fast: nothing of it but the precision moves a result, and that in the third decimal."""
+
+    device: torch.device
+    precision: str
+    batch_size: int = 64
+    workers: int = 0
+
+
+class Embedder:
+    """Embeds listings with the towers as they are; a wholly frozen trunk reads each listing once."""
+
+    def __init__(self, sample: Sample, machine: Machine, label: str) -> None:
+        self.sample, self.machine, self.label = sample, machine, label
+        self.features: dict[str, NDArray[np.float32]] = {}
+
+    def trunk(self, encoder: Any, side: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """float32 (N, dim), rows of norm 1, zero where a listing lacks the side or is not chosen."""
+        chosen = chosen & self.sample.present[side]
+        size, label = self.machine.batch_size, f"{self.label} {side}"
+        if side == "image":
+            images, workers = self.sample.images, self.machine.workers
+            return runner.embed_images(
+                encoder, images, batch_size=size, workers=workers, label=label, present=chosen
+            )
+        titles = [title if is_in else "" for title, is_in in zip(self.sample.title, chosen, strict=True)]
+        return runner.embed_titles(encoder, titles, batch_size=size, label=label)
+
+    def __call__(
+        self, towers: Mapping[str, Tower], chosen: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float32]]:
+        """By side, as `trunk`, with the head."""
+        found = {}
+        for side, tower in towers.items():
+            tower.eval()
+            if side not in self.features:
+                found[side] = self.trunk(tower.encoder, side, chosen)
+                continue
+            found[side] = np.zeros((len(self.sample), tower.dim), np.float32)
+            rows = np.flatnonzero(chosen & self.sample.present[side])
+            with torch.inference_mode():
+                for at in np.array_split(rows, max(1, len(rows) // 4096)):
+                    found[side][at] = tower(torch.from_numpy(self.features[side][at])).cpu().numpy()
+        return found
+
+
+def val_f1(embeddings: Mapping[str, NDArray[np.float32]], sample: Sample) -> dict[str, float] | None:
+    """Mean row-wise F1 of val in val at its best static threshold; None where val has no labelled listing.
+
+    Two towers are fused half and half. The neighbours reach as far as val's largest product, at least 50.
+    """
+    rows = np.flatnonzero(sample.split == "val").astype(np.int32)
+    sizes = np.bincount(sample.product[rows][sample.product[rows] >= 0], minlength=1)
+    if not sizes.any():
+        return None
+    fused = fusion.concatenate(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)))
+    found = neighbours.search(fused, rows, max(50, int(sizes.max()) - 1))
+    labelled = sample.product[found.query] >= 0
+    relevant = truth.relevant(sample.product, found.query, found.neighbour)[labelled]
+    to_find = truth.to_find(sample.product, found.query, rows)[labelled]
+    curve = sweep.f1_curve(decisions.static(found)[labelled], relevant, to_find)
+    cut = sweep.best_cut(curve)
+    return {"f1": float(curve.f1[curve.at(cut)]), "threshold": cut}
+
+
+def checkpoint_key(
+    run: TrainRun, channels: Mapping[str, Channel], machine: Machine, data: Iterable[Path]
+) -> str:
+    """A name for what decides a run's result: its params, the files of `data`, the weights, and the code."""
+    digest = hashlib.sha256()
+    starts = {side: channels[getattr(run, side)].model_dump() for side in run.towers}
+    settled = [run.model_dump(), starts, machine.device.type, machine.precision, torch.__version__]
+    digest.update(json.dumps(settled, sort_keys=True).encode())
+    code = [file for path in map(Path, CODE) for file in ([path] if path.is_file() else path.rglob("*.py"))]
+    local = [Path(start["weights"]) for start in starts.values() if Path(start["weights"] or "").is_file()]
+    for path in (*data, *local, *sorted(code)):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
