@@ -31,7 +31,7 @@ def fuse(spec: Fusion) -> tuple[fusion.Fused, list[str]]:
 def present(
     spec: Fusion, channels: dict[str, NDArray[np.float32]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """The weights of each side's channels that somebody has, so that α keeps its meaning without the others."""
+    """The weights of each side's channels that somebody has: α keeps its meaning without the others."""
     image, title = (
         {name: weight for name, weight in side.items() if channels[name].shape[1]}
         for side in (spec.image, spec.title)

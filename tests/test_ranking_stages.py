@@ -1,4 +1,4 @@
-"""fuse, index, evaluate, compare and sweep_alpha as a run calls them, on listings that can be checked on paper."""
+"""The ranking stages as a run calls them, on listings that can be checked on paper."""
 
 import json
 

@@ -1,0 +1,39 @@
+# Two commands: `make repro` (install, then the whole pipeline) and `make test` (install, then every test).
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+STAMP  := $(VENV)/.installed
+# dvc.yaml says `python`: the environment's own, whether or not a shell has activated it.
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install repro test lint types clean
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
+
+install: $(STAMP)  ## The virtual environment, every package as pinned in constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[weights,dev]'
+	@touch $(STAMP)
+
+repro: install  ## Run what is out of date of the pipeline, then show the table
+	dvc repro
+	dvc metrics show
+
+test: install  ## Every test
+	python -m pytest
+
+lint: install  ## ruff: style, imports, security
+	ruff check .
+	ruff format --check .
+
+types: install  ## mypy
+	mypy
+
+clean:  ## Remove the environment and the caches of the tools; data and models stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis samesku.egg-info

@@ -1,0 +1,44 @@
+"""A copy of the repository as it stands, set to a small catalogue: python -m tests.small FOLDER."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import ROOT
+
+PRODUCTS = 90
+
+
+def copy(folder: Path) -> Path:
+    """Copy every tracked or new file (none that git ignores) to `folder`, a repository of its own.
+
+    The demo is made small, all of it is taken, and what earlier runs left (dvc.lock, metrics) is dropped.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith("metrics/") and Path(name).name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    change(folder / "data/demo/params.yaml", lambda params: params.update(products=PRODUCTS))
+    change(folder / "params.yaml", lambda params: params["data"].update(n_listings=None))
+    git = ["git", "-c", "user.name=samesku", "-c", "user.email=samesku@localhost"]
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "A small catalogue"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    return folder
+
+
+def change(path, how):
+    """Change a file of params in place."""
+    params = yaml.safe_load(path.read_text("utf-8"))
+    how(params)
+    path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+if __name__ == "__main__":
+    copy(Path(sys.argv[1]))
