@@ -1,0 +1,45 @@
+"""The command `samesku`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stages import artefacts
+from stages.app.differences import differences
+from stages.settings import Refused
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
+
+
+@app.callback()
+def _samesku() -> None:
+    """Commands are named, also while there is one alone."""
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")],
+    b: Annotated[str, typer.Argument(help="The system that is compared with it.")],
+) -> None:
+    """Tell whether system B is better than A on the same queries.
+
+    The gain is B's mean F1 less A's; it is shown with its 95% interval (paired bootstrap over
+    super-components). Labels of val chose the thresholds, so the rows to believe are those of test.
+
+    Example: samesku compare title_only samesku
+    """
+    try:
+        rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
+    except Refused as error:
+        typer.echo(f"samesku compare: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"{'split':6}{'gallery':9}{'queries':>8}  {a[:18]:>18}  {b[:18]:>18}  {'gain':>8}  95% interval"
+    )
+    for row in rows:
+        typer.echo(
+            f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
+            f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
+        )
