@@ -1,0 +1,62 @@
+"""The parameters of a trunk in blocks, front to back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from torch import nn
+
+
+def group(module: nn.Module, block_of: Callable[[str], int]) -> list[nn.Module]:
+    """Gather a module's parts by block.
+
+    Args:
+        block_of: parameter name -> number of its block; numbers may have gaps.
+
+    Returns:
+        One container for each block, front to back. It refers to the parts, it copies nothing: the largest
+        submodules that lie wholly in the block (so that train() and eval() reach their norms), and the bare
+        parameters that their owner shares with other blocks.
+    """
+    found: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
+
+    def walk(part: nn.Module, name: str) -> None:
+        prefix = f"{name}." if name else ""
+        numbers = {block_of(prefix + key) for key, _ in part.named_parameters()}
+        if len(numbers) == 1:
+            found.setdefault(numbers.pop(), ([], []))[0].append(part)
+        elif numbers:
+            for key, parameter in part.named_parameters(recurse=False):
+                found.setdefault(block_of(prefix + key), ([], []))[1].append(parameter)
+            for key, child in part.named_children():
+                walk(child, prefix + key)
+
+    walk(module, "")
+    return [nn.ModuleList([*parts, nn.ParameterList(bare)]) for _, (parts, bare) in sorted(found.items())]
+
+
+def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]:
+    """Number a transformer's parameters: what stands before its layers is block 0, layer i is block i + 1.
+
+    Args:
+        within: name of the submodule that holds the layers.
+        tail: regular expression of the names behind the layers; they belong to the last layer's block.
+    """
+    lists = [
+        (name, part)
+        for name, part in module.get_submodule(within).named_modules(prefix=within)
+        if isinstance(part, nn.ModuleList) and len(part)
+    ]
+    # The stack of layers is the outermost list; a layer may hold lists of its own.
+    stack, layers = min(
+        lists, key=lambda item: (item[0].count("."), -len(item[1])), default=("", nn.ModuleList())
+    )
+    inside, after = re.compile(rf"{re.escape(stack)}\.(\d+)\."), re.compile(tail)
+
+    def block_of(name: str) -> int:
+        if found := inside.match(name):
+            return int(found[1]) + 1
+        return len(layers) if after.match(name) else 0
+
+    return block_of

@@ -1,0 +1,95 @@
+"""Where the models run and in which precision."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from stages.settings import Refused
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve(name: str = "auto") -> torch.device:
+    """The device of `machine.device`; auto takes CUDA, then MPS, then the CPU.
+
+    A machine with a CUDA processor that is run on its CPU is told so loudly: it is almost never meant.
+
+    Raises:
+        Refused: the device was asked for by name and is not there.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    chosen = next(d for d, found in there.items() if found) if name == "auto" else name
+    if not there.get(chosen, False):
+        found = ", ".join(d for d, is_there in there.items() if is_there)
+        raise Refused(f"machine.device is {name!r}, which this machine lacks; allowed here: auto, {found}")
+    if chosen == "cpu" and (there["cuda"] or _has_nvidia()):
+        why = "machine.device says so" if there["cuda"] else "this build of torch cannot use it"
+        print(
+            f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!",
+            file=sys.stderr,
+            flush=True,
+        )
+    return torch.device(chosen)
+
+
+def precision(name: str, device: torch.device) -> str:
+    """The precision of `embed.precision` on `device`: auto is bf16 where its processor has it, else fp32.
+
+    Raises:
+        Refused: fp16 on a CPU.
+    """
+    if name == "auto":
+        return "bf16" if computes_bf16(device) else "fp32"
+    if name == "fp16" and device.type == "cpu":
+        raise Refused("embed.precision is 'fp16' on a CPU; allowed there: auto, fp32, bf16")
+    return name
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bf16 is computed by the processor itself; emulated, it would be slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    return False
+
+
+def autocast(device: torch.device, chosen: str) -> AbstractContextManager[object]:
+    """The context in which a forward pass computes in `chosen` precision."""
+    if chosen == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=DTYPES[chosen])
+
+
+def set_threads(threads: int) -> None:
+    """Fix the CPU threads (a sum's order, and so its last bit, hangs on their number) and cuDNN's choices."""
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def describe(device: torch.device, chosen: str) -> str:
+    """For a summary line: «cpu (2 threads), bf16»."""
+    match device.type:
+        case "cuda":
+            where = torch.cuda.get_device_name(device)
+        case "cpu":
+            where = f"cpu ({torch.get_num_threads()} threads)"
+        case other:
+            where = other
+    return f"{where}, {chosen}"
+
+
+def _has_nvidia() -> bool:
+    """Whether a CUDA processor is there that this build of torch does not see."""
+    from pathlib import Path
+
+    return Path("/proc/driver/nvidia/version").exists()

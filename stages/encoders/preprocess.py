@@ -1,0 +1,58 @@
+"""A picture as a model wants it: which part of it, how large, scaled how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """The eval preprocessing of an image model; small and picklable, so that worker processes can hold it.
+
+    Attributes:
+        size: side of the square that the model takes.
+        mean, std: of each channel, in the range 0…1.
+        crop: share of the short side that is kept by the centre crop, 0 < crop <= 1.
+        fit: "crop" keeps the proportions and cuts the centre square; "squash" takes the whole picture and
+            changes its proportions.
+    """
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop: float = 1.0
+    fit: Literal["crop", "squash"] = "crop"
+    interpolation: str = "bicubic"
+
+    def pixels(self, image: Image.Image) -> Tensor:
+        """An RGB picture -> (3, size, size) uint8, channels last in memory."""
+        width, height = image.size
+        if self.fit == "crop":
+            half = min(width, height) * self.crop / 2
+            box = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
+        else:
+            box = (0.0, 0.0, float(width), float(height))
+        # Resizing from a box is cropping and resizing in one pass over the pixels that are kept.
+        square = image.resize(
+            (self.size, self.size), RESAMPLING.get(self.interpolation, RESAMPLING["bicubic"]), box
+        )
+        return torch.from_numpy(np.array(square, dtype=np.uint8)).permute(2, 0, 1)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(…, 3, size, size) uint8 -> float32, (pixels / 255 − mean) / std."""
+        shape = (3, 1, 1)
+        scale = torch.tensor([1 / (255 * s) for s in self.std], device=pixels.device).view(shape)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=pixels.device)
+        return pixels.float().mul_(scale).add_(shift.view(shape))
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """An RGB picture -> (3, size, size) float32, as the model takes it."""
+        return self.normalise(self.pixels(image))
