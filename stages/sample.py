@@ -1,24 +1,21 @@
-"""Stage `sample`: read the catalogue, quarantine what is broken, split it without leaks, pack the pictures."""
+"""Stage `sample`: read the catalogue, quarantine what is broken, split without leaks, pack the pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from stages import artefacts
 from stages.catalogue import reader, sampling, splits
-from stages.catalogue.cleaning import clean
-from stages.catalogue.images import writing
+from stages.catalogue.cleaning import Listing, clean, with_pictures
 from stages.catalogue.leaks import leaks
-from stages.catalogue.packing import Packed, Packer, Wanted, pack
-from stages.catalogue.phash import is_flat
-from stages.catalogue.quarantine import HASH_FLAT, ROW_NOTHING, Quarantine
+from stages.catalogue.packing import Packer
+from stages.catalogue.quarantine import Quarantine
 from stages.catalogue.source import Source, open_source
 from stages.settings import Refused, load
 from stages.settings.schema import Data, Split
@@ -38,25 +35,6 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Share:
-    """Of the source's rows, how many are at fault: bad ids among all rows, other faults among the rows taken."""
-
-    total: int
-    readable: int
-    taken: int
-
-    def check(self, quarantine: Quarantine, limit: float) -> None:
-        """Raises Refused above `limit`."""
-        faulty = len(quarantine.rows()) - (self.total - self.readable)
-        share = 1 - self.readable / self.total * (1 - faulty / max(self.taken, 1))
-        if share > limit:
-            raise Refused(
-                f"{share:.1%} of the rows are at fault, above data.max_quarantined {limit:g}: "
-                f"{quarantine.by_reason()}; each is listed in {artefacts.QUARANTINE}"
-            )
-
-
 def sample(
     source: Source, data: Data, split: Split, workers: int, images: Path, quarantine: Quarantine
 ) -> tuple[pa.Table, dict[str, Any]]:
@@ -67,7 +45,7 @@ def sample(
         data, split: the groups of params.yaml.
         workers: processes that decode pictures; the results do not depend on it.
         images: where to write the packed pictures.
-        quarantine: takes every fault of a row that was asked for; of use even where the sample is refused.
+        quarantine: takes every fault of a row that was looked at; of use even where the sample is refused.
 
     Returns:
         listings.parquet as a table (SCHEMA), and the summary.
@@ -76,108 +54,96 @@ def sample(
         Refused: the table cannot be used, too many rows are at fault, or none is left.
     """
     table = reader.read(source.table(), quarantine)
-    labels = table.rows["label_group"].map(lambda cell: cell.strip() or None)
-    taken = table.rows.iloc[sampling.take(list(labels), data.n_listings, data.sample_by, data.seed)]
-    share = Share(table.total, len(table.rows), len(taken))
-    rows = clean(taken, table.columns, quarantine).reset_index(drop=True)
-    share.check(quarantine, data.max_quarantined)  # before the long part
+    taken = sampling.take([row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed)
+    rows = [clean(table.rows[i], "title" in table.columns, quarantine) for i in taken]
+    if split.by == "column":
+        _check_split_column(rows, table.columns)
 
+    def refuse_faulty() -> None:
+        share = quarantine.share(total=table.total, readable=len(table.rows), taken=len(rows))
+        if share > data.max_quarantined:
+            raise Refused(
+                f"{share:.1%} of the rows are at fault, above data.max_quarantined {data.max_quarantined:g}: "
+                f"{quarantine.by_reason()}; {artefacts.QUARANTINE} lists each"
+            )
+
+    refuse_faulty()  # before the long part
     pictures = data.images is not None and "image" in table.columns
-    kept = _with_pictures(rows, source, data, workers, images, quarantine, pictures)
-    share.check(quarantine, data.max_quarantined)
-    if kept.empty:
+    packer = Packer(source, data.image_size, data.max_pixels) if pictures else None
+    listings = with_pictures(rows, packer, images, workers, quarantine)
+    refuse_faulty()
+    if not listings:
+        raise Refused(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
+
+    component = splits.components(
+        [listing.source.label_group for listing in listings],
+        [
+            listing.source.image for listing in listings
+        ],  # a name ties listings even where its file is not here
+        [listing.image_phash for listing in listings],
+    )
+    split_of = _assign(listings, component, split)
+    columns = [
+        [listing.source.row for listing in listings],
+        [listing.source.posting_id for listing in listings],
+        [listing.title for listing in listings],
+        [listing.source.image if listing.has_image else "" for listing in listings],
+        [listing.image_phash for listing in listings],
+        [listing.source.label_group or None for listing in listings],
+        component,
+        split_of,
+        [listing.has_image for listing in listings],
+    ]
+    return pa.table(columns, SCHEMA), _summary(listings, component, split_of, table.total, quarantine)
+
+
+def _assign(listings: list[Listing], component: NDArray[np.int32], split: Split) -> list[str]:
+    if split.by == "column":
+        return [listing.source.split for listing in listings]
+    labels = [listing.source.label_group for listing in listings]
+    groups = component if split.by == "component" else sampling.products(labels)
+    return splits.assign(groups, split.shares.model_dump(), split.seed).tolist()
+
+
+def _check_split_column(rows: list[reader.Row], columns: frozenset[str]) -> None:
+    allowed = ", ".join(splits.SPLITS)
+    if "split" not in columns:
+        raise Refused(f"split.by is column, but data.csv has no column split; allowed in it: {allowed}")
+    bad = sorted(row for row in rows if row.split not in splits.SPLITS)
+    if bad:
         raise Refused(
-            f"no listing is left: {quarantine.by_reason() or 'the table has no rows with a posting_id'}"
+            f"data.csv: split is {bad[0].split!r} in row {bad[0].row}, and wrong in {len(bad) - 1} others; "
+            f"allowed with split.by column: {allowed}"
         )
 
-    component = splits.components(kept["label_group"], kept["named"], kept["image_phash"])
-    kept = kept.assign(component=component, split=_split(kept, component, split, table.columns))
-    summary = _summary(kept, table.total, quarantine)
-    return pa.Table.from_pandas(kept[SCHEMA.names], SCHEMA, preserve_index=False), summary
 
-
-def _with_pictures(
-    rows: pd.DataFrame,
-    source: Source,
-    data: Data,
-    workers: int,
-    images: Path,
+def _summary(
+    listings: list[Listing],
+    component: NDArray[np.int32],
+    split_of: list[str],
+    total: int,
     quarantine: Quarantine,
-    pictures: bool,
-) -> pd.DataFrame:
-    """Pack the pictures; add `has_image`, computed hashes and `named` (the file as the seller named it, which
-    ties listings even where the file is not here); drop the rows that have nothing left."""
-    stays = (rows["title"] != "") | (rows["image_phash"] != "")
-    outcomes = [Packed("", "")] * len(rows)
-    if pictures:
-        wanted = [
-            Wanted(name, not hash_, bool(stay))
-            for name, hash_, stay in zip(rows["image"], rows["image_phash"], stays, strict=True)
-        ]
-        packer = Packer(source, data.image_size, data.max_pixels)
-        outcomes = pack(images, wanted, packer, workers)
-    else:
-        with writing(images):
-            pass
-    hashes = []
-    for row, outcome in zip(rows.itertuples(index=False), outcomes, strict=True):
-        if outcome.fault:
-            quarantine.add(row.row, row.posting_id, row.image, outcome.fault)
-        hash_ = row.image_phash or outcome.phash
-        if is_flat(hash_):
-            quarantine.add(row.row, row.posting_id, row.image, HASH_FLAT)
-            hash_ = ""
-        hashes.append(hash_)
-    has_image = pd.Series(
-        [pictures and not outcome.fault for outcome in outcomes], index=rows.index, dtype=bool
-    )
-    stays |= has_image
-    for row in rows[~stays].itertuples(index=False):
-        quarantine.add(row.row, row.posting_id, row.image, ROW_NOTHING)
-    named = rows["image"]
-    image = named.where(has_image, "")
-    return rows.assign(image_phash=hashes, has_image=has_image, named=named, image=image)[stays]
-
-
-def _split(kept: pd.DataFrame, component: Any, split: Split, columns: frozenset[str]) -> Any:
-    if split.by == "column":
-        if "split" not in columns:
-            raise Refused(
-                "split.by is column, but data.csv has no column split; allowed: component, label_group"
-            )
-        bad = kept[~kept["split"].isin(splits.SPLITS)]
-        if len(bad):
-            first = bad.sort_values("row").iloc[0]
-            raise Refused(
-                f"data.csv: split is {first['split'] or ''!r} in row {first['row']} (and in {len(bad) - 1} more); "
-                f"allowed with split.by column: {', '.join(splits.SPLITS)}"
-            )
-        return kept["split"]
-    groups = component if split.by == "component" else sampling.products(list(kept["label_group"]))
-    return splits.assign(groups, split.shares.model_dump(), split.seed)
-
-
-def _summary(kept: pd.DataFrame, total: int, quarantine: Quarantine) -> dict[str, Any]:
+) -> dict[str, Any]:
     """The counts that evaluate and compare report; every value is a finite number."""
-    found: Mapping[str, int] = kept["split"].value_counts()
+    labels = [listing.source.label_group for listing in listings]
     return {
         "rows": total,
-        "listings": len(kept),
+        "listings": len(listings),
         "quarantined": len(quarantine.rows()),
-        "products": int(kept["label_group"].nunique()),
-        "unlabelled": int(kept["label_group"].isna().sum()),
-        "pictures": int(kept["has_image"].sum()),
-        "titles": int((kept["title"] != "").sum()),
-        "hashes": int((kept["image_phash"] != "").sum()),
-        "components": int(kept["component"].nunique()),
-        "largest_component": int(kept["component"].value_counts().max()),
-        **{name: int(found.get(name, 0)) for name in splits.SPLITS},
+        "products": len(set(labels) - {""}),
+        "unlabelled": labels.count(""),
+        "pictures": sum(listing.has_image for listing in listings),
+        "titles": sum(bool(listing.title) for listing in listings),
+        "hashes": sum(bool(listing.image_phash) for listing in listings),
+        "components": int(component.max()) + 1,
+        "largest_component": int(np.bincount(component).max()),
+        **{name: split_of.count(name) for name in splits.SPLITS},
         "leaks": leaks(
-            (kept["split"] == "test").to_numpy(),
-            label=list(kept["label_group"]),
-            image=list(kept["named"]),
-            phash=list(kept["image_phash"]),
-            title=list(kept["title"]),
+            np.array(split_of) == "test",
+            label=labels,
+            image=[listing.source.image for listing in listings],
+            phash=[listing.image_phash for listing in listings],
+            title=[listing.title for listing in listings],
         ),
     }
 
@@ -191,21 +157,27 @@ def main() -> str:
     try:
         with (
             artefacts.replacing(artefacts.IMAGES) as images,
-            artefacts.replacing(artefacts.LISTINGS) as listings,
+            artefacts.replacing(artefacts.LISTINGS) as table,
         ):
-            table, summary = sample(
-                source, data, settings.split, settings.machine.workers, images, quarantine
-            )
-            pq.write_table(table, listings)
-    finally:  # a refusal points to it
-        with artefacts.replacing(artefacts.QUARANTINE) as path:
-            quarantine.write(path)
+            workers = settings.machine.workers
+            listings, summary = sample(source, data, settings.split, workers, images, quarantine)
+            pq.write_table(listings, table)
+    except Refused:
+        _write(quarantine)  # what the refusal points to
+        raise
+    _write(quarantine)
     artefacts.write_json(artefacts.SUMMARY, summary)
     return (
         f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures, "
         f"{summary['train']} train / {summary['val']} val / {summary['test']} test; "
-        f"{summary['quarantined']} rows in quarantine{': ' if quarantine.entries else ''}{quarantine.by_reason()}"
+        f"{summary['quarantined']} rows in quarantine"
+        + (f" ({quarantine.by_reason()})" if quarantine.entries else "")
     )
+
+
+def _write(quarantine: Quarantine) -> None:
+    with artefacts.replacing(artefacts.QUARANTINE) as path:
+        quarantine.write(path)
 
 
 if __name__ == "__main__":

@@ -1,46 +1,85 @@
-"""Cells as sellers wrote them -> titles, hashes and labels that the later stages can rely on."""
+"""Cells as sellers wrote them -> titles, pictures and hashes that the later stages can rely on."""
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import dataclass
+from pathlib import Path
 
+from stages.catalogue.images import writing
+from stages.catalogue.packing import Packed, Packer, Wanted, pack
 from stages.catalogue.phash import is_flat, is_hash
-from stages.catalogue.quarantine import HASH_BAD, HASH_FLAT, TITLE_BYTES, TITLE_EMPTY, Quarantine
+from stages.catalogue.quarantine import HASH_BAD, HASH_FLAT, ROW_NOTHING, TITLE_BYTES, TITLE_EMPTY, Quarantine
+from stages.catalogue.reader import Row
 from stages.catalogue.titles import normalise
 
 
-def clean(rows: pd.DataFrame, columns: frozenset[str], quarantine: Quarantine) -> pd.DataFrame:
-    """Normalise titles, check given hashes, blank what is at fault.
+@dataclass(frozen=True)
+class Listing:
+    """A row with something left to compare; `source.image` is the name of a picture, packed or not."""
+
+    source: Row
+    title: str
+    image_phash: str
+    has_image: bool
+
+
+def clean(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
+    """Normalise the title, check the given hash.
 
     Args:
-        rows: of reader.Table.
-        columns: the names in the table's header; a column that is not there is no fault of its rows.
+        has_title: whether the table has that column; where it has not, its absence is no fault of the row.
 
     Returns:
-        the same rows; title normalised, "" where missing; image_phash 16 lower-case hex digits or "";
-        label_group and split without outer white space, None where empty.
+        the row; title normalised, "" where missing; image_phash 16 lower-case hex digits, or "".
     """
-    titles, hashes = [], []
-    for row in rows.itertuples(index=False):
-        title = normalise(row.title)
-        if any("\udc80" <= c <= "\udcff" for c in row.title):
-            quarantine.add(row.row, row.posting_id, row.image, TITLE_BYTES)
-        if not title and "title" in columns:
-            quarantine.add(row.row, row.posting_id, row.image, TITLE_EMPTY)
-        given = row.image_phash.strip().lower()
-        if given and not (is_hash(given) and not is_flat(given)):
-            quarantine.add(row.row, row.posting_id, row.image, HASH_FLAT if is_hash(given) else HASH_BAD)
-            given = ""
-        titles.append(title)
-        hashes.append(given)
-    return rows.assign(
-        title=titles,
-        image_phash=hashes,
-        label_group=rows["label_group"].map(_label).astype(object),
-        split=rows["split"].map(_label).astype(object),
-    )
+
+    def fault(reason: str) -> None:
+        quarantine.add(row.row, row.posting_id, row.image, reason)
+
+    title = normalise(row.title)
+    if any("\udc80" <= c <= "\udcff" for c in row.title):
+        fault(TITLE_BYTES)
+    if not title and has_title:
+        fault(TITLE_EMPTY)
+    given = row.image_phash.strip().lower()
+    if given and not is_hash(given):
+        fault(HASH_BAD)
+    elif is_flat(given):
+        fault(HASH_FLAT)
+    return row._replace(title=title, image_phash=given if is_hash(given) and not is_flat(given) else "")
 
 
-def _label(cell: str) -> str | None:
-    """Bytes that are not UTF-8 are escaped: equal bytes stay one label."""
-    return cell.strip().encode("utf-8", "backslashreplace").decode("utf-8") or None
+def with_pictures(
+    rows: list[Row], packer: Packer | None, out: Path, workers: int, quarantine: Quarantine
+) -> list[Listing]:
+    """Pack the rows' pictures into `out`, and compute the hashes that are not given.
+
+    Args:
+        rows: cleaned.
+        packer: None for a catalogue without pictures.
+
+    Returns:
+        the rows that have a title, a picture or a hash, in their order; the others go to quarantine.
+    """
+    outcomes = [Packed("", "")] * len(rows)
+    if packer is None:
+        with writing(out):
+            pass
+    else:
+        wanted = [Wanted(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
+        outcomes = pack(out, wanted, packer, workers)
+    listings = []
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if outcome.fault:
+            quarantine.add(row.row, row.posting_id, row.image, outcome.fault)
+        if is_flat(outcome.phash):
+            quarantine.add(row.row, row.posting_id, row.image, HASH_FLAT)
+        computed = "" if is_flat(outcome.phash) else outcome.phash
+        listing = Listing(
+            row, row.title, row.image_phash or computed, packer is not None and not outcome.fault
+        )
+        if listing.title or listing.image_phash or listing.has_image:
+            listings.append(listing)
+        else:
+            quarantine.add(row.row, row.posting_id, row.image, ROW_NOTHING)
+    return listings

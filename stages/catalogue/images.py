@@ -19,7 +19,7 @@ _ROWS = 64  # of a record batch, some 2 MB
 class PackedImages(Sequence[Image.Image | None]):
     """The pictures of images.arrow in the order of listings.parquet; None where a listing has none.
 
-    Empty for a catalogue without pictures. Opens lazily and is picklable: each worker maps the file for itself.
+    Empty for a catalogue without pictures. Opens lazily and is picklable: each worker maps it for itself.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,7 +49,7 @@ class PackedImages(Sequence[Image.Image | None]):
     def __getitem__(self, i: int) -> Image.Image | None: ...
     @overload
     def __getitem__(self, i: slice) -> list[Image.Image | None]: ...
-    def __getitem__(self, i: int | slice) -> Image.Image | None | list[Image.Image | None]:
+    def __getitem__(self, i: int | slice) -> Image.Image | list[Image.Image | None] | None:
         if isinstance(i, slice):
             return [self[j] for j in range(len(self))[i]]
         jpeg = self.jpeg(i)

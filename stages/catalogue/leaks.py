@@ -17,7 +17,7 @@ _BLOCK = 4_000_000  # pairs compared at a time: 32 MB
 def leaks(
     test: NDArray[np.bool_],
     *,
-    label: Sequence[str | None],
+    label: Sequence[str],
     image: Sequence[str],
     phash: Sequence[str],
     title: Sequence[str],
@@ -26,11 +26,11 @@ def leaks(
 
     Args:
         test: bool (N,), true for listings of test; the others are train or val.
-        label, image, phash, title: N values; None and "" are shared by nobody.
+        label, image, phash, title: N values; "" is shared by nobody.
 
     Returns:
-        counts under label, image, phash and title; near_phash: within Hamming distance 4 of a hash (equal ones
-        included); largest: of the five.
+        counts under label, image, phash and title; near_phash: within Hamming distance 4 of a hash (equal
+        ones included); largest: of the five.
     """
     counts = {
         name: int(_shared(test, values).sum())
@@ -40,7 +40,7 @@ def leaks(
     return counts | {"largest": max(counts.values())}
 
 
-def _shared(test: NDArray[np.bool_], values: Sequence[str | None]) -> NDArray[np.bool_]:
+def _shared(test: NDArray[np.bool_], values: Sequence[str]) -> NDArray[np.bool_]:
     elsewhere = {value for value, is_test in zip(values, test, strict=True) if value and not is_test}
     return np.array(
         [bool(is_test) and value in elsewhere for value, is_test in zip(values, test, strict=True)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from tqdm import tqdm
 
@@ -35,6 +36,9 @@ class Packed(NamedTuple):
     phash: str
 
 
+Result = tuple[bytes | None, Packed]
+
+
 @dataclass(frozen=True)
 class Packer:
     """Reads, decodes and shrinks one picture; picklable, so that it can work in another process."""
@@ -43,16 +47,16 @@ class Packer:
     image_size: int
     max_pixels: int
 
-    def __call__(self, item: tuple[str, bool]) -> tuple[bytes | None, Packed]:
-        """A picture's name, and whether to compute its hash -> its JPEG (None where it fails), what became of it."""
+    def __call__(self, item: tuple[str, bool]) -> Result:
+        """A picture's name, and whether to hash it -> its JPEG (None where it fails), and how it went."""
         name, hash_ = item
         try:
             data = self.source.picture(name)
             image = shrink(data, image_size=self.image_size, max_pixels=self.max_pixels)
         except Fault as fault:
             return None, Packed(fault.reason, "")
-        # The hash of the shrunk picture: that of the full one differs in 2 bits of 64 for one picture in thirty,
-        # and costs as much as decoding it.
+        # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
+        # in thirty, and takes as long as decoding it.
         return to_jpeg(image), Packed("", perceptual_hash(image) if hash_ else "")
 
 
@@ -61,10 +65,8 @@ class _Spool:
     """JPEGs that further listings share, on disk: only their places are held in memory."""
 
     uses: Counter[str]
+    file: IO[bytes]
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.file = tempfile.TemporaryFile()
 
     def put(self, name: str, jpeg: bytes | None) -> None:
         if jpeg is not None and self.uses[name] > 1:
@@ -96,10 +98,16 @@ def pack(out: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> l
         if want.name:
             names[want.name] = names.get(want.name, False) or want.hash
     done: dict[str, Packed] = {}
-    spool = _Spool(Counter(want.name for want in wanted))
-    results = in_order(packer, names.items(), workers, crashed=(None, Packed(IMAGE_CRASH, "")))
+    uses = Counter(want.name for want in wanted)
+    crashed: Result = None, Packed(IMAGE_CRASH, "")
     outcomes = []
-    with writing(out) as writer, tqdm(total=len(names), desc="pictures", unit="", disable=None) as bar:
+    with (
+        writing(out) as writer,
+        tempfile.TemporaryFile(dir=out.parent) as shared,
+        closing(in_order(packer, names.items(), workers, crashed)) as results,
+        tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
+    ):
+        spool = _Spool(uses, shared)
         for want in wanted:
             if not want.name:
                 outcome, jpeg = Packed(IMAGE_UNNAMED, ""), None

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.catalogue.quarantine import IMAGE_DAMAGED, IMAGE_NONE, IMAGE_PIXELS, IMAGE_THIN, Fault
 
-#: What shops and phones write. Others are left out: their decoders are rarely used, one of them runs Ghostscript.
+#: What shops and phones write. The others' decoders are rarely used, and one of them runs Ghostscript.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _LONGEST = 65_500  # the longest side that JPEG can hold
 
@@ -33,6 +33,7 @@ def shrink(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
     Raises:
         Fault: not a picture, too many pixels, truncated or damaged, or too thin.
     """
+    image: Image.Image
     with _guarded(max_pixels):
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -48,9 +49,9 @@ def shrink(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
         if max(image.size) * scale > _LONGEST:
             raise Fault(IMAGE_THIN)
         try:
-            # A JPEG may be decoded at 1/2, 1/4 or 1/8. Down to twice the wanted size this moves a pixel of the
-            # result by 1 to 2 levels of 255 in the mean, as much as saving it at quality 95 does; at the wanted
-            # size itself by 3 to 6.
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8. Down to twice the wanted size this moves a pixel of
+            # the result by 1 to 2 levels of 255 in the mean, no more than saving it at quality 95 does; down
+            # to the wanted size itself, by 1.5 to 6.
             image.draft(None, (ceil(image.width * scale * 2), ceil(image.height * scale * 2)))
             image.load()
             image = _rgb(_upright(image))
@@ -71,7 +72,7 @@ def to_jpeg(image: Image.Image) -> bytes:
 
 @contextmanager
 def _guarded(max_pixels: int) -> Iterator[None]:
-    """Pillow's own size check at our limit (a frame can be larger than its file says); its other warnings off."""
+    """Pillow's own size check at our limit: a frame can be larger than its file says. No other warnings."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         with warnings.catch_warnings():
@@ -92,7 +93,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _rgb(image: Image.Image) -> Image.Image:
     """Any mode -> RGB, or RGBA where something is transparent."""
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 65535 if image.mode.startswith("I;16") or values.max() > 255 else 255
         top = max(top, values.max())
         return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ ROW_CELLS = "row: more or fewer cells than the header"
 ROW_QUOTES = "row: broken quotes"
 ROW_NOTHING = "row: no title, no picture and no hash is left"
 ID_EMPTY = "posting_id: empty"
-ID_UNSAFE = "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte"
+ID_UNSAFE = "posting_id: holds a space, comma, quote, control character or non-UTF-8 byte"
 ID_FORMULA = "posting_id: begins like a spreadsheet formula"
 ID_REPEATED = "posting_id: repeats an equal row"
 ID_CONFLICT = "posting_id: stands on rows that differ"
@@ -59,10 +58,10 @@ class Quarantine:
     """Collects entries in any order; writes them by row, then reason."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: set[Entry] = set()
 
     def add(self, row: int, posting_id: str, file: str, reason: str) -> None:
-        self.entries.append(Entry(row, posting_id, file, reason))
+        self.entries.add(Entry(row, posting_id, file, reason))
 
     def rows(self) -> set[int]:
         """The rows with at least one entry."""
@@ -75,9 +74,16 @@ class Quarantine:
             f"{n} × {reason}" for reason, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
         )
 
-    def keep(self, rows: Collection[int]) -> None:
-        """Forget the rows that are not in `rows`."""
-        self.entries = [entry for entry in self.entries if entry.row in rows]
+    def share(self, *, total: int, readable: int, taken: int) -> float:
+        """The share of rows at fault, 0 to 1, projected from the rows taken to all.
+
+        Args:
+            total: rows of the source.
+            readable: those of them with a valid id; the others are all in quarantine.
+            taken: those of the readable that were looked at further; the sample.
+        """
+        faulty = len(self.rows()) - (total - readable)
+        return 1 - readable / total * (1 - faulty / max(taken, 1))
 
     def write(self, path: Path) -> None:
         """Write row,posting_id,file,reason; cells of strangers are made harmless to a spreadsheet."""

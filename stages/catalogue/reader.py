@@ -12,8 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import NamedTuple
 
 from stages.catalogue.quarantine import (
     ID_CONFLICT,
@@ -27,23 +26,30 @@ from stages.catalogue.quarantine import (
 )
 from stages.settings import Refused
 
-COLUMNS = ("posting_id", "title", "image", "image_phash", "label_group", "split")
 _DELIMITERS = (",", ";", "\t", "|")
+
+
+class Row(NamedTuple):
+    """A row of the table: `row` is its number, from 0, header and blank lines not counted. "" where a cell is
+    empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each."""
+
+    row: int
+    posting_id: str
+    title: str = ""
+    image: str = ""
+    image_phash: str = ""
+    label_group: str = ""
+    split: str = ""
+
+
+COLUMNS = Row._fields[1:]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A catalogue's rows as they were written.
+    """A catalogue's readable rows, ordered by posting_id; the names in its header; all its rows counted."""
 
-    Attributes:
-        rows: `row` (0-based number in the source, header and blank lines not counted) and the six COLUMNS as
-            Python strings, "" where the source has no such column; ordered by posting_id. Bytes that are not
-            UTF-8 are surrogates, one each.
-        columns: the names in the header.
-        total: rows in the source, those in quarantine included.
-    """
-
-    rows: pd.DataFrame
+    rows: list[Row]
     columns: frozenset[str]
     total: int
 
@@ -51,12 +57,14 @@ class Table:
 def read(data: bytes, quarantine: Quarantine) -> Table:
     """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
 
+    Titles, names and hashes are given as they stand; label_group and split without outer white space.
+
     Raises:
         Refused: no rows, a column twice, or no posting_id, or neither title nor image nor image_phash.
     """
     lines = list(io.StringIO(_decode(data), newline=""))
     delimiter, names, used = _header(lines)
-    places = [names.index(column) if column in names else -1 for column in COLUMNS]
+    places = [names.index(column) if column in names else len(names) for column in COLUMNS]
     rows = []
     number = -1
     for cells in _records(lines[used:], delimiter):
@@ -65,27 +73,27 @@ def read(data: bytes, quarantine: Quarantine) -> Table:
         number += 1
         if cells is _BROKEN:
             quarantine.add(number, "", "", ROW_QUOTES)
-            continue
-        if len(cells) < len(names) or any(cells[len(names) :]):
+        elif len(cells) < len(names) or any(cells[len(names) :]):
             quarantine.add(number, "", "", ROW_CELLS)
-            continue
-        record = [cells[place] if place >= 0 else "" for place in places]
-        if fault := id_fault(record[0]):
-            quarantine.add(number, record[0], record[2], fault)
-            continue
-        rows.append((number, *record))
+        else:
+            cells = [*cells[: len(names)], ""]
+            row = Row(number, *(cells[place] for place in places))
+            row = row._replace(label_group=_plain(row.label_group), split=_plain(row.split))
+            if fault := id_fault(row.posting_id):
+                quarantine.add(number, row.posting_id, row.image, fault)
+            else:
+                rows.append(row)
     if number < 0:
         raise Refused("data.csv has a header and no rows; allowed: at least one listing")
-    frame = pd.DataFrame(_unique(rows, quarantine), columns=["row", *COLUMNS], dtype=object)
-    frame = frame.sort_values("posting_id", ignore_index=True)
-    return Table(frame, frozenset(names), number + 1)
+    rows = sorted(_unique(rows, quarantine), key=lambda row: row.posting_id)
+    return Table(rows, frozenset(names), number + 1)
 
 
 def id_fault(posting_id: str) -> str | None:
-    """Why an id cannot stand in submission.csv (ids joined by spaces, read by spreadsheets); None where it can."""
+    """Why an id cannot stand in submission.csv, where ids are joined by spaces; None where it can."""
     if not posting_id:
         return ID_EMPTY
-    if any(c in ",;\"'`" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
+    if any(c in ",\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
         return ID_UNSAFE
     return ID_FORMULA if posting_id[0] in "=+-@" else None
 
@@ -120,11 +128,11 @@ def _header(lines: list[str]) -> tuple[str, list[str], int]:
     return delimiter, names, used
 
 
-_BROKEN = ["broken"]
+_BROKEN = ["broken"]  # known by identity
 
 
 def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
-    """Records by strict CSV rules. A line with broken quotes is _BROKEN alone: reading goes on at the next one.
+    """Records by strict CSV rules; a line with broken quotes is _BROKEN alone, and reading goes on after it.
 
     A lenient reader would swallow the rows up to the next quote into one cell, without a word.
     """
@@ -142,15 +150,20 @@ def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
             start += done + 1
 
 
-def _unique(rows: list[tuple], quarantine: Quarantine) -> list[tuple]:
+def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
     """Of rows with one id that agree in every column, the first; where they differ, none can be believed."""
-    by_id: dict[str, list[tuple]] = {}
+    by_id: dict[str, list[Row]] = {}
     for row in rows:
-        by_id.setdefault(row[1], []).append(row)
+        by_id.setdefault(row.posting_id, []).append(row)
     kept = []
     for same in by_id.values():
         agree = all(row[1:] == same[0][1:] for row in same)
         kept += same[:1] if agree else []
         for row in same[1:] if agree else same:
-            quarantine.add(row[0], row[1], row[3], ID_REPEATED if agree else ID_CONFLICT)
+            quarantine.add(row.row, row.posting_id, row.image, ID_REPEATED if agree else ID_CONFLICT)
     return kept
+
+
+def _plain(cell: str) -> str:
+    """Without outer white space; stray bytes escaped, so that equal bytes stay one label."""
+    return cell.strip().encode("utf-8", "backslashreplace").decode("utf-8")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 
-def take(labels: Sequence[str | None], n: int | None, by: str, seed: int) -> NDArray[np.intp]:
+def take(labels: Sequence[str], n: int | None, by: str, seed: int) -> NDArray[np.intp]:
     """Draw about `n` listings by whole products, or exactly `n` plain ones.
 
     Products (an unlabelled listing is one of its own) are shuffled and taken from the front; the number of
     products is the one whose listings come closest to `n`, the smaller of two equally close, at least one.
 
     Args:
-        labels: the label of each of N listings, in an order that does not depend on the source's.
+        labels: the label of each of N listings ("": none), in an order that does not depend on the source's.
         n: listings asked for; None or N and more: all.
         by: "product" | "listing".
 
@@ -35,11 +34,13 @@ def take(labels: Sequence[str | None], n: int | None, by: str, seed: int) -> NDA
     return np.flatnonzero(np.isin(product, wanted))
 
 
-def products(labels: Sequence[str | None]) -> NDArray[np.intp]:
+def products(labels: Sequence[str]) -> NDArray[np.intp]:
     """Number the products by first appearance; every unlabelled listing has a number of its own.
 
     Returns:
         intp (N,), 0 to the number of products − 1.
     """
-    keys = [(i, "") if label is None else (-1, label) for i, label in enumerate(labels)]
-    return pd.factorize(pd.Series(keys, dtype=object))[0]
+    number: dict[str | int, int] = {}
+    return np.array(
+        [number.setdefault(label or i, len(number)) for i, label in enumerate(labels)], dtype=np.intp
+    )

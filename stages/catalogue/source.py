@@ -145,7 +145,7 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 
 def _inside(name: str) -> PurePosixPath:
-    """The name as a path below the picture folder; Fault where it is absolute, climbs, or can be no file's."""
+    """The name as a path below the picture folder; Fault where it is absolute, climbs, or is no file's."""
     path = PurePosixPath(name)
     if "\0" in name or not path.parts or _stray_bytes(name):
         raise Fault(IMAGE_NAME)

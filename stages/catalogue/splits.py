@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -13,31 +12,31 @@ from scipy.sparse.csgraph import connected_components
 SPLITS = ("train", "val", "test")
 
 
-def components(*keys: Sequence[str | None]) -> NDArray[np.int32]:
+def components(*keys: Sequence[str]) -> NDArray[np.int32]:
     """Number the connected components of listings that share a value of any key.
 
     Args:
-        keys: each N values; None and "" link nothing.
+        keys: each N values; "" links nothing.
 
     Returns:
         int32 (N,), numbered by first appearance from 0.
     """
     n = len(keys[0])
-    listings, values, offset = (
-        [],
-        [],
-        n,
-    )  # a graph of listings and values: an edge where a listing has a value
-    for key in keys:
-        codes, found = pd.factorize(pd.Series([value or None for value in key], dtype=object))
-        linked = np.flatnonzero(codes >= 0)
-        listings.append(linked)
-        values.append(codes[linked] + offset)
-        offset += len(found)
-    edges = np.concatenate(listings), np.concatenate(values)
-    graph = coo_array((np.ones(len(edges[0]), dtype=np.int8), edges), shape=(offset, offset))
-    found_in = connected_components(graph, directed=False)[1][:n]
-    return pd.factorize(found_in)[0].astype(np.int32)
+    node: dict[
+        tuple[int, str], int
+    ] = {}  # a graph of listings and values: an edge where a listing has a value
+    edges = [
+        (i, node.setdefault((which, value), n + len(node)))
+        for which, key in enumerate(keys)
+        for i, value in enumerate(key)
+        if value
+    ]
+    ends = np.array(edges, dtype=np.int32).reshape(-1, 2).T
+    size = n + len(node)
+    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
+    found = connected_components(graph, directed=False)[1][:n]
+    _, first, number = np.unique(found, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[number].astype(np.int32)
 
 
 def assign(groups: NDArray[np.integer], shares: Mapping[str, float], seed: int) -> NDArray[np.str_]:

@@ -7,11 +7,12 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ _CHUNK = 16  # items that a worker is handed at a time
 _AHEAD = 4  # chunks for each worker, under way or waiting to be taken
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: R) -> Iterator[R]:
+def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: R) -> Generator[R]:
     """Map `work` over `items` in `workers` processes (0: in this one), results in the order of the items.
 
     Memory is bounded whatever the reader of the results does. Workers are spawned: nothing of this process is
@@ -80,4 +81,9 @@ def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
