@@ -41,7 +41,9 @@ class Pictures:
     def __call__(self, image: Image.Image, seed: int) -> Tensor:
         """An RGB picture -> (3, size, size) uint8."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(
+                seed
+            )  # torch.manual_seed seeds every device, in a millisecond
             return self._steps(image)
 
 

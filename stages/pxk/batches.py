@@ -91,6 +91,7 @@ def stream(listings: Listings, sampler: Sampler, start: int, end: int, workers: 
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_start_worker,
+        generator=torch.Generator(),  # or it would draw from the global one
         pin_memory=torch.cuda.is_available(),
     )
     for at, inputs in enumerate(loader):

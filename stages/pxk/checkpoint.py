@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from stages.settings import Refused
+
 FILE = "last.pt"
 
 
@@ -26,7 +28,15 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """What `save` wrote last, on the CPU; None where there is nothing."""
-    if not (folder / FILE).is_file():
+    """What `save` wrote last, on the CPU; None where there is nothing.
+
+    Raises:
+        Refused: the file holds something else.
+    """
+    file = folder / FILE
+    if not file.is_file():
         return None
-    return torch.load(folder / FILE, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise Refused(f"{file} cannot be read as a checkpoint; remove it, and the run starts anew") from error

@@ -25,6 +25,7 @@ def objective(loss: nn.Module, rows: dict[str, Tensor], labels: Tensor, cross_mo
     total = torch.stack([loss(own, labels) for own in rows.values()]).sum()
     if cross_modal:
         image, title = rows["image"], rows["title"]
-        across = loss(image, labels, title, labels) + loss(title, labels, image, labels)
+        theirs = labels.clone()  # the very same tensor would tell pytorch-metric-learning to leave out self
+        across = loss(image, labels, title, theirs) + loss(title, labels, image, theirs)
         total = total + cross_modal * across / 2
     return total

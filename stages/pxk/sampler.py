@@ -56,6 +56,7 @@ class PKSampler:
             )
         self.P, self.K, self.seed = P, K, seed
         self._labels = np.asarray(labels)
+        self._size = np.bincount(self._labels[self._labels >= 0])
 
     @property
     def batch_size(self) -> int:
@@ -82,9 +83,9 @@ class PKSampler:
             raise AssertionError(
                 f"a batch must hold {self.P} products × {self.K} listings, got {labels.tolist()}"
             )
-        for places in batch.reshape(self.P, self.K):
+        for label, places in zip(labels[:, 0], batch.reshape(self.P, self.K), strict=True):
             counts = np.unique(places, return_counts=True)[1]
-            if counts.max() - counts.min() > 1:
+            if counts.max() > -(-self.K // self._size[label]):
                 raise AssertionError(f"listings of a product must be drawn evenly, got {places.tolist()}")
 
 

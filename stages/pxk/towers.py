@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stages.encoders.base import ImageEncoder, TitleEncoder
+from stages.encoders.trained import Head
 from stages.settings import Refused
 
 Blocks = int | Literal["all"]
@@ -150,8 +151,8 @@ def _put_head(encoder: ImageEncoder | TitleEncoder, dim: int, seed: int) -> None
             f"head_dim is {dim}, but {encoder.spec.weights} brings a head of {encoder.dim} columns; "
             "allowed: null, which trains that one on"
         )
-    head = nn.Linear(encoder.dim, dim, bias=False)
+    head = Head(encoder.dim, dim)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        nn.init.orthogonal_(head.weight)
+        nn.init.orthogonal_(head[0].weight)
     encoder.head, encoder.dim = head.to(encoder.device), dim

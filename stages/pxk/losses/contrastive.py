@@ -30,5 +30,6 @@ class Contrastive(nn.Module):
         """Arguments as InfoNCE.forward. A scalar."""
         pairs = None
         if self.one_pair_each:
-            pairs = tuple(torch.tensor([at], device=rows.device) for at in (0, 1, 0, 2))
+            # In both orders, which moves no mean: the library takes a single pair for none.
+            pairs = tuple(torch.tensor(at, device=rows.device) for at in ([0, 1], [1, 0], [0, 2], [2, 0]))
         return self.loss(rows, labels, pairs, others, other_labels)
