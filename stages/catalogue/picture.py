@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from stages.catalogue.quarantine import IMAGE_DAMAGED, IMAGE_NONE, IMAGE_PIXELS, IMAGE_THIN, Fault
 
 #: What shops and phones write. The others' decoders are rarely used, and one of them runs Ghostscript.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _LONGEST = 65_500  # the longest side that JPEG can hold
 
 
@@ -36,7 +37,7 @@ def shrink(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
     image: Image.Image
     with _guarded(max_pixels):
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=_formats())
         except UnidentifiedImageError:
             raise Fault(IMAGE_NONE) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -70,6 +71,13 @@ def to_jpeg(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this build of Pillow can read."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 @contextmanager
 def _guarded(max_pixels: int) -> Iterator[None]:
     """Pillow's own size check at our limit: a frame can be larger than its file says. No other warnings."""
@@ -85,9 +93,10 @@ def _guarded(max_pixels: int) -> Iterator[None]:
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # broken EXIF in a good picture
         return image
+    return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

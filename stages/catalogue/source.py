@@ -129,8 +129,6 @@ class ZipSource(Source):
             info = self.zip.getinfo(self.prefix + _inside(name).as_posix())
         except KeyError:
             raise Fault(IMAGE_MISSING) from None
-        if info.is_dir():
-            raise Fault(IMAGE_NO_FILE)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise Fault(IMAGE_LINK)
         _check_size(info.file_size)

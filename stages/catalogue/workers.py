@@ -48,7 +48,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: 
                 results = future.result()
             except BrokenProcessPool:
                 pool.shutdown(cancel_futures=True)
-                results = [_alone(work, item, crashed) for item in chunk]
+                results = _one_by_one(work, chunk, crashed)
                 pool = _pool(workers)
                 again = [(c, f if f.exception() is None else pool.submit(run, c)) for c, f in waiting]
                 waiting = deque(again)
@@ -62,14 +62,22 @@ def _each(work: Callable[[T], R], chunk: list[T]) -> list[R]:
     return [work(item) for item in chunk]
 
 
-def _alone(work: Callable[[T], R], item: T, crashed: R) -> R:
-    """One item in a process of its own."""
-    with _pool(1) as pool:
-        pool.submit(int).result()  # a pool that cannot even start is no fault of the item
-        try:
-            return pool.submit(work, item).result()
-        except BrokenProcessPool:
-            return crashed
+def _one_by_one(work: Callable[[T], R], chunk: list[T], crashed: R) -> list[R]:
+    """A chunk again, in one process, to find the item that kills it."""
+    pool = _pool(1)
+    results = []
+    try:
+        for item in chunk:
+            pool.submit(int).result()  # a process that cannot even start is no fault of the item
+            try:
+                results.append(pool.submit(work, item).result())
+            except BrokenProcessPool:
+                results.append(crashed)
+                pool.shutdown()
+                pool = _pool(1)
+        return results
+    finally:
+        pool.shutdown()
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -1,0 +1,154 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from stages.catalogue import quarantine as q
+from stages.catalogue.images import PackedImages, writing
+from stages.catalogue.packing import Packed, Packer, Wanted, pack
+from stages.catalogue.phash import perceptual_hash
+from stages.catalogue.source import open_source
+from stages.catalogue.workers import in_order
+from tests.conftest import ROOT
+
+
+def packer(path: Path) -> Packer:
+    return Packer(open_source(path, "listings.csv", "images"), image_size=24, max_pixels=10_000)
+
+
+@pytest.fixture
+def catalogue(write: Callable[..., Path], picture: Callable[..., bytes]) -> Path:
+    pictures = {f"{i}.jpg": picture(i) for i in range(40)}
+    return write("", pictures | {"text.jpg": b"text", "large.jpg": picture(0, (200, 100))})
+
+
+def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
+    wanted = [
+        Wanted("1.jpg", hash=False, stays=True),
+        Wanted("", hash=True, stays=True),
+        Wanted("text.jpg", hash=True, stays=True),
+        Wanted("text.jpg", hash=True, stays=False),  # no row
+        Wanted("1.jpg", hash=True, stays=False),
+        Wanted("large.jpg", hash=False, stays=True),
+        Wanted("missing.jpg", hash=False, stays=False),  # no row
+        Wanted("2.jpg", hash=False, stays=True),
+    ]
+    outcomes = pack(tmp_path / "images.arrow", wanted, packer(catalogue), workers=0)
+    packed = PackedImages(tmp_path / "images.arrow")
+    hash_of_1 = perceptual_hash(packed[0])
+    assert [outcome.fault for outcome in outcomes] == [
+        "", q.IMAGE_UNNAMED, q.IMAGE_NONE, q.IMAGE_NONE, "", q.IMAGE_PIXELS, q.IMAGE_MISSING, "",
+    ]  # fmt: skip
+    assert outcomes[4].phash == outcomes[0].phash != ""
+    assert bin(int(outcomes[4].phash, 16) ^ int(hash_of_1, 16)).count("1") <= 4  # JPEG moves a bit or two
+    assert outcomes[7] == Packed("", "")
+    assert [image and image.size for image in packed] == [(32, 24), None, None, (32, 24), None, (32, 24)]
+    assert packed.jpeg(0) == packed.jpeg(3) != packed.jpeg(5)
+
+
+def test_the_file_is_the_same_whatever_the_workers(catalogue: Path, tmp_path: Path) -> None:
+    names = [f"{i % 40}.jpg" for i in range(90)] + ["text.jpg", "", "missing.jpg", "large.jpg"]
+    wanted = [Wanted(name, hash=True, stays=True) for name in names]
+    found = []
+    for workers in (0, 2):
+        outcomes = pack(tmp_path / f"{workers}.arrow", wanted, packer(catalogue), workers)
+        found.append((outcomes, (tmp_path / f"{workers}.arrow").read_bytes()))
+    assert found[0] == found[1]
+    assert sorted(path.suffix for path in tmp_path.glob("*.arrow*")) == [".arrow"] * 2
+
+
+def test_a_shared_file_is_decoded_once(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, read = packer(catalogue), []
+    monkeypatch.setattr(work.source, "picture", lambda name: read.append(name) or b"")
+    pack(tmp_path / "images.arrow", [Wanted("1.jpg", True, True)] * 5, work, workers=0)
+    assert read == ["1.jpg"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 200])
+def test_random_access(n: int, tmp_path: Path, picture: Callable[..., bytes]) -> None:
+    jpegs = [None if i % 7 == 3 else picture(i % 5, (8, 8)) + bytes([i]) for i in range(n)]
+    with writing(tmp_path / "images.arrow") as writer:
+        for jpeg in jpegs:
+            writer.append(jpeg)
+    packed = PackedImages(str(tmp_path / "images.arrow"))
+    assert len(packed) == n
+    assert [packed.jpeg(i) for i in np.random.default_rng(0).permutation(n)] == [
+        jpegs[i] for i in np.random.default_rng(0).permutation(n)
+    ]
+    assert [image is None for image in packed] == [jpeg is None for jpeg in jpegs]
+    with pytest.raises(IndexError):
+        packed[n]
+    if n:
+        assert packed.jpeg(-1) == jpegs[-1]
+        assert packed.jpeg(np.int64(n - 1)) == jpegs[-1]
+        assert len(packed[: n // 2]) == n // 2
+    again = pickle.loads(pickle.dumps(packed))  # noqa: S301
+    assert len(again) == n
+    assert pa.ipc.open_file(str(tmp_path / "images.arrow")).schema == pa.schema({"image": pa.binary()})
+
+
+def crash_at_7(i: int) -> int:
+    if i == 7:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return i * i
+
+
+def fail_at_7(i: int) -> int:
+    if i == 7:
+        raise ValueError("seven")
+    return i
+
+
+def test_results_come_in_order() -> None:
+    assert list(in_order(int, range(100), 2, crashed=-1)) == list(range(100))
+
+
+def test_an_item_that_kills_its_worker_is_lost_alone() -> None:
+    squares = [i * i if i != 7 else -1 for i in range(60)]
+    assert list(in_order(crash_at_7, range(60), 2, crashed=-1)) == squares
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_in_the_work_is_raised_here(workers: int) -> None:
+    with pytest.raises(ValueError, match="seven"):
+        list(in_order(fail_at_7, range(60), workers, crashed=-1))
+
+
+PARENT = """
+import sys, time
+from stages.catalogue.workers import in_order
+if __name__ == "__main__":
+    results = in_order(time.sleep, [0.01] * 20 + [60] * 100, 2, crashed=None)
+    next(results)
+    print("started", flush=True)
+    list(results)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_do_not_outlive_a_parent_that_is_killed(how: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"started\n"
+        workers = psutil.Process(parent.pid).children(recursive=True)
+        assert len(workers) >= 2
+        parent.send_signal(how)
+        parent.wait(10)
+    deadline = time.monotonic() + 10
+    while any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers):
+        assert time.monotonic() < deadline, "a worker still runs"
+        time.sleep(0.05)

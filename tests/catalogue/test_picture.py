@@ -1,0 +1,176 @@
+import io
+import resource
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.catalogue import quarantine as q
+from stages.catalogue.picture import shrink, to_jpeg
+
+
+def saved(image: Image.Image, format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def shrunk(data: bytes, image_size: int = 32, max_pixels: int = 1_000_000) -> Image.Image:
+    return shrink(data, image_size=image_size, max_pixels=max_pixels)
+
+
+def colour(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).mean(axis=(0, 1))
+
+
+RED = Image.new("RGB", (80, 60), (255, 0, 0))
+RED_FRAMES = {"save_all": True, "append_images": [Image.new("RGB", (80, 60), (0, 0, 255))]}
+HALF_RED = Image.new("RGBA", (80, 60), (255, 0, 0, 128))
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8))
+
+KINDS = {
+    "jpeg": (saved(RED, "JPEG"), (255, 0, 0)),
+    "progressive jpeg": (saved(RED, "JPEG", progressive=True), (255, 0, 0)),
+    "png": (saved(RED, "PNG"), (255, 0, 0)),
+    "webp": (saved(RED, "WEBP", lossless=True), (255, 0, 0)),
+    "bmp": (saved(RED, "BMP"), (255, 0, 0)),
+    "cmyk jpeg": (saved(Image.new("CMYK", (80, 60), (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
+    "cmyk tiff": (saved(Image.new("CMYK", (80, 60), (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
+    "grey": (saved(Image.new("L", (80, 60), 90), "PNG"), (90, 90, 90)),
+    "one bit": (saved(Image.new("1", (80, 60), 1), "PNG"), (255, 255, 255)),
+    "16 bit png": (saved(Image.fromarray(np.full((60, 80), 0x5A5A, np.uint16)), "PNG"), (90, 90, 90)),
+    "16 bit tiff": (saved(Image.fromarray(np.full((60, 80), 0x5A5A, np.uint16)), "TIFF"), (90, 90, 90)),
+    "32 bit tiff": (saved(Image.fromarray(np.full((60, 80), 90, np.int32)), "TIFF"), (90, 90, 90)),
+    "palette": (saved(RED.quantize(4), "PNG"), (255, 0, 0)),
+    "palette, transparent": (saved(RED.quantize(4), "PNG", transparency=0), (255, 255, 255)),
+    "half transparent": (saved(HALF_RED, "PNG"), (255, 127, 127)),
+    "transparent grey": (saved(Image.new("LA", (80, 60), (0, 0)), "PNG"), (255, 255, 255)),
+    "animated gif": (saved(RED, "GIF", **RED_FRAMES), (255, 0, 0)),
+    "animated png": (saved(RED, "PNG", **RED_FRAMES), (255, 0, 0)),
+    "animated webp": (saved(RED, "WEBP", lossless=True, **RED_FRAMES), (255, 0, 0)),
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), KINDS.values(), ids=KINDS.keys())
+def test_every_kind_becomes_a_small_rgb_picture(data: bytes, expected: tuple[int, int, int]) -> None:
+    image = shrunk(data)
+    assert (image.mode, image.size) == ("RGB", (43, 32))
+    assert colour(image) == pytest.approx(expected, abs=2)
+
+
+def test_a_small_picture_keeps_its_size() -> None:
+    assert shrunk(saved(RED, "PNG"), image_size=100).size == (80, 60)
+    assert shrunk(saved(Image.new("RGB", (1, 9)), "PNG")).size == (1, 9)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_rotation_is_applied(format: str) -> None:
+    left_red = Image.new("RGB", (80, 60), "white")
+    left_red.paste((255, 0, 0), (0, 0, 40, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned clockwise: left becomes top
+    image = shrunk(saved(left_red, format, exif=exif))
+    assert image.size == (32, 43)
+    assert image.getpixel((16, 5)) == pytest.approx((255, 0, 0), abs=6)
+    assert image.getpixel((16, 38)) == pytest.approx((255, 255, 255), abs=6)
+
+
+def test_broken_exif_costs_the_rotation_alone() -> None:
+    assert shrunk(saved(RED, "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")).size == (43, 32)
+
+
+def test_a_large_jpeg_decoded_at_a_fraction_is_close_to_the_whole() -> None:
+    smooth = NOISE.resize((1280, 960), Image.Resampling.BICUBIC)
+    whole = Image.open(io.BytesIO(saved(smooth, "JPEG"))).resize((171, 128), Image.Resampling.LANCZOS)
+    apart = np.abs(
+        np.asarray(shrunk(saved(smooth, "JPEG"), 128, 2_000_000), float) - np.asarray(whole, float)
+    )
+    assert apart.mean() < 2
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is so large, and has hardly any data."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+FAULTS = {
+    "text": (b"not a picture", q.IMAGE_NONE),
+    "html": (b"<!doctype html><html></html>", q.IMAGE_NONE),
+    "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', q.IMAGE_NONE),
+    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", q.IMAGE_NONE),
+    "nothing": (b"", q.IMAGE_NONE),
+    "a bare signature": (b"\xff\xd8\xff", q.IMAGE_NONE),
+    "truncated jpeg": (saved(NOISE, "JPEG")[:-3000], q.IMAGE_DAMAGED),
+    "truncated png": (saved(NOISE, "PNG")[:-3000], q.IMAGE_DAMAGED),
+    "truncated webp": (saved(NOISE, "WEBP")[:-3000], q.IMAGE_DAMAGED),
+    "truncated gif": (saved(NOISE, "GIF")[:-3000], q.IMAGE_DAMAGED),
+    "bomb": (png_header(30_000, 30_000), q.IMAGE_PIXELS),
+    "a little above the limit": (saved(Image.new("1", (1001, 1000)), "PNG"), q.IMAGE_PIXELS),
+    "header beyond its data": (png_header(900, 900), q.IMAGE_DAMAGED),
+    "thin": (saved(Image.new("1", (65_600, 2)), "PNG"), q.IMAGE_THIN),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), FAULTS.values(), ids=FAULTS.keys())
+def test_faults(data: bytes, reason: str) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(q.Fault) as fault:
+        shrunk(data)
+    assert fault.value.reason == reason
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_bomb_takes_no_memory() -> None:
+    bomb = saved(Image.new("1", (20_000, 20_000)), "PNG")  # 50 kB; 1.2 GB as RGB
+    shrunk(saved(RED, "PNG"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(q.Fault):
+        shrunk(bomb, max_pixels=100_000_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000  # kB
+
+
+def test_a_packed_picture_is_a_jpeg_without_subsampling() -> None:
+    image = Image.open(io.BytesIO(to_jpeg(RED)))
+    assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (80, 60))
+    assert [component[1:3] for component in image.layer] == [(1, 1)] * 3
+
+
+SEEDS = [saved(NOISE.resize((20, 15)), f) for f in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")]
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),
+    st.data(),
+)
+def test_damaged_bytes_give_a_picture_or_a_fault(
+    seed: bytes, edits: list[tuple[int, int]], draw: st.DataObject
+) -> None:
+    data = bytearray(seed)
+    for place, value in edits:
+        data[place % len(data)] = value
+    end = draw.draw(st.integers(1, len(data)))
+    for content in (bytes(data), bytes(data[:end])):
+        try:
+            image = shrunk(content)
+        except q.Fault:
+            continue
+        assert image.mode == "RGB"
+        assert min(image.size) <= 32
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_give_a_fault(data: bytes) -> None:
+    with pytest.raises(q.Fault):
+        shrunk(data)

@@ -1,0 +1,57 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from stages.catalogue.quarantine import IMAGE_MISSING, TITLE_EMPTY, Quarantine
+
+
+def test_the_file_is_in_order_and_says_each_thing_once(tmp_path: Path) -> None:
+    faults = Quarantine()
+    faults.add(10, "b", "x.jpg", TITLE_EMPTY)
+    faults.add(9, "a", "y.jpg", TITLE_EMPTY)
+    faults.add(10, "b", "x.jpg", IMAGE_MISSING)
+    faults.add(10, "b", "x.jpg", IMAGE_MISSING)
+    faults.write(tmp_path / "quarantine.csv")
+    assert (tmp_path / "quarantine.csv").read_text() == (
+        "row,posting_id,file,reason\n"
+        "9,a,y.jpg,title: empty\n"
+        "10,b,x.jpg,image: missing\n"
+        "10,b,x.jpg,title: empty\n"
+    )
+    assert faults.rows() == {9, 10}
+    assert faults.by_reason() == "2 × title: empty, 1 × image: missing"
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("-1", "'-1"),
+        ("two\nlines", r"two\nlines"),
+        ('quote" and, comma', 'quote" and, comma'),
+        ("\udce9", r"\udce9"),
+        ("a\0\u202e", r"a\x00\u202e"),
+        ("商品 ★", "商品 ★"),
+    ],
+)
+def test_cells_of_strangers_are_harmless(cell: str, written: str, tmp_path: Path) -> None:
+    faults = Quarantine()
+    faults.add(0, cell, cell, TITLE_EMPTY)
+    faults.write(tmp_path / "quarantine.csv")
+    with (tmp_path / "quarantine.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[1] == ["0", written, written, TITLE_EMPTY]
+
+
+def test_the_share_is_projected_from_the_rows_taken() -> None:
+    faults = Quarantine()
+    assert faults.share(total=10, readable=10, taken=10) == 0
+    for row in range(10):
+        faults.add(row, "", "", TITLE_EMPTY)
+    # 10 of 100 have no id; of the other 90, 30 are taken
+    assert faults.share(total=100, readable=90, taken=30) == pytest.approx(0.1)
+    for row in range(20, 30):
+        faults.add(row, "", "", TITLE_EMPTY)  # 10 of the 30 taken
+    assert faults.share(total=100, readable=90, taken=30) == pytest.approx(0.1 + 0.9 / 3)
+    assert faults.share(total=100, readable=90, taken=90) == pytest.approx(20 / 100)

@@ -1,0 +1,147 @@
+import os
+import pickle
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages.catalogue import quarantine as q
+from stages.catalogue import source as source_module
+from stages.catalogue.source import Source, open_source
+from stages.settings import Refused
+
+ODD_NAMES = [
+    "a b.jpg",
+    "it's.jpg",
+    'a"b.jpg',
+    "two\nlines.jpg",
+    "商品.jpg",
+    "=1+1.jpg",
+    "sub.d.jpg",
+]
+
+
+def opened(path: Path, csv: str = "listings.csv", images: str | None = "images") -> Source:
+    return open_source(path, csv, images)
+
+
+def fault_of(source: Source, name: str) -> str:
+    with pytest.raises(q.Fault) as fault:
+        source.picture(name)
+    return fault.value.reason
+
+
+@pytest.fixture
+def catalogue(write: Callable[..., Path]) -> Path:
+    return write("posting_id,title\n", {"a.jpg": b"A", "empty.jpg": b"", **dict.fromkeys(ODD_NAMES, b"odd")})
+
+
+def test_table_and_pictures_are_read_in_place(catalogue: Path) -> None:
+    source = opened(catalogue)
+    assert source.table() == b"posting_id,title\n"
+    assert source.picture("a.jpg") == b"A"
+    assert source.picture("./a.jpg") == b"A"
+    assert [source.picture(name) for name in ODD_NAMES] == [b"odd"] * len(ODD_NAMES)
+
+
+def test_a_source_that_was_used_can_be_sent_to_a_worker(catalogue: Path) -> None:
+    source = opened(catalogue)
+    source.picture("a.jpg")
+    assert pickle.loads(pickle.dumps(source)).picture("a.jpg") == b"A"  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("b.jpg", q.IMAGE_MISSING),
+        ("A.JPG", q.IMAGE_MISSING),
+        ("a.jpg/b.jpg", q.IMAGE_MISSING),
+        ("empty.jpg", q.IMAGE_EMPTY),
+        ("../listings.csv", q.IMAGE_OUTSIDE),
+        ("x/../../listings.csv", q.IMAGE_OUTSIDE),
+        ("/etc/hostname", q.IMAGE_OUTSIDE),
+        ("..", q.IMAGE_OUTSIDE),
+        (".", q.IMAGE_NAME),
+        ("a\0.jpg", q.IMAGE_NAME),
+        ("caf\udce9.jpg", q.IMAGE_NAME),
+    ],
+)
+def test_names_that_lead_nowhere(catalogue: Path, name: str, reason: str) -> None:
+    assert fault_of(opened(catalogue), name) == reason
+
+
+def test_a_name_too_long_for_a_file(catalogue: Path) -> None:
+    assert fault_of(opened(catalogue), "x" * 5000) in (q.IMAGE_UNREADABLE, q.IMAGE_MISSING)
+
+
+def test_a_file_above_the_limit_is_not_read(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MAX_BYTES", 2)
+    assert opened(catalogue).picture("a.jpg") == b"A"
+    assert fault_of(opened(catalogue), "a b.jpg") == q.IMAGE_BYTES
+
+
+def test_links_and_what_is_no_file_in_a_folder(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    (images / "deep").mkdir(parents=True)
+    (tmp_path / "secret.jpg").write_bytes(b"S")
+    (images / "a.jpg").write_bytes(b"A")
+    (images / "inside.jpg").symlink_to(images / "a.jpg")
+    (images / "outside.jpg").symlink_to(tmp_path / "secret.jpg")
+    (images / "up").symlink_to(tmp_path)
+    (images / "loop.jpg").symlink_to(images / "loop.jpg")
+    (images / "dangling.jpg").symlink_to(images / "nothing")
+    os.mkfifo(images / "pipe.jpg")
+    source = opened(tmp_path)
+    assert source.picture("inside.jpg") == b"A"
+    assert fault_of(source, "outside.jpg") == q.IMAGE_LINK
+    assert fault_of(source, "up/secret.jpg") == q.IMAGE_OUTSIDE
+    assert fault_of(source, "loop.jpg") == q.IMAGE_UNREADABLE
+    assert fault_of(source, "dangling.jpg") == q.IMAGE_MISSING
+    assert fault_of(source, "pipe.jpg") == q.IMAGE_NO_FILE
+    assert fault_of(source, "deep") == q.IMAGE_NO_FILE
+
+
+def test_links_folders_and_damage_in_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("listings.csv", "")
+        archive.writestr("images/good.jpg", b"GOOD")
+        archive.writestr("images/bad.jpg", b"BADBAD")
+        archive.writestr("images/deep/", b"")
+        link = zipfile.ZipInfo("images/link.jpg")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "../listings.csv")
+    path.write_bytes(path.read_bytes().replace(b"BADBAD", b"BADBAX"))
+    source = opened(path)
+    assert source.picture("good.jpg") == b"GOOD"
+    assert fault_of(source, "bad.jpg") == q.IMAGE_DAMAGED
+    assert fault_of(source, "link.jpg") == q.IMAGE_LINK
+    assert fault_of(source, "deep/") == q.IMAGE_MISSING
+
+
+def test_a_table_deep_inside_as_another_shop_zips_it(tmp_path: Path) -> None:
+    path = tmp_path / "shop.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("shop/train.csv", "table")
+        archive.writestr("shop/train_images/a.jpg", b"A")
+    source = opened(path, "shop/train.csv", "./shop/train_images/")
+    assert (source.table(), source.picture("a.jpg")) == (b"table", b"A")
+
+
+def test_no_pictures_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "listings.csv").write_text("table")
+    assert opened(tmp_path, images=None).table() == b"table"
+
+
+def test_what_is_refused(catalogue: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"data\.source: .*nowhere does not exist"):
+        opened(tmp_path / "nowhere")
+    with pytest.raises(Refused, match=r"data\.images: .* has no folder pictures"):
+        opened(catalogue, images="pictures")
+    with pytest.raises(Refused, match=r"data\.csv: .*train\.csv"):
+        opened(catalogue, csv="train.csv").table()
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no more")
+    with pytest.raises(Refused, match=r"is no readable \.zip"):
+        opened(tmp_path / "broken.zip")
