@@ -4,7 +4,8 @@
 
 Reads data/sample/ and the weights of the channels that the run starts from; writes
 data/embeddings/<run>_image.npy and <run>_title.npy (no columns where that tower was not trained),
-data/models/<run>.safetensors, data/models/<run>.json (one row an epoch) and data/curves/<run>/ (DVCLive).
+data/models/<run>.safetensors (the towers, for `weights:` of a channel), data/models/<run>/ (epochs.json, one
+row an epoch; where the towers make an open_clip model, that too) and data/curves/<run>/ (DVCLive).
 A run that is killed goes on from data/checkpoints/ when it is started again.
 """
 
@@ -13,20 +14,23 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from stages import artefacts
 from stages.encoders import device, load_encoder, trained
+from stages.pxk import dual_encoder
 from stages.pxk import sampler as samplers
 from stages.pxk.augment import Pictures
 from stages.pxk.batches import Listings
 from stages.pxk.loop import Plan, Row, fit
-from stages.pxk.losses import make_loss
+from stages.pxk.losses import ImageText, make_loss
 from stages.pxk.towers import Tower
 from stages.pxk.trainer import Diverged, Trainer
 from stages.settings import Channel, Refused, load
@@ -36,6 +40,21 @@ from stages.training import Embedder, Machine, Sample, checkpoint_key, val_f1
 SIDES = ("image", "title")
 CURVES = Path("data/curves")
 CHECKPOINTS = Path("data/checkpoints")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run gives, all at its best epoch.
+
+    Attributes:
+        encoders: by side, the trained towers. loss: with the parameters that it learned.
+        embeddings: by side, float32 (N, dim) of every listing. history: a row for each epoch.
+    """
+
+    encoders: dict[str, Any]
+    loss: nn.Module
+    embeddings: dict[str, NDArray[np.float32]]
+    history: list[Row]
 
 
 def make_sampler(run: TrainRun, products: NDArray[np.int64]) -> samplers.Sampler:
@@ -58,15 +77,12 @@ def train(
     *,
     checkpoints: Path,
     curves: Path,
-) -> tuple[dict[str, Tower], dict[str, NDArray[np.float32]], list[Row]]:
+) -> Trained:
     """Train run `name` on the sample's train split, choosing the epoch on val.
 
     Args:
         checkpoints: folder of this very run: of these params, data and code.
         curves: DVCLive folder.
-
-    Returns:
-        The towers at their best epoch; by side, float32 (N, dim) of every listing; a row for each epoch.
 
     Raises:
         Refused: the sample cannot feed the run's batches, or the loss diverged.
@@ -132,7 +148,10 @@ def train(
             f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it "
             f"is kept in {kept}; try a lower lr"
         ) from error
-    return towers, embed(towers, np.ones(len(sample), bool)), history
+    everything = np.ones(len(sample), bool)
+    return Trained(
+        {side: tower.encoder for side, tower in towers.items()}, loss, embed(towers, everything), history
+    )
 
 
 def _drawn(
@@ -167,21 +186,19 @@ def _same_width(run: TrainRun, towers: Mapping[str, Tower]) -> None:
         raise Refused(f"the towers must share one space, but have {told} columns; give a head_dim")
 
 
-def write(
-    name: str,
-    embeddings: Mapping[str, NDArray[np.float32]],
-    n: int,
-    encoders: Mapping[str, Any],
-    history: list[Row],
-) -> None:
-    """Write the outs but the curves; a side without a tower is an array of no columns."""
+def write(name: str, found: Trained | None, n: int) -> None:
+    """Write the outs but the curves; without a result they are empty, and an array has no columns."""
     for side in SIDES:
-        rows = embeddings.get(side, np.zeros((n, 0), np.float32))
+        rows = found.embeddings.get(side) if found else None
         with artefacts.replacing(artefacts.embedding(f"{name}_{side}")) as beside, beside.open("wb") as file:
-            np.save(file, rows)
+            np.save(file, np.zeros((n, 0), np.float32) if rows is None else rows)
     with artefacts.replacing(artefacts.MODELS / f"{name}.safetensors") as beside:
-        trained.save(beside, encoders)
-    artefacts.write_json(artefacts.MODELS / f"{name}.json", history)
+        trained.save(beside, found.encoders if found else {})
+    with artefacts.replacing(artefacts.MODELS / name) as folder:
+        folder.mkdir()
+        artefacts.write_json(folder / "epochs.json", found.history if found else [])
+        if found and isinstance(found.loss, ImageText) and dual_encoder.is_dual_encoder(**found.encoders):
+            dual_encoder.save(folder, **found.encoders, logit_scale=found.loss.logit_scale)
 
 
 def main(name: str) -> str:
@@ -205,20 +222,17 @@ def main(name: str) -> str:
     if why := sample.lacks(run):
         shutil.rmtree(curves, ignore_errors=True)
         curves.mkdir(parents=True)
-        write(name, {}, len(sample), {}, [])
+        write(name, None, len(sample))
         return f"skipped: 1 ({why})"
     folder = (
         CHECKPOINTS
         / f"{name}-{checkpoint_key(run, settings.channels, machine, (artefacts.LISTINGS, artefacts.IMAGES))}"
     )
-    towers, embeddings, history = train(
-        name, run, settings.channels, sample, machine, checkpoints=folder, curves=curves
-    )
-    encoders = {side: tower.encoder for side, tower in towers.items()}
-    write(name, embeddings, len(sample), encoders, history)
+    found = train(name, run, settings.channels, sample, machine, checkpoints=folder, curves=curves)
+    write(name, found, len(sample))
     for old in CHECKPOINTS.glob(f"{name}-*"):
         shutil.rmtree(old)
-    return describe(history, device.describe(where, machine.precision))
+    return describe(found.history, device.describe(where, machine.precision))
 
 
 def describe(history: list[Row], where: str) -> str:

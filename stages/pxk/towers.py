@@ -154,5 +154,6 @@ def _put_head(encoder: ImageEncoder | TitleEncoder, dim: int, seed: int) -> None
     head = Head(encoder.dim, dim)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        nn.init.orthogonal_(head[0].weight)
+        for weight in head.parameters():
+            nn.init.orthogonal_(weight)
     encoder.head, encoder.dim = head.to(encoder.device), dim
