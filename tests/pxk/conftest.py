@@ -1,8 +1,5 @@
 """Tiny encoders, made here: a trunk of eight columns on pictures of 32 pixels, and a BERT of two layers."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +12,6 @@ from stages.encoders.preprocess import Preprocess
 from stages.encoders.spec import Spec
 
 SIZE = 32
-sys.path.insert(0, str(Path(__file__).parent))  # for fitting.py
 
 
 class TinyTrunk(nn.Module):

@@ -1,9 +1,8 @@
 """One small training run of tests/pxk, in this process or as a program that can be killed.
 
-python fitting.py CHECKPOINTS WEIGHTS: trains, and writes what was learned to WEIGHTS.
+python -m tests.pxk.fitting FOLDER WEIGHTS: trains, and writes what was learned to WEIGHTS.
 """
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -19,13 +18,7 @@ from stages.pxk.sampler import PKSampler
 from stages.pxk.towers import Tower
 from stages.pxk.trainer import Trainer
 from stages.settings.train import TrainRun
-
-
-def conftest():
-    spec = importlib.util.spec_from_file_location("pxk_conftest", Path(__file__).parent / "conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.pxk.conftest import make_encoder, make_pictures
 
 
 def run_of(**changes):
@@ -41,10 +34,9 @@ def start(run, scores=None, pause=0.0, spoil=None):
         pause: seconds that each validation takes. spoil: what is done to the towers before each validation.
     """
     torch.set_num_threads(2)
-    made = conftest()
-    images, products = made.make_pictures(8, 4)
+    images, products = make_pictures(8, 4)
     tower = Tower(
-        made.make_encoder(), head_dim=run.head_dim, blocks=run.unfreeze_blocks,
+        make_encoder(), head_dim=run.head_dim, blocks=run.unfreeze_blocks,
         train_batch_norm=run.batch_norm == "train",
     )  # fmt: skip
     sampler = PKSampler(products, run.P, run.K, run.seed)

@@ -1,6 +1,5 @@
 import json
 import math
-import os
 import random
 import signal
 import subprocess
@@ -11,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fitting import run_of, start, train
 
 from stages.pxk import checkpoint
 from stages.pxk.loop import Plan, fit
 from stages.pxk.schedule import rate
 from stages.pxk.trainer import Diverged
 from stages.settings import Refused
+from tests.conftest import ROOT
+from tests.pxk.fitting import run_of, start, train
 
 
 def equal(a, b):
@@ -160,8 +160,7 @@ def test_the_rate_rises_and_falls():
 
 
 def launch(folder, weights):
-    program = [sys.executable, str(Path(__file__).parent / "fitting.py"), str(folder), str(weights)]
-    return subprocess.Popen(program, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
+    return subprocess.Popen([sys.executable, "-m", "tests.pxk.fitting", str(folder), str(weights)], cwd=ROOT)
 
 
 @pytest.mark.slow
