@@ -24,18 +24,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stages import artefacts
-from stages.encoders import device, load_encoder, trained
+from stages.encoders import device, trained
 from stages.pxk import dual_encoder
-from stages.pxk import sampler as samplers
-from stages.pxk.augment import Pictures
-from stages.pxk.batches import Listings
-from stages.pxk.loop import Plan, Row, fit
-from stages.pxk.losses import ImageText, make_loss
-from stages.pxk.towers import Tower
-from stages.pxk.trainer import Diverged, Trainer
+from stages.pxk.loop import Row, fit
+from stages.pxk.losses import ImageText
+from stages.pxk.trainer import Diverged
 from stages.settings import Channel, Refused, load
 from stages.settings.train import TrainRun
-from stages.training import Embedder, Machine, Sample, checkpoint_key, val_f1
+from stages.training import Embedder, Machine, Sample, checkpoint_key, set_up, val_f1
 
 SIDES = ("image", "title")
 CURVES = Path("data/curves")
@@ -57,17 +53,6 @@ class Trained:
     history: list[Row]
 
 
-def make_sampler(run: TrainRun, products: NDArray[np.int64]) -> samplers.Sampler:
-    """The run's sampler over training rows of these products."""
-    match run.sampler:
-        case "pk":
-            return samplers.PKSampler(products, run.P, run.K, run.seed)
-        case "pairs":
-            return samplers.PairSampler(products, run.seed)
-        case _:
-            return samplers.ListingSampler(len(products), run.batch_size or 2, run.seed)
-
-
 def train(
     name: str,
     run: TrainRun,
@@ -87,53 +72,16 @@ def train(
     Raises:
         Refused: the sample cannot feed the run's batches, or the loss diverged.
     """
-    rows = sample.rows(run)
-    products = np.unique(sample.product[rows], return_inverse=True)[1]
-    sampler = make_sampler(run, products)
     embed = Embedder(sample, machine, name)
-    towers: dict[str, Tower] = {}
-    for side in run.towers:
-        spec = channels[getattr(run, side)]
-        encoder: Any = load_encoder(
-            getattr(run, side), spec, device=machine.device, precision=machine.precision
-        )
-        if run.unfreeze_blocks == 0 and run.augment is None:
-            embed.features[side] = embed.trunk(encoder, side, sample.present[side])
-        towers[side] = Tower(
-            encoder,
-            head_dim=run.head_dim,
-            blocks=run.unfreeze_blocks,
-            train_batch_norm=run.batch_norm == "train",
-            seed=run.seed,
-        )
-    _same_width(run, towers)
-    plan = Plan(sampler.steps_per_epoch, run.epochs, run.head_epochs, run.max_steps)
-    loss = make_loss(
-        run.loss,
-        dim=next(iter(towers.values())).dim,
-        classes=int(products.max()) + 1,
-        temperature=run.temperature,
-        learnable_temperature=run.learnable_temperature,
-        margin=run.margin,
-        scale=run.scale,
-        one_pair_each=run.sampler == "pairs",
-    )
-    trainer = Trainer(
-        run,
-        towers,
-        loss,
-        products,
-        steps=plan.steps,
-        head_steps=plan.head_steps,
-        precision=machine.precision,
-    )
+    ready = set_up(run, channels, sample, machine, embed)
+    towers = ready.trainer.towers
     in_val = sample.split == "val"
     try:
         history = fit(
-            trainer,
-            _drawn(run, rows, sample, towers, embed.features),
-            sampler,
-            plan,
+            ready.trainer,
+            ready.listings,
+            ready.sampler,
+            ready.plan,
             validate=lambda: val_f1(embed(towers, in_val), sample),
             folder=checkpoints,
             curves=curves,
@@ -143,47 +91,14 @@ def train(
     except Diverged as error:
         kept = checkpoints / "best.safetensors"
         trained.save(kept, {side: tower.encoder for side, tower in towers.items()})
-        ids = ", ".join(sample.posting_id[row] for row in rows[error.rows])
+        ids = ", ".join(sample.posting_id[row] for row in ready.listings.rows[error.rows])
         raise Refused(
             f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it "
             f"is kept in {kept}; try a lower lr"
         ) from error
     everything = np.ones(len(sample), bool)
-    return Trained(
-        {side: tower.encoder for side, tower in towers.items()}, loss, embed(towers, everything), history
-    )
-
-
-def _drawn(
-    run: TrainRun,
-    rows: NDArray[np.int64],
-    sample: Sample,
-    towers: Mapping[str, Tower],
-    features: dict[str, NDArray[np.float32]],
-) -> Listings:
-    """The training listings as the towers take them."""
-    raw = [side for side in run.towers if side not in features]
-    prepare: Any = towers["image"].encoder.prepare if "image" in raw else None
-    change = run.augment
-    return Listings(
-        rows=rows,
-        seed=run.seed,
-        images=sample.images if "image" in raw else None,
-        titles=sample.title if "title" in raw else None,
-        prepare=prepare,
-        pictures=Pictures(prepare.size, change.crop, change.flip, change.jitter, change.hue)
-        if change and prepare
-        else None,
-        words=change.words if change else 0.0,
-        features=features,
-    )
-
-
-def _same_width(run: TrainRun, towers: Mapping[str, Tower]) -> None:
-    widths = {side: tower.dim for side, tower in towers.items()}
-    if len(set(widths.values())) > 1 and (run.cross_modal or run.loss in ("image_text", "arcface")):
-        told = " and ".join(f"{side} {width}" for side, width in widths.items())
-        raise Refused(f"the towers must share one space, but have {told} columns; give a head_dim")
+    encoders = {side: tower.encoder for side, tower in towers.items()}
+    return Trained(encoders, ready.trainer.loss, embed(towers, everything), history)
 
 
 def write(name: str, found: Trained | None, n: int) -> None:
