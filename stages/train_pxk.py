@@ -2,10 +2,11 @@
 
     python -m stages.train_pxk <run>
 
-Reads data/sample/ and the weights of the channels that the run starts from; writes
-data/embeddings/<run>_image.npy and <run>_title.npy (no columns where that tower was not trained),
-data/models/<run>.safetensors (the towers, for `weights:` of a channel), data/models/<run>/ (epochs.json, one
-row an epoch; where the towers make an open_clip model, that too) and data/curves/<run>/ (DVCLive).
+Reads data/sample/, the weights of the channels that the run starts from, and their arrays where the trunks
+stay frozen; writes data/embeddings/<run>_image.npy and <run>_title.npy (no columns where that tower was
+not trained), data/models/<run>.safetensors (the towers, for `weights:` of a channel), data/models/<run>/
+(epochs.json, one row an epoch; where the towers make an open_clip model, that too) and data/curves/<run>/
+(DVCLive).
 A run that is killed goes on from data/checkpoints/ when it is started again.
 """
 
@@ -31,7 +32,7 @@ from stages.pxk.losses import ImageText
 from stages.pxk.trainer import Diverged
 from stages.settings import Channel, Refused, load
 from stages.settings.train import TrainRun
-from stages.training import Embedder, Machine, Sample, checkpoint_key, set_up, val_f1
+from stages.training import Embedder, Machine, Sample, checkpoint_key, set_up, stays_frozen, val_f1
 
 SIDES = ("image", "title")
 CURVES = Path("data/curves")
@@ -62,18 +63,20 @@ def train(
     *,
     checkpoints: Path,
     curves: Path,
+    zero_shot: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Trained:
     """Train run `name` on the sample's train split, choosing the epoch on val.
 
     Args:
         checkpoints: folder of this very run: of these params, data and code.
         curves: DVCLive folder.
+        zero_shot: as set_up.
 
     Raises:
         Refused: the sample cannot feed the run's batches, or the loss diverged.
     """
     embed = Embedder(sample, machine, name)
-    ready = set_up(run, channels, sample, machine, embed)
+    ready = set_up(run, channels, sample, machine, embed, zero_shot)
     towers = ready.trainer.towers
     in_val = sample.split == "val"
     try:
@@ -143,11 +146,32 @@ def main(name: str) -> str:
         CHECKPOINTS
         / f"{name}-{checkpoint_key(run, settings.channels, machine, (artefacts.LISTINGS, artefacts.IMAGES))}"
     )
-    found = train(name, run, settings.channels, sample, machine, checkpoints=folder, curves=curves)
+    found = train(
+        name, run, settings.channels, sample, machine,
+        checkpoints=folder, curves=curves, zero_shot=zero_shot_rows(run, len(sample)),
+    )  # fmt: skip
     write(name, found, len(sample))
     for old in CHECKPOINTS.glob(f"{name}-*"):
         shutil.rmtree(old)
     return describe(found.history, device.describe(where, machine.precision))
+
+
+def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
+    """By side, the array of the channel that a frozen tower starts from, which saves embedding it again.
+
+    Raises:
+        Refused: an array of another sample.
+    """
+    if not stays_frozen(run):
+        return {}
+    paths = {side: artefacts.embedding(getattr(run, side)) for side in run.towers}
+    found = {side: np.load(path, mmap_mode="r") for side, path in paths.items() if path.is_file()}
+    for side, rows in found.items():
+        if len(rows) != n:
+            raise Refused(
+                f"{paths[side]} has {len(rows)} rows for {n} listings; run `dvc repro` to embed them anew"
+            )
+    return found
 
 
 def describe(history: list[Row], where: str) -> str:

@@ -158,10 +158,24 @@ class Ready:
     plan: Plan
 
 
+def stays_frozen(run: TrainRun) -> bool:
+    """Whether the trunks never learn, and see each listing as it is: their features are zero-shot rows."""
+    return run.unfreeze_blocks == 0 and run.augment is None
+
+
 def set_up(
-    run: TrainRun, channels: Mapping[str, Channel], sample: Sample, machine: Machine, embed: Embedder
+    run: TrainRun,
+    channels: Mapping[str, Channel],
+    sample: Sample,
+    machine: Machine,
+    embed: Embedder,
+    zero_shot: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Ready:
-    """Load the towers and lay out the run; the features of wholly frozen trunks are put into `embed`.
+    """Load the towers and lay out the run; the features of trunks that stay frozen are put into `embed`.
+
+    Args:
+        zero_shot: by side, float32 (N, dim), rows of the channel that the tower starts from, where they are at
+            hand. That they have norm 1 moves nothing: the head has no bias, and its rows are normalised.
 
     Raises:
         Refused: the sample cannot feed the run's batches, or the towers do not fit the run.
@@ -175,8 +189,11 @@ def set_up(
         encoder: Any = load_encoder(
             start, channels[start], device=machine.device, precision=machine.precision
         )
-        if run.unfreeze_blocks == 0 and run.augment is None:
-            embed.features[side] = embed.trunk(encoder, side, sample.present[side])
+        if stays_frozen(run):
+            rows_of = zero_shot or {}
+            embed.features[side] = (
+                rows_of[side] if side in rows_of else embed.trunk(encoder, side, sample.present[side])
+            )
         towers[side] = Tower(
             encoder,
             head_dim=run.head_dim,

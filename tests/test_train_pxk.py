@@ -169,6 +169,19 @@ def test_clip_is_saved_as_an_open_clip_model(run, listings):
     assert epochs[-1]["temperature"] > 0
 
 
+def test_a_frozen_trunks_features_are_the_zero_shot_rows(run, channels):
+    frozen = IMAGE | {"unfreeze_blocks": 0, "head_dim": 8, "augment": None}
+    run(frozen)
+    computed = np.array(rows("image"))
+    images = PackedImages(artefacts.IMAGES)
+    np.save(artefacts.embedding("cnn"), runner.embed_images(load_encoder("cnn", channels["cnn"]), images))
+    run(frozen)
+    np.testing.assert_allclose(rows("image"), computed, atol=1e-5)
+    np.save(artefacts.embedding("cnn"), np.zeros((5, 256), np.float32))
+    with pytest.raises(Refused, match=r"cnn\.npy has 5 rows for 64 listings"):
+        run(frozen)
+
+
 def test_a_rerun_gives_the_same_bytes(run):
     def outs():
         files = [*artefacts.EMBEDDINGS.iterdir(), *artefacts.MODELS.rglob("*"), *train_pxk.CURVES.rglob("*")]
