@@ -169,7 +169,8 @@ def main() -> str:
     artefacts.write_json(artefacts.SUMMARY, summary)
     return (
         f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures, "
-        f"{summary['train']} train / {summary['val']} val / {summary['test']} test; "
+        f"{summary['train']} train / {summary['val']} val / {summary['test']} test, "
+        f"largest super-component {summary['largest_component']}; "
         f"{summary['quarantined']} rows in quarantine"
         + (f" ({quarantine.by_reason()})" if quarantine.entries else "")
     )

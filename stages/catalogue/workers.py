@@ -7,13 +7,13 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,64 +29,87 @@ def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: 
     copied into them.
 
     Args:
-        work: picklable.
+        work: picklable; each worker gets one copy, and keeps it.
         crashed: the result of an item that kills its process, as a decoder may.
     """
     if workers == 0:
         yield from map(work, items)
         return
-    run = partial(_each, work)
     remaining = iter(items)
     chunks = iter(lambda: list(islice(remaining, _CHUNK)), [])
-    pool = _pool(workers)
+    pool = _pool(workers, work)
     waiting: deque[tuple[list[T], Future[list[R]]]] = deque()
     try:
-        waiting.extend((chunk, pool.submit(run, chunk)) for chunk in islice(chunks, _AHEAD * workers))
+        waiting.extend((chunk, pool.submit(_each, chunk)) for chunk in islice(chunks, _AHEAD * workers))
         while waiting:
             chunk, future = waiting.popleft()
             try:
                 results = future.result()
             except BrokenProcessPool:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown()
                 results = _one_by_one(work, chunk, crashed)
-                pool = _pool(workers)
-                again = [(c, f if f.exception() is None else pool.submit(run, c)) for c, f in waiting]
+                pool = _pool(workers, work)
+                again = [(c, f if f.exception() is None else pool.submit(_each, c)) for c, f in waiting]
                 waiting = deque(again)
             yield from results
-            waiting.extend((chunk, pool.submit(run, chunk)) for chunk in islice(chunks, 1))
+            waiting.extend((chunk, pool.submit(_each, chunk)) for chunk in islice(chunks, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _each(work: Callable[[T], R], chunk: list[T]) -> list[R]:
-    return [work(item) for item in chunk]
+_work: Callable[[Any], Any] = int  # in a worker: what it is there for, with the files that it has open
+
+
+def _each(chunk: list[Any]) -> list[Any]:
+    return [_work(item) for item in chunk]
 
 
 def _one_by_one(work: Callable[[T], R], chunk: list[T], crashed: R) -> list[R]:
     """A chunk again, in one process, to find the item that kills it."""
-    pool = _pool(1)
-    results = []
+    pool = _pool(1, work)
+    results: list[R] = []
     try:
         for item in chunk:
             pool.submit(int).result()  # a process that cannot even start is no fault of the item
             try:
-                results.append(pool.submit(work, item).result())
+                results += pool.submit(_each, [item]).result()
             except BrokenProcessPool:
                 results.append(crashed)
                 pool.shutdown()
-                pool = _pool(1)
+                pool = _pool(1, work)
         return results
     finally:
         pool.shutdown()
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+def _pool(workers: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:
+    """Start the workers now, deaf to Ctrl-C from their first instruction on: it is the parent's to handle."""
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(work,)
+    )
+    with _deaf():
+        for _ in range(workers):
+            pool.submit(int)
+    return pool
 
 
-def _start() -> None:
-    """In a worker: Ctrl-C is the parent's to handle; when the parent is killed, go too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C; a process that is started meanwhile inherits this for good."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start(work: Callable[[Any], Any]) -> None:
+    """In a worker: take its work; go when the parent is killed, or it would wait on the queue for ever."""
+    global _work
+    _work = work
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
