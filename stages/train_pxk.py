@@ -177,7 +177,7 @@ def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
 def describe(history: list[Row], where: str) -> str:
     """The run in one line."""
     best = next(row for row in history if row["best"])
-    start, kept = (row.get("val_f1") for row in (history[0], best))
+    start, kept = (row["val_f1"] for row in (history[0], best))
     told = f"val f1 {start:.4f} -> {kept:.4f}" if kept is not None else "no val f1"
     return (
         f"{history[-1]['step']} steps, best epoch {best['epoch']} of {history[-1]['epoch']}, {told}, {where}"

@@ -174,7 +174,7 @@ def set_up(
     """Load the towers and lay out the run; the features of trunks that stay frozen are put into `embed`.
 
     Args:
-        zero_shot: by side, float32 (N, dim), rows of the channel that the tower starts from, where they are at
+        zero_shot: by side, float32 (N, dim), rows of the channel that the tower starts from, if they are at
             hand. That they have norm 1 moves nothing: the head has no bias, and its rows are normalised.
 
     Raises:

@@ -70,7 +70,7 @@ def fit(
 
     Returns:
         One row an epoch, the start first: epoch, step, loss (mean of the epoch), lr (at its end), val_f1,
-        val_threshold, temperature where it is learned, best (1 for the epoch that was kept, else 0).
+        val_threshold, temperature (where it is learned), best (1 for the epoch that was kept, else 0).
 
     Raises:
         Diverged: as Trainer.step; the towers are left as they were at the best epoch so far.
@@ -136,9 +136,12 @@ def _row(
     loss: float | None = None,
     trainer: Trainer | None = None,
 ) -> Row:
+    """Every row has every key, null where there is nothing: `dvc plots` draws no rows that differ in keys."""
     row: Row = {"epoch": epoch, "step": step, "loss": loss, "lr": None}
-    row |= {"val_f1": scored["f1"], "val_threshold": scored["threshold"]} if scored else {}
-    if trainer is not None:
+    row |= {"val_f1": None, "val_threshold": None, "temperature": None}
+    if scored:
+        row |= {"val_f1": scored["f1"], "val_threshold": scored["threshold"]}
+    if trainer:
         row["lr"] = max(group["lr"] for group in trainer.optimizer.param_groups)
         if trainer.run.learnable_temperature:
             scale = next(p for p in trainer.loss.parameters() if p.ndim == 0)
@@ -151,7 +154,7 @@ def _best(trainer: Trainer, epoch: int) -> dict[str, Any]:
 
 
 def _is_better(row: Row, best: Row, trainer: Trainer) -> bool:
-    if row.get("val_f1") is None or (best["epoch"] == 0 and isinstance(trainer.loss, ImageText)):
+    if row["val_f1"] is None or (best["epoch"] == 0 and isinstance(trainer.loss, ImageText)):
         return True
     return row["val_f1"] > best["val_f1"]
 
@@ -160,4 +163,4 @@ def _is_over(trainer: Trainer, plan: Plan, state: dict[str, Any]) -> bool:
     """Whether `patience` epochs, the heads' own not counted, have passed without a better one."""
     patience, last = trainer.run.patience, state["history"][-1]
     since = last["epoch"] - max(state["best"]["epoch"], min(plan.head_epochs, last["epoch"]))
-    return patience is not None and last.get("val_f1") is not None and since >= patience
+    return patience is not None and last["val_f1"] is not None and since >= patience
