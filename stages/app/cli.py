@@ -8,14 +8,21 @@ import typer
 
 from stages import artefacts
 from stages.app.differences import differences
+from stages.app.table import markdown
 from stages.settings import Refused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
 
 
-@app.callback()
-def _samesku() -> None:
-    """Commands are named, also while there is one alone."""
+@app.command()
+def table() -> None:
+    """Print the table of systems as Markdown, worst test f1 first, from the files in metrics/.
+
+    test: the test split searched within itself. test_full: searched in the whole sample.
+
+    Example: samesku table
+    """
+    typer.echo(markdown(artefacts.METRICS))
 
 
 @app.command()

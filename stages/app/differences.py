@@ -14,7 +14,7 @@ from stages.settings import Refused
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean F1 of two systems over one split's queries in one gallery; gain is b − a, with its 95% interval."""
+    """Mean F1 of two systems over one split in one gallery; gain is b − a, with its 95% interval."""
 
     split: str
     gallery: str

@@ -1,0 +1,103 @@
+"""Exact search against what a plain matrix product reaches, and the peak memory of index and evaluate.
+
+    python -m benchmarks.search [--listings 24000] [--columns 1472] [--k 50]
+
+Synthetic listings, clustered like products. Both speeds are measured in turn in one run, so that their ratio
+holds on a machine that others use too. Each size of the memory part runs in a process of its own; its peak
+must grow with the listings, not with their square.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import evaluate, index
+from stages.catalogue.listings import Listings
+from stages.matching import fusion, neighbours
+from stages.settings import Decision
+
+
+def synthetic(listings: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
+    """float32 (N, columns): unit rows in clusters of about three."""
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(size=(listings // 3 + 1, columns)).astype(np.float32)
+    rows = centres[generator.integers(0, len(centres), listings)]
+    rows += 0.7 * generator.normal(size=rows.shape).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def catalogue(listings: int) -> Listings:
+    """Listings in products of about three, split 70/15/15."""
+    generator = np.random.default_rng(0)
+    product = generator.integers(0, listings // 3 + 1, listings).astype(np.int32)
+    splits = generator.choice(["train", "val", "test"], listings // 3 + 1, p=[0.7, 0.15, 0.15])
+    ids = np.array([f"p{i:09d}" for i in range(listings)], dtype=object)
+    return Listings(ids, product, product, splits[product])
+
+
+def speed(listings: int, columns: int, k: int, runs: int = 3) -> None:
+    rows = synthetic(listings, columns)
+    fused = fusion.concatenate({"a": rows}, {"a": 1.0})
+    every = np.arange(listings, dtype=np.int32)
+    work = 2.0 * listings * listings * columns / 1e9
+    ratios = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        for at in range(0, listings, neighbours.QUERIES):
+            rows[at : at + neighbours.QUERIES] @ rows.T
+        product = work / (time.perf_counter() - start)
+        start = time.perf_counter()
+        neighbours.search(fused, every, k)
+        search = work / (time.perf_counter() - start)
+        ratios.append(search / product)
+        print(f"  search {search:6.1f} GFLOP/s, matrix product {product:6.1f}, ratio {ratios[-1]:.2f}")
+    print(
+        f"self-join of {listings} × {columns}, k {k}: ratio {statistics.median(ratios):.2f} (median of {runs})"
+    )
+
+
+def _peak(listings: int, columns: int, k: int) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = synthetic(listings, columns)
+    given = catalogue(listings)
+    ready = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fused = fusion.concatenate({"a": rows}, {"a": 1.0})
+    evaluate.evaluate(index.index(fused, given, k), given, Decision())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    array = listings * columns * 4 / 2**20
+    print(
+        f"  {listings:7} listings: peak {peak / 1024:6.0f} MiB, of which imports {before / 1024:.0f}, "
+        f"with the array made {ready / 1024:.0f}; one array is {array:.0f} MiB, N × N would be "
+        f"{listings**2 * 4 / 2**20:.0f}"
+    )
+
+
+def memory(sizes: list[int], columns: int, k: int) -> None:
+    print(f"peak memory of index and evaluate, {columns} columns, k {k}:")
+    for size in sizes:
+        process = multiprocessing.get_context("spawn").Process(target=_peak, args=(size, columns, k))
+        process.start()
+        process.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--listings", type=int, default=24_000)
+    parser.add_argument("--columns", type=int, default=1472)
+    parser.add_argument("--k", type=int, default=50)
+    given = parser.parse_args()
+    speed(given.listings, given.columns, given.k)
+    memory([given.listings // 4, given.listings // 2, given.listings], given.columns, given.k)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The table of systems, and that the README's is the one of the metrics files."""
+
+import json
+
+from stages.app import table
+from tests.conftest import ROOT
+
+
+def test_rows_stand_worst_first_and_what_was_skipped_is_empty(tmp_path):
+    (tmp_path / "compare").mkdir()
+    for name, content in {
+        "samesku": {"val": {"f1": 0.5}, "test": {"f1": 0.75, "micro_f1": 0.5}, "test_full": {"f1": 0.25}},
+        "compare/worse": {"test": {"f1": 0.5}},
+        "compare/skipped": {"skipped": 1},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert table.markdown(tmp_path).splitlines()[2:] == [
+        "| skipped |  |  |  |  |",
+        "| worse |  | 0.5000 |  |  |",
+        "| samesku | 0.5000 | 0.7500 | 0.5000 | 0.2500 |",
+    ]
+
+
+def test_the_readme_shows_the_table_of_the_last_run():
+    assert table.markdown(ROOT / "metrics") in (ROOT / "README.md").read_text("utf-8")

@@ -1,0 +1,124 @@
+"""The whole pipeline by DVC, on a small catalogue in a repository of its own."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import small
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+RAN = re.compile(r"Running stage '([^']+)'")
+
+
+def dvc(folder, *arguments):
+    """Run dvc as the README says, with this environment's python first; its output, or the failure's."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    identity = {
+        f"GIT_{who}_{what}": "samesku" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder, env=os.environ | identity | {"PATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory):
+    """The small pipeline, run once from clean and committed."""
+    folder = small.copy(tmp_path_factory.mktemp("small") / "samesku")
+    dvc(folder, "repro")
+    for command in (["add", "-A"], ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "Results"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def metrics(folder):
+    return {
+        str(path.relative_to(folder / "metrics")): json.loads(path.read_text())
+        for path in sorted((folder / "metrics").rglob("*.json"))
+    }
+
+
+def flat(content):
+    for value in content.values():
+        yield from flat(value) if isinstance(value, dict) else [value]
+
+
+def test_every_system_has_its_row_of_at_most_a_dozen_finite_numbers(pipeline):
+    systems = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["compare"]
+    found = metrics(pipeline)
+    assert {f"compare/{name}.json" for name in systems} | {"samesku.json"} <= set(found)
+    for name, content in found.items():
+        values = list(flat(content))
+        assert len(values) <= 12, name
+        assert all(isinstance(v, int | float) and math.isfinite(v) for v in values), name
+    assert 0.3 < found["samesku.json"]["test"]["f1"] < 1
+
+
+def test_the_table_of_dvc_is_a_row_for_each_system(pipeline):
+    table = dvc(pipeline, "metrics", "show", "--md")
+    for name in metrics(pipeline):
+        assert f"metrics/{name}" in table
+    assert "test_full.f1" in table
+
+
+def test_the_submission_scores_as_the_metrics_say(pipeline):
+    """Scored anew from submission.csv and the catalogue's labels, without the project's code."""
+    import pandas as pd
+
+    rows = pd.read_parquet(pipeline / "data/sample/listings.parquet").set_index("posting_id")
+    submission = pd.read_csv(pipeline / "data/predictions/samesku/submission.csv", index_col=0)["matches"]
+    members = rows.groupby("label_group").groups
+    scores = []
+    for own in rows.index[rows.split == "test"]:
+        kept, true = set(submission[own].split()), set(members[rows.label_group[own]])
+        scores.append(2 * len(kept & true) / (len(kept) + len(true)))
+    assert metrics(pipeline)["samesku.json"]["test_full"]["f1"] == pytest.approx(
+        sum(scores) / len(scores), abs=1e-6
+    )
+
+
+def test_nothing_to_do_runs_nothing(pipeline):
+    assert not RAN.search(dvc(pipeline, "repro"))
+
+
+def test_another_alpha_runs_fuse_index_and_evaluate_alone(pipeline):
+    alpha = yaml.safe_load((pipeline / "params.yaml").read_text())["fusion"]["alpha"]
+    output = dvc(pipeline, "exp", "run", "--temp", "-S", f"fusion.alpha={alpha - 0.1:.2f}")
+    assert RAN.findall(output) == ["fuse", "index", "evaluate"]
+
+
+def test_a_wrong_param_stops_before_any_work(pipeline):
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-S", "fusion.alpha=1.5"],
+        cwd=pipeline, env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "params.yaml: fusion.alpha is 1.5; allowed: less than or equal to 1" in done.stdout + done.stderr
+
+
+def test_plots_can_be_drawn(pipeline):
+    dvc(pipeline, "plots", "show", "-o", "plots_here")
+    page = (pipeline / "plots_here/index.html").read_text("utf-8")
+    for title in ("F1 against threshold", "Precision–recall", "F1 against α", "F1 of test queries"):
+        assert title in page or title.encode("ascii", "backslashreplace").decode() in page, title
+
+
+def test_twice_from_clean_every_out_is_the_same_bytes(pipeline, tmp_path):
+    again = small.copy(tmp_path / "again")
+    dvc(again, "repro")
+    first, second = (yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (pipeline, again))
+    for name, stage in first["stages"].items():
+        assert stage.get("outs") == second["stages"][name].get("outs"), name
+    assert metrics(again) == metrics(pipeline)
