@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -164,6 +165,28 @@ def launch(folder, weights):
     return subprocess.Popen([sys.executable, "-m", "tests.pxk.fitting", str(folder), str(weights)], cwd=ROOT)
 
 
+def wait_for_an_epoch(process, last):
+    """Until the checkpoint `last` has been written once more."""
+    since = last.stat().st_mtime_ns if last.exists() else 0
+    deadline = time.monotonic() + 120
+    while not (last.exists() and last.stat().st_mtime_ns > since):
+        assert process.poll() is None, "it ended before its next epoch"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_with_its_workers(tmp_path):
+    process = launch(tmp_path, tmp_path / "weights.pt")
+    wait_for_an_epoch(process, tmp_path / "checkpoint" / "last.pt")
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not (tmp_path / "weights.pt").exists()
+
+
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(tmp_path):
     assert launch(tmp_path / "whole", tmp_path / "whole.pt").wait(120) == 0
@@ -172,12 +195,7 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path):
     chance = random.Random(0)
     for kill in range(2):
         process = launch(tmp_path / "killed", tmp_path / "killed.pt")
-        since = last.stat().st_mtime_ns if last.exists() else 0
-        deadline = time.monotonic() + 120
-        while not (last.exists() and last.stat().st_mtime_ns > since):  # one epoch more is safe
-            assert process.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for_an_epoch(process, last)
         time.sleep(chance.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL, kill
