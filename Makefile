@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 repro: install  ## Run what is out of date of the pipeline, then show the table
 	dvc repro
-	dvc metrics show
+	dvc metrics show --precision 4
 
 test: install  ## Every test
 	python -m pytest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,12 @@ from numpy.typing import NDArray
 
 from stages import artefacts
 from stages.catalogue.listings import Listings
+from stages.catalogue.reader import id_fault
 from stages.matching import decisions, pairs
 from stages.scoring import plots
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
-
-#: An id that can stand in submission.csv: no space or comma to break its format, no formula to run.
-READABLE = re.compile(r"[A-Za-z0-9_][^\s,;\"']*")
 
 
 def write(
@@ -74,7 +71,7 @@ def submission(
     ]
     with quarantine.open(encoding="utf-8", newline="") as file:
         dropped = {row["posting_id"] for row in csv.DictReader(file)} - set(ids)
-    return sorted(rows + [(own, own) for own in dropped if READABLE.fullmatch(own)])
+    return sorted(rows + [(own, own) for own in dropped if id_fault(own) is None])
 
 
 def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:

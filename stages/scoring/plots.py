@@ -36,7 +36,9 @@ def precision_recall_rows(curve: Curve) -> list[dict[str, float]]:
     some = np.flatnonzero((curve.kept > 0) & np.isfinite(curve.cut))
     if not len(some) or not curve.to_find:
         return []
-    some = some[np.unique(np.linspace(0, len(some) - 1, POINTS).astype(int))]
+    # Evenly along recall: most pairs lie past the end that people look at.
+    grid = np.linspace(0, curve.hits[some[-1]], POINTS)
+    some = some[np.unique(np.searchsorted(curve.hits[some], grid).clip(max=len(some) - 1))]
     recall, precision = curve.hits[some] / curve.to_find, curve.hits[some] / curve.kept[some]
     return [
         {"recall": r, "precision": p, "threshold": t}

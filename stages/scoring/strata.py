@@ -18,6 +18,7 @@ def by_group_size(f1: NDArray[np.float64], to_find: NDArray[np.integer]) -> list
     for low, high in BOUNDS:
         inside = (to_find + 1 >= low) & (to_find + 1 <= (high or np.inf))
         if inside.any():
-            name = f"{low}" if low == high else f"{low}–{high}" if high else f"{low} and more"
+            # Two digits, so that a plot which sorts by name has them in order.
+            name = f"{low:02}" if low == high else f"{low:02}–{high:02}" if high else f"{low:02} and more"
             rows.append({"listings": name, "queries": int(inside.sum()), "f1": float(f1[inside].mean())})
     return rows

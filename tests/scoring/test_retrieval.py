@@ -23,7 +23,7 @@ def test_recall_at_k_is_over_all_there_is_to_find():
 def test_strata_by_number_of_listings():
     rows = strata.by_group_size(np.array([1.0, 0.5, 0.0, 0.25]), np.array([0, 1, 1, 30]))
     assert rows == [
-        {"listings": "1", "queries": 1, "f1": 1.0},
-        {"listings": "2", "queries": 2, "f1": 0.25},
+        {"listings": "01", "queries": 1, "f1": 1.0},
+        {"listings": "02", "queries": 2, "f1": 0.25},
         {"listings": "21 and more", "queries": 1, "f1": 0.25},
     ]
