@@ -163,6 +163,15 @@ def test_clip_is_saved_as_an_open_clip_model(run, listings):
     with torch.inference_mode():
         found = model.encode_text(tokens, normalize=True).numpy()
     np.testing.assert_allclose(found, rows("title"), atol=1e-5)
+    # And as channels of the project, exactly as the run embedded.
+    for side in ("image", "title"):
+        spec = Channel(modality=side, backend="open_clip", model="clip", weights=str(folder))
+        encoder = load_encoder("clip", spec)
+        if side == "image":
+            found = runner.embed_images(encoder, PackedImages(artefacts.IMAGES))
+        else:
+            found = runner.embed_titles(encoder, listings["title"].tolist())
+        np.testing.assert_allclose(found, rows(side), atol=1e-5)
     # The best epoch is a trained one: at the start the two share no space.
     epochs = artefacts.read_json(folder / "epochs.json")
     assert epochs[0]["best"] == 0
