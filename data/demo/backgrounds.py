@@ -7,17 +7,17 @@ from math import cos, pi, sin
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from data.demo.labels import icon
 from data.demo.look import RGB, dark, light, mix
+from data.demo.marks import icon
 from data.demo.patterns import PATTERNS, noise, pattern
 
 PASTELS: tuple[RGB, ...] = (
-    (250, 236, 228), (232, 240, 248), (238, 246, 232), (252, 243, 214), (243, 230, 246), (228, 244, 242),
-    (247, 222, 226), (222, 226, 240), (240, 234, 220), (214, 232, 224),
+    (250, 236, 228), (232, 240, 248), (238, 246, 232), (252, 243, 214), (243, 230, 246),
+    (228, 244, 242), (247, 222, 226), (222, 226, 240), (240, 234, 220), (214, 232, 224),
 )  # fmt: skip
 VIVID: tuple[RGB, ...] = (
-    (222, 72, 62), (244, 156, 44), (250, 206, 60), (72, 160, 96), (46, 140, 190), (62, 82, 168), (138, 80, 160),
-    (226, 104, 148), (40, 46, 60), (128, 92, 66),
+    (222, 72, 62), (244, 156, 44), (250, 206, 60), (72, 160, 96), (46, 140, 190),
+    (62, 82, 168), (138, 80, 160), (226, 104, 148), (40, 46, 60), (128, 92, 66),
 )  # fmt: skip
 STUDIO = ("white", "paper", "fade", "podium", "floor", "poster")
 HOME = ("wood", "wood", "marble", "cloth", "tiles", "bokeh", "concrete", "rug", "shelf")
@@ -215,6 +215,6 @@ def _tinted(shade: np.ndarray, color: RGB) -> Image.Image:
 
 _KINDS = {
     "white": _white, "paper": _paper, "fade": _fade, "floor": _floor, "podium": _podium, "poster": _poster,
-    "wood": _wood, "marble": _marble, "cloth": _cloth, "tiles": _tiles, "bokeh": _bokeh, "concrete": _concrete,
-    "rug": _rug, "shelf": _shelf,
+    "wood": _wood, "marble": _marble, "cloth": _cloth, "tiles": _tiles, "bokeh": _bokeh,
+    "concrete": _concrete, "rug": _rug, "shelf": _shelf,
 }  # fmt: skip

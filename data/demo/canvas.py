@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 RGB = tuple[int, int, int]
 Paint = RGB | Image.Image
@@ -78,6 +78,10 @@ class Canvas:
         self.image.paste(paint, box, cut)
         self.alpha.paste(ImageChops.lighter(self.alpha.crop(box), cut), box)
 
+    def flip(self) -> None:
+        """Mirror what is drawn so far; what is written afterwards reads the right way."""
+        self.image, self.alpha = ImageOps.mirror(self.image), ImageOps.mirror(self.alpha)
+
     def erase(self, mask: Image.Image) -> None:
         self.alpha = ImageChops.subtract(self.alpha, mask)
 
@@ -87,7 +91,7 @@ class Canvas:
         if box is None:
             return
         inside = np.asarray(mask.crop(box)) > 127
-        h, w = inside.shape
+        w = inside.shape[1]
         left = inside.argmax(axis=1)[:, None]
         right = (w - 1 - inside[:, ::-1].argmax(axis=1))[:, None]
         t = (2 * (np.arange(w)[None, :] - left) / np.maximum(right - left, 1) - 1).astype(np.float32)
@@ -224,7 +228,7 @@ def _font() -> ImageFont.FreeTypeFont:
 def write(
     image: Image.Image, text: str, box: Box, color: RGB, weight: int = 0, slant: float = 0, align: float = 0.5
 ) -> None:
-    """Write into a box of an RGBA or RGB picture (pixels), as large as fits; align 0 left, 0.5 middle, 1 right."""
+    """Write into a box (pixels) of an RGBA or RGB picture, as large as fits; align 0 is left, 1 right."""
     w, h = box[2] - box[0], box[3] - box[1]
     if not text or w < 2 or h < 2:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from io import BytesIO
@@ -16,8 +17,9 @@ from data.demo.forms import draw
 from data.demo.params import Params
 from data.demo.products import Family, Product
 from data.demo.scene import Poses, hero, lineup, snapshot
-from data.demo.titles import title
-from data.demo.words import SHOPS
+from data.demo.titles import shop, wordings
+
+SERIES = 0.4  # share of the families whose makers photograph all siblings in the same way
 
 
 @dataclass(frozen=True)
@@ -36,53 +38,53 @@ class Listing:
 
 
 def listings(family: Family, params: Params) -> list[Listing]:
-    """Render every listing of a family; each picture and title has a generator of its own."""
+    """Render every listing of a family; each picture and each title has a generator of its own."""
     poses = {p.number: lru_cache(partial(draw, p.look)) for p in family.products}
     rng = np.random.default_rng([params.seed, 4, family.number])
+    series = [params.seed, 7, family.number] if rng.random() < SERIES else []
     common = _common(family, poses, rng) if family.shared else None
     rows: list[Listing] = []
-    for product in family.products:
-        rows += _of_product(product, poses[product.number], common, params)
-    return _copied_titles(rows, rng)
-
-
-def _of_product(product: Product, poses: Poses, common: bytes | None, params: Params) -> list[Listing]:
-    rng = np.random.default_rng([params.seed, 5, product.number])
-    n = product.listings
-    reusing = int(np.floor(n * params.reuse + rng.random()))
-    reusing = (n if rng.random() < params.reuse else 0) if n == 2 else max(reusing, min(2, n))
-    main = hero(poses, rng) if rng.random() < 0.75 else snapshot(poses, rng)
-    rows = []
-    for view in range(n):
-        rng = np.random.default_rng([params.seed, 6, product.number, view])
-        shop = SHOPS[int(rng.integers(len(SHOPS)))]
-        if view == n - 1 and common is not None:
-            jpeg = common
-        elif view < reusing:
-            picture = main if view == 0 or rng.random() < 0.05 else edited(main, rng, shop)
-            jpeg = _jpeg(picture, int(rng.integers(45, 93)) if view else 88)
-        else:
-            picture = snapshot(poses, rng) if rng.random() < 0.8 else hero(poses, rng)
-            if rng.random() < 0.3:
-                picture = edited(picture, rng, shop)
-            jpeg = _jpeg(picture, int(rng.integers(60, 93)))
-        rows.append(Listing(product.number, title(product, rng, shop), _phash(jpeg), jpeg))
+    for product, titles in zip(family.products, wordings(family, params), strict=True):
+        pictures = _pictures(product, poses[product.number], series, params)
+        if common is not None:
+            pictures[-1] = common
+        rows += [
+            Listing(product.number, t, _phash(jpeg), jpeg) for t, jpeg in zip(titles, pictures, strict=True)
+        ]
     return rows
 
 
-def _common(family: Family, poses: dict[int, Poses], rng: np.random.Generator) -> bytes:
+def _pictures(product: Product, poses: Poses, series: list[int], params: Params) -> list[bytes]:
+    """A JPEG for each listing: one picture reused with edits, then pictures of their own.
+
+    Siblings of one `series` are photographed in the same way: same ground, place and light.
+    """
+    rng = np.random.default_rng([params.seed, 5, product.number])
+    n = product.listings
+    reusing = (n if rng.random() < params.reuse else 0) if n == 2 else int(n * params.reuse + rng.random())
+    if series:
+        main = hero(poses, np.random.default_rng(series))
+    else:
+        main = (hero if rng.random() < 0.75 else snapshot)(poses, rng)
+    made = []
+    for view in range(n):
+        rng = np.random.default_rng([params.seed, 6, product.number, view])
+        seller = shop(params, product.number, view)
+        if view < max(reusing, 1):
+            picture = main if view == 0 or rng.random() < 0.05 else edited(main, rng, seller)
+        else:
+            picture = (snapshot if rng.random() < 0.8 else hero)(poses, rng)
+            if rng.random() < 0.3:
+                picture = edited(picture, rng, seller)
+        made.append(_jpeg(picture, int(rng.integers(50, 93)) if view else 88))
+    return made
+
+
+def _common(family: Family, poses: Mapping[int, Poses], rng: np.random.Generator) -> bytes:
     """The picture that stands on each sibling: all of them in a row, or the first one alone."""
     fronts = [each(0) for each in poses.values()]
     picture = lineup(fronts, rng) if rng.random() < 0.6 else hero(poses[family.products[0].number], rng)
     return _jpeg(picture, 85)
-
-
-def _copied_titles(rows: list[Listing], rng: np.random.Generator) -> list[Listing]:
-    """Now and then a seller copies the title of a sibling's listing as it stands."""
-    if len({row.product for row in rows}) > 1 and rng.random() < 0.15:
-        a, b = rows[0], rows[-1]
-        rows[-1] = Listing(b.product, a.title, b.phash, b.jpeg)
-    return rows
 
 
 def _jpeg(picture: Image.Image, quality: int) -> bytes:

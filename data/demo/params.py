@@ -34,7 +34,7 @@ class Params:
 
 
 def load(path: Path) -> Params:
-    """Read and check the file; `workers` is left to the script.
+    """Read and check the file.
 
     Raises:
         Refused: it cannot be read, or a key is unknown or out of its range.
@@ -43,8 +43,12 @@ def load(path: Path) -> Params:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise Refused(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
-    known = [field.name for field in fields(Params)]
-    unknown = sorted(set(raw or {}) - set(known))
+    if not isinstance(raw, dict):
+        raise Refused(f"{path}: holds no keys; allowed: {', '.join(_KEYS)}")
+    unknown = sorted(set(raw) - set(_KEYS))
     if unknown:
-        raise Refused(f"{path}: {unknown[0]} is no key of the demo's params; allowed: {', '.join(known)}")
-    return Params(**(raw or {}))
+        raise Refused(f"{path}: {unknown[0]} is no key of the demo's params; allowed: {', '.join(_KEYS)}")
+    return Params(**raw)
+
+
+_KEYS = tuple(field.name for field in fields(Params))

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.demo.kinds import KINDS, Kind
-from data.demo.labels import LAYOUTS, MARKS
+from data.demo.labels import LAYOUTS
 from data.demo.look import RGB, Look, dark, light
+from data.demo.marks import MARKS
 from data.demo.params import Params
 from data.demo.patterns import PATTERNS
 from data.demo.words import BRANDS, COLORS, FLAVORS, LINES
 
-# Share of the products with so many listings: Shopee's shape (two is commonest, a tail beyond 20), a little leaner.
-GROUPS = {1: 0.01, 2: 0.645, 3: 0.165, 4: 0.077, 5: 0.04, 6: 0.023, 7: 0.012, 8: 0.008, 9: 0.005, 10: 0.004, 12: 0.003, 14: 0.0022,
-          17: 0.0017, 20: 0.0012, 24: 0.0012, 29: 0.0008, 35: 0.0006}  # fmt: skip
+# Share of the products with so many listings: Shopee's shape (two is commonest, a tail beyond 20), leaner.
+GROUPS = {
+    1: 0.01, 2: 0.675, 3: 0.155, 4: 0.067, 5: 0.033, 6: 0.019, 7: 0.010, 8: 0.007, 9: 0.005, 10: 0.004,
+    12: 0.003, 14: 0.0022, 17: 0.0016, 20: 0.0012, 24: 0.0011, 29: 0.0008, 35: 0.0006,
+}  # fmt: skip
 LARGE = 12  # a product with so many listings has no siblings, so that no family grows beyond bounds
 
 
@@ -30,6 +33,7 @@ class Product:
     flavor: tuple[str, str]
     model: str
     size: str
+    features: tuple[str, ...]  # what is claimed of it
     listings: int
 
 
@@ -67,12 +71,13 @@ def invent(params: Params) -> list[Family]:
 
 
 def _alone(siblings: float) -> float:
-    """Share of the families that are one product, so that `siblings` of the products have siblings (2.89 on average)."""
+    """Share of the families that are one product, so that `siblings` of the products have siblings."""
+    # A family of several has 2.89 products on average.
     return (1 - siblings) / (1 - siblings + siblings / 2.89)
 
 
 def _group_sizes(products: int, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Listings of each product, shuffled: the quantiles of GROUPS, so that a small catalogue has its shape too."""
+    """Listings of each product, shuffled: quantiles of GROUPS, so that small catalogues have it too."""
     share = np.cumsum(list(GROUPS.values())) / sum(GROUPS.values())
     at = (np.arange(products) + 0.5) / products
     sizes = np.array(list(GROUPS))[np.searchsorted(share, at)]
@@ -117,9 +122,8 @@ def _family(number: int, first: int, sizes: list[int], params: Params, rng: np.r
 
 def _product(number: int, kind: Kind, rng: np.random.Generator, seed: int) -> Product:
     """A product with everything that its kind can have."""
-    index = KINDS.index(kind)
-    brand_at = int(np.random.default_rng([seed, 2, index]).permutation(len(BRANDS))[int(rng.integers(9))])
-    house = np.random.default_rng([seed, 3, brand_at])  # a brand's house style
+    brand = BRANDS[kind.trade][int(rng.integers(len(BRANDS[kind.trade])))]
+    house = np.random.default_rng([seed, 2, *brand.encode()])  # a brand's house style
     house_color, house_second = int(house.integers(len(COLORS))), int(house.integers(len(COLORS)))
     layout, mark = int(house.integers(LAYOUTS)), int(house.integers(MARKS))
     color = house_color if rng.random() < 0.3 else int(rng.integers(len(COLORS)))
@@ -129,12 +133,27 @@ def _product(number: int, kind: Kind, rng: np.random.Generator, seed: int) -> Pr
         int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))
     ]
     look = Look(
-        form=kind.form, shape=tuple(float(v) for v in rng.uniform(0, 1, 8)), main=COLORS[color][2], second=second, accent=accent,
-        paper=paper, ink=(30, 30, 36) if paper[0] > 100 else (246, 244, 238), pattern=str(rng.choice(PATTERNS)),
-        layout=layout if rng.random() < 0.5 else int(rng.integers(LAYOUTS)), mark=mark, brand=BRANDS[brand_at],
-        line=LINES[int(rng.integers(len(LINES)))], variant="", size="", icon="", art=int(rng.integers(2**31)),
-    )  # fmt: skip
-    product = Product(number, kind, look, ("", ""), ("", ""), "", "", 0)
+        form=kind.form,
+        shape=tuple(float(v) for v in rng.uniform(0, 1, 8)),
+        main=COLORS[color][2],
+        second=second,
+        accent=accent,
+        paper=paper,
+        ink=(30, 30, 36) if paper[0] > 100 else (246, 244, 238),
+        pattern=str(rng.choice(PATTERNS)),
+        layout=layout if rng.random() < 0.5 else int(rng.integers(LAYOUTS)),
+        mark=mark,
+        brand=brand,
+        line=LINES[int(rng.integers(len(LINES)))],
+        variant="",
+        size="",
+        icon="",
+        art=int(rng.integers(2**31)),
+    )
+    claims = rng.permutation(len(kind.features))[: int(rng.integers(1, 4))]
+    product = Product(
+        number, kind, look, ("", ""), ("", ""), "", "", tuple(kind.features[i] for i in claims), 0
+    )
     if kind.colored:
         product = _colored(product, color)
     if kind.flavors:

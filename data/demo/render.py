@@ -1,4 +1,4 @@
-"""Render the demo catalogue: listings.csv and pictures in one stored .zip that depends on the params alone."""
+"""Render the demo catalogue: listings.csv and pictures in one stored .zip, a function of the params alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
 
 
 def render(params: Params, workers: int) -> list[Listing]:
-    """All listings, in the order of their families; the number of worker processes changes nothing but the time."""
+    """All listings, family by family; the number of worker processes changes the time alone."""
     families = invent(params)
     work = partial(listings, params=params)
     with ProcessPoolExecutor(workers) as pool:

@@ -33,11 +33,11 @@ def snapshot(draw: Poses, rng: np.random.Generator) -> Image.Image:
     image = background(str(rng.choice(STUDIO if studio else HOME)), rng, size)
     if rng.random() < 0.3:
         scatter(image, rng)
-    pieces = int(rng.choice([1, 1, 1, 1, 2, 2, 3, 4, 6]))
-    pose = int(rng.choice([0, 0, 0, 1, 1, 2]))
-    tilt = rng.normal(0, 9) if rng.random() < 0.75 else rng.uniform(-180, 180)
+    pieces = int(rng.choice([1, 1, 1, 1, 1, 1, 2, 2, 3, 4]))
+    pose = int(rng.choice([0, 0, 0, 0, 1, 1, 2]))
+    tilt = rng.normal(0, 7) if rng.random() < 0.85 else rng.uniform(-180, 180)
     if pieces == 1:
-        fit = rng.uniform(0.45, 0.95) if rng.random() < 0.8 else rng.uniform(1.0, 1.5)  # or a close-up
+        fit = rng.uniform(0.55, 0.98) if rng.random() < 0.85 else rng.uniform(1.0, 1.4)  # or a close-up
         at = (0.5 + rng.normal(0, 0.09), 0.52 + rng.normal(0, 0.07))
         _place(image, draw(pose), at, fit, tilt, rng)
     else:

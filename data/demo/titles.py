@@ -6,60 +6,92 @@ import re
 
 import numpy as np
 
-from data.demo.products import Product
-from data.demo.words import CLOSERS, OPENERS, SIGNS
+from data.demo.params import Params
+from data.demo.products import Family, Product
+from data.demo.words import CLOSERS, OPENERS, SHOPS, SIGNS
+
+STOCK = 0.3  # share of the titles made from the maker's wording
+COPIED = 0.15  # share of the families in which one title stands on two siblings
 
 
-def title(product: Product, rng: np.random.Generator, shop: str) -> str:
+def wordings(family: Family, params: Params) -> list[list[str]]:
+    """The titles of each product's listings; now and then one is copied from a sibling's as it stands."""
+    titles: list[list[str]] = []
+    for product in family.products:
+        titles.append([])
+        for view in range(product.listings):
+            rng = np.random.default_rng([params.seed, 10, product.number, view])
+            titles[-1].append(title(product, rng, shop(params, product.number, view)))
+    if len(titles) > 1 and np.random.default_rng([params.seed, 11, family.number]).random() < COPIED:
+        titles[-1][-1] = titles[0][0]
+    return titles
+
+
+def shop(params: Params, product: int, view: int) -> str:
+    """Who posts a listing."""
+    return _one(SHOPS, np.random.default_rng([params.seed, 12, product, view]))
+
+
+def title(product: Product, rng: np.random.Generator, seller: str) -> str:
     """One seller's title of a product; some leave out what would tell it from its siblings."""
 
     def chance(share: float) -> bool:
         return bool(rng.random() < share)
 
-    def one(words: tuple[str, ...]) -> str:
-        return str(words[int(rng.integers(len(words)))])
-
-    tongue = int(rng.random() < 0.4)  # 0 Indonesian, 1 English
-    head = [one(product.kind.names)]
-    if chance(0.72):
-        brand = product.look.brand if chance(0.85) else misspelt(product.look.brand, rng)
-        head.insert(0 if chance(0.75) else 1, brand)
-    if chance(0.6):
-        head.insert(int(rng.integers(1, len(head) + 1)), product.look.line)
-    marks = [
-        (product.flavor[tongue], 0.75), (product.model if chance(0.7) else squeezed(product.model), 0.75),
-        (product.color[tongue], 0.55), (measured(product.size, rng), 0.7),
-    ]  # fmt: skip
-    tail = [text for text, share in marks if text and chance(share)]
-    tail += [one(product.kind.features) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
-    if chance(0.25):
-        tail.insert(0, one(product.kind.names))
-    if chance(0.35):
-        rng.shuffle(tail)
-    words = list(dict.fromkeys([*head, *tail]))
+    # Many copy the maker's wording, which is the same for all siblings but for what they differ in.
+    words = _words(product, product.look.art_rng()) if chance(STOCK) else _words(product, rng)
     if chance(0.1):
         words = words[1:] + words[:1]
-    text = (
-        one((" ", " ", " ", " - ", " / ")).join([" ".join(words[:3]), *words[3:]])
-        if chance(0.3)
-        else " ".join(words)
-    )
+    if len(words) > 3 and chance(0.2):
+        words.pop(int(rng.integers(2, len(words))))
+    joint = str(rng.choice([" ", " - ", " / "]))
+    text = joint.join([" ".join(words[:3]), *words[3:]]) if chance(0.3) else " ".join(words)
     if chance(0.25):
-        text = f"{one(OPENERS)} {text}"
+        text = f"{_one(OPENERS, rng)} {text}"
     for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1]))):
-        text = f"{text} {one(CLOSERS)}"
+        text = f"{text} {_one(CLOSERS, rng)}"
     if chance(0.06):
-        text = f"{text} - {shop}"
+        text = f"{text} - {seller}"
     case = rng.random()
     text = (
         text.upper() if case < 0.19 else text.title() if case < 0.3 else text.lower() if case < 0.33 else text
     )
     if chance(0.05):
-        sign = one(SIGNS)
+        sign = _one(SIGNS, rng)
         text = f"{sign} {text}" if chance(0.5) else f"{sign}{text}{sign}"
         if chance(0.7):
             text = escaped(text)
     return text
+
+
+def _words(product: Product, rng: np.random.Generator) -> list[str]:
+    """What is said of the product, in one tongue or the other, in an order that people use; some left out."""
+
+    def chance(share: float) -> bool:
+        return bool(rng.random() < share)
+
+    tongue = int(chance(0.4))  # 0 Indonesian, 1 English
+    head = [_one(product.kind.names, rng)]
+    if chance(0.75):
+        brand = product.look.brand if chance(0.88) else misspelt(product.look.brand, rng)
+        head.insert(0 if chance(0.75) else 1, brand)
+    if chance(0.66):
+        head.insert(int(rng.integers(1, len(head) + 1)), product.look.line)
+    said = [
+        (product.flavor[tongue], 0.78), (product.model if chance(0.7) else squeezed(product.model), 0.78),
+        (product.color[tongue], 0.6), (measured(product.size, rng), 0.72),
+    ]  # fmt: skip
+    tail = [text for text, share in said if text and chance(share)]
+    tail += [feature for feature in product.features if chance(0.45)]
+    if chance(0.2):
+        tail.insert(0, _one(product.kind.names, rng))
+    if chance(0.35):
+        rng.shuffle(tail)
+    return list(dict.fromkeys([*head, *tail]))
+
+
+def _one(words: tuple[str, ...], rng: np.random.Generator) -> str:
+    return str(words[int(rng.integers(len(words)))])
 
 
 def misspelt(name: str, rng: np.random.Generator) -> str:

@@ -1,4 +1,4 @@
-"""What a product can be: each form draws a look in one of three poses, as an RGBA picture cut to its edges."""
+"""What a product can be: each form draws a look in one of three poses, RGBA, cut to its edges."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from data.demo.forms import gadgets, home, packs, vessels, wear
+from data.demo.forms import (
+    audio,
+    bags,
+    footwear,
+    gadgets,
+    garments,
+    home,
+    kitchen,
+    packs,
+    toys,
+    tubes,
+    vessels,
+    watches,
+)
 from data.demo.look import Look
 
 POSES = 3
+ROOMS = (vessels, tubes, packs, kitchen, garments, footwear, bags, watches, gadgets, audio, home, toys)
 FORMS: dict[str, Callable[[Look, int], Image.Image]] = {
-    **vessels.FORMS, **packs.FORMS, **wear.FORMS, **gadgets.FORMS, **home.FORMS,
-}  # fmt: skip
+    name: form for room in ROOMS for name, form in room.FORMS.items()
+}
 
 
 def draw(look: Look, pose: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Boxes, pouches, sachets, paper."""
+"""Boxes, pouches, sachets, notebooks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def box(look: Look, pose: int) -> Image.Image:
     w, h = 22 + 20 * s, 24 + 20 * t
     clear = look.shape[5] > 0.5
     size = (round(5 * w), round(5 * h))
+    window = look.shape[6] > 0.6 and pose != 2  # shows what is inside
+    if window:
+        size = (size[0], size[1] * 7 // 10)
     front = back_label(look, *size, clear) if pose == 2 else label(look, *size, clear)
     depth = (8 + 12 * u) if pose == 1 else 3 * u
     rise = depth * 0.5
@@ -31,19 +34,11 @@ def box(look: Look, pose: int) -> Image.Image:
     c.slope(top, 1.15, 1.0)
     face = c.rect(x0, y0, x1, y1)
     c.fill(face, look.main)
-    c.put(front, (x0, y0, x1, y1), face)
-    if look.shape[6] > 0.55:  # a window that shows what is inside
-        hole = c.rect(x0 + w * 0.5, y1 - h * 0.55, x1 - w * 0.5, y1 - h * 0.12, 2)
-        c.fill(
-            hole,
-            pattern(
-                "terrazzo",
-                look.art_rng(),
-                mix(look.accent, (120, 90, 60), 0.5),
-                look.accent,
-                light(look.accent),
-            ),
-        )
+    c.put(front, (x0, y0, x1, y1 - 0.6 * h if window else y1), face)
+    if window:
+        hole = c.rect(x0 + w * 0.3, y1 - h * 0.54, x1 - w * 0.3, y1 - h * 0.1, 2)
+        inside = mix(look.accent, (120, 90, 60), 0.5)
+        c.fill(hole, pattern("terrazzo", look.art_rng(), inside, look.accent, light(look.accent)))
         c.slope(hole, 0.7, 1.1)
     c.slope(face, 1.06, 0.86)
     return c.picture()
@@ -56,7 +51,8 @@ def pouch(look: Look, pose: int) -> Image.Image:
     belly = 1 + 0.06 + 0.05 * u
     shape: list[Point] = [
         (50 - w, top), (50 + w, top), (50 + w * 0.97, top + 10), (50 + w * belly, 62), (50 + w * 1.02, 88),
-        (50 + w * 0.9, 95), (50, 97), (50 - w * 0.9, 95), (50 - w * 1.02, 88), (50 - w * belly, 62), (50 - w * 0.97, top + 10),
+        (50 + w * 0.9, 95), (50, 97), (50 - w * 0.9, 95), (50 - w * 1.02, 88), (50 - w * belly, 62),
+        (50 - w * 0.97, top + 10),
     ]  # fmt: skip
     body = c.poly(shape)
     kraft = look.shape[6] > 0.75

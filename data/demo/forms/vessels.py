@@ -1,14 +1,12 @@
-"""Turned bodies: bottles, jars, cans, tubes, mugs."""
+"""Turned bodies: bottles, sprays, jars, cans, tins."""
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import Image
 
-from data.demo.canvas import Box, Canvas, both
-from data.demo.labels import back_label, label
-from data.demo.look import Look, dark, light, mix
-from data.demo.patterns import pattern
+from data.demo.canvas import Canvas, both
+from data.demo.forms.parts import stick, wall
+from data.demo.look import Look, dark, light
 
 METAL = (196, 198, 204)
 
@@ -18,33 +16,23 @@ def bottle(look: Look, pose: int) -> Image.Image:
     c, (s, t, u, v, *_) = Canvas(), look.shape
     wide, neck, cap = 15 + 13 * s, 5 + 4 * t, 8 + 8 * u
     shoulder = 24 + 14 * v
-    _cap(c, look, 4, 4 + cap, neck + 1.5, ribbed=u > 0.5)
+    _lid(c, look, 4, 4 + cap, neck + 1.5, ribbed=u > 0.5)
     if look.shape[4] > 0.6:  # waisted
         rows = [
-            (4 + cap, neck),
-            (8 + cap, neck),
-            (shoulder, wide),
-            (60, wide * 0.86),
-            (80, wide),
-            (94, wide),
-            (97, wide - 3),
-        ]
+            (4 + cap, neck), (8 + cap, neck), (shoulder, wide), (60, wide * 0.86), (80, wide),
+            (94, wide), (97, wide - 3),
+        ]  # fmt: skip
     else:
         rows = [
-            (4 + cap, neck),
-            (8 + cap, neck),
-            (shoulder - 4, wide * 0.8),
-            (shoulder + 4, wide),
-            (92, wide),
-            (95.5, wide - 1),
-            (97, wide - 4),
-        ]
+            (4 + cap, neck), (8 + cap, neck), (shoulder - 4, wide * 0.8), (shoulder + 4, wide),
+            (92, wide), (95.5, wide - 1), (97, wide - 4),
+        ]  # fmt: skip
     body = c.profile(rows, soft=True)
     c.fill(body, look.main)
     clear = look.shape[5] > 0.65
     if look.shape[6] > 0.8:  # see-through above the liquid
         c.fill(_band(c, body, 4 + cap, shoulder + 2), light(look.main, 0.7))
-    _stick(c, look, (50 - wide, shoulder + 6, 50 + wide, 90), body, pose, clear)
+    stick(c, look, (50 - wide, shoulder + 6, 50 + wide, 90), body, pose, clear)
     c.round(body, 0.55, 0.35 + 0.25 * look.shape[7])
     return c.picture()
 
@@ -56,25 +44,18 @@ def pump(look: Look, pose: int) -> Image.Image:
     c.fill(c.rect(48.6, 10, 51.4, 28), METAL)
     head = c.blob(
         [
-            (48, 6),
-            (66 + 4 * u, 7),
-            (71 + 4 * u, 14),
-            (68 + 3 * u, 14),
-            (64, 11),
-            (54, 12),
-            (53, 16),
-            (46, 16),
-            (45, 8),
+            (48, 6), (66 + 4 * u, 7), (71 + 4 * u, 14), (68 + 3 * u, 14), (64, 11), (54, 12), (53, 16),
+            (46, 16), (45, 8),
         ]
-    )
+    )  # fmt: skip
     c.fill(head, look.second)
     c.soft(head, 0.5, 3)
-    _cap(c, look, 24, top - 3, 8, ribbed=v > 0.4)
+    _lid(c, look, 24, top - 3, 8, ribbed=v > 0.4)
     body = c.profile(
         [(top - 3, 8), (top, wide * 0.75), (top + 4, wide), (93, wide), (97, wide - 2)], soft=True
     )
     c.fill(body, look.main)
-    _stick(c, look, (50 - wide, top + 7, 50 + wide, 92), body, pose, look.shape[5] > 0.6)
+    stick(c, look, (50 - wide, top + 7, 50 + wide, 92), body, pose, look.shape[5] > 0.6)
     c.round(body, 0.5, 0.4)
     return c.picture()
 
@@ -84,7 +65,7 @@ def spray(look: Look, pose: int) -> Image.Image:
     c, (s, t, u, v, *_) = Canvas(), look.shape
     if v > 0.55:
         wide = 10 + 6 * s
-        _cap(c, look, 4, 20 + 6 * u, wide - 1.5, ribbed=False)
+        _lid(c, look, 4, 20 + 6 * u, wide - 1.5, ribbed=False)
         body = c.profile([(20 + 6 * u, wide - 2), (24 + 6 * u, wide), (95, wide), (97, wide - 1)])
     else:
         wide = 17 + 8 * s
@@ -94,13 +75,13 @@ def spray(look: Look, pose: int) -> Image.Image:
         for part in (trigger, head):
             c.fill(part, look.second if part is head else dark(look.accent, 0.1))
             c.soft(part, 0.5, 3)
-        _cap(c, look, 28, 36, 7.5, ribbed=True)
+        _lid(c, look, 28, 36, 7.5, ribbed=True)
         body = c.profile(
             [(35, 7), (42, 8), (50 + 6 * t, wide * 0.8), (62, wide), (92, wide), (97, wide - 4)], soft=True
         )
     c.fill(body, look.main)
     top = 30 + 6 * u if v > 0.55 else 56
-    _stick(c, look, (50 - wide, top, 50 + wide, 92), body, pose, look.shape[5] > 0.7)
+    stick(c, look, (50 - wide, top, 50 + wide, 92), body, pose, look.shape[5] > 0.7)
     c.round(body, 0.55, 0.45)
     return c.picture()
 
@@ -115,7 +96,7 @@ def jar(look: Look, pose: int) -> Image.Image:
         [(top, wide * 0.86), (top + 3, wide * 0.9), (top + 7, wide), (88, wide), (92, wide - 3)], soft=True
     )
     c.fill(body, look.main)
-    _stick(c, look, (50 - wide, top + 8, 50 + wide, 88), body, pose, look.shape[5] > 0.75)
+    stick(c, look, (50 - wide, top + 8, 50 + wide, 88), body, pose, look.shape[5] > 0.75)
     c.round(body, 0.5, 0.5)
     c.fill(lid, METAL if look.shape[6] > 0.75 else look.second)
     c.round(lid, 0.6, 0.4)
@@ -132,8 +113,8 @@ def can(look: Look, pose: int) -> Image.Image:
     body = c.profile([(top + 3, wide - 3), (top + 8, wide), (90, wide), (95, wide - 3)])
     c.fill(c.oval(50 - wide + 2.5, top - 1, 50 + wide - 2.5, top + 6), METAL)
     c.fill(c.oval(50 - wide + 5, top + 0.5, 50 + wide - 5, top + 5), dark(METAL, 0.2))
-    c.fill(body, _wall(look))
-    _stick(c, look, (50 - wide, top + 6, 50 + wide, 92), body, pose, True)
+    c.fill(body, wall(look))
+    stick(c, look, (50 - wide, top + 6, 50 + wide, 92), body, pose, True)
     for y in (top + 3, 93):
         c.fill(c.rect(50 - wide + 3, y - 0.6, 50 + wide - 3, y + 1.6, 0.6), METAL)
     c.round(c.profile([(top + 2, wide - 3), (top + 8, wide), (90, wide), (96, wide - 3)]), 0.55, 0.5)
@@ -146,7 +127,7 @@ def tin(look: Look, pose: int) -> Image.Image:
     wide, top = 26 + 10 * s, 18 + 26 * t
     body = c.rect(50 - wide, top, 50 + wide, 94, 1.5)
     c.fill(body, look.main)
-    _stick(c, look, (50 - wide, top + 5, 50 + wide, 91), body, pose, u > 0.4)
+    stick(c, look, (50 - wide, top + 5, 50 + wide, 91), body, pose, u > 0.4)
     c.round(body, 0.55, 0.35)
     for y in (top + 3, 91):
         rim = c.rect(50 - wide, y, 50 + wide, y + 1.8)
@@ -158,109 +139,7 @@ def tin(look: Look, pose: int) -> Image.Image:
     return c.picture()
 
 
-def tube(look: Look, pose: int) -> Image.Image:
-    """A squeezed tube that stands on its cap."""
-    c, (s, t, u, *_) = Canvas(), look.shape
-    wide, foot = 15 + 8 * s, 8 + 7 * t
-    body = c.poly(
-        [(50 - wide, 5), (50 + wide, 5), (50 + wide * 0.72, 97 - foot), (50 - wide * 0.72, 97 - foot)]
-    )
-    c.fill(body, look.main)
-    _stick(c, look, (50 - wide, 13, 50 + wide, 94 - foot), body, pose, look.shape[5] > 0.4, bend=1)
-    c.round(body, 0.45, 0.4)
-    crimp = c.rect(50 - wide, 3, 50 + wide, 9)
-    c.fill(crimp, dark(look.main, 0.08))
-    for i in range(14):
-        c.shadow(
-            c.line([(50 - wide + i * wide / 7, 3.5), (50 - wide + i * wide / 7, 8.5)], 0.3), 0, 0, 0.2, 0.4
-        )
-    cap = c.rect(50 - wide * (0.6 + 0.14 * u), 96 - foot, 50 + wide * (0.6 + 0.14 * u), 98, 1.5)
-    c.fill(cap, look.second)
-    c.round(cap, 0.5, 0.3)
-    return c.picture()
-
-
-def mug(look: Look, pose: int) -> Image.Image:
-    """A mug with a handle, right or left, and a print."""
-    c, (s, t, u, v, *_) = Canvas(), look.shape
-    side = -1 if pose == 1 else 1
-    wide, top = 24 + 6 * s, 24 + 14 * t
-    cx = 50 - side * 7
-    x = cx + side * wide
-    grip = c.curve(
-        [
-            (x - side * 3, top + 12),
-            (x + side * (10 + 5 * u), top + 16),
-            (x + side * (11 + 5 * u), 68),
-            (x - side * 3, 78),
-        ],
-        4 + 2 * v,
-    )
-    c.fill(grip, look.second if look.shape[4] > 0.5 else look.main)
-    c.soft(grip, 0.5, 2.5)
-    body = c.profile(
-        [(top + 4, wide), (60, wide - 1), (88, wide - 2 - 6 * v), (92, wide - 6 - 6 * v)], cx=cx, soft=v > 0.5
-    )
-    c.fill(body, _wall(look))
-    if pose != 2:
-        _stick(c, look, (cx - wide * 0.75, top + 12, cx + wide * 0.75, 84), body, 0, True)
-    c.round(body, 0.45, 0.4)
-    c.fill(c.oval(cx - wide, top, cx + wide, top + 9), light(look.main, 0.25))
-    c.fill(c.oval(cx - wide + 1.5, top + 1.2, cx + wide - 1.5, top + 8), dark(light(look.second, 0.5), 0.25))
-    return c.picture()
-
-
-def tumbler(look: Look, pose: int) -> Image.Image:
-    """A flask or travel cup, tapered, with a lid and a band; a straw on some."""
-    c, (s, t, u, v, *_) = Canvas(), look.shape
-    wide, taper, top = 14 + 6 * s, 5 * t, 18 + 10 * u
-    if v > 0.6:
-        c.fill(c.line([(54, 2), (51, top)], 2), look.accent)
-    lid = c.profile([(top - 8, wide * 0.7), (top - 6, wide * 0.95), (top + 1, wide + 1)])
-    body = c.profile([(top, wide), (90, wide - taper), (96, wide - taper - 1.5)])
-    c.fill(body, _wall(look))
-    _stick(c, look, (50 - wide, top + 14, 50 + wide, 84), body, pose, True)
-    band = c.rect(50 - wide, top + 4, 50 + wide, top + 10)
-    c.fill(both(band, body), look.accent)
-    if look.shape[4] > 0.5:
-        c.fill(both(c.rect(30, 84, 70, 97), body), METAL)
-    c.round(body, 0.55, 0.5)
-    c.fill(lid, look.second)
-    c.round(lid, 0.5, 0.4)
-    return c.picture()
-
-
-def lipstick(look: Look, pose: int) -> Image.Image:
-    """A lipstick, open with its cap beside it, or closed."""
-    c, (s, t, u, *_) = Canvas(), look.shape
-    wide = 8 + 3 * s
-    for cx, shut in ((38, False), (64, True)) if pose != 1 else ((50, True),):
-        base = c.rect(cx - wide, 62 if not shut else 40, cx + wide, 95, 1)
-        if not shut:
-            bullet = c.poly(
-                [
-                    (cx - wide * 0.6, 50),
-                    (cx - wide * 0.6, 26 - 6 * t),
-                    (cx + wide * 0.6, 15 - 6 * t),
-                    (cx + wide * 0.6, 50),
-                ]
-            )
-            c.fill(bullet, look.accent)
-            c.round(bullet, 0.4, 0.4)
-            collar = c.rect(cx - wide * 0.75, 48, cx + wide * 0.75, 63)
-            c.fill(collar, (214, 182, 110) if u > 0.5 else METAL)
-            c.round(collar, 0.6, 0.6)
-        c.fill(base, look.main)
-        c.put(
-            label(look, 120, 200, clear=True).rotate(90 if u > 0.7 else 0, expand=True),
-            (cx - wide * 0.9, 66, cx + wide * 0.9, 93),
-            base,
-        )
-        c.round(base, 0.6, 0.5)
-    return c.picture()
-
-
-def _cap(c: Canvas, look: Look, y0: float, y1: float, hw: float, ribbed: bool) -> None:
+def _lid(c: Canvas, look: Look, y0: float, y1: float, hw: float, ribbed: bool) -> None:
     cap = c.rect(50 - hw, y0, 50 + hw, y1 + 1, 1.2)
     c.fill(cap, look.second)
     if ribbed:
@@ -270,38 +149,8 @@ def _cap(c: Canvas, look: Look, y0: float, y1: float, hw: float, ribbed: bool) -
     c.round(cap, 0.55, 0.35)
 
 
-def _wall(look: Look) -> Image.Image:
-    """The printed wall of a can or mug."""
-    return pattern(
-        look.pattern,
-        look.art_rng(),
-        look.main,
-        mix(look.accent, look.main, 0.25),
-        mix(look.second, look.main, 0.25),
-    )
-
-
-def _stick(
-    c: Canvas, look: Look, box: Box, body: Image.Image, pose: int, clear: bool, bend: float = 2.5
-) -> None:
-    """Put the label on a turned body; pose 1 has it turned by a quarter, pose 2 shows the back."""
-    x0, y0, x1, y1 = box
-    w = 220
-    h = max(80, min(360, round(w * (y1 - y0) / (x1 - x0))))
-    art = back_label(look, w, h, clear) if pose == 2 else label(look, w, h, clear)
-    round_ = Image.new("RGBA", (w * 4 // 3, h), (*look.main, 0) if clear else (*look.paper, 255))
-    round_.paste(art, (w // 6, 0))
-    if pose == 1:
-        shift = round(w * (0.36 if look.shape[0] > 0.5 else -0.36))
-        round_ = Image.fromarray(np.roll(np.asarray(round_), shift, axis=1))
-    c.put(round_, box, body, bend)
-
-
 def _band(c: Canvas, body: Image.Image, y0: float, y1: float) -> Image.Image:
     return both(c.rect(0, y0, 100, y1), body)
 
 
-FORMS = {
-    "bottle": bottle, "pump": pump, "spray": spray, "jar": jar, "can": can, "tin": tin, "tube": tube, "mug": mug,
-    "tumbler": tumbler, "lipstick": lipstick,
-}  # fmt: skip
+FORMS = {"bottle": bottle, "pump": pump, "spray": spray, "jar": jar, "can": can, "tin": tin}
