@@ -58,9 +58,8 @@ def speed(listings: int, columns: int, k: int, runs: int = 3) -> None:
         search = work / (time.perf_counter() - start)
         ratios.append(search / product)
         print(f"  search {search:6.1f} GFLOP/s, matrix product {product:6.1f}, ratio {ratios[-1]:.2f}")
-    print(
-        f"self-join of {listings} × {columns}, k {k}: ratio {statistics.median(ratios):.2f} (median of {runs})"
-    )
+    ratio = statistics.median(ratios)
+    print(f"self-join of {listings} × {columns}, k {k}: ratio {ratio:.2f} (median of {runs})")
 
 
 def _peak(listings: int, columns: int, k: int) -> None:

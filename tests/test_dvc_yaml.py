@@ -89,7 +89,7 @@ def test_code_deps_cover_the_imports(stage):
 
 
 def groups_read(path):
-    """The groups of params.yaml that a script reads: attributes of what `load` gave, or of an argument `: Settings`."""
+    """The groups of params.yaml that a script reads, of what `load` gave or of an argument `: Settings`."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     loaded = re.compile(r"(settings\.)?load\(\)")
     held = {

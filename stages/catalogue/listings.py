@@ -1,4 +1,4 @@
-"""listings.parquet as arrays: what the ranking stages need of a listing. No pandas, so that they start fast."""
+"""listings.parquet as arrays, for the stages that rank. No pandas, so that they start fast."""
 
 from __future__ import annotations
 

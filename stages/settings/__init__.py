@@ -7,8 +7,8 @@ from stages.settings.schema import (
     Decision,
     Fusion,
     Settings,
-    TrainRun,
 )
+from stages.settings.train import TrainRun
 
 __all__ = [
     "Channel",

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from stages.settings.train import TrainRun, check_start
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -149,10 +151,6 @@ class CompareSystem(Strict):
     decision: Decision
 
 
-class TrainRun(Strict):
-    """One training run; replaced as training arrives."""
-
-
 class Machine(Strict):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: Annotated[int, Field(ge=0, le=256)] = 2
@@ -192,6 +190,8 @@ class Settings(Strict):
             allowed = ", ".join(sorted(n for n, m in modality.items() if m == side)) or "none is configured"
             if modality.get(name) != side:
                 raise ValueError(f"{key} names {name}, which is no {side} channel; allowed: {allowed}")
+        for run, spec in self.train.items():
+            check_start(run, spec, self.channels)
         clash = sorted(
             set(self.channels) & {f"{run}_{side}" for run in self.train for side in ("image", "title")}
         )
