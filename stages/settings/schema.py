@@ -190,8 +190,8 @@ class Settings(Strict):
             allowed = ", ".join(sorted(n for n, m in modality.items() if m == side)) or "none is configured"
             if modality.get(name) != side:
                 raise ValueError(f"{key} names {name}, which is no {side} channel; allowed: {allowed}")
-        for run, spec in self.train.items():
-            check_start(run, spec, self.channels)
+        for run, starts in self.train.items():
+            check_start(run, starts, self.channels)
         clash = sorted(
             set(self.channels) & {f"{run}_{side}" for run in self.train for side in ("image", "title")}
         )
