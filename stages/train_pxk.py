@@ -164,7 +164,7 @@ def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
     """
     if not stays_frozen(run):
         return {}
-    paths = {side: artefacts.embedding(getattr(run, side)) for side in run.towers}
+    paths: dict[str, Path] = {side: artefacts.embedding(getattr(run, side)) for side in run.towers}
     found: dict[str, NDArray[np.float32]] = {
         side: np.load(path, mmap_mode="r") for side, path in paths.items() if path.is_file()
     }
