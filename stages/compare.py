@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-import faiss
+from threadpoolctl import threadpool_limits
 
 from stages import artefacts, evaluate, fuse, index, predictions, settings
 from stages.catalogue import listings as catalogue
@@ -17,7 +17,7 @@ from stages.settings import Fusion
 
 def main(system: str) -> str:
     params = settings.load()
-    faiss.omp_set_num_threads(params.machine.threads)
+    threadpool_limits(params.machine.threads)
     spec = settings.member(params.compare, system, "compare")
     listings = catalogue.read(artefacts.LISTINGS)
     metrics = artefacts.METRICS / "compare" / f"{system}.json"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from stages import artefacts, fuse, settings
 from stages.catalogue import listings as catalogue
@@ -100,7 +100,7 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
 
 def main() -> str:
     params = settings.load()
-    faiss.omp_set_num_threads(params.machine.threads)
+    threadpool_limits(params.machine.threads)
     listings = catalogue.read(artefacts.LISTINGS)
     warn_of_large_products(listings, params.index.k)
     found = index(fuse.read(artefacts.FUSED), listings, params.index.k)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 
+from threadpoolctl import threadpool_limits
+
 from stages import artefacts, evaluate, fuse, index, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
@@ -40,6 +42,7 @@ def sweep(spec: Fusion, listings: Listings, decision: Decision, k: int) -> list[
 
 def main() -> str:
     params = settings.load()
+    threadpool_limits(params.machine.threads)
     listings = catalogue.read(artefacts.LISTINGS)
     rows = artefacts.rounded(sweep(params.fusion, listings, params.decision, params.index.k))
     with (

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stages.matching.fusion import Fused
 
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
-QUERIES = 1024  # in one block; with the gallery in memory once, nothing is N × N
+QUERIES = 1024  # in one block; nothing is N × N
+COLUMNS = 16_384  # of the gallery, scored at once
 TIED_QUERIES = 128  # in one block of the fallback, which holds whole rows of scores
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
 
@@ -58,8 +59,8 @@ def search(fused: Fused, rows: NDArray[np.int32], k: int) -> Neighbours:
     galleries = _by_pattern(fused, rows)
     for pattern, queries in _patterns(fused, rows):
         comparable = [
-            (gallery, index, shared)
-            for code, gallery, index in galleries
+            (gallery, vectors, shared)
+            for code, gallery, vectors in galleries
             if (shared := fused.shared_weight(pattern, code)) > 0
         ]
         if not comparable or k == 0:
@@ -88,7 +89,7 @@ def best(ids: NDArray[np.int32], scores: NDArray, k: int) -> tuple[NDArray[np.in
     return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
 
 
-_Gallery = tuple[NDArray[np.int32], faiss.IndexFlatIP, float]
+_Gallery = tuple[NDArray[np.int32], NDArray[np.float32], float]
 
 
 def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
@@ -100,27 +101,43 @@ def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDAr
 
 def _by_pattern(
     fused: Fused, rows: NDArray[np.int32]
-) -> list[tuple[int, NDArray[np.int32], faiss.IndexFlatIP]]:
-    found: list[tuple[int, NDArray[np.int32], faiss.IndexFlatIP]] = []
-    for code, at in _patterns(fused, rows):
-        index = faiss.IndexFlatIP(fused.vectors.shape[1])
-        for start in range(0, len(at), 8192):  # blocks: the vectors may be a file larger than memory
-            index.add(np.ascontiguousarray(fused.vectors[rows[at[start : start + 8192]]]))
-        found.append((code, rows[at], index))
-    return found
+) -> list[tuple[int, NDArray[np.int32], NDArray[np.float32]]]:
+    """Each pattern's listings, and their vectors as one array in memory."""
+    return [(code, rows[at], np.asarray(fused.vectors[rows[at]])) for code, at in _patterns(fused, rows)]
+
+
+def _nearest(
+    queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The `fetch` largest inner products of each query and where they stand, largest first: exact search.
+
+    What FAISS's flat index does, with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no
+    recent processor and is up to five times slower there (benchmarks/search.py).
+    """
+    inner = np.empty((len(queries), fetch), np.float32)
+    at = np.empty((len(queries), fetch), np.int64)
+    heap = faiss.float_minheap_array_t()
+    heap.nh, heap.k = len(queries), fetch
+    heap.val, heap.ids = faiss.swig_ptr(inner), faiss.swig_ptr(at)
+    heap.heapify()
+    for start in range(0, len(gallery), COLUMNS):
+        scores = queries @ gallery[start : start + COLUMNS].T
+        heap.addn(scores.shape[1], faiss.swig_ptr(scores), start, 0, len(queries))
+    heap.reorder()
+    return inner, at
 
 
 def _search_block(
     fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
 ) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
-    """FAISS over each pattern's gallery, merged; also the positions whose end of list is not settled."""
+    """The nearest of each pattern's gallery, merged; also the positions whose end of list is not settled."""
     vectors = np.ascontiguousarray(fused.vectors[queries])
     ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
-    for gallery, index, shared in galleries:
+    for gallery, rows, shared in galleries:
         fetch = min(k + 1 + SPARE, len(gallery))
-        inner, at = index.search(vectors, fetch)
+        inner, at = _nearest(vectors, rows, fetch)
         value = np.round(inner.astype(np.float64) / shared, DECIMALS)
-        if fetch < len(gallery):  # what FAISS did not return scores at most this
+        if fetch < len(gallery):  # what was not fetched scores at most this
             unseen = np.maximum(unseen, value[:, -1])
         ids.append(gallery[at])
         scores.append(value)
@@ -135,11 +152,10 @@ def _search_block(
 def _whole_rows(
     fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
 ) -> tuple[NDArray[np.int32], NDArray]:
-    """All scores of a few queries, for those whose ties reach past what FAISS returned."""
+    """All scores of a few queries, for those whose ties reach past what was fetched."""
     ids, scores = [], []
-    for gallery, index, shared in galleries:
-        vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
-        value = np.round((fused.vectors[queries] @ vectors.T).astype(np.float64) / shared, DECIMALS)
+    for gallery, rows, shared in galleries:
+        value = np.round((fused.vectors[queries] @ rows.T).astype(np.float64) / shared, DECIMALS)
         merged, value = _without_self(queries, np.broadcast_to(gallery, value.shape), value)
         merged, value = best(merged, value, k)
         ids.append(merged)
