@@ -123,8 +123,8 @@ def named(model: str, folder: Path) -> Path | str:
 class TextTower(nn.Module):
     """A text tower that takes what its tokenizer gives, padded no further than its longest title.
 
-    open_clip cuts its positions to the length of a batch but not its causal mask, which is therefore cut here:
-    most titles are a third of the 77 tokens that it would otherwise compute.
+    open_clip cuts its positions to the length of a batch but not its causal mask, which is therefore cut
+    here: most titles are a third of the 77 tokens that it would otherwise compute.
     """
 
     def __init__(self, tower: nn.Module) -> None:
@@ -154,7 +154,7 @@ class Tokens:
             self.tokenizer: Any = HFTokenizer(source, context_length=length, tokenizer_mode=mode, **kwargs)
         else:
             self.tokenizer = SimpleTokenizer(context_length=length, **kwargs)
-        # A causal tower pools at the end-of-text token and sees nothing behind it; Hugging Face's mask it.
+        # A causal tower pools at the end-of-text token, blind to what follows; Hugging Face's masks it.
         causal = getattr(tower, "attn_mask", None) is not None and tower.pool_type in ("argmax", "eos")
         self.pad = tower.config.pad_token_id if hasattr(tower, "config") else 0 if causal else None
 

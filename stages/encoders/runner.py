@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from stages.encoders.base import Encoder, ImageEncoder, TitleEncoder
+from stages.encoders.base import ImageEncoder, TitleEncoder
 from stages.encoders.device import autocast
 from stages.encoders.preprocess import Preprocess
 
-Batch = tuple[list[int], Tensor | dict[str, Tensor]]
+Floats = NDArray[np.float32]
+Tokens = dict[str, Tensor]
 
 
 def embed_images(
@@ -28,76 +29,98 @@ def embed_images(
     workers: int = 0,
     label: str = "images",
     present: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float32]:
+    quiet: bool = False,
+) -> Floats:
     """Embed pictures.
 
     Args:
         images: one RGB picture per listing, or None; with workers it must be picklable, and is read in them.
         workers: processes that read and shrink pictures; 0 does it in this one.
-        present: (N,) bool, listings that have a picture, where known: the others are not even read.
+        present: (N,) bool, the listings that have a picture, where known: the others are not even read.
 
     Returns:
         (N, dim) float32, rows of norm 1; zero where there is no picture.
     """
     rows = list(range(len(images))) if present is None else np.flatnonzero(present).tolist()
-    loader: DataLoader[tuple[int, Tensor | None]] = DataLoader(
-        _Pictures(images, rows, encoder.prepare),
-        batch_size=batch_size,
-        num_workers=workers
-        if len(rows) > batch_size
-        else 0,  # one batch is read sooner than a process starts
-        collate_fn=_stack,
-        prefetch_factor=4 if workers and len(rows) > batch_size else None,
-        pin_memory=encoder.device.type == "cuda",
-    )
-
-    def batches() -> Iterator[Batch]:
-        for found, pixels in loader:
-            if found:
-                yield found, encoder.prepare.normalise(pixels.to(encoder.device, non_blocking=True))
-
-    return _run(encoder, batches(), encoder.forward, len(images), len(rows), label)
+    batches = image_batches(encoder, images, batch_size=batch_size, workers=workers, rows=rows)
+    return _fill(encoder, batches, len(images), len(rows), label, quiet)
 
 
 def embed_titles(
-    encoder: TitleEncoder, titles: Sequence[str], *, batch_size: int = 64, label: str = "titles"
-) -> NDArray[np.float32]:
-    """Embed titles, longest first, so that a batch holds titles of one length and pads little.
+    encoder: TitleEncoder,
+    titles: Sequence[str],
+    *,
+    batch_size: int = 64,
+    label: str = "titles",
+    quiet: bool = False,
+) -> Floats:
+    """Embed titles.
 
     Returns:
         (N, dim) float32 in the order of `titles`, rows of norm 1; zero where the title is empty.
     """
+    batches = title_batches(encoder, titles, batch_size=batch_size)
+    return _fill(encoder, batches, len(titles), sum(map(bool, titles)), label, quiet)
+
+
+def image_batches(
+    encoder: ImageEncoder,
+    images: Sequence[Image.Image | None],
+    *,
+    batch_size: int,
+    workers: int = 0,
+    rows: list[int] | None = None,
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Rows and their pictures, (B, 3, size, size) float32 on the encoder's device; None is left out."""
+    rows = list(range(len(images))) if rows is None else rows
+    workers = workers if len(rows) > batch_size else 0  # one batch is read sooner than a process starts
+    loader: DataLoader[tuple[int, Tensor | None]] = DataLoader(
+        _Pictures(images, rows, encoder.prepare),
+        batch_size=batch_size,
+        num_workers=workers,
+        collate_fn=_stack,
+        prefetch_factor=4 if workers else None,
+        pin_memory=encoder.device.type == "cuda",
+    )
+    for found, pixels in loader:
+        if found:
+            yield found, encoder.prepare.normalise(pixels.to(encoder.device, non_blocking=True))
+
+
+def title_batches(
+    encoder: TitleEncoder, titles: Sequence[str], *, batch_size: int
+) -> Iterator[tuple[list[int], Tokens]]:
+    """Rows and the tokens of their titles, longest first: a batch of one length pads little."""
     rows = sorted((i for i, title in enumerate(titles) if title), key=lambda i: -len(titles[i]))
-
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(rows), batch_size):
-            found = rows[start : start + batch_size]
-            tokens = encoder.prepare([titles[i] for i in found])
-            yield found, {key: tensor.to(encoder.device) for key, tensor in tokens.items()}
-
-    return _run(encoder, batches(), encoder.forward, len(titles), len(rows), label)
+    for start in range(0, len(rows), batch_size):
+        found = rows[start : start + batch_size]
+        tokens = encoder.prepare([titles[i] for i in found])
+        yield found, {key: tensor.to(encoder.device) for key, tensor in tokens.items()}
 
 
-def _run(
-    encoder: Encoder,
-    batches: Iterator[Batch],
-    forward: Callable[..., Tensor],
+@torch.inference_mode()
+def vectors(encoder: ImageEncoder | TitleEncoder, batch: Tensor | Tokens) -> Floats:
+    """(B, dim) float32 of one batch, normalised in float32 whatever the precision of the model."""
+    with autocast(encoder.device, encoder.precision):
+        found = encoder.forward(batch)  # type: ignore[arg-type]
+    return torch.nn.functional.normalize(found.float(), dim=-1).cpu().numpy()
+
+
+def _fill(
+    encoder: ImageEncoder | TitleEncoder,
+    batches: Iterator[tuple[list[int], Tensor]] | Iterator[tuple[list[int], Tokens]],
     length: int,
     total: int,
     label: str,
-) -> NDArray[np.float32]:
-    """Fill an array of zeros with the normalised vectors of `batches`."""
+    quiet: bool,
+) -> Floats:
+    """Fill an array of zeros with the vectors of `batches`."""
     out = np.zeros((length, encoder.dim), np.float32)
     # On a terminal the bar moves; in a log it is a line every ten seconds.
     pace = 0.2 if sys.stderr.isatty() else 10.0
-    with (
-        torch.inference_mode(),
-        autocast(encoder.device, encoder.precision),
-        tqdm(total=total, desc=f"embed {label}", unit="listing", mininterval=pace, smoothing=0.1) as bar,
-    ):
+    with tqdm(total=total, desc=f"embed {label}", unit="listing", mininterval=pace, disable=quiet) as bar:
         for rows, batch in batches:
-            vectors = forward(batch).float()
-            out[rows] = torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy()
+            out[rows] = vectors(encoder, batch)
             bar.update(len(rows))
     return out
 

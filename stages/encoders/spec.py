@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -34,12 +33,3 @@ class Spec:
             return channel
         given = channel if isinstance(channel, dict) else vars(channel)
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
-
-    def dumps(self) -> str:
-        """As JSON, for a file's metadata."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def loads(cls, text: str) -> Spec:
-        """From what `dumps` gave."""
-        return cls(**json.loads(text))

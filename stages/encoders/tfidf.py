@@ -58,10 +58,14 @@ class Tfidf:
         counts[self.buckets] = self.counts
         return (np.log((1 + self.titles) / (1 + counts)) + 1).astype(np.float32)
 
+    @cached_property
+    def fold(self) -> sparse.csr_matrix:
+        """(families · BUCKETS, dim): the projection."""
+        return projection(len(FAMILIES) * BUCKETS, self.dim, self.seed)
+
     def encode(self, titles: Sequence[str]) -> Floats:
         """Embed titles -> (N, dim) float32, rows of norm 1; zero where a title holds no n-gram."""
         out = np.zeros((len(titles), self.dim), np.float32)
-        fold = projection(len(FAMILIES) * BUCKETS, self.dim, self.seed)
         for start, families in _blocks(titles):
             rows = sparse.hstack(
                 [
@@ -70,7 +74,7 @@ class Tfidf:
                 ],
                 format="csr",
             )
-            out[start : start + rows.shape[0]] = normalize((rows @ fold).toarray())
+            out[start : start + rows.shape[0]] = normalize((rows @ self.fold).toarray())
         return out
 
     def save(self, folder: Path) -> None:

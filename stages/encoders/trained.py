@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from stages.encoders.spec import Spec
 if TYPE_CHECKING:
     from stages.encoders.base import Encoder
 
+#: The key of the file's metadata under which each tower's base is named.
 FORMAT = "samesku"
 
 
@@ -57,13 +59,14 @@ def save(file: Path, towers: dict[str, Encoder]) -> None:
         towers: modality -> encoder, its `spec` the zero-shot channel that it started from.
     """
     tensors: dict[str, Tensor] = {}
-    metadata = {"format": FORMAT}
+    bases = {}
     for modality, encoder in towers.items():
         for part, module in (("trunk", encoder.module), ("head", encoder.head)):
             state = {f"{modality}.{part}.{key}": value for key, value in module.state_dict().items()}
             tensors |= {key: value.detach().cpu().contiguous() for key, value in state.items()}
-        metadata[modality] = encoder.spec.dumps()
-    save_file(tensors, file, metadata)
+        bases[modality] = asdict(encoder.spec)
+    # One key alone: safetensors writes the keys of its metadata in no fixed order.
+    save_file(tensors, file, {FORMAT: json.dumps(bases, sort_keys=True)})
 
 
 def find(spec: Spec) -> Tower | None:
@@ -77,11 +80,12 @@ def find(spec: Spec) -> Tower | None:
         return None
     with safe_open(file, "pt") as opened:
         metadata = opened.metadata() or {}
-        if metadata.get("format") != FORMAT:
+        if FORMAT not in metadata:
             return None
-        if spec.modality not in metadata:
+        bases = json.loads(metadata[FORMAT])
+        if spec.modality not in bases:
             raise ValueError(f"it has no tower for {spec.modality}")
-        base = Spec.loads(metadata[spec.modality])
+        base = Spec(**bases[spec.modality])
         if (base.backend, base.model) != (spec.backend, spec.model):
             raise ValueError(f"its tower is {base.backend} model {base.model}")
         parts: dict[str, dict[str, Tensor]] = {"trunk": {}, "head": {}}
