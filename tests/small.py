@@ -26,11 +26,20 @@ def copy(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     change(folder / "data/demo/params.yaml", lambda params: params.update(products=PRODUCTS))
-    change(folder / "params.yaml", lambda params: params["data"].update(n_listings=None))
+    change(folder / "params.yaml", lessen)
     git = ["git", "-c", "user.name=samesku", "-c", "user.email=samesku@localhost"]
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "A small catalogue"]):
         subprocess.run([*git, *command], cwd=folder, check=True)
     return folder
+
+
+def lessen(params):
+    """Take the whole small catalogue, and train for a few steps."""
+    params["data"].update(n_listings=None)
+    for run in params.get("train", {}).values():
+        run.update(epochs=1, max_steps=3)
+        if "batch_size" in run:
+            run["batch_size"] = 32
 
 
 def change(path, how):
