@@ -1,0 +1,89 @@
+"""A gallery made ready for the pair model: candidate pairs and their features, by no label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.matching import blending, candidates, features, fusion, neighbours, pairs
+from stages.matching.candidates import Candidates
+from stages.matching.features import Features
+from stages.matching.fusion import Fused
+from stages.matching.neighbours import Neighbours
+from stages.matching.tokens import Titles
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of N listings before any label.
+
+    Attributes:
+        channels: name -> float32 (N, d), rows L2-normalised or zero; (N, 0) where nobody has it.
+        weights: name -> weight in the candidate search; channels without one are features alone.
+        titles: of the N listings. pictures: name -> int (N,), what identifies a picture; −1 where none.
+    """
+
+    channels: Mapping[str, NDArray[np.float32]]
+    weights: Mapping[str, float]
+    titles: Titles
+    pictures: Mapping[str, NDArray[np.integer]]
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.channels[name].shape[1] for name in self.weights]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """One gallery: its plain neighbours, its candidate pairs, and what is seen of each."""
+
+    plain: Neighbours
+    candidates: Candidates
+    features: Features
+
+
+def prepare(
+    evidence: Evidence,
+    rows: NDArray[np.int32],
+    k: int,
+    steps: int,
+    threshold: float | Callable[[Neighbours], float],
+) -> Gallery:
+    """Search a gallery, blend it, search again, and describe every pair that either search found.
+
+    Args:
+        rows: int32 (G,), ascending; nothing outside them is looked at.
+        k: candidates of a query in each search. steps: of blending; 0 for none.
+        threshold: of the score above which neighbours are blended, or what finds it from plain neighbours.
+    """
+    fused = fusion.concatenate(evidence.channels, evidence.weights)
+    found = [neighbours.search(fused, rows, k)]
+    blended = fused
+    if steps:
+        cut = threshold(found[0]) if callable(threshold) else threshold
+        blended = blending.blend(fused, evidence.widths, found[0], cut)
+        more, blended = blending.search(blended, evidence.widths, rows, k, steps - 1, cut)
+        found.append(more)
+    pool = candidates.union(rows, found)
+    signals = pairs.similarities(
+        {name: values for name, values in evidence.channels.items() if values.shape[1]}, *pool.pairs
+    )
+    signals["fused"] = score(fused, *pool.pairs)
+    if steps:
+        signals["blended"] = score(blended, *pool.pairs)
+    pictures = {name: identity[rows] for name, identity in evidence.pictures.items()}
+    return Gallery(found[0], pool, features.describe(pool, signals, evidence.titles[rows], pictures))
+
+
+def score(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.float32]:
+    """The fused score of P pairs, as `neighbours.search` gives it; float32 (P,), NaN where there is none."""
+    codes, at = np.unique(fused.presence, return_inverse=True)
+    shared = np.array([[fused.shared_weight(int(a), int(b)) for b in codes] for a in codes])
+    weight = shared[at[left], at[right]]
+    inner = pairs.similarities({"fused": fused.vectors}, left, right)["fused"]
+    found = np.full(len(inner), np.nan)
+    np.divide(inner, weight, out=found, where=weight > 0)
+    return found.astype(np.float32)
