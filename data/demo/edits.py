@@ -17,8 +17,8 @@ SLOGANS = (
 
 
 def edited(image: Image.Image, rng: np.random.Generator, shop: str) -> Image.Image:
-    """Apply some edits, in the order in which a person would; a third of the sellers take little trouble."""
-    steps = LIGHT if rng.random() < 0.35 else HEAVY
+    """Apply some edits, in the order in which a person would; many sellers take little trouble."""
+    steps = LIGHT if rng.random() < 0.45 else HEAVY
     chosen = [step for step, share in steps if rng.random() < share] or [steps[0][0]]
     for step in chosen:
         image = step(image, rng, shop)

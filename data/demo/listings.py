@@ -19,7 +19,8 @@ from data.demo.products import Family, Product
 from data.demo.scene import Poses, hero, lineup, snapshot
 from data.demo.titles import shop, wordings
 
-SERIES = 0.4  # share of the families whose makers photograph all siblings in the same way
+SERIES = 0.3  # share of the families whose makers photograph all siblings in the same way
+PLACE = 0.4  # share of a product's further pictures that are taken at one place
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _pictures(product: Product, poses: Poses, series: list[int], params: Params)
     if series:
         main = hero(poses, np.random.default_rng(series))
     else:
-        main = (hero if rng.random() < 0.75 else snapshot)(poses, rng)
+        main = hero(poses, rng) if rng.random() < 0.75 else snapshot(poses, rng, rng)
     made = []
     for view in range(n):
         rng = np.random.default_rng([params.seed, 6, product.number, view])
@@ -73,7 +74,8 @@ def _pictures(product: Product, poses: Poses, series: list[int], params: Params)
         if view < max(reusing, 1):
             picture = main if view == 0 or rng.random() < 0.05 else edited(main, rng, seller)
         else:
-            picture = (snapshot if rng.random() < 0.8 else hero)(poses, rng)
+            place = np.random.default_rng([params.seed, 13, product.number]) if rng.random() < PLACE else rng
+            picture = snapshot(poses, rng, place) if rng.random() < 0.8 else hero(poses, rng)
             if rng.random() < 0.3:
                 picture = edited(picture, rng, seller)
         made.append(_jpeg(picture, int(rng.integers(50, 93)) if view else 88))

@@ -26,11 +26,14 @@ def hero(draw: Poses, rng: np.random.Generator) -> Image.Image:
     return _lit(image, rng, 0.3)
 
 
-def snapshot(draw: Poses, rng: np.random.Generator) -> Image.Image:
-    """A seller's or a buyer's own photograph: any ground, any pose, near or far, one or several pieces."""
-    size = SIZES[int(rng.integers(len(SIZES)))]
-    studio = rng.random() < 0.35
-    image = background(str(rng.choice(STUDIO if studio else HOME)), rng, size)
+def snapshot(draw: Poses, rng: np.random.Generator, place: np.random.Generator) -> Image.Image:
+    """A seller's or a buyer's own photograph: any pose, near or far, one or several pieces.
+
+    `place` draws the ground alone: given anew in the same state, it is the same table or wall again.
+    """
+    size = SIZES[int(place.integers(len(SIZES)))]
+    studio = place.random() < 0.35
+    image = background(str(place.choice(STUDIO if studio else HOME)), place, size)
     if rng.random() < 0.3:
         scatter(image, rng)
     pieces = int(rng.choice([1, 1, 1, 1, 1, 1, 2, 2, 3, 4]))

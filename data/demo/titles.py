@@ -48,7 +48,7 @@ def title(product: Product, rng: np.random.Generator, seller: str) -> str:
     text = joint.join([" ".join(words[:3]), *words[3:]]) if chance(0.3) else " ".join(words)
     if chance(0.25):
         text = f"{_one(OPENERS, rng)} {text}"
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1]))):
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15]))):
         text = f"{text} {_one(CLOSERS, rng)}"
     if chance(0.06):
         text = f"{text} - {seller}"
@@ -72,17 +72,17 @@ def _words(product: Product, rng: np.random.Generator) -> list[str]:
 
     tongue = int(chance(0.4))  # 0 Indonesian, 1 English
     head = [_one(product.kind.names, rng)]
-    if chance(0.75):
+    if chance(0.72):
         brand = product.look.brand if chance(0.88) else misspelt(product.look.brand, rng)
         head.insert(0 if chance(0.75) else 1, brand)
-    if chance(0.66):
+    if chance(0.6):
         head.insert(int(rng.integers(1, len(head) + 1)), product.look.line)
     said = [
         (product.flavor[tongue], 0.78), (product.model if chance(0.7) else squeezed(product.model), 0.78),
         (product.color[tongue], 0.6), (measured(product.size, rng), 0.72),
     ]  # fmt: skip
     tail = [text for text, share in said if text and chance(share)]
-    tail += [feature for feature in product.features if chance(0.45)]
+    tail += [feature for feature in product.features if chance(0.5)]
     if chance(0.2):
         tail.insert(0, _one(product.kind.names, rng))
     if chance(0.35):
