@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.matching import blending, candidates, features, fusion, neighbours, pairs
+from stages.matching import blending, candidates, features, fusion, pairs
 from stages.matching.candidates import Candidates
 from stages.matching.features import Features
 from stages.matching.fusion import Fused
@@ -33,7 +34,13 @@ class Evidence:
 
     @property
     def widths(self) -> list[int]:
+        """The columns of each weighted channel in `fused`."""
         return [self.channels[name].shape[1] for name in self.weights]
+
+    @cached_property
+    def fused(self) -> Fused:
+        """The weighted channels as one row for each listing."""
+        return fusion.concatenate(self.channels, self.weights)
 
 
 @dataclass(frozen=True)
@@ -45,37 +52,27 @@ class Gallery:
     features: Features
 
 
-def prepare(
-    evidence: Evidence,
-    rows: NDArray[np.int32],
-    k: int,
-    steps: int,
-    threshold: float | Callable[[Neighbours], float],
-) -> Gallery:
-    """Search a gallery, blend it, search again, and describe every pair that either search found.
+def prepare(evidence: Evidence, plain: Neighbours, k: int, steps: int, threshold: float) -> Gallery:
+    """Blend a gallery, search it again, and describe every pair that either search found.
 
     Args:
-        rows: int32 (G,), ascending; nothing outside them is looked at.
-        k: candidates of a query in each search. steps: of blending; 0 for none.
-        threshold: of the score above which neighbours are blended, or what finds it from plain neighbours.
+        plain: the neighbours of every listing of the gallery, as `fused` has them; nothing else is looked at.
+        k: neighbours in each later search. steps: of blending; 0 for none. threshold: of the scores blended.
     """
-    fused = fusion.concatenate(evidence.channels, evidence.weights)
-    found = [neighbours.search(fused, rows, k)]
-    blended = fused
+    rows, found = plain.query, [plain]
     if steps:
-        cut = threshold(found[0]) if callable(threshold) else threshold
-        blended = blending.blend(fused, evidence.widths, found[0], cut)
-        more, blended = blending.search(blended, evidence.widths, rows, k, steps - 1, cut)
+        blended = blending.blend(evidence.fused, evidence.widths, plain, threshold)
+        more, blended = blending.search(blended, evidence.widths, rows, k, steps - 1, threshold)
         found.append(more)
     pool = candidates.union(rows, found)
     signals = pairs.similarities(
         {name: values for name, values in evidence.channels.items() if values.shape[1]}, *pool.pairs
     )
-    signals["fused"] = score(fused, *pool.pairs)
+    signals["fused"] = score(evidence.fused, *pool.pairs)
     if steps:
         signals["blended"] = score(blended, *pool.pairs)
     pictures = {name: identity[rows] for name, identity in evidence.pictures.items()}
-    return Gallery(found[0], pool, features.describe(pool, signals, evidence.titles[rows], pictures))
+    return Gallery(plain, pool, features.describe(pool, signals, evidence.titles[rows], pictures))
 
 
 def score(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -18,7 +18,8 @@ Pairs = tuple[NDArray[np.integer], NDArray[np.integer]]
 def idf(items: csr_array) -> NDArray[np.float32]:
     """log(N / n) of each item by the number n of the N listings that have it; float32 (V,), 0 where none."""
     having = np.bincount(items.indices, minlength=items.shape[1])
-    return np.log(items.shape[0] / np.maximum(having, 1)).astype(np.float32) * (having > 0)
+    size = max(1, items.shape[0])
+    return np.log(size / np.maximum(having, 1)).astype(np.float32) * (having > 0)
 
 
 def shared(bag: Bag, pairs: Pairs, weight: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

@@ -94,11 +94,13 @@ def lacking(
     Args:
         same: bool (P,), of the pairs that are learned from. fold: of their two sides.
     """
-    for kind, wanted in (("one product", True), ("two products", False)):
-        if not (same == wanted).any():
+    kinds = {"one product": same, "two products": ~same}
+    for kind, pairs in kinds.items():
+        if not pairs.any():
             return f"no candidate pair of {kind} to learn from"
+    for kind, pairs in kinds.items():
         for k in range(count):
-            if not ((same == wanted) & (fold[0] != k) & (fold[1] != k)).any():
+            if not (pairs & (fold[0] != k) & (fold[1] != k)).any():
                 return f"without fold {k} of {count}, no candidate pair of {kind} to learn from"
     return None
 

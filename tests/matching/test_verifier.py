@@ -1,4 +1,4 @@
-"""Folds, weights and models of pairs: whole components, nobody scores what it saw, equal input gives equal models."""
+"""Folds, weights and models of pairs: whole components, and nobody scores what it saw."""
 
 import numpy as np
 import pytest

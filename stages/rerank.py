@@ -1,0 +1,111 @@
+"""rerank: candidates by fusion and blending, then a learned model of pairs, beside the main road.
+
+Reads the channels of `rerank.fusion` and listings.parquet, its titles and hashes too; writes
+metrics/compare/rerank.json, data/predictions/rerank/ and data/models/rerank/. Everything is learned from
+val's labels: the models by folds of super-components; threshold, floor, calibration and bands from scores of
+models that saw neither side. Each gallery has its own candidates, features, blending and models; test is
+scored once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from stages import artefacts, evaluate, fuse, index, settings, val, verdicts
+from stages.catalogue import listings as catalogue
+from stages.catalogue.listings import Listings
+from stages.matching import candidates, fusion, gallery, reranker, tokens
+from stages.matching import neighbours as search
+from stages.matching.gallery import Evidence, Gallery
+from stages.matching.reranker import FellBack, Learned, Reranked
+from stages.matching.verifier import Learning
+from stages.settings import Decision
+from stages.settings.rerank import Rerank
+
+
+def evidence(spec: Rerank) -> Evidence:
+    """The channels and their weights, the titles' words, and what identifies each picture."""
+    mix = spec.fusion
+    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
+    return Evidence(
+        fuse.load_channels([*mix.image, *mix.title]),
+        fusion.channel_weights(mix.image, mix.title, mix.alpha),
+        tokens.read(table["title"].to_pylist()),
+        {"file": identity(table["image"].to_pylist()), "hash": identity(table["image_phash"].to_pylist())},
+    )
+
+
+def identity(names: list[str]) -> NDArray[np.int64]:
+    """One number for each distinct name, −1 for none."""
+    distinct, at = np.unique(np.array(names, dtype=str), return_inverse=True)
+    return np.where(distinct[at] == "", -1, at)
+
+
+def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: int) -> dict[str, Reranked]:
+    """Both galleries of the table, reranked; only labels of val are looked at, and of train beside val's.
+
+    Args:
+        k: neighbours kept of each listing.
+    """
+    learning = Learning(**spec.model.model_dump(), threads=threads)
+    done = {}
+    for name, parts in index.GALLERIES.items():
+        ready: list[Gallery] = []
+        for part in parts:
+            rows = listings.gallery(part)
+            plain = search.search(found.fused, rows, spec.k)
+            if part != "test":  # in `split`, val comes first, and its threshold serves test
+                cut = val.best_cut(plain, listings, rows)
+            ready.append(gallery.prepare(found, plain, spec.k, spec.blend, cut))
+        learned = reranker.learn(
+            ready[0], val.known(listings), val.labelled(listings), listings.component, learning
+        )
+        done[name] = _finish(ready, learned, k)
+    return done
+
+
+def _finish(
+    ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int
+) -> Reranked:
+    if isinstance(learned, str):
+        return FellBack(learned, index.stack([one.plain for one in ready], k))
+    model, own = learned
+    said = [own, *(reranker.apply(model, one) for one in ready[1:])]
+    found = [
+        candidates.as_neighbours(one.candidates, verdict.probability, k)
+        for one, verdict in zip(ready, said, strict=True)
+    ]
+    return Learned(ready, said, model, index.stack(found, k))
+
+
+def main() -> str:
+    params = settings.load()
+    faiss.omp_set_num_threads(params.machine.threads)
+    spec = params.rerank
+    listings = catalogue.read(artefacts.LISTINGS)
+    if not val.labelled(listings).any():
+        verdicts.skip("rerank")
+        return "skipped: no val listing has a label to learn from"
+    found = evidence(spec)
+    done = rerank(found, listings, spec, params.index.k, params.machine.threads)
+    decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
+    neighbours = {name: one.neighbours for name, one in done.items()}
+    judged, full = evaluate.evaluate(neighbours, listings, decision)
+    bands, figures = verdicts.bands(done, listings, spec)
+    full |= figures
+    short: dict[str, Any] = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    lacking = {name: one.lacking for name, one in done.items() if isinstance(one, FellBack)}
+    short["fallback"] = len(lacking)
+    verdicts.write("rerank", done, judged, full, listings, found.channels, bands)
+    artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
+    told = "".join(f"; {name} falls back to the fused score: {why}" for name, why in lacking.items())
+    return evaluate.describe(short) + told
+
+
+if __name__ == "__main__":
+    artefacts.run("rerank", main)
