@@ -80,7 +80,7 @@ def shares(weights: Weights, side: list[str]) -> Weights:
 def galleries(
     fused: fusion.Fused, widths: list[int], listings: Listings, k: int, steps: int
 ) -> dict[str, tuple[dict[str, Neighbours], float]]:
-    """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: plain's best on val."""
+    """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: from val."""
     found = {}
     for name, parts in index.GALLERIES.items():
         plain: list[Neighbours] = []

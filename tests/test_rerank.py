@@ -89,7 +89,7 @@ def test_matches_are_symmetric_and_say_why(tmp_path, monkeypatch, given):
 
 
 def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, given):
-    """Test labels dealt out anew: not one byte of what is learned or tuned changes, only what test is told."""
+    """Test labels dealt out anew: not one byte of what is learned or tuned changes, only figures of test."""
     columns, channels = given
     _, before = run(tmp_path / "true", monkeypatch, *given)
     ours = fingerprint()
