@@ -65,17 +65,17 @@ def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: i
         learned = reranker.learn(
             ready[0], val.known(listings), val.labelled(listings), listings.component, learning
         )
-        done[name] = _finish(ready, learned, k)
+        done[name] = _finish(ready, learned, k, threads)
     return done
 
 
 def _finish(
-    ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int
+    ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int, threads: int
 ) -> Reranked:
     if isinstance(learned, str):
         return FellBack(learned, index.stack([one.plain for one in ready], k))
     model, own = learned
-    said = [own, *(reranker.apply(model, one) for one in ready[1:])]
+    said = [own, *(reranker.apply(model, one, threads) for one in ready[1:])]
     found = [
         candidates.as_neighbours(one.candidates, verdict.probability, k)
         for one, verdict in zip(ready, said, strict=True)

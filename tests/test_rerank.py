@@ -60,12 +60,10 @@ def test_it_beats_the_fused_score_and_writes_what_a_system_writes(tmp_path, monk
 
 def tune_row(monkeypatch):
     """The plain fusion with the best weights, on the market that lies in this folder."""
-    fusion = SPEC.fusion
     params = SimpleNamespace(
         tune=Tune(image=["picture"], title=["title"], k=20),
         index=SimpleNamespace(k=20),
         machine=SimpleNamespace(threads=1),
-        fusion=fusion,
         groups=None,
     )
     monkeypatch.setattr(settings, "load", lambda: params)

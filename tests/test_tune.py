@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 
 from stages import artefacts, settings, tune
-from stages.settings import Fusion, Refused
+from stages.settings import Refused
 from stages.settings.rerank import Tune
 from tests import market
 
 SPEC = Tune(image=["picture"], title=["noise", "title"], k=20)
-FUSION = Fusion(alpha=0.5, image={"picture": 1.0, "other": 1.0}, title={"noise": 1.0, "title": 1.0})
 
 
 def run(folder, monkeypatch, columns, channels, spec=SPEC):
@@ -25,7 +24,6 @@ def run(folder, monkeypatch, columns, channels, spec=SPEC):
         tune=spec,
         index=SimpleNamespace(k=20),
         machine=SimpleNamespace(threads=1),
-        fusion=FUSION,
         groups=None,
     )
     monkeypatch.setattr(settings, "load", lambda: params)
@@ -57,14 +55,11 @@ def test_noise_gets_no_weight_and_each_step_has_its_row(tmp_path, monkeypatch, g
         assert (artefacts.PREDICTIONS / row / "submission.csv").is_file()
 
 
-def test_the_line_sets_every_weight_of_the_main_road(tmp_path, monkeypatch, given):
+def test_the_line_sets_the_weights_of_the_main_road(tmp_path, monkeypatch, given):
     run(tmp_path, monkeypatch, *given)
     found = json.loads((tune.TUNED / "weights.json").read_text())
     line = dict(re.findall(r"-S (\S+)=(\S+)", found["adopt"]))
-    assert set(line) == {"fusion.alpha", *(f"fusion.image.{n}" for n in ("picture", "other"))} | {
-        f"fusion.title.{n}" for n in ("noise", "title")
-    }
-    assert float(line["fusion.image.other"]) == 0  # no channel of `tune`
+    assert set(line) == {"fusion.alpha", "fusion.image.picture", "fusion.title.noise", "fusion.title.title"}
     assert float(line["fusion.alpha"]) == pytest.approx(found["weights"]["picture"], abs=1e-3)
 
 

@@ -16,6 +16,8 @@ from stages.matching.fusion import Fused
 from stages.matching.neighbours import Neighbours
 from stages.matching.tokens import Titles
 
+PAIRS = 8192  # in one block of wide rows
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -80,7 +82,9 @@ def score(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]) -
     codes, at = np.unique(fused.presence, return_inverse=True)
     shared = np.array([[fused.shared_weight(int(a), int(b)) for b in codes] for a in codes])
     weight = shared[at[left], at[right]]
-    inner = pairs.similarities({"fused": fused.vectors}, left, right)["fused"]
-    found = np.full(len(inner), np.nan)
-    np.divide(inner, weight, out=found, where=weight > 0)
-    return found.astype(np.float32)
+    found = np.full(len(left), np.nan, dtype=np.float32)
+    for start in range(0, len(left), PAIRS):
+        block = slice(start, start + PAIRS)
+        inner = np.einsum("pd,pd->p", fused.vectors[left[block]], fused.vectors[right[block]])
+        np.divide(inner, weight[block], out=found[block], where=weight[block] > 0, casting="same_kind")
+    return found

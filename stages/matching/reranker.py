@@ -103,7 +103,7 @@ def learn(
         models = verifier.fit(
             values[seen], found.names, same[seen], weight[seen], (fold[0][seen], fold[1][seen]), learning
         )
-        return models, verifier.margins(models, values, use)
+        return models, verifier.margins(models, values, use, learning.threads)
 
     first, margin = round_of(gallery.features, learning)
     second, final = round_of(_second(gallery, margin), learning.smaller())
@@ -111,11 +111,11 @@ def learn(
     return Reranker(first, second, curve), Verdicts(curve(final), margin, final, use)
 
 
-def apply(reranker: Reranker, gallery: Gallery) -> Verdicts:
-    """The mean of all models on a gallery of which none saw anything."""
+def apply(reranker: Reranker, gallery: Gallery, threads: int) -> Verdicts:
+    """The mean of all models on a gallery of which none saw anything; `threads` of them asked at once."""
     use = np.ones((len(gallery.candidates), len(reranker.first)), dtype=bool)
-    margin = verifier.margins(reranker.first, gallery.features.values, use)
-    final = verifier.margins(reranker.second, _second(gallery, margin).values, use)
+    margin = verifier.margins(reranker.first, gallery.features.values, use, threads)
+    final = verifier.margins(reranker.second, _second(gallery, margin).values, use, threads)
     return Verdicts(reranker.curve(final), margin, final, use)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS = 262_144  # scored in one block
+ROWS = 65_536  # scored in one block
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Learning:
 
     Attributes:
         folds: models, 2 or more. trees, leaves, rate: of each model. negatives: share of the pairs of two
-            products that are trained on, (0, 1]; those taken weigh as all. seed: of folds and draws. threads.
+            products that are trained on, (0, 1]; those taken weigh as all. seed: of folds and draws.
+        threads: models that are trained or asked at once. Each has one thread, so that it moves no result.
     """
 
     folds: int = 5
@@ -34,7 +36,7 @@ class Learning:
         return replace(self, trees=max(1, self.trees // 2), leaves=max(2, self.leaves // 2))
 
     def params(self) -> dict[str, object]:
-        """LightGBM's own; on one machine with one number of threads, equal input gives an equal model."""
+        """LightGBM's own: equal input gives an equal model."""
         return {
             "objective": "binary",
             "learning_rate": self.rate,
@@ -47,7 +49,7 @@ class Learning:
             "max_bin": 63,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": self.threads,
+            "num_threads": 1,
             "seed": self.seed,
             "verbose": -1,
         }
@@ -122,12 +124,14 @@ def fit(
     draw = np.random.default_rng(learning.seed).random(len(same))
     taken = same | (draw < learning.negatives)
     weight = np.where(same, weight, weight / learning.negatives)
-    models = []
-    for k in range(learning.folds):
+
+    def grow(k: int) -> lightgbm.Booster:
         seen = taken & (fold[0] != k) & (fold[1] != k)
         data = lightgbm.Dataset(values[seen], same[seen], weight=weight[seen], feature_name=list(names))
-        models.append(lightgbm.train(learning.params(), data, learning.trees))
-    return models
+        return lightgbm.train(learning.params(), data, learning.trees)
+
+    with ThreadPoolExecutor(learning.threads) as pool:
+        return list(pool.map(grow, range(learning.folds)))
 
 
 def allowed(fold: tuple[NDArray[np.int32], NDArray[np.int32]], count: int) -> NDArray[np.bool_]:
@@ -141,13 +145,23 @@ def allowed(fold: tuple[NDArray[np.int32], NDArray[np.int32]], count: int) -> ND
 
 
 def margins(
-    models: Sequence[lightgbm.Booster], values: NDArray[np.float32], use: NDArray[np.bool_]
+    models: Sequence[lightgbm.Booster],
+    values: NDArray[np.float32],
+    use: NDArray[np.bool_],
+    threads: int = 1,
 ) -> NDArray[np.float64]:
-    """The mean log-odds of each pair by the models that may score it; float64 (P,)."""
-    total = np.zeros(len(values))
-    for k, model in enumerate(models):
-        at = np.flatnonzero(use[:, k])
+    """The mean log-odds of each pair by the models that may score it; float64 (P,).
+
+    Args:
+        values: float32 (P, F). use: bool (P, models), at least one of each pair. threads: asked at once.
+    """
+
+    def ask(k: int) -> NDArray[np.float64]:
+        said, at = np.zeros(len(values)), np.flatnonzero(use[:, k])
         for start in range(0, len(at), ROWS):
             block = at[start : start + ROWS]
-            total[block] += model.predict(values[block], raw_score=True)
-    return total / use.sum(axis=1)
+            said[block] = models[k].predict(values[block], raw_score=True, num_threads=1)
+        return said
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(ask, range(len(models))), np.zeros(len(values))) / use.sum(axis=1)
