@@ -21,7 +21,7 @@ from stages.catalogue.listings import Listings
 from stages.matching import blending, fusion, tuning
 from stages.matching.neighbours import Neighbours
 from stages.matching.tuning import Weights
-from stages.settings import Decision, Fusion, Refused
+from stages.settings import Decision, Refused
 from stages.settings.rerank import Tune
 
 TUNED = artefacts.Path("data/tuned")
@@ -95,12 +95,11 @@ def galleries(
     return found
 
 
-def adopted(best: Weights, spec: Tune, fused: Fusion) -> str:
-    """The one line that puts the weights found into the main road."""
+def adopted(best: Weights, spec: Tune) -> str:
+    """The one line that puts the weights found into the main road, whose fusion lists the same channels."""
     alpha = sum(best[name] for name in spec.image)
     values = {"fusion.alpha": alpha}
-    for side, tuned, listed in (("image", spec.image, fused.image), ("title", spec.title, fused.title)):
-        values |= {f"fusion.{side}.{name}": 0.0 for name in listed}
+    for side, tuned in (("image", spec.image), ("title", spec.title)):
         values |= {f"fusion.{side}.{name}": share for name, share in shares(best, tuned).items()}
     return "dvc exp run " + " ".join(f"-S {key}={value:.4g}" for key, value in values.items())
 
@@ -134,7 +133,7 @@ def main() -> str:
         short = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)
         told.append(f"{row}: {evaluate.describe(short)}")
-    line = adopted(best, spec, params.fusion)
+    line = adopted(best, spec)
     _write(surface(f1, best, spec), best, line)
     print("\n".join([*told, line]), flush=True)
     return f"val f1 {height:.4f} in the full gallery, over the channels' united neighbours"

@@ -134,6 +134,14 @@ def test_fusion_lists_every_array_that_fuse_depends_on():
         assert {dep for dep in spec(stage)["deps"] if dep.startswith("data/embeddings")} == listed
 
 
+@pytest.mark.parametrize("path", ["params.yaml", "profiles/shopee.yaml"])
+def test_tune_lists_the_channels_of_fusion(path):
+    """What tune says to adopt then sets every weight of the main road."""
+    params = yaml.safe_load((ROOT / path).read_text("utf-8"))
+    for side in ("image", "title"):
+        assert params["tune"][side] == list(params["fusion"][side])
+
+
 def test_rooms_keep_their_direction():
     """Scripts import rooms; rooms import neither scripts nor each other, but pxk its encoders."""
     rooms = [

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from stages.settings.rerank import Rerank, Tune
 from stages.settings.train import TrainRun, check_start
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
@@ -167,6 +168,8 @@ class Settings(Strict):
     index: Index
     decision: Decision
     compare: dict[Name, CompareSystem]
+    tune: Tune
+    rerank: Rerank
     machine: Machine
 
     def modality_of(self) -> dict[str, str]:
@@ -184,6 +187,9 @@ class Settings(Strict):
             for side in ("image", "title")
             for name in getattr(self.fusion, side)
         ]
+        for side in ("image", "title"):
+            uses += [(f"tune.{side}", side, name) for name in getattr(self.tune, side)]
+            uses += [(f"rerank.fusion.{side}", side, name) for name in getattr(self.rerank.fusion, side)]
         for system, spec in self.compare.items():
             uses += [(f"compare.{system}.{side}", side, getattr(spec, side)) for side in ("image", "title")]
         for key, side, name in uses:

@@ -163,7 +163,7 @@ def test_tables_are_read_from_their_wrappers_and_nothing_else_is(tmp_path):
 
 
 def test_the_cache_of_the_hub_serves_without_a_way_to_it(tmp_path, monkeypatch, timm_file):
-    """A snapshot as the hub's client lays it out: found by revision, and by the newest commit that was seen."""
+    """A snapshot as the hub's client lays it out: found by revision, and by the newest commit seen."""
     commit = "c" * 40
     repository = tmp_path / "models--someone--resnet"
     (repository / "snapshots" / commit).mkdir(parents=True)
