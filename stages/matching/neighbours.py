@@ -122,7 +122,7 @@ def _nearest(
     heap.heapify()
     for start in range(0, len(gallery), COLUMNS):
         scores = queries @ gallery[start : start + COLUMNS].T
-        heap.addn(scores.shape[1], faiss.swig_ptr(scores), start)  # type: ignore[call-arg]  # the stub has no offset
+        heap.addn(scores.shape[1], faiss.swig_ptr(scores), start, 0, len(queries))
     heap.reorder()
     return inner, at
 
