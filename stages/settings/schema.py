@@ -198,13 +198,19 @@ class Settings(Strict):
                 raise ValueError(f"{key} names {name}, which is no {side} channel; allowed: {allowed}")
         for run, starts in self.train.items():
             check_start(run, starts, self.channels)
-        clash = sorted(
-            set(self.channels) & {f"{run}_{side}" for run in self.train for side in ("image", "title")}
-        )
-        if clash:
+        # Each writes data/models/<name>, and a run data/embeddings/<name>_image and _title.
+        taken = {
+            *self.train,
+            *(f"{run}_{side}" for run in self.train for side in ("image", "title")),
+            "rerank",
+        }
+        if clash := sorted(taken & set(self.channels)):
             raise ValueError(
-                f"channels.{clash[0]} has the name of a training run's array; allowed: another name"
+                f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
             )
-        if "samesku" in self.compare:
-            raise ValueError("compare.samesku is the name of the main system; allowed: another name")
+        own = {"samesku", "tuned", "tuned_blended", "tuned_blended_one", "rerank"}
+        if clash := sorted(own & set(self.compare)):
+            raise ValueError(
+                f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"
+            )
         return self
