@@ -8,9 +8,9 @@ A channel whose modality the catalogue lacks writes an array of no columns and e
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages import artefacts
-from stages.encoders import Spec, load_encoder
+from stages.encoders import load_encoder
 from stages.settings import Channel, Refused, Settings, load
 
 Rows = NDArray[np.float32]
+#: What a listing must have, by backend or else by modality: as the log names it.
+NEEDS = {"phash": "perceptual hash", "image": "picture", "title": "title"}
 
 
 def embed_channel(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> tuple[Rows, str]:
@@ -32,29 +34,22 @@ def embed_channel(name: str, settings: Settings, listings: pd.DataFrame, folder:
         And what was done, for the summary line.
     """
     channel = settings.channels[name]
+    needed = NEEDS.get(channel.backend) or NEEDS[channel.modality]
     present = presence(channel, listings)
+    found, total = int(present.sum()), len(listings)
     record: dict[str, Any] = {"channel": name, "modality": channel.modality, "backend": channel.backend}
     folder.mkdir(parents=True, exist_ok=True)
-    if not present.any():
-        rows, done = (
-            np.zeros((len(listings), 0), np.float32),
-            f"skipped, no listing has what {channel.backend} needs",
+    if not found:
+        rows, summary = (
+            np.zeros((total, 0), np.float32),
+            f"skipped: none of {total:,} listings has a {needed}",
         )
-    elif channel.backend == "phash":
-        hashes = np.array([int(digits or "0", 16) for digits in listings["image_phash"]], np.uint64)
-        rows, done = backend(channel).encode(hashes, present), "cpu"
-    elif channel.backend == "tfidf":
-        rows, done = _embed_tfidf(channel, listings, folder)
     else:
-        rows, done, more = _embed_neural(name, settings, listings, present)
+        rows, seconds, where, more = EMBED.get(channel.backend, _neural)(name, settings, listings, folder)
         record |= more
+        summary = f"{total:,} listings, {found:,} with a {needed}, {found / seconds:,.0f}/s, {where}"
     artefacts.write_json(folder / "channel.json", record | {"dim": rows.shape[1]})
-    return rows, f"{len(listings):,} listings, {int(present.sum()):,} with {channel.modality}, {done}"
-
-
-def backend(channel: Channel) -> ModuleType:
-    """The backend's own module, imported by name: a channel hangs on no other backend's code."""
-    return import_module(f"stages.encoders.{channel.backend}")
+    return rows, summary
 
 
 def presence(channel: Channel, listings: pd.DataFrame) -> NDArray[np.bool_]:
@@ -64,37 +59,62 @@ def presence(channel: Channel, listings: pd.DataFrame) -> NDArray[np.bool_]:
     return (listings["has_image"] if channel.modality == "image" else listings["title"] != "").to_numpy(bool)
 
 
-def _embed_tfidf(channel: Channel, listings: pd.DataFrame, folder: Path) -> tuple[Rows, str]:
-    """Fit on the titles of train, or of all listings where none is labelled, then embed all."""
-    assert channel.dim is not None  # noqa: S101  (the schema demands it of this backend)
+# Each of the following embeds by one kind of backend: rows, seconds, where it ran, what to record of it.
+# Backends are imported by name, so that a channel hangs on no other backend's code, and torch only by its own.
+Embedded = tuple[Rows, float, str, dict[str, Any]]
+
+
+def _phash(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
+    start = time.perf_counter()
+    hashes = np.array([int(digits or "0", 16) for digits in listings["image_phash"]], np.uint64)
+    rows = import_module("stages.encoders.phash").encode(hashes, presence(settings.channels[name], listings))
+    return rows, time.perf_counter() - start, "cpu", {}
+
+
+def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
+    """Fit on the titles of train, or of all listings where none of those is labelled, then embed all."""
+    start = time.perf_counter()
     known = listings["title"] != ""
     train = known & (listings["split"] == "train") & listings["label_group"].notna()
-    fitted = backend(channel).fit(listings["title"][train if train.any() else known].tolist(), channel.dim)
+    titles = listings["title"][train if train.any() else known].tolist()
+    fitted = import_module("stages.encoders.tfidf").fit(titles, settings.channels[name].dim)
     fitted.save(folder)
-    return fitted.encode(listings["title"].tolist()), "cpu"
+    return fitted.encode(listings["title"].tolist()), time.perf_counter() - start, "cpu", {}
 
 
-def _embed_neural(
-    name: str, settings: Settings, listings: pd.DataFrame, present: NDArray[np.bool_]
-) -> tuple[Rows, str, dict[str, Any]]:
+def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
     from stages.encoders import device, runner
 
-    device.set_threads(settings.machine.threads)
-    where = device.resolve(settings.machine.device)
+    channel, machine, size = settings.channels[name], settings.machine, settings.embed.batch_size
+    device.set_threads(machine.threads)
+    where = device.resolve(machine.device)
     precision = device.precision(settings.embed.precision, where)
-    spec = Spec.of(settings.channels[name])
-    encoder: Any = load_encoder(name, spec, device=where, precision=precision)
-    size = settings.embed.batch_size
-    if spec.modality == "image":
+    encoder: Any = load_encoder(name, channel, device=where, precision=precision)
+    start = time.perf_counter()
+    if channel.modality == "title":
+        rows = runner.embed_titles(encoder, listings["title"].tolist(), batch_size=size, label=name)
+    else:
         from stages.catalogue.images import PackedImages
 
         images = PackedImages(artefacts.IMAGES)
+        if len(images) != len(listings):
+            raise Refused(
+                f"{artefacts.IMAGES} holds {len(images):,} pictures for {len(listings):,} listings; "
+                "run the stage sample again"
+            )
         rows = runner.embed_images(
-            encoder, images, batch_size=size, workers=settings.machine.workers, label=name, present=present
+            encoder,
+            images,
+            batch_size=size,
+            workers=machine.workers,
+            label=name,
+            present=presence(channel, listings),
         )
-    else:
-        rows = runner.embed_titles(encoder, listings["title"].tolist(), batch_size=size, label=name)
-    return rows, device.describe(where, precision), {"model": spec.model, **encoder.origin}
+    seconds = time.perf_counter() - start
+    return rows, seconds, device.describe(where, precision), {"model": channel.model, **encoder.origin}
+
+
+EMBED = {"phash": _phash, "tfidf": _tfidf}
 
 
 def main(name: str) -> str:
