@@ -25,13 +25,16 @@ class Platt:
         return asdict(self)
 
 
-def fit(margin: NDArray[np.float64], same: NDArray[np.bool_]) -> Platt:
+def fit(
+    margin: NDArray[np.float64], same: NDArray[np.bool_], times: NDArray[np.integer] | None = None
+) -> Platt:
     """The maximum-likelihood curve over pairs whose models saw none of them.
 
     Args:
         margin: float64 (P,). same: bool (P,), with at least one pair of each kind.
+        times: (P,), how often each pair is met; once each where not given.
     """
-    line = LogisticRegression(C=np.inf).fit(margin[:, None], same)
+    line = LogisticRegression(C=np.inf).fit(margin[:, None], same, times)
     slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
     # Margins that speak against themselves are taken as they are: order is never turned round.
     return Platt(slope, intercept) if slope > 0 else Platt(1.0, 0.0)

@@ -107,7 +107,7 @@ def learn(
 
     first, margin = round_of(gallery.features, learning)
     second, final = round_of(_second(gallery, margin), learning.smaller())
-    curve = calibration.fit(final[seen], same[seen])
+    curve = calibration.fit(final[seen], same[seen], verifier.sides(teaches, left, right)[seen])
     return Reranker(first, second, curve), Verdicts(curve(final), margin, final, use)
 
 

@@ -71,21 +71,27 @@ def folds(
     return found
 
 
+def sides(
+    teaches: NDArray[np.bool_], left: NDArray[np.integer], right: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """How many of a pair's two listings teach, 0 to 2: as often it stands in a list that is learned from."""
+    return teaches[left].astype(np.int64) + teaches[right]
+
+
 def weights(
     product: NDArray[np.integer],
-    learn: NDArray[np.bool_],
+    teaches: NDArray[np.bool_],
     left: NDArray[np.integer],
     right: NDArray[np.integer],
 ) -> NDArray[np.float64]:
-    """1/√n of each pair by the n listings of its products (the mean of the two sides that are learned from).
+    """Σ 1/√n over the sides of each pair that teach, n the listings of that side's product; float64 (P,).
 
     A product of n listings has about n² pairs; so it weighs between a listing's share and a pair's.
     """
     count = np.bincount(product[product >= 0], minlength=1)
-    size = np.where(product >= 0, count[np.maximum(product, 0)], 1).astype(float)
-    a, b = learn[left], learn[right]
-    known = size[left] * a + size[right] * b
-    return 1.0 / np.sqrt(np.maximum(known / np.maximum(a.astype(int) + b, 1), 1.0))
+    size = np.where(product >= 0, count[np.maximum(product, 0)], 1)
+    own = teaches / np.sqrt(size)
+    return own[left] + own[right]
 
 
 def lacking(

@@ -17,6 +17,13 @@ def test_known_numbers_are_found_again():
     assert calibration.error(Platt(1, 0)(margin), same) > 0.05
 
 
+def test_a_pair_met_twice_counts_twice():
+    margin, same = np.array([-1.0, 0.0, 1.0, 2.0]), np.array([False, True, False, True])
+    twice = calibration.fit(margin, same, np.array([1, 2, 1, 1]))
+    spelt = calibration.fit(np.append(margin, 0.0), np.append(same, True))
+    assert (twice.slope, twice.intercept) == pytest.approx((spelt.slope, spelt.intercept), abs=1e-3)
+
+
 def test_order_is_never_turned_round():
     against = calibration.fit(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, True, False, False]))
     assert against == Platt(1.0, 0.0)

@@ -41,7 +41,8 @@ def test_a_product_weighs_between_its_listings_and_its_pairs():
     learn = np.array([True, True, True, True, True, False])
     left, right = np.array([0, 0, 4]), np.array([1, 4, 5])
     found = verifier.weights(product, learn, left, right)
-    assert found == pytest.approx([1 / np.sqrt(4), 1 / np.sqrt(2.5), 1])
+    assert found == pytest.approx([2 / np.sqrt(4), 1 / np.sqrt(4) + 1, 1])
+    assert verifier.sides(learn, left, right).tolist() == [2, 2, 1]
 
 
 @pytest.mark.parametrize(
