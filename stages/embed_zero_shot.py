@@ -56,7 +56,8 @@ def presence(channel: Channel, listings: pd.DataFrame) -> NDArray[np.bool_]:
     """(N,) bool: the listings that have what the channel embeds."""
     if channel.backend == "phash":
         return (listings["image_phash"] != "").to_numpy(bool)
-    return (listings["has_image"] if channel.modality == "image" else listings["title"] != "").to_numpy(bool)
+    found = listings["has_image"] if channel.modality == "image" else listings["title"] != ""
+    return found.to_numpy(bool)
 
 
 # Each of the following embeds by one kind of backend: rows, seconds, where it ran, what to record of it.
