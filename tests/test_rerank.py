@@ -166,6 +166,31 @@ def test_a_channel_that_half_the_listings_lack_and_one_that_nobody_has(tmp_path,
     assert metrics["test"]["f1"] > 0.7
 
 
+def test_listings_without_a_label_are_gallery_alone(tmp_path, monkeypatch, given):
+    columns, channels = given
+    labels = [label if i % 3 else None for i, label in enumerate(columns["label_group"])]
+    _, metrics = run(tmp_path, monkeypatch, columns | {"label_group": labels}, channels)
+    asked = [
+        label for label, split in zip(labels, columns["split"], strict=True) if split == "test" and label
+    ]
+    assert metrics["test"]["queries"] == len(asked)
+    assert metrics["test_full"]["gallery"] == len(labels)
+    assert metrics["fallback"] == 0
+
+
+@pytest.mark.parametrize(("split", "left"), [("test", 0), ("test", 1), ("train", 0)])
+def test_a_split_with_hardly_a_listing(tmp_path, monkeypatch, given, split, left):
+    columns, channels = given
+    keep = np.array(columns["split"]) != split
+    keep[np.flatnonzero(~keep)[:left]] = True
+    columns = {name: [v for v, kept in zip(of, keep, strict=True) if kept] for name, of in columns.items()}
+    for name in ("row", "component"):
+        columns[name] = np.array(columns[name], dtype=np.int32)
+    _, metrics = run(tmp_path, monkeypatch, columns, {name: rows[keep] for name, rows in channels.items()})
+    assert metrics["fallback"] == 0
+    assert ("test" in metrics) == (split == "train" or left > 0)
+
+
 def test_without_labels_it_is_skipped_with_empty_outs(tmp_path, monkeypatch, given):
     columns, channels = given
     unlabelled = columns | {"label_group": [None] * len(columns["posting_id"])}
