@@ -1,5 +1,7 @@
 """Folds, weights and models of pairs: whole components, and nobody scores what it saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,6 +93,16 @@ def test_models_are_the_same_bytes_each_time_and_learn_something(pairs):
     assert [m.model_to_string() for m in models] == [m.model_to_string() for m in fit(pairs)]
     margin = verifier.margins(models, pairs[0], verifier.allowed(pairs[3], 3))
     assert ((margin > 0) == pairs[1]).mean() > 0.85
+
+
+def test_the_number_of_threads_moves_no_result(pairs):
+    alone, together = fit(pairs), fit(pairs, replace(SMALL, threads=3))
+    assert [m.model_to_string() for m in alone] == [m.model_to_string() for m in together]
+    use = verifier.allowed(pairs[3], 3)
+    assert (
+        verifier.margins(alone, pairs[0], use, 1).tolist()
+        == verifier.margins(alone, pairs[0], use, 3).tolist()
+    )
 
 
 def test_margins_are_the_mean_of_the_models_allowed(pairs):
