@@ -100,6 +100,8 @@ def main() -> str:
     full |= figures
     short: dict[str, Any] = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
     lacking = {name: one.lacking for name, one in done.items() if isinstance(one, FellBack)}
+    # At most a dozen numbers make a row: what sample quarantined stands in every other one.
+    del short["quarantined"]
     short["fallback"] = len(lacking)
     verdicts.write("rerank", done, judged, full, listings, found.channels, bands)
     artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
