@@ -61,7 +61,7 @@ def presence(channel: Channel, listings: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 # Each of the following embeds by one kind of backend: rows, seconds, where it ran, what to record of it.
-# Backends are imported by name, so that a channel hangs on no other backend's code, and torch only by its own.
+# Backends are imported by name, so that a channel hangs on no other backend's code, torch on its own alone.
 Embedded = tuple[Rows, float, str, dict[str, Any]]
 
 
