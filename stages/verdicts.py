@@ -54,7 +54,7 @@ def bands(
         seen = {split: _directed(one, listings, split) for split in ("val", "test")}
         probability, same, component, _ = seen["val"]
         targets = spec.bands.model_dump()
-        found[name] = banding.edges(probability, same, **targets)
+        found[name] = banding.edges(probability, same, component, **targets)
         told["bands"][name] = {"accept": found[name].accept, "reject": found[name].reject} | {
             split: banding.figures(found[name], p, y, to_find)
             | {"calibration_error": calibration.error(p, y)}

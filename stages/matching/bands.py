@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NAMES = ("reject", "review", "accept")
+CUTS = 400  # tried as the edge of the accepted band
+RESAMPLES = 1000
 NEVER = 1.000001  # an edge that no probability reaches
 
 
@@ -25,28 +27,35 @@ class Bands:
 
 
 def edges(
-    probability: NDArray[np.floating], same: NDArray[np.bool_], *, precision: float, missed: float
+    probability: NDArray[np.floating],
+    same: NDArray[np.bool_],
+    component: NDArray[np.integer],
+    *,
+    precision: float,
+    missed: float,
+    seed: int = 0,
 ) -> Bands:
     """The lowest edge of accept that keeps `precision`, and the highest of reject within `missed`.
 
     Args:
         probability: (P,), by models that saw none of these pairs. same: bool (P,).
-        precision: of the accepted pairs; accept is NEVER where no edge reaches it.
+        component: int (P,), the super-component that each pair is counted to.
+        precision: what the lower end of the one-sided 95% bootstrap interval (over components, percentile)
+            of the accepted pairs' precision must reach, so that unseen products are likely to reach it too.
         missed: the largest share of the pairs of one product that may lie in the rejected band.
     """
-    order = np.argsort(-probability, kind="stable")
-    cut = probability[order]
-    last = np.append(cut[1:] < cut[:-1], True)[: len(cut)]  # of equals: all are accepted, or none
-    reached = last & (np.cumsum(same[order]) >= precision * np.arange(1, len(cut) + 1))
-    accept = float(cut[np.flatnonzero(reached)[-1]]) if reached.any() else NEVER
     true = np.sort(probability[same])
     reject = float(true[min(int(missed * len(true)), len(true) - 1)]) if len(true) else 0.0
-    return Bands(_below(accept), _below(min(reject, accept)))
-
-
-def _below(edge: float) -> float:
-    """An edge of six decimals that what stands on it still reaches."""
-    return float(np.floor(edge * 1e6) / 1e6)
+    cuts = (
+        np.unique(np.quantile(probability[same], np.linspace(0, 1, CUTS), method="higher"))
+        if len(true)
+        else np.array([])
+    )
+    accept = NEVER
+    reached = _lower_precision(probability, same, component, cuts, seed) >= precision
+    if reached.any():
+        accept = float(cuts[np.argmax(reached)])
+    return Bands(round(accept, 6), round(min(reject, accept), 6))
 
 
 def figures(
@@ -69,3 +78,27 @@ def figures(
             "recall": true / max(1, to_find),
         }
     return found
+
+
+def _lower_precision(
+    probability: NDArray[np.floating],
+    same: NDArray[np.bool_],
+    component: NDArray[np.integer],
+    cuts: NDArray[np.float64],
+    seed: int,
+) -> NDArray[np.float64]:
+    """The 5th percentile of precision at each ascending cut, when components are drawn with replacement."""
+    if not len(cuts):
+        return np.array([])
+    names, at = np.unique(component, return_inverse=True)
+    passed = np.searchsorted(cuts, probability, side="right")  # cuts that this pair reaches
+    shape = (len(names), len(cuts) + 1)
+
+    def reaching(of: NDArray[np.bool_]) -> NDArray[np.float64]:
+        counts = np.bincount(at[of] * shape[1] + passed[of], minlength=shape[0] * shape[1]).reshape(shape)
+        return counts[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].astype(np.float64)
+
+    kept, true = reaching(np.ones(len(same), bool)), reaching(same)
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES).astype(float)
+    return np.quantile((drawn @ true) / np.maximum(drawn @ kept, 1.0), 0.05, axis=0)
