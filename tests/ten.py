@@ -48,6 +48,7 @@ def write(folder, labels=True, params=None):
     for name in ("phash", "tfidf"):  # channels that nobody has
         np.save(embeddings / f"{name}.npy", np.zeros((10, 0), np.float32))
     content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    content["fusion"] |= {"image": {"cnn": 1.0, "phash": 0.2}, "title": {"sbert": 1.0, "tfidf": 1.0}}
     for key, value in (params or {}).items():
         group, last = key.split(".")
         content[group][last] = value
