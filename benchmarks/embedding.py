@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -67,27 +68,43 @@ def rates(length: int, **work: Callable[[], object]) -> dict[str, float]:
 def images_a_second(
     encoder: ImageEncoder, images: Sequence[Image.Image | None], batch_size: int, workers: int
 ) -> dict[str, float]:
-    held = [
-        batch for _, batch in runner.image_batches(encoder, images, batch_size=batch_size, workers=workers)
-    ]
+    rows, read = list(range(len(images))), runner.reader(images, encoder.prepare)
+    batches = runner.chunks(rows, batch_size)
+    held = [encoder.prepare.normalise(read(batch)[1].to(encoder.device)) for batch in batches]
+
+    def read_all() -> None:
+        if encoder.device.type == "cpu":
+            runner.side_by_side(batches, read)
+        else:
+            for _ in runner.read_ahead(images, rows, encoder.prepare, batch_size, workers):
+                pass
+
     return rates(
         len(images),
-        read=lambda: sum(
-            1 for _ in runner.image_batches(encoder, images, batch_size=batch_size, workers=workers)
-        ),
-        model=lambda: [runner.vectors(encoder, batch) for batch in held],
+        read=read_all,
+        model=lambda: compute(encoder, held),
         both=lambda: runner.embed_images(encoder, images, batch_size=batch_size, workers=workers, quiet=True),
     )
 
 
 def titles_a_second(encoder: TitleEncoder, titles: list[str], batch_size: int) -> dict[str, float]:
-    held = [batch for _, batch in runner.title_batches(encoder, titles, batch_size=batch_size)]
+    batches = runner.chunks(sorted(titles, key=len, reverse=True), batch_size)
+    held = [{key: ids.to(encoder.device) for key, ids in encoder.prepare(batch).items()} for batch in batches]
     return rates(
         len(titles),
-        read=lambda: sum(1 for _ in runner.title_batches(encoder, titles, batch_size=batch_size)),
-        model=lambda: [runner.vectors(encoder, batch) for batch in held],
+        read=lambda: [encoder.prepare(batch) for batch in batches],
+        model=lambda: compute(encoder, held),
         both=lambda: runner.embed_titles(encoder, titles, batch_size=batch_size, quiet=True),
     )
+
+
+def compute(encoder: ImageEncoder | TitleEncoder, held: list[Any]) -> None:
+    """The model alone, as the stage runs it."""
+    if encoder.device.type == "cpu":
+        runner.side_by_side(held, lambda batch: runner.vectors(encoder, batch), encoder.precision)
+    else:
+        for batch in held:
+            runner.vectors(encoder, batch)
 
 
 def measure(

@@ -127,21 +127,21 @@ class TextTower(nn.Module):
     here: most titles are a third of the 77 tokens that it would otherwise compute.
     """
 
-    def __init__(self, tower: nn.Module) -> None:
+    def __init__(self, tower: Any) -> None:
         super().__init__()
         self.tower = tower
+        tower.transformer.register_forward_pre_hook(_cut_mask, with_kwargs=True)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """input_ids (B, length) int64 -> (B, dim) float."""
-        ids, tower = tokens["input_ids"], self.tower
-        mask = getattr(tower, "attn_mask", None)
-        if mask is None:
-            return tower(ids)
-        tower.attn_mask = mask[: ids.shape[1], : ids.shape[1]]
-        try:
-            return tower(ids)
-        finally:
-            tower.attn_mask = mask
+        return self.tower(tokens["input_ids"])
+
+
+def _cut_mask(layers: nn.Module, args: tuple[Tensor, ...], given: dict[str, Any]) -> Any:
+    if args and isinstance(mask := given.get("attn_mask"), Tensor):
+        length = args[0].shape[1]
+        given = {**given, "attn_mask": mask[..., :length, :length]}
+    return args, given
 
 
 class Tokens:

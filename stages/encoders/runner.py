@@ -1,9 +1,18 @@
-"""Runs an encoder over pictures or titles, in blocks, with progress."""
+"""Runs an encoder over pictures or titles, in batches, with progress.
+
+On a CPU, whole batches run side by side, one to a thread, each from reading to its vectors: nothing waits at
+a barrier inside a layer, reading needs no core of its own, and no vector hangs on the number of threads.
+On an accelerator, worker processes read ahead of it.
+"""
 
 from __future__ import annotations
 
+import copy
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,12 +27,15 @@ from stages.encoders.device import autocast
 from stages.encoders.preprocess import Preprocess
 
 Floats = NDArray[np.float32]
+Images = Sequence[Image.Image | None]
+Rows = list[int]
 Tokens = dict[str, Tensor]
+Job = TypeVar("Job")
 
 
 def embed_images(
     encoder: ImageEncoder,
-    images: Sequence[Image.Image | None],
+    images: Images,
     *,
     batch_size: int = 64,
     workers: int = 0,
@@ -34,16 +46,30 @@ def embed_images(
     """Embed pictures.
 
     Args:
-        images: one RGB picture per listing, or None; with workers it must be picklable, and is read in them.
-        workers: processes that read and shrink pictures; 0 does it in this one.
+        images: one RGB picture per listing, or None; each thread or process reads a copy of its own.
+        workers: with an accelerator, processes that read and shrink pictures ahead of it; 0: none.
         present: (N,) bool, the listings that have a picture, where known: the others are not even read.
 
     Returns:
         (N, dim) float32, rows of norm 1; zero where there is no picture.
     """
     rows = list(range(len(images))) if present is None else np.flatnonzero(present).tolist()
-    batches = image_batches(encoder, images, batch_size=batch_size, workers=workers, rows=rows)
-    return _fill(encoder, batches, len(images), len(rows), label, quiet)
+    out = np.zeros((len(images), encoder.dim), np.float32)
+    with _bar(len(rows), label, quiet) as bar:
+
+        def fill(pictures: tuple[Rows, Tensor]) -> None:
+            found, pixels = pictures
+            if found:
+                out[found] = vectors(encoder, encoder.prepare.normalise(pixels.to(encoder.device)))
+            bar.update(len(found))
+
+        if encoder.device.type == "cpu":
+            read = reader(images, encoder.prepare)
+            side_by_side(chunks(rows, batch_size), lambda batch: fill(read(batch)), encoder.precision)
+        else:
+            for pictures in read_ahead(images, rows, encoder.prepare, batch_size, workers):
+                fill(pictures)
+    return out
 
 
 def embed_titles(
@@ -54,48 +80,28 @@ def embed_titles(
     label: str = "titles",
     quiet: bool = False,
 ) -> Floats:
-    """Embed titles.
+    """Embed titles, longest first: a batch of one length pads little.
 
     Returns:
         (N, dim) float32 in the order of `titles`, rows of norm 1; zero where the title is empty.
     """
-    batches = title_batches(encoder, titles, batch_size=batch_size)
-    return _fill(encoder, batches, len(titles), sum(map(bool, titles)), label, quiet)
-
-
-def image_batches(
-    encoder: ImageEncoder,
-    images: Sequence[Image.Image | None],
-    *,
-    batch_size: int,
-    workers: int = 0,
-    rows: list[int] | None = None,
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Rows and their pictures, (B, 3, size, size) float32 on the encoder's device; None is left out."""
-    rows = list(range(len(images))) if rows is None else rows
-    workers = workers if len(rows) > batch_size else 0  # one batch is read sooner than a process starts
-    loader: DataLoader[tuple[int, Tensor | None]] = DataLoader(
-        _Pictures(images, rows, encoder.prepare),
-        batch_size=batch_size,
-        num_workers=workers,
-        collate_fn=_stack,
-        prefetch_factor=4 if workers else None,
-        pin_memory=encoder.device.type == "cuda",
-    )
-    for found, pixels in loader:
-        if found:
-            yield found, encoder.prepare.normalise(pixels.to(encoder.device, non_blocking=True))
-
-
-def title_batches(
-    encoder: TitleEncoder, titles: Sequence[str], *, batch_size: int
-) -> Iterator[tuple[list[int], Tokens]]:
-    """Rows and the tokens of their titles, longest first: a batch of one length pads little."""
     rows = sorted((i for i, title in enumerate(titles) if title), key=lambda i: -len(titles[i]))
-    for start in range(0, len(rows), batch_size):
-        found = rows[start : start + batch_size]
-        tokens = encoder.prepare([titles[i] for i in found])
-        yield found, {key: tensor.to(encoder.device) for key, tensor in tokens.items()}
+    out = np.zeros((len(titles), encoder.dim), np.float32)
+    alone = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
+    with _bar(len(rows), label, quiet) as bar:
+
+        def fill(found: Rows) -> None:
+            with alone:
+                tokens = encoder.prepare([titles[i] for i in found])
+            out[found] = vectors(encoder, {key: ids.to(encoder.device) for key, ids in tokens.items()})
+            bar.update(len(found))
+
+        if encoder.device.type == "cpu":
+            side_by_side(chunks(rows, batch_size), fill, encoder.precision)
+        else:
+            for batch in chunks(rows, batch_size):
+                fill(batch)
+    return out
 
 
 @torch.inference_mode()
@@ -106,40 +112,100 @@ def vectors(encoder: ImageEncoder | TitleEncoder, batch: Tensor | Tokens) -> Flo
     return torch.nn.functional.normalize(found.float(), dim=-1).cpu().numpy()
 
 
-def _fill(
-    encoder: ImageEncoder | TitleEncoder,
-    batches: Iterator[tuple[list[int], Tensor]] | Iterator[tuple[list[int], Tokens]],
-    length: int,
-    total: int,
-    label: str,
-    quiet: bool,
-) -> Floats:
-    """Fill an array of zeros with the vectors of `batches`."""
-    out = np.zeros((length, encoder.dim), np.float32)
+def side_by_side(jobs: Iterable[Job], work: Callable[[Job], object], precision: str = "fp32") -> None:
+    """Do each of `jobs` in one of as many threads as torch has, with torch at one thread in each of them.
+
+    Args:
+        precision: held over the jobs of a thread, so that the weights are cast once and not for every job.
+    """
+    threads = torch.get_num_threads()
+    waiting, stop = iter(jobs), threading.Event()
+    turn = threading.Lock()
+
+    def take() -> Iterator[Job]:
+        while not stop.is_set():
+            with turn:
+                try:
+                    job = next(waiting)
+                except StopIteration:
+                    return
+            yield job
+
+    def run() -> None:
+        torch.set_num_threads(1)
+        try:
+            with autocast(torch.device("cpu"), precision):
+                for job in take():
+                    work(job)
+        finally:
+            stop.set()
+
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for done in [pool.submit(run) for _ in range(threads)]:
+                    done.result()
+            finally:
+                stop.set()  # on Ctrl-C the threads end after the batch at hand
+    finally:
+        torch.set_num_threads(threads)
+
+
+def reader(images: Images, prepare: Preprocess) -> Callable[[Rows], tuple[Rows, Tensor]]:
+    """A function that reads the pictures of some rows, for several threads: each opens its own copy."""
+    own = threading.local()
+
+    def read(rows: Rows) -> tuple[Rows, Tensor]:
+        if not hasattr(own, "pictures"):
+            own.pictures = _Pictures(copy.copy(images), prepare)
+        return _stack([own.pictures[row] for row in rows])
+
+    return read
+
+
+def read_ahead(
+    images: Images, rows: Rows, prepare: Preprocess, batch_size: int, workers: int
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Batches of rows and their pictures, read by worker processes."""
+    workers = workers if len(rows) > batch_size else 0  # one batch is read sooner than a process starts
+    loader: DataLoader[tuple[int, Tensor | None]] = DataLoader(
+        _Pictures(images, prepare),
+        batch_size=batch_size,
+        sampler=rows,
+        num_workers=workers,
+        collate_fn=_stack,
+        prefetch_factor=4 if workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+    yield from loader
+
+
+def chunks(rows: list[Job], size: int) -> list[list[Job]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _bar(total: int, label: str, quiet: bool) -> tqdm:
     # On a terminal the bar moves; in a log it is a line every ten seconds.
     pace = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(total=total, desc=f"embed {label}", unit="listing", mininterval=pace, disable=quiet) as bar:
-        for rows, batch in batches:
-            out[rows] = vectors(encoder, batch)
-            bar.update(len(rows))
-    return out
+    return tqdm(total=total, desc=f"embed {label}", unit="listing", mininterval=pace, disable=quiet)
 
 
 class _Pictures(Dataset[tuple[int, Tensor | None]]):
-    """The pictures of `rows`, shrunk to what the model takes; what a worker process holds."""
+    """Pictures by row, shrunk to what the model takes; what a worker process holds."""
 
-    def __init__(self, images: Sequence[Image.Image | None], rows: list[int], prepare: Preprocess) -> None:
-        self.images, self.rows, self.prepare = images, rows, prepare
+    def __init__(self, images: Images, prepare: Preprocess) -> None:
+        self.images, self.prepare = images, prepare
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.images)
 
-    def __getitem__(self, i: int) -> tuple[int, Tensor | None]:
-        image = self.images[self.rows[i]]
-        return self.rows[i], None if image is None else self.prepare.pixels(image)
+    def __getitem__(self, row: int) -> tuple[int, Tensor | None]:
+        image = self.images[row]
+        return row, None if image is None else self.prepare.pixels(image)
 
 
-def _stack(items: list[tuple[int, Tensor | None]]) -> tuple[list[int], Tensor]:
+def _stack(items: list[tuple[int, Tensor | None]]) -> tuple[Rows, Tensor]:
     """The rows that have a picture, and their pixels, (B, 3, size, size) uint8, channels last in memory."""
     found = [(row, pixels) for row, pixels in items if pixels is not None]
     if not found:

@@ -40,6 +40,9 @@ def test_pictures_that_are_known_to_be_missing_are_not_read(encoders, images):
             assert i != 2, "a listing without a picture was read"
             return super().__getitem__(i)
 
+        def __copy__(self):
+            return self
+
     present = np.array([image is not None for image in images])
     encoder = encoders["clip_image"]
     found = runner.embed_images(encoder, Guarded(images), batch_size=4, present=present, quiet=True)
@@ -62,9 +65,58 @@ def test_titles_keep_their_rows_and_an_empty_one_is_zero(encoders, name):
             assert not row.any()
 
 
-def test_titles_are_batched_by_length(encoders):
-    batches = list(runner.title_batches(encoders["bert"], TITLES, batch_size=2))
-    assert [rows for rows, _ in batches] == [[3, 0], [5, 2]]
+def test_titles_are_batched_by_length(encoders, monkeypatch):
+    encoder, seen = encoders["bert"], []
+    monkeypatch.setattr(
+        encoder, "tokenize", lambda titles, real=encoder.tokenize: seen.append(titles) or real(titles)
+    )
+    runner.embed_titles(encoder, TITLES, batch_size=2, quiet=True)
+    assert sorted(seen) == [[TITLES[3], TITLES[0]], [TITLES[5], TITLES[2]]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_accelerators_batches_are_the_same(encoders, images, workers):
+    """Read by worker processes, as for a GPU: the same rows and pixels as a thread reads."""
+    prepare = encoders["timm"].prepare
+    rows = [0, 2, 3, 6, 5]
+    read = runner.reader(images, prepare)
+    expected = [read(batch) for batch in runner.chunks(rows, 2)]
+    found = list(runner.read_ahead(images, rows, prepare, 2, workers))
+    assert [rows for rows, _ in found] == [[0], [3, 6], [5]]
+    for (_, ours), (_, theirs) in zip(found, expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_threads_share_the_batches_and_one_failure_ends_all():
+    threads = torch.get_num_threads()
+    seen = []
+    runner.side_by_side(range(20), lambda job: seen.append((job, torch.get_num_threads())))
+    assert sorted(seen) == [(job, 1) for job in range(20)]
+    assert torch.get_num_threads() == threads
+    done = []
+
+    def work(job):
+        if job == 3:
+            raise RuntimeError("a broken picture")
+        done.append(job)
+
+    with pytest.raises(RuntimeError, match="a broken picture"):
+        runner.side_by_side(range(10_000), work)
+    assert len(done) < 9_999
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_bit(encoders, images, threads):
+    before = torch.get_num_threads()
+    expected = runner.embed_images(encoders["timm"], images, batch_size=2, quiet=True)
+    try:
+        torch.set_num_threads(threads)
+        assert np.array_equal(
+            runner.embed_images(encoders["timm"], images, batch_size=2, quiet=True), expected
+        )
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_twice_is_the_same_bits(encoders, images):
@@ -90,7 +142,8 @@ def test_low_precision_computes_low_and_normalises_in_full(specs, images):
 
 
 def test_a_batch_of_pictures_lies_channels_last(encoders, images):
-    _, batch = next(runner.image_batches(encoders["timm"], images, batch_size=2))
+    prepare = encoders["timm"].prepare
+    batch = prepare.normalise(runner.reader(images, prepare)([0, 1])[1])
     assert batch.is_contiguous(memory_format=torch.channels_last)
 
 
