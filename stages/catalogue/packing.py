@@ -79,7 +79,7 @@ class _Spool:
 
     def put(self, name: str, files: Files | None) -> None:
         if files is not None and self.uses[name] > 1:
-            self.places[name] = (self.file.seek(0, 2), *map(len, files))
+            self.places[name] = self.file.seek(0, 2), len(files.image), len(files.thumbnail)
             self.file.writelines(files)
 
     def get(self, name: str) -> Files | None:
