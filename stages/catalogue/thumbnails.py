@@ -8,18 +8,18 @@ from pathlib import Path
 import pyarrow as pa
 from PIL import Image
 
-SIDE = 128  # pixels of the longer side
+SIDE = 144  # pixels of the longer side
 
 
 def to_thumbnail(image: Image.Image) -> bytes:
     """A picture of any size as a small WebP, some 3 to 4 KB of a photograph.
 
-    Quality 70, effort 2: a fifth smaller than JPEG at 70, in twice its time; effort 4 saves another 4%.
+    Quality 65, effort 2: a fifth smaller than JPEG, in twice its time; effort 4 saves another 4%.
     """
     small = image.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=70, method=2)
+    small.save(out, "WEBP", quality=65, method=2)
     return out.getvalue()
 
 

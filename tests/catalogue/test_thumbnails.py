@@ -12,7 +12,7 @@ from stages.catalogue.images import writing
 
 
 @pytest.mark.parametrize(
-    ("size", "small"), [((512, 256), (128, 64)), ((90, 256), (45, 128)), ((40, 30), (40, 30))]
+    ("size", "small"), [((576, 288), (144, 72)), ((90, 288), (45, 144)), ((40, 30), (40, 30))]
 )
 def test_the_longer_side_is_shrunk_and_small_pictures_stay(
     size: tuple[int, int], small: tuple[int, int]
