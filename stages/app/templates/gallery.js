@@ -232,8 +232,8 @@ function recall() {
   const told = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   Object.assign(state, start);
   for (const key of Object.keys(start)) if (key in told) state[key] = key === "page" ? Number(told.page) || 0 : told[key];
-  if (!(state.view in gallery.views)) state.view = "all";
-  if (!(state.sort in orders)) state.sort = start.sort;
+  if (!Object.hasOwn(gallery.views, state.view)) state.view = "all";
+  if (!Object.hasOwn(gallery.sorts, state.sort)) state.sort = start.sort;
   return true;
 }
 
@@ -272,7 +272,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target === form.words) { form.words.value = ""; form.dispatchEvent(new Event("input")); form.words.blur(); }
     return;
   }
-  if (event.key in keys) { event.preventDefault(); keys[event.key](); }
+  if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
 });
 
 build();
