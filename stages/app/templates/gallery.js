@@ -239,14 +239,16 @@ function recall() {
 
 let waiting = 0;
 form.addEventListener("submit", (event) => event.preventDefault());
+function take() {
+  for (const key of ["split", "group", "sort", "words"]) state[key] = form[key].value;
+  state.view = form.querySelector("input[name=view]:checked")?.value ?? "all";
+  state.page = 0;
+  render();
+}
 form.addEventListener("input", (event) => {
   clearTimeout(waiting);
-  waiting = setTimeout(() => {
-    for (const key of ["split", "group", "sort", "words"]) state[key] = form[key].value;
-    state.view = form.querySelector("input[name=view]:checked")?.value ?? "all";
-    state.page = 0;
-    render();
-  }, event.target.name === "words" ? 120 : 0);
+  if (event.target.name === "words") waiting = setTimeout(take, 120);
+  else take();
 });
 // A filter that was clicked lets go of the keys, or the arrows would choose the next filter.
 document.getElementById("views").addEventListener("click", (event) => { if (event.detail) document.activeElement.blur(); });
