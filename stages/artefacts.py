@@ -20,6 +20,7 @@ from stages.settings import Refused
 SAMPLE = Path("data/sample")
 LISTINGS = SAMPLE / "listings.parquet"
 IMAGES = SAMPLE / "images.arrow"
+THUMBNAILS = SAMPLE / "thumbnails.arrow"
 QUARANTINE = SAMPLE / "quarantine.csv"
 SUMMARY = SAMPLE / "summary.json"
 EMBEDDINGS = Path("data/embeddings")

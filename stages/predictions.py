@@ -98,7 +98,7 @@ def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:
 
 
 def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every plot: F1 against threshold for both rules, precision–recall, group-size strata."""
+    """The rows of every plot: F1 against threshold by both rules, precision–recall, scores, group sizes."""
     at = {split: judged.split == split for split in ("val", "test")}
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in ("static", "dynamic"):
@@ -108,6 +108,8 @@ def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any
         )
     for split in at:
         found[f"precision_recall_{split}"] = plots.precision_recall_rows(judged.curve(split))
+    test = at["test"]
+    found["scores"] = plots.score_rows(judged.statistic[test], judged.relevant[test])
     found["strata"] = full.get("test", {}).get("strata", [])
     return found
 
