@@ -86,9 +86,19 @@ class Indexed:
         return full.get("test_full", full.get("val_full", {})).get("at_least_one", {}).get("floor", 1.0)
 
     def embed(self, batch: Batch) -> New:
-        """Embed new listings, and fuse them as the catalogue is fused."""
+        """Embed new listings, and fuse them as the catalogue is fused.
+
+        Raises:
+            Refused: a channel cannot be loaded, or is another one than the catalogue was embedded by.
+        """
         widths = {name: self.stored[name].shape[1] for name in self.weights}
         channels = self.embedder(batch, widths)
+        for name, rows in channels.items():
+            if rows.shape[1] != widths[name]:
+                raise Refused(
+                    f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
+                    f"{artefacts.embedding(name)}; run `dvc repro`"
+                )
         return New(channels, fusion.fuse(channels, self.weights, self.settings.fusion.method))
 
     def embed_given(self, given: Sequence[Given]) -> New:
