@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from stages.settings.rerank import Rerank, Tune
+from stages.settings.rerank import Blend, Groups, Rerank, Tune
 from stages.settings.train import TrainRun, check_start
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
@@ -128,6 +128,7 @@ class Fusion(Strict):
 
 class Index(Strict):
     k: Annotated[int, Field(ge=1, le=10_000)] = 50
+    blend: Blend = Blend()
 
 
 class Decision(Strict):
@@ -170,6 +171,7 @@ class Settings(Strict):
     fusion: Fusion
     index: Index
     decision: Decision
+    groups: Groups = Groups()
     compare: dict[Name, CompareSystem]
     tune: Tune
     rerank: Rerank
