@@ -46,17 +46,14 @@ def table(group_of: NDArray[np.int32], listings: Listings) -> pa.Table:
     return pa.table({"posting_id": pa.array(listings.posting_id, pa.string()), "group": group_of})
 
 
-def figures(
-    judged: dict[str, Judged], listings: Listings, spec: Groups, links: Links | None = None
-) -> dict[str, Any]:
+def figures(judged: dict[str, Judged], listings: Listings, spec: Groups) -> dict[str, Any]:
     """What metrics.json says of the groups: {val, test, val_full, test_full} -> figures, where labelled.
 
-    Links of a test listing are left out: what people said of test moves no figure.
+    They measure the groups that matches make: what people said of pairs moves none of them.
     """
-    links = (links or Links()).within(listings.split != "test")
     found: dict[str, Any] = {}
     for gallery, suffix in (("split", ""), ("full", "_full")):
-        group_of = group(judged[gallery], listings, spec, links)
+        group_of = group(judged[gallery], listings, spec)
         for split in ("val", "test"):
             query = judged[gallery].neighbours.query[judged[gallery].split == split]
             inside = (listings.split == split) | (gallery == "full")

@@ -106,13 +106,11 @@ def test_training_joins_and_parts_products_of_train_alone():
     assert products("a,d,same,t", "c,e,same,t", "e,f,different,t", "d,e,same,t") == plain
 
 
-def test_links_of_test_move_no_figure_but_the_groups_that_are_given():
-    judged, plain = small.judged(), grouping.figures(small.judged(), small.LISTINGS, Groups())
+def test_groups_keep_to_what_people_said():
+    judged = small.judged()
     said = Links(different=np.array([[3, 4]], np.int32))
-    assert grouping.figures(judged, small.LISTINGS, Groups(), said) == plain
     found = grouping.group(judged["full"], small.LISTINGS, Groups(), said)
     assert found[3] != found[4]
     assert grouping.group(judged["full"], small.LISTINGS, Groups())[3] == found[3]
     joined = grouping.group(judged["full"], small.LISTINGS, Groups(), Links(np.array([[0, 4]], np.int32)))
     assert joined[0] == joined[4]
-    assert grouping.figures(judged, small.LISTINGS, Groups(), Links(np.array([[0, 4]], np.int32))) == plain

@@ -37,7 +37,7 @@ class Indexed:
     """What the main system knows: the catalogue's rows, how to embed new ones, and how to decide.
 
     Raises:
-        Refused: the pipeline has not run, or with other weights than params.yaml has now.
+        Refused: the pipeline has not run, or with other weights than params.yaml has now, or it blends rows.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -64,6 +64,11 @@ class Indexed:
         if len(self.fused) != len(self.ids):
             raise Refused(
                 f"{artefacts.FUSED} has {len(self.fused)} rows for {len(self.ids)} listings; run `dvc repro`"
+            )
+        if steps := settings.index.blend.steps:
+            raise Refused(
+                f"index.blend.steps is {steps}: the thresholds were chosen on blended rows, which a new "
+                "listing has not; allowed here: 0"
             )
         self.embedder = Embedder(list(self.weights), settings)
         self.cut = float(artefacts.read_json(artefacts.METRICS / "samesku.json")["threshold"]["full"])
@@ -108,7 +113,12 @@ class Indexed:
     def score(self, new: New) -> float | None:
         """The score of the first two of `new`, rounded to 1e-6; None where they have no channel in common."""
         one, two = (
-            Fused(new.fused.vectors[at : at + 1], new.fused.presence[at : at + 1], new.fused.weights)
+            Fused(
+                new.fused.vectors[at : at + 1],
+                new.fused.presence[at : at + 1],
+                new.fused.weights,
+                new.fused.widths,
+            )
             for at in (0, 1)
         )
         score = float(Gallery.of(two).scores(one)[0, 0])

@@ -64,7 +64,10 @@ def nearest(
     """
     for start in range(0, len(new), QUERIES):
         block = Fused(
-            new.vectors[start : start + QUERIES], new.presence[start : start + QUERIES], new.weights
+            new.vectors[start : start + QUERIES],
+            new.presence[start : start + QUERIES],
+            new.weights,
+            new.widths,
         )
         scores = np.concatenate([gallery.scores(block) for gallery in galleries], axis=1)
         mine = own[start : start + QUERIES, None]

@@ -131,7 +131,7 @@ def test_what_was_made_with_other_params_is_refused(own_shop):
     def with_params(change):
         params = yaml.safe_load((own_shop / "params.yaml").read_text())
         change(params)
-        (own_shop / "changed.yaml").write_text(yaml.safe_dump(params))
+        (own_shop / "changed.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         return settings.load("changed.yaml")
 
     with pytest.raises(Refused, match=r"other weights than params.yaml has; run `dvc repro`"):
@@ -139,6 +139,8 @@ def test_what_was_made_with_other_params_is_refused(own_shop):
     other = Indexed(with_params(lambda params: params["channels"]["phash"].update(dim=128)))
     with pytest.raises(Refused, match=r"channel phash has 128 columns by params\.yaml"):
         other.embed_given([read_listing("", picture_bytes(own_shop), other.settings.data)])
+    with pytest.raises(Refused, match=r"index\.blend\.steps is 1"):
+        Indexed(with_params(lambda params: params["index"]["blend"].update(steps=1)))
     artefacts.METRICS.joinpath("samesku.json").unlink()
     with pytest.raises(Refused, match=r"metrics/samesku.json is missing; run `dvc repro evaluate`"):
         Indexed(settings.load())
