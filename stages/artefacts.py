@@ -30,6 +30,8 @@ NEIGHBOURS = Path("data/neighbours")
 PREDICTIONS = Path("data/predictions")
 SWEEP = Path("data/sweep")
 METRICS = Path("metrics")
+LINKS = Path("data/links")
+REVIEW = Path("data/review.csv")  # written by people, with `samesku serve`
 PROVENANCE = Path("data/provenance")
 
 

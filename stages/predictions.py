@@ -20,6 +20,7 @@ from stages.scoring import plots
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
+    from stages.links import Links
     from stages.settings.rerank import Groups
 
 
@@ -30,12 +31,14 @@ def write(
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
     groups: Groups,
+    links: Links | None = None,
 ) -> None:
     """submission.csv, matches.parquet and groups.parquet over the whole sample, queries.parquet, metrics.json
     and plots/.
 
     Args:
         judged: both galleries. full: metrics.json. channels: those whose similarity each match shows.
+        links: what people said of pairs, which the groups keep to.
     """
     with artefacts.replacing(artefacts.PREDICTIONS / system) as beside:
         (beside / "plots").mkdir(parents=True)
@@ -53,7 +56,7 @@ def write(
             "score": whole.neighbours.score[at, rank],
         } | pairs.similarities(channels, query, match)
         pq.write_table(pa.table(columns), beside / "matches.parquet")
-        group_of = grouping.group(whole, listings, groups)
+        group_of = grouping.group(whole, listings, groups, links)
         pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
         pq.write_table(queries(judged, listings), beside / "queries.parquet")
         artefacts.write_json(beside / "metrics.json", full)

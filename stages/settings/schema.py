@@ -45,6 +45,7 @@ class Data(Strict):
     image_size: Annotated[int, Field(ge=32, le=2048)] = 256
     max_pixels: PositiveInt = 100_000_000
     max_quarantined: Share = 0.05
+    review: Literal["data/review.csv"] | None = None
 
 
 class Shares(Strict):
