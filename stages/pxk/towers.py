@@ -108,7 +108,7 @@ class Tower(nn.Module):
         return nn.functional.normalize(rows.float(), dim=-1)
 
     def _titles(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Rows of a batch of titles; on a CPU in groups of like length, since padding costs as much as words."""
+        """Rows of a batch of titles; on a CPU in groups of like length, as padding costs as much."""
         encoder: Any = self.encoder
         if encoder.device.type != "cpu":
             return encoder.forward({key: value.to(encoder.device) for key, value in tokens.items()})
