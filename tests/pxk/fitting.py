@@ -43,7 +43,12 @@ def start(run, scores=None, pause=0.0, spoil=None, precision="fp32"):
     plan = Plan(sampler.steps_per_epoch, run.epochs, run.head_epochs, run.max_steps)
     loss = make_loss(run.loss, dim=tower.dim, classes=8, learnable_temperature=run.learnable_temperature)
     trainer = Trainer(
-        run, {"image": tower}, loss, products, steps=plan.steps, head_steps=plan.head_steps,
+        run,
+        {"image": tower},
+        loss,
+        products,
+        steps=plan.steps,
+        head_steps=plan.head_steps,
         precision=precision,
     )
     prepare = tower.encoder.prepare
