@@ -128,12 +128,15 @@ def _of_the_machine(error: Exception) -> str | None:
     """A full disk, a folder that cannot be written, no memory: in one sentence; None for any other error."""
     if isinstance(error, MemoryError):
         return "this machine has not enough memory"
-    said = _SAID.search(str(error))
-    number = getattr(error, "errno", None) or (said and int(said[1] or said[2]))
+    found = _SAID.search(str(error))
+    number = getattr(error, "errno", None) or (found and int(found[1] or found[2]))
     if number:
         file = getattr(error, "filename", None)
         return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
-    return " ".join(str(error).split()) if isinstance(error, OSError) else None
+    if not isinstance(error, OSError):
+        return None
+    said = " ".join(str(error).split())
+    return f"{said}: is the disk full?" if said.endswith(" written") else said  # NumPy gives no number
 
 
 def _remove(path: Path) -> None:

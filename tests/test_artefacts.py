@@ -113,7 +113,7 @@ FULL = os.strerror(errno.ENOSPC)
     [
         (OSError(errno.ENOSPC, FULL, "data/x.npy"), f"data/x.npy: {FULL}"),
         (OSError(errno.ENOSPC, FULL), FULL),
-        (OSError("4096 requested and 17 written"), "4096 requested and 17 written"),
+        (OSError("4096 requested and 17 written"), "4096 requested and 17 written: is the disk full?"),
         (RuntimeError(f"Error while serializing: I/O error: {FULL} (os error 28)"), FULL),
         (MemoryError(), "this machine has not enough memory"),
     ],

@@ -66,8 +66,11 @@ class Shards:
         self._waiting = []
         self.folder.mkdir(parents=True, exist_ok=True)
         beside = self.folder / ".partial"
-        with beside.open("wb") as file:
-            np.savez(file, rows=rows, vectors=vectors)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, self.folder / f"{rows.min():08d}.npz")
+        try:
+            with beside.open("wb") as file:
+                np.savez(file, rows=rows, vectors=vectors)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, self.folder / f"{rows.min():08d}.npz")
+        finally:
+            beside.unlink(missing_ok=True)
