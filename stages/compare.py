@@ -29,8 +29,10 @@ def main(system: str) -> str:
     fused, _ = fuse.fuse(
         Fusion(alpha=spec.alpha, method=spec.method, image={spec.image: 1.0}, title={spec.title: 1.0})
     )
-    judged, full = evaluate.evaluate(index.index(fused, listings, params.index.k), listings, spec.decision)
-    predictions.write(system, judged, full, listings, fuse.load_channels([spec.image, spec.title]))
+    neighbours = index.index(fused, listings, params.index.k)
+    judged, full = evaluate.evaluate(neighbours, listings, spec.decision, params.groups)
+    channels = fuse.load_channels([spec.image, spec.title])
+    predictions.write(system, judged, full, listings, channels, params.groups)
     short = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(metrics, short)
     return evaluate.describe(short)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts
+from stages import artefacts, grouping
 from stages.catalogue.listings import Listings
 from stages.catalogue.quarantine import ID_UNSAFE
 from stages.catalogue.reader import id_fault
@@ -21,6 +21,7 @@ from stages.scoring import plots
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
+    from stages.settings.rerank import Groups
 
 
 def write(
@@ -29,8 +30,10 @@ def write(
     full: dict[str, Any],
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
+    groups: Groups,
 ) -> None:
-    """submission.csv and matches.parquet over the whole sample, queries.parquet, metrics.json and plots/.
+    """submission.csv, matches.parquet and groups.parquet over the whole sample, queries.parquet, metrics.json
+    and plots/.
 
     Args:
         judged: both galleries. full: metrics.json. channels: those whose similarity each match shows.
@@ -51,6 +54,8 @@ def write(
             "score": whole.neighbours.score[at, rank],
         } | pairs.similarities(channels, query, match)
         pq.write_table(pa.table(columns), beside / "matches.parquet")
+        group_of = grouping.group(whole, listings, groups)
+        pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
         pq.write_table(queries(judged, listings), beside / "queries.parquet")
         artefacts.write_json(beside / "metrics.json", full)
         for name, rows in curves(judged["split"], full).items():

@@ -1,13 +1,18 @@
 """The ranking stages as a run calls them, on listings that can be checked on paper."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from stages import artefacts, compare, evaluate, fuse, index, sweep_alpha
-from stages.settings import Refused
+from stages.catalogue import listings as catalogue
+from stages.catalogue.listings import Listings
+from stages.matching import blending
+from stages.matching.neighbours import Neighbours
+from stages.settings import Decision, Refused
 from tests import ten
 
 # At threshold 0.7 on α 0.5: see tests/scoring/test_f1.py.
@@ -55,6 +60,52 @@ def test_submission_holds_every_readable_id_itself_first_best_first(folder):
     assert rows["e1"] == "e1"
     assert rows["b9"] == "b9"  # quarantined whole
     assert set(rows) == {*ten.IDS, "b9"}  # an id that would break the format has no row
+
+
+def test_matches_that_support_each_other_are_groups(folder):
+    ten.write(folder, params=GIVEN)
+    main_road()
+    groups = predictions("groups.parquet")
+    assert groups["posting_id"].tolist() == sorted(ten.IDS)
+    of = dict(zip(groups["posting_id"], groups["group"], strict=True))
+    # of a copy's matches a–b, a–c, b–c, b–d the first three support each other; d hangs on b alone (1 of 3)
+    assert of["a1"] == of["b1"] == of["c1"] != of["a2"] == of["b2"] == of["c2"]
+    assert len({of[i] for i in ("a1", "d1", "e1", "a2", "d2", "e2")}) == 6
+    told = json.loads((artefacts.PREDICTIONS / "samesku/metrics.json").read_text())["groups"]
+    assert set(told) == {"val", "test", "val_full", "test_full"}
+    assert told["test"]["largest"] == 3
+    assert 0 < told["test_full"]["pairwise"]["precision"] <= 1
+
+
+def test_the_index_blends_rows_within_their_gallery(folder):
+    ten.write(folder, params=GIVEN)
+    main_road()
+    plain = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
+    ten.write_params(folder, GIVEN | {"index.blend": {"steps": 1, "threshold": 0.6}})
+    index.main()
+    found = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
+    fused, listings = fuse.read(artefacts.FUSED), catalogue.read(artefacts.LISTINGS)
+    hand = blending.search(fused, listings.gallery("test"), 50, 1, 0.6)[0]
+    of_test = found[found["query"].isin(listings.gallery("test"))]
+    assert of_test["score"].tolist() == hand.score[hand.found].tolist()
+    assert not np.allclose(found["score"], plain["score"])
+
+
+def test_val_never_learns_from_test_that_a_product_lies_on_both_sides(folder):
+    """By `split: column` it may: the threshold is that of val's labels alone."""
+    listings = Listings(
+        np.array(list("wxyz"), object),
+        np.array([0, 1, 2, 0], np.int32),
+        np.arange(4, dtype=np.int32),
+        np.array(["val", "val", "val", "test"]),
+    )
+    # w finds z, of its product but in test: could val see that, 0.9 would be kept and 0.8 not
+    neighbour = np.array([[3], [2], [1], [0]], np.int32)
+    score = np.array([[0.9], [0.8], [0.8], [0.9]], np.float32)
+    found = Neighbours(np.arange(4, dtype=np.int32), neighbour, score)
+    moved = replace(listings, product=np.array([0, 1, 2, 3], np.int32))
+    cuts = {evaluate.judge(found, one, Decision(), "full").cut for one in (listings, moved)}
+    assert len(cuts) == 1
 
 
 def test_matches_say_why(folder):
