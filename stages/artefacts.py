@@ -5,6 +5,7 @@ The stage scripts alone know these paths; the rooms take arrays and paths.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -121,10 +122,11 @@ def run(stage: str, main: Callable[[], str]) -> None:
 
 
 #: What libraries that are not written in Python say in place of an OSError, by its number.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _SAID = re.compile(r"os error (\d+)|\[?errno (\d+)\]?", re.IGNORECASE)
 
 
-def _of_the_machine(error: Exception) -> str | None:
+def _of_the_machine(error: BaseException | None) -> str | None:
     """A full disk, a folder that cannot be written, no memory: in one sentence; None for any other error."""
     if isinstance(error, MemoryError):
         return "this machine has not enough memory"
@@ -133,10 +135,12 @@ def _of_the_machine(error: Exception) -> str | None:
     if number:
         file = getattr(error, "filename", None)
         return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
-    if not isinstance(error, OSError):
-        return None
-    said = " ".join(str(error).split())
-    return f"{said}: is the disk full?" if said.endswith(" written") else said  # NumPy gives no number
+    if isinstance(error, OSError):
+        said = " ".join(str(error).split())
+        return f"{said}: is the disk full?" if said.endswith(" written") else said  # NumPy gives no number
+    # torch.save raises an error of its own while it handles that of the disk.
+    before = error.__context__ if error else None
+    return _of_the_machine(before) if getattr(before, "errno", None) in _NO_ROOM else None
 
 
 def _remove(path: Path) -> None:

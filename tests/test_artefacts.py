@@ -125,6 +125,19 @@ def test_what_the_machine_lacks_is_one_sentence(tmp_path, monkeypatch, error, sa
     assert caught.value.code == f"stage: {said}; the last good outs are as they were"
 
 
+def test_an_error_on_top_of_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def main():
+        try:
+            raise OSError(errno.ENOSPC, FULL)
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    with pytest.raises(SystemExit, match=f"stage: {FULL}; the last good outs"):
+        artefacts.run("stage", main)
+
+
 def test_ctrl_c_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
