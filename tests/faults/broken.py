@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -66,13 +67,23 @@ def environment():
     return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def start(folder, arguments, **options):
-    """Start python with these arguments in `folder`, in a session of its own; its output in one file."""
+def start(folder, arguments, prepare=None):
+    """Start python with these arguments in `folder`, in a session of its own; its output in one file.
+
+    Args:
+        prepare: called in the child before python starts.
+    """
+
+    def begin():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs have turned off
+        if prepare:
+            prepare()
+
     log = (folder.parent / f"{folder.name}.log").open("w+b")
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        **options,
+        preexec_fn=begin,
     )  # fmt: skip
     process.log = Path(log.name)
     return process

@@ -56,7 +56,7 @@ def test_a_file_that_cannot_grow(pipeline, tmp_path, name):
     folder = broken.copy(pipeline, tmp_path / "samesku")
     stage = next(s for s in broken.stages(pipeline) if s.name == name)
     sentence = os.strerror(errno.EFBIG)
-    held_to_be_refused(pipeline, folder, stage, sentence, preexec_fn=limit(2000))
+    held_to_be_refused(pipeline, folder, stage, sentence, prepare=limit(2000))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def allow(folder, stage):
 def test_a_folder_that_cannot_be_written(pipeline, unwritable):
     stage = next(s for s in broken.stages(pipeline) if s.name == "sample")
     forbid(unwritable, stage)
-    held_to_be_refused(pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", preexec_fn=as_anybody)
+    held_to_be_refused(pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", prepare=as_anybody)
 
 
 @pytest.mark.long
@@ -138,9 +138,7 @@ def test_folders_that_cannot_be_written(pipeline, unwritable, told):
     tried = stages_to_try(pipeline)
     for stage in tried:
         forbid(unwritable, stage)
-        held_to_be_refused(
-            pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", preexec_fn=as_anybody
-        )
+        held_to_be_refused(pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", prepare=as_anybody)
         allow(unwritable, stage)
     told(
         "disk",
