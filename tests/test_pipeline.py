@@ -2,45 +2,17 @@
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests import small
 from tests.conftest import ROOT
+from tests.small import dvc
 
 pytestmark = pytest.mark.slow
 RAN = re.compile(r"Running stage '([^']+)'")
-
-
-def dvc(folder, *arguments, fails=False):
-    """Run dvc as the README says, with this environment's python first; all that it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    who = {f"GIT_{role}_{what}": "samesku" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=folder,
-        env=os.environ | who | {"PATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="session")
-def pipeline(tmp_path_factory):
-    """The small pipeline, run once from clean and committed."""
-    folder = small.copy(tmp_path_factory.mktemp("small") / "samesku")
-    dvc(folder, "repro")
-    for command in (["add", "-A"], ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "Results"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    return folder
 
 
 def metrics(folder):

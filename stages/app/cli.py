@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from stages import artefacts
+from stages import artefacts, settings
 from stages.app.differences import differences
 from stages.app.table import markdown
+from stages.app.threshold import threshold as seek
 from stages.settings import Refused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
@@ -50,3 +51,30 @@ def compare(
             f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
             f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
         )
+
+
+@app.command()
+def threshold(
+    precision: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Share of the matches that must be right.")
+    ],
+) -> None:
+    """Find the lowest decision.value at which that share of the main system's matches is right.
+
+    The labels of val choose it, with 95% confidence (bootstrap over super-components), in the full gallery;
+    test shows whether it holds. With `decision.at_least_one`, matches below it are added.
+
+    Example: samesku threshold --precision 0.95
+    """
+    try:
+        found = seek(precision, settings.load().decision)
+    except Refused as error:
+        typer.echo(f"samesku threshold: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"decision.value {found.value:g} ({found.kind}, gallery of {found.gallery:,} listings)")
+    for held in found.held:
+        typer.echo(
+            f"{held.split:5}{held.matches:7,} matches, {held.precision:.1%} of them right,"
+            f" {held.recall:.1%} of what there is to find"
+        )
+    typer.echo(f"adopt it: dvc exp run -S decision.value={found.value:g}")
