@@ -9,7 +9,8 @@ import typer
 from stages import artefacts, settings
 from stages.app.differences import differences
 from stages.app.table import markdown
-from stages.app.threshold import threshold as seek
+from stages.app.threshold import param
+from stages.app.threshold import threshold as lowest
 from stages.settings import Refused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
@@ -55,26 +56,28 @@ def compare(
 
 @app.command()
 def threshold(
-    precision: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Share of the matches that must be right.")
-    ],
+    precision: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of matches that must be right.")],
+    system: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")] = "samesku",
 ) -> None:
-    """Find the lowest decision.value at which that share of the main system's matches is right.
+    """Find the lowest threshold at which that share of a system's matches is right, with 95% confidence.
 
-    The labels of val choose it, with 95% confidence (bootstrap over super-components), in the full gallery;
-    test shows whether it holds. With `decision.at_least_one`, matches below it are added.
+    Labels of val choose it, in the full gallery, among the matches that the system has kept; test shows
+    whether it holds. With `at_least_one`, a query without a match keeps one below it.
 
-    Example: samesku threshold --precision 0.95
+    Example: samesku threshold rerank --precision 0.95
     """
     try:
-        found = seek(precision, settings.load().decision)
+        key = param(system, settings.load())
+        folder = artefacts.PREDICTIONS / system
+        value, rows = lowest(folder / "matches.parquet", artefacts.LISTINGS, precision)
     except Refused as error:
         typer.echo(f"samesku threshold: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"decision.value {found.value:g} ({found.kind}, gallery of {found.gallery:,} listings)")
-    for held in found.held:
+    typer.echo(f"{system}: threshold {value:g}")
+    for held in rows:
         typer.echo(
-            f"{held.split:5}{held.matches:7,} matches, {held.precision:.1%} of them right,"
-            f" {held.recall:.1%} of what there is to find"
+            f"  {held.split}: {held.matches:,} matches, {held.precision:.1%} of them right; "
+            f"they are {held.recall:.1%} of the {held.to_find:,} to find"
         )
-    typer.echo(f"adopt it: dvc exp run -S decision.value={found.value:g}")
+    if key:
+        typer.echo(f"adopt it: dvc exp run -S {key}={value:g}")
