@@ -68,7 +68,9 @@ Embedded = tuple[Rows, float, str, dict[str, Any]]
 def _phash(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
     start = time.perf_counter()
     hashes = np.array([int(digits or "0", 16) for digits in listings["image_phash"]], np.uint64)
-    rows = import_module("stages.encoders.phash").encode(hashes, presence(settings.channels[name], listings))
+    channel = settings.channels[name]
+    encode = import_module("stages.encoders.phash").encode
+    rows = encode(hashes, presence(channel, listings), channel.dim)
     return rows, time.perf_counter() - start, "cpu", {}
 
 

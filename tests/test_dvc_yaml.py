@@ -68,9 +68,12 @@ def reached(start):
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_deps_cover_the_imports(stage):
     deps = [Path(dep) for dep in spec(stage)["deps"] if dep.startswith("stages")]
+    run = reached(script(stage))
     if any("${item.backend}" in str(dep) for dep in deps):  # of the backends, the channel's own
-        deps += [Path(f"stages/encoders/{backend}.py") for backend in MODALITIES]
-    needed = {p for p in reached(script(stage)) if (ROOT / p).stat().st_size > 0}
+        backends = [Path(f"stages/encoders/{backend}.py") for backend in MODALITIES]
+        deps += backends
+        run = run.union(*map(reached, backends))
+    needed = {p for p in run if (ROOT / p).stat().st_size > 0}
     missing = {
         p
         for p in needed
@@ -79,12 +82,7 @@ def test_code_deps_cover_the_imports(stage):
         and not (p.name == "__init__.py" and not imported(p))
     }
     assert not missing, f"{stage}: deps lack {sorted(map(str, missing))}"
-    unused = {
-        d
-        for d in deps
-        if (ROOT / d).exists() and not any(p.is_relative_to(d) for p in reached(script(stage)))
-    }
-    unused -= {Path(f"stages/encoders/{backend}.py") for backend in MODALITIES}
+    unused = {d for d in deps if (ROOT / d).exists() and not any(p.is_relative_to(d) for p in run)}
     assert not unused, f"{stage}: deps name what is not imported: {sorted(map(str, unused))}"
 
 

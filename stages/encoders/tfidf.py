@@ -21,6 +21,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
+from stages.encoders.hashing import scramble
+
 Floats = NDArray[np.float32]
 
 #: The n-grams: each family has buckets of its own, and half of a title's norm.
@@ -105,14 +107,9 @@ def load(folder: Path) -> Tfidf:
 def projection(buckets: int, dim: int, seed: int) -> sparse.csr_matrix:
     """(buckets, dim) float32, ENTRIES of ±1/√ENTRIES in each row.
 
-    Places and signs come from an integer hash (SplitMix64, Steele et al. 2014): the stream of a library's
-    generator may change with its version, and a saved model must embed alike for ever.
+    Places and signs come from a fixed hash, so that a saved model embeds alike for ever.
     """
-    z = np.arange(buckets * ENTRIES, dtype=np.uint64) + (np.uint64(seed) << np.uint64(40))
-    z = (z + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
+    z = scramble(np.arange(buckets * ENTRIES, dtype=np.uint64) + (np.uint64(seed) << np.uint64(40)))
     places = (z >> np.uint64(1)) % np.uint64(dim)
     signs = ((z & np.uint64(1)).astype(np.float32) * 2 - 1) / np.sqrt(np.float32(ENTRIES))
     starts = np.arange(0, len(z) + 1, ENTRIES)

@@ -92,13 +92,15 @@ class Channel(Strict):
             if not self.model:
                 raise ValueError(f"model is missing; backend {self.backend} needs the name of one")
             if self.dim is not None:
-                raise ValueError("dim is given; allowed with backend tfidf alone")
+                raise ValueError("dim is given; allowed with backends tfidf and phash")
         elif self.model or self.weights or self.revision or self.sha256:
             raise ValueError(
                 f"backend {self.backend} has no weights; allowed: no model, weights, revision, sha256"
             )
         if self.backend == "tfidf" and self.dim is None:
             raise ValueError("dim is missing; backend tfidf needs the width of its row, 8 to 65536")
+        if self.backend == "phash" and self.dim is not None and self.dim > 41_664:
+            raise ValueError(f"dim is {self.dim}; allowed with backend phash: 8 to 41664, or null")
         if self.pooling and self.backend != "sentence_transformers":
             raise ValueError("pooling is given; allowed with backend sentence_transformers alone")
         return self
