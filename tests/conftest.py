@@ -1,4 +1,4 @@
-"""Shared by all tests: no model hub, two threads, the repository's root."""
+"""Shared by all tests: no model hub, the repository's root, and one small pipeline that has been run."""
 
 import os
 import subprocess

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
@@ -44,10 +44,14 @@ def lessen(params):
 
 
 def change(path, how):
-    """Change a file of params in place."""
-    params = yaml.safe_load(path.read_text("utf-8"))
+    """Change a file of params in place; its comments and its layout stay, for the commands of docs/."""
+    text = YAML()
+    text.width = 1000
+    text.preserve_quotes = True
+    params = text.load(path.read_text("utf-8"))
     how(params)
-    path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), "utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        text.dump(params, file)
 
 
 def dvc(folder, *arguments, fails=False):
