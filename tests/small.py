@@ -1,5 +1,6 @@
 """A copy of the repository as it stands, set to a small catalogue: python -m tests.small FOLDER."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,21 @@ def change(path, how):
     params = yaml.safe_load(path.read_text("utf-8"))
     how(params)
     path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+def dvc(folder, *arguments, fails=False):
+    """Run dvc as the README says, with this environment's python first; all that it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    who = {f"GIT_{role}_{what}": "samesku" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        env=os.environ | who | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

@@ -8,11 +8,16 @@ from typing import Annotated
 import typer
 
 from stages import artefacts
+from stages.app import ask
 from stages.app.differences import differences
 from stages.app.table import markdown
 from stages.settings import Refused
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look at what the pipeline has found, and ask it about new listings.",
+)
 
 
 @app.command()
@@ -82,3 +87,7 @@ def compare(
         except Refused as error:
             typer.echo(f"samesku compare: {error}", err=True)
             raise typer.Exit(2) from None
+
+
+for _command in (ask.match, ask.search, ask.add, ask.serve):
+    app.command()(_command)

@@ -18,7 +18,7 @@ from stages.app.cli import app
 from stages.catalogue import thumbnails
 from stages.settings import Refused
 from tests import ten
-from tests.app import shop
+from tests.app import seven
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def kinds(block):
 
 
 def test_each_query_has_its_matches_and_what_it_missed(folder):
-    shop.write(folder)
+    seven.write(folder)
     _, blocks = gallery()
     assert list(blocks) == ["a1", "a2", "a3", "b1", "b2", "c1", "d1"]  # test, val, train
     assert {name: kinds(block) for name, block in blocks.items()} == {
@@ -68,7 +68,7 @@ def test_each_query_has_its_matches_and_what_it_missed(folder):
 
 
 def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(folder):
-    shop.write(folder)
+    seven.write(folder)
     found, blocks = gallery()
     weights = [channel["weight"] for channel in found["gallery"]["channels"]]
     assert weights == [0.5, 0.5]
@@ -84,7 +84,7 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
 
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
-    shop.write(folder)
+    seven.write(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["compare"]["mix"]["alpha"] = 0.4  # changed since the system ran
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -96,19 +96,19 @@ def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
 
 
 def test_conflicting_numbers_are_marked_at_their_places_in_both_titles(folder):
-    shop.write(folder)
+    seven.write(folder)
     _, blocks = gallery()
     card = blocks["a1"]["cards"][0]
     assert card["told"] == [["500 ml", "250 ml"]]
-    assert [shop.HOSTILE[start:stop] for start, stop in card["own"]] == ["500 ml"]
-    assert [shop.SEVEN["a2"][2][start:stop] for start, stop in card["marks"]] == ["250 ml"]
+    assert [seven.HOSTILE[start:stop] for start, stop in card["own"]] == ["500 ml"]
+    assert [seven.SEVEN["a2"][2][start:stop] for start, stop in card["marks"]] == ["250 ml"]
     assert blocks["b2"]["cards"][0]["told"] == [["A13", "A-12"]]
     assert "told" not in blocks["a1"]["cards"][2]
 
 
 def test_the_review_band_is_shown_with_its_probabilities_and_reasons(folder):
-    shop.write(folder)
-    shop.judge(folder)
+    seven.write(folder)
+    seven.judge(folder)
     found, blocks = gallery("judge")
     assert kinds(blocks["a1"]) == [("a2", "same"), ("a3", "same"), ("c1", "review")]
     assert [card.get("review") for card in blocks["a1"]["cards"][:2]] == [None, 1]
@@ -127,7 +127,7 @@ def test_the_review_band_is_shown_with_its_probabilities_and_reasons(folder):
 
 
 def test_without_labels_and_pictures(folder):
-    shop.write(folder, labels=False, pictures=False)
+    seven.write(folder, labels=False, pictures=False)
     found, blocks = gallery()
     assert kinds(blocks["a1"]) == [("a2", "match"), ("b1", "match")]
     assert all("f1" not in block for block in blocks.values())
@@ -153,7 +153,7 @@ def test_f1_and_shares_are_those_of_the_pipeline(folder):
 
 
 def test_more_queries_than_asked_for_leave_out_train_first(folder, monkeypatch):
-    shop.write(folder)
+    seven.write(folder)
     found, blocks = gallery(most=4)
     assert list(blocks) == ["a1", "a2", "a3", "b1"]
     shown = [listing[0] for listing in found["gallery"]["listings"]]
@@ -188,7 +188,7 @@ class Scripts(HTMLParser):
 
 
 def test_a_hostile_title_stays_text_and_the_page_names_no_other_file(folder):
-    shop.write(folder)
+    seven.write(folder)
     assert "7 queries of mix" in report.write("mix", folder / "report.html")
     text = (folder / "report.html").read_text("utf-8")
     assert "window.hacked" in text
@@ -197,15 +197,15 @@ def test_a_hostile_title_stays_text_and_the_page_names_no_other_file(folder):
     page = Scripts()
     page.feed(text)
     data = dict(page.found)
-    assert json.loads(data["gallery-data"])["listings"][0][1] == shop.HOSTILE
+    assert json.loads(data["gallery-data"])["listings"][0][1] == seven.HOSTILE
     assert len(json.loads(data["picture-data"])) == 7
     assert len(page.found) == 8
     assert all(address.startswith(("#", "data:")) for address in page.addresses)
 
 
 def test_the_table_holds_every_system_with_its_interval_best_first(folder):
-    shop.write(folder)
-    shop.judge(folder)
+    seven.write(folder)
+    seven.judge(folder)
     better = json.loads((folder / "data/predictions/judge/metrics.json").read_text())
     better["test"]["f1"] = 0.75
     (folder / "data/predictions/judge/metrics.json").write_text(json.dumps(better))
@@ -221,8 +221,8 @@ def test_the_table_holds_every_system_with_its_interval_best_first(folder):
 
 @pytest.mark.parametrize("system", ["mix", "judge"])
 def test_vega_draws_every_figure(folder, system):
-    shop.write(folder)
-    shop.judge(folder)
+    seven.write(folder)
+    seven.judge(folder)
     (folder / "data/sweep").mkdir()
     (folder / "data/sweep/alpha.csv").write_text("alpha,val_f1,test_f1\n0.0,0.5,0.4\n1.0,0.6,\n")
     found = report.content(system, settings.load(), 10)
@@ -238,12 +238,12 @@ def test_vega_draws_every_figure(folder, system):
 
 
 def test_what_cannot_be_shown_is_one_sentence(folder):
-    shop.write(folder)
+    seven.write(folder)
     result = CliRunner().invoke(app, ["report", "nobody"])
     assert result.exit_code == 2
     assert "samesku report: data/predictions/nobody/matches.parquet is missing" in result.output
     assert not (folder / "report.html").exists()
-    shop.system(folder, "other", [*shop.SEVEN], [("a1", "a2")])
+    seven.system(folder, "other", [*seven.SEVEN], [("a1", "a2")])
     table = pd.read_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
     table.assign(match="z9").to_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
     with pytest.raises(Refused, match="'z9' of the predictions is not in the sample"):
@@ -254,7 +254,7 @@ def test_what_cannot_be_shown_is_one_sentence(folder):
 
 
 def test_the_command_writes_where_it_is_told_and_says_where(folder):
-    shop.write(folder)
+    seven.write(folder)
     result = CliRunner().invoke(app, ["report", "mix", "--out", "here.html", "--queries", "2"])
     assert result.exit_code == 0, result.output
     assert result.output.startswith("2 queries of mix")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from stages import settings
 from stages.app import report, report_compare
-from tests.app import shop
+from tests.app import seven
 
 PRODUCTS = 25
 
@@ -23,20 +23,20 @@ def pages(tmp_path_factory):
     def enter(name, **what):
         folder = shops / name
         folder.mkdir()
-        shop.write(folder, **what)
+        seven.write(folder, **what)
         return contextlib.chdir(folder)
 
-    rows, matches = shop.many(PRODUCTS)
+    rows, matches = seven.many(PRODUCTS)
     with enter("many", rows=rows, matches=matches):
         (shops / "many/data/sweep").mkdir()
         report.write("mix", shops / "many.html")
         made["contents"] = report.content("mix", settings.load(), 1000)["gallery"]
-        shop.system(
+        seven.system(
             shops / "many", "now", [*rows], [*matches[3:], ("id001x", "id001z"), ("id002x", "id009x")]
         )
         report_compare.write("mix", "now", [], shops / "compare.html", 1000)
     with enter("seven"):
-        shop.judge(shops / "seven")
+        seven.judge(shops / "seven")
         report.write("judge", shops / "judge.html")
         report.write("mix", shops / "seven.html")
     with enter("bare", labels=False, pictures=False):
@@ -161,7 +161,7 @@ def test_a_card_opens_its_evidence(page, pages):
 def test_a_hostile_title_is_shown_as_it_is_written(page, pages):
     page.on("dialog", lambda box: pytest.fail(box.message))
     page.goto(pages["seven"])
-    assert page.locator(".subject .title").first.inner_text() == shop.HOSTILE
+    assert page.locator(".subject .title").first.inner_text() == seven.HOSTILE
     page.locator(".card").first.click()
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img[src='x']").count() == 0

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from stages import artefacts, settings
 from stages.app import report_compare
 from stages.app.cli import app
-from tests.app import shop
+from tests.app import seven
 from tests.app.test_report import Scripts
 
 THEN = [("a1", "a2"), ("a1", "b1"), ("b1", "d1"), ("b2", "b1")]
@@ -21,8 +21,8 @@ NOW = [("a1", "a2"), ("a1", "a3"), ("a2", "b2"), ("b1", "d1"), ("b1", "c1")]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shop.write(tmp_path, matches=THEN)
-    shop.system(tmp_path, "now", [*shop.SEVEN], NOW)
+    seven.write(tmp_path, matches=THEN)
+    seven.system(tmp_path, "now", [*seven.SEVEN], NOW)
     for system in ("mix", "now"):
         queries = {"query": ["a1", "a2"], "split": "test", "gallery": "full", "component": [0, 1]}
         frame = pd.DataFrame(queries | {"f1": [0.5, 0.5 + 0.25 * (system == "now")]})
@@ -66,8 +66,8 @@ def test_pairs_are_won_lost_added_dropped_or_kept(folder):
 
 def test_without_labels_matches_are_new_or_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shop.write(tmp_path, matches=THEN, labels=False, pictures=False)
-    shop.system(tmp_path, "now", [*shop.SEVEN], NOW, labels=False)
+    seven.write(tmp_path, matches=THEN, labels=False, pictures=False)
+    seven.system(tmp_path, "now", [*seven.SEVEN], NOW, labels=False)
     found = report_compare.content("mix", "now", settings.load(), 10)
     kinds = [card["kind"] for block in found["gallery"]["queries"] for card in block["cards"]]
     assert sorted(kinds) == ["gone"] * 2 + ["match"] * 2 + ["new"] * 3
