@@ -57,7 +57,7 @@ def test_it_opens_with_its_first_page_pictures_and_figures(page, pages):
     page.goto(pages["many"])
     expect(page.locator("article.query")).to_have_count(10)
     assert count(page) == 3 * PRODUCTS
-    assert page.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+    page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
     assert page.locator("#systems tbody tr").count() == 1
     for plot in page.locator(".plot").all():
         plot.scroll_into_view_if_needed()
