@@ -15,7 +15,6 @@ PROGRAMS = ("dvc", "samesku", "make", "python", "git", "pip", "pre-commit", "kag
 #: Commands that a test cannot run in a small copy, as patterns of the whole line, and why.
 CANNOT = {
     r"make (repro|install|test|lint types)": "installs the whole environment anew; CI runs each of them",
-    r"\. \.venv/bin/activate": "the copy has no environment of its own; the test's is on PATH",
     r"kaggle .*": "needs an account that has accepted the competition's rules",
     r"python -m benchmarks\.\w+( \w+)?": "measures speed for minutes; speed is not tested",
     r"samesku serve.*": "runs until it is stopped; tests/app starts and stops it",
@@ -43,7 +42,7 @@ def commands(page: Path) -> list[str]:
 
 
 def named(page: Path) -> list[str]:
-    """Each command that the prose or a table names; with a <placeholder> or an … it is a form, not a command."""
+    """Each command that prose or a table names; with a <placeholder> or an … it is a form, not a command."""
     prose = re.sub(r"^([ ]*)```.*?^\1```$", "", page.read_text("utf-8"), flags=re.M | re.S)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
     return [s for s in spans if " " in s and s.split(" ")[0] in PROGRAMS and not re.search("[<…]", s)]
