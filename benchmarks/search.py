@@ -22,6 +22,7 @@ from stages import evaluate, index
 from stages.catalogue.listings import Listings
 from stages.matching import fusion, neighbours
 from stages.settings import Decision
+from stages.settings.rerank import Groups
 
 
 def synthetic(listings: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
@@ -76,7 +77,7 @@ def _peak(listings: int, columns: int, k: int) -> None:
     given = catalogue(listings)
     ready = peak_mib()
     fused = fusion.concatenate({"a": rows}, {"a": 1.0})
-    evaluate.evaluate(index.index(fused, given, k), given, Decision())
+    evaluate.evaluate(index.index(fused, given, k), given, Decision(), Groups())
     peak = peak_mib()
     array = listings * columns * 4 / 2**20
     print(

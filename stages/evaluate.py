@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import artefacts, fuse, index, predictions, settings
+from stages import artefacts, fuse, grouping, index, links, predictions, settings, val
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
 from stages.matching import decisions
 from stages.matching.neighbours import Neighbours
 from stages.scoring import bootstrap, f1, retrieval, strata, sweep, truth
 from stages.settings import Decision, Refused
+from stages.settings.rerank import Groups
 
 
 @dataclass(frozen=True)
@@ -68,26 +69,31 @@ def judge(neighbours: Neighbours, listings: Listings, decision: Decision, galler
     query = neighbours.query
     relevant = truth.relevant(listings.product, query, neighbours.neighbour)
     to_find, size = np.zeros(len(query), np.int64), np.zeros(len(query), np.int64)
+    split = np.where(listings.product[query] >= 0, listings.split[query], "")
+    chooses = split == "val"
+    # What may choose: a product that stands on both sides of a split keeps its test listings to itself.
+    known = val.known(listings)
+    told = truth.relevant(known, query[chooses], neighbours.neighbour[chooses])
+    told_to_find = np.zeros(int(chooses.sum()), np.int64)
     for part in index.GALLERIES[gallery]:
         rows = listings.gallery(part)
         inside = np.isin(query, rows)
         to_find[inside] = truth.to_find(listings.product, query[inside], rows)
+        told_to_find[inside[chooses]] = truth.to_find(known, query[inside & chooses], rows)
         size[inside] = len(rows)
-    split = np.where(listings.product[query] >= 0, listings.split[query], "")
-    val = split == "val"
-    if decision.value == "tune" and not val.any():
+    if decision.value == "tune" and not chooses.any():
         raise Refused(
             "decision.value is tune, but no val listing has a label; give the threshold as a number"
         )
     statistic = decisions.statistic(decision.kind, neighbours)
     if decision.value == "tune":
-        cut = sweep.best_cut(sweep.f1_curve(statistic[val], relevant[val], to_find[val]))
+        cut = sweep.best_cut(sweep.f1_curve(statistic[chooses], told, told_to_find))
     else:
         cut = float(decision.value)
     keep = statistic >= cut
     floor = decision.floor
     if floor is None:
-        floor = tune_floor(keep[val], neighbours.score[val], relevant[val], to_find[val])
+        floor = tune_floor(keep[chooses], neighbours.score[chooses], told, told_to_find)
     if decision.at_least_one:
         keep = decisions.at_least_one(keep, neighbours, floor)
     return Judged(neighbours, statistic, keep, relevant, to_find, cut, floor, split, size)
@@ -178,11 +184,13 @@ def in_short(full: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluate(
-    neighbours: dict[str, Neighbours], listings: Listings, decision: Decision
+    neighbours: dict[str, Neighbours], listings: Listings, decision: Decision, groups: Groups
 ) -> tuple[dict[str, Judged], dict[str, Any]]:
-    """Judge both galleries, and say everything about them."""
+    """Judge both galleries, and say everything about them and about the groups that their matches make."""
     judged = {name: judge(found, listings, decision, name) for name, found in neighbours.items()}
-    return judged, in_full(judged, listings)
+    full = in_full(judged, listings)
+    full["groups"] = artefacts.rounded(grouping.figures(judged, listings, groups))
+    return judged, full
 
 
 def describe(short: dict[str, Any]) -> str:
@@ -206,9 +214,10 @@ def main() -> str:
     neighbours = {
         name: index.read(artefacts.NEIGHBOURS / f"{name}.parquet", listings, name) for name in index.GALLERIES
     }
-    judged, full = evaluate(neighbours, listings, params.decision)
+    judged, full = evaluate(neighbours, listings, params.decision, params.groups)
     channels = fuse.load_channels([*params.fusion.image, *params.fusion.title])
-    predictions.write("samesku", judged, full, listings, channels)
+    said = links.read(artefacts.LINKS / "all.parquet")
+    predictions.write("samesku", judged, full, listings, channels, params.groups, said)
     short = in_short(full, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     return describe(short)

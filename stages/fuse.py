@@ -44,16 +44,20 @@ def write(fused: fusion.Fused, names: list[str], folder: Path) -> None:
         beside.mkdir()
         np.save(beside / "vectors.npy", fused.vectors)
         np.save(beside / "presence.npy", fused.presence)
-        artefacts.write_json(beside / "weights.json", {"channels": names, "weights": fused.weights.tolist()})
+        about = {"channels": names, "weights": fused.weights.tolist(), "widths": list(fused.widths)}
+        artefacts.write_json(beside / "weights.json", about)
 
 
 def read(folder: Path) -> fusion.Fused:
     """What `write` wrote; the vectors stay in their file until they are used."""
     if not (folder / "vectors.npy").is_file():
         raise Refused(f"{folder}/vectors.npy is missing; run `dvc repro fuse`")
-    weights = np.array(artefacts.read_json(folder / "weights.json")["weights"], dtype=np.float64)
+    about = artefacts.read_json(folder / "weights.json")
     return fusion.Fused(
-        np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "presence.npy"), weights
+        np.load(folder / "vectors.npy", mmap_mode="r"),
+        np.load(folder / "presence.npy"),
+        np.array(about["weights"], dtype=np.float64),
+        about["widths"],
     )
 
 

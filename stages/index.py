@@ -18,21 +18,32 @@ from threadpoolctl import threadpool_limits
 from stages import artefacts, fuse, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.matching import neighbours as search
+from stages.matching import blending
 from stages.matching.fusion import Fused
 from stages.matching.neighbours import Neighbours
 from stages.settings import Refused
+from stages.settings.rerank import Blend
 
 #: Each gallery, as the parts of the sample that are searched within themselves.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
 
 
-def index(fused: Fused, listings: Listings, k: int) -> dict[str, Neighbours]:
-    """The neighbours in each gallery; in `split`, val and test queries one below the other."""
+def index(fused: Fused, listings: Listings, k: int, blend: Blend = Blend()) -> dict[str, Neighbours]:  # noqa: B008
+    """The neighbours in each gallery; in `split`, val and test queries one below the other.
+
+    Args:
+        blend: how often rows are blended with their neighbours in the gallery before the last search.
+    """
     if len(fused) != len(listings):
         raise Refused(f"data/fused has {len(fused)} rows, listings.parquet {len(listings)}; run `dvc repro`")
     return {
-        name: stack([search.search(fused, listings.gallery(part), k) for part in parts], k)
+        name: stack(
+            [
+                blending.search(fused, listings.gallery(part), k, blend.steps, blend.threshold)[0]
+                for part in parts
+            ],
+            k,
+        )
         for name, parts in GALLERIES.items()
     }
 
@@ -103,11 +114,13 @@ def main() -> str:
     threadpool_limits(params.machine.threads)
     listings = catalogue.read(artefacts.LISTINGS)
     warn_of_large_products(listings, params.index.k)
-    found = index(fuse.read(artefacts.FUSED), listings, params.index.k)
+    found = index(fuse.read(artefacts.FUSED), listings, params.index.k, params.index.blend)
     for name, neighbours in found.items():
         write(neighbours, artefacts.NEIGHBOURS / f"{name}.parquet")
     pairs = ", ".join(f"{name} {int(neighbours.found.sum())}" for name, neighbours in found.items())
-    return f"{len(listings)} listings, k {params.index.k}, neighbours: {pairs}"
+    steps = params.index.blend.steps
+    blended = f", blended {steps} ×" if steps else ""
+    return f"{len(listings)} listings, k {params.index.k}{blended}, neighbours: {pairs}"
 
 
 if __name__ == "__main__":

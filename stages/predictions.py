@@ -12,14 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts
+from stages import artefacts, grouping
 from stages.catalogue.listings import Listings
+from stages.catalogue.quarantine import ID_UNSAFE
 from stages.catalogue.reader import id_fault
 from stages.matching import decisions, pairs
 from stages.scoring import plots
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
+    from stages.links import Links
+    from stages.settings.rerank import Groups
 
 
 def write(
@@ -28,11 +31,15 @@ def write(
     full: dict[str, Any],
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
+    groups: Groups,
+    links: Links | None = None,
 ) -> None:
-    """submission.csv and matches.parquet over the whole sample, queries.parquet, metrics.json and plots/.
+    """submission.csv, matches.parquet and groups.parquet over the whole sample, queries.parquet, metrics.json
+    and plots/.
 
     Args:
         judged: both galleries. full: metrics.json. channels: those whose similarity each match shows.
+        links: what people said of pairs, which the groups keep to.
     """
     with artefacts.replacing(artefacts.PREDICTIONS / system) as beside:
         (beside / "plots").mkdir(parents=True)
@@ -50,6 +57,8 @@ def write(
             "score": whole.neighbours.score[at, rank],
         } | pairs.similarities(channels, query, match)
         pq.write_table(pa.table(columns), beside / "matches.parquet")
+        group_of = grouping.group(whole, listings, groups, links)
+        pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
         pq.write_table(queries(judged, listings), beside / "queries.parquet")
         artefacts.write_json(beside / "metrics.json", full)
         for name, rows in curves(judged["split"], full).items():
@@ -70,7 +79,8 @@ def submission(
         (own, " ".join([own, *ids[row[kept]]])) for own, row, kept in zip(ids, matches, keep, strict=True)
     ]
     with quarantine.open(encoding="utf-8", newline="") as file:
-        dropped = {row["posting_id"] for row in csv.DictReader(file)} - set(ids)
+        told = [row for row in csv.DictReader(file) if row["reason"] != ID_UNSAFE]  # there shown escaped
+    dropped = {row["posting_id"] for row in told} - set(ids)
     return sorted(rows + [(own, own) for own in dropped if id_fault(own) is None])
 
 
@@ -98,7 +108,7 @@ def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:
 
 
 def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every plot: F1 against threshold for both rules, precision–recall, group-size strata."""
+    """The rows of every plot: F1 against threshold by both rules, precision–recall, scores, group sizes."""
     at = {split: judged.split == split for split in ("val", "test")}
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in ("static", "dynamic"):
@@ -108,6 +118,8 @@ def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any
         )
     for split in at:
         found[f"precision_recall_{split}"] = plots.precision_recall_rows(judged.curve(split))
+    test = at["test"]
+    found["scores"] = plots.score_rows(judged.statistic[test], judged.relevant[test])
     found["strata"] = full.get("test", {}).get("strata", [])
     return found
 

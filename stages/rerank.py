@@ -95,7 +95,7 @@ def main() -> str:
     done = rerank(found, listings, spec, params.index.k, params.machine.threads)
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
     neighbours = {name: one.neighbours for name, one in done.items()}
-    judged, full = evaluate.evaluate(neighbours, listings, decision)
+    judged, full = evaluate.evaluate(neighbours, listings, decision, params.groups)
     bands, figures = verdicts.bands(done, listings, spec)
     full |= figures
     short: dict[str, Any] = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
@@ -103,7 +103,7 @@ def main() -> str:
     # At most a dozen numbers make a row: what sample quarantined stands in every other one.
     del short["quarantined"]
     short["fallback"] = len(lacking)
-    verdicts.write("rerank", done, judged, full, listings, found.channels, bands)
+    verdicts.write("rerank", done, judged, full, listings, found.channels, bands, params.groups)
     artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
     told = "".join(f"; {name} falls back to the fused score: {why}" for name, why in lacking.items())
     return evaluate.describe(short) + told

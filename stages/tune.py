@@ -78,7 +78,7 @@ def shares(weights: Weights, side: list[str]) -> Weights:
 
 
 def galleries(
-    fused: fusion.Fused, widths: list[int], listings: Listings, k: int, steps: int
+    fused: fusion.Fused, listings: Listings, k: int, steps: int
 ) -> dict[str, tuple[dict[str, Neighbours], float]]:
     """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: from val."""
     found = {}
@@ -87,10 +87,10 @@ def galleries(
         blended: list[Neighbours] = []
         for part in parts:
             rows = listings.gallery(part)
-            plain.append(blending.search(fused, widths, rows, k, 0, 1.0)[0])
+            plain.append(blending.search(fused, rows, k, 0, 1.0)[0])
             if part != "test":  # in `split`, val comes first
                 cut = val.best_cut(plain[0], listings, rows)
-            blended.append(blending.search(fused, widths, rows, k, steps, cut)[0])
+            blended.append(blending.search(fused, rows, k, steps, cut)[0])
         found[name] = ({"plain": index.stack(plain, k), "blended": index.stack(blended, k)}, cut)
     return found
 
@@ -117,19 +117,13 @@ def main() -> str:
     f1 = objective(channels, listings, spec.k, k)
     best, height = tuning.ascend({name: float(channels[name].shape[1] > 0) for name in channels}, f1)
     weights = {name: weight for name, weight in best.items() if weight > 0}
-    found = galleries(
-        fusion.concatenate(channels, weights),
-        [channels[name].shape[1] for name in weights],
-        listings,
-        k,
-        spec.blend,
-    )
+    found = galleries(fusion.concatenate(channels, weights), listings, k, spec.blend)
     told = []
     for row, (kind, one) in zip(ROWS, (("plain", False), ("blended", False), ("blended", True)), strict=True):
         lists = {name: neighbours[kind] for name, (neighbours, _) in found.items()}
-        judged, full = evaluate.evaluate(lists, listings, Decision(at_least_one=one))
+        judged, full = evaluate.evaluate(lists, listings, Decision(at_least_one=one), params.groups)
         full["weights"] = best | {f"blending.{name}": cut for name, (_, cut) in found.items()}
-        predictions.write(row, judged, artefacts.rounded(full), listings, channels)
+        predictions.write(row, judged, artefacts.rounded(full), listings, channels, params.groups)
         short = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)
         told.append(f"{row}: {evaluate.describe(short)}")

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, predictions
+from stages import artefacts, links, predictions
 from stages.catalogue.listings import Listings
 from stages.matching import bands as banding
 from stages.matching import calibration, reranker
 from stages.matching.bands import Bands
 from stages.matching.reranker import FellBack, Learned, Reranked
 from stages.scoring import truth
-from stages.settings.rerank import Rerank
+from stages.settings.rerank import Groups, Rerank
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
@@ -88,9 +88,11 @@ def write(
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
     edges: Mapping[str, Bands],
+    groups: Groups,
 ) -> None:
     """A system's predictions, and with them the reasons of each match, the pairs to review, the models."""
-    predictions.write(system, judged, full, listings, channels)
+    said = links.read(artefacts.LINKS / "all.parquet")
+    predictions.write(system, judged, full, listings, channels, groups, said)
     folder = artefacts.PREDICTIONS / system
     whole = done["full"]
     if not isinstance(whole, FellBack):

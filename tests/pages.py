@@ -42,10 +42,10 @@ def commands(page: Path) -> list[str]:
 
 
 def named(page: Path) -> list[str]:
-    """Each command that prose or a table names; with a <placeholder> or an … it is a form, not a command."""
+    """Each command that the prose or a table names; with a <placeholder> or an … it is none, but a form."""
     prose = re.sub(r"^([ ]*)```.*?^\1```$", "", page.read_text("utf-8"), flags=re.M | re.S)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
-    return [s for s in spans if " " in s and s.split(" ")[0] in PROGRAMS and not re.search("[<…]", s)]
+    return [s for s in spans if " " in s and s.split(" ")[0] in PROGRAMS and not re.search(r"[<…\[]", s)]
 
 
 def bare(line: str) -> str:

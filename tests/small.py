@@ -34,21 +34,6 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def dvc(folder, *arguments, fails=False):
-    """Run dvc as the README says, with this environment's python first; all that it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    who = {f"GIT_{role}_{what}": "samesku" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=folder,
-        env=os.environ | who | {"PATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def lessen(params):
     """Take the whole small catalogue, and train for a few steps."""
     params["data"].update(n_listings=None)
@@ -70,6 +55,21 @@ def change(path, how):
     how(params)
     with path.open("w", encoding="utf-8") as file:
         text.dump(params, file)
+
+
+def dvc(folder, *arguments, fails=False):
+    """Run dvc as the README says, with this environment's python first; all that it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    who = {f"GIT_{role}_{what}": "samesku" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        env=os.environ | who | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ def write(folder, labels=True, params=None):
         np.save(embeddings / f"{name}.npy", wide[ORDER])
     for name in ("phash", "tfidf"):  # channels that nobody has
         np.save(embeddings / f"{name}.npy", np.zeros((10, 0), np.float32))
+    write_params(folder, params)
+
+
+def write_params(folder, params=None):
+    """params.yaml as shipped, but for the ten's channels and `params`."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     content["fusion"] |= {"image": {"cnn": 1.0, "phash": 0.2}, "title": {"sbert": 1.0, "tfidf": 1.0}}
     for key, value in (params or {}).items():

@@ -1,13 +1,19 @@
 """The ranking stages as a run calls them, on listings that can be checked on paper."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from stages import artefacts, compare, evaluate, fuse, index, sweep_alpha
-from stages.settings import Refused
+from stages import artefacts, compare, evaluate, fuse, index, mix, sweep_alpha
+from stages.catalogue import listings as catalogue
+from stages.catalogue.listings import Listings
+from stages.matching import blending
+from stages.matching.neighbours import Neighbours
+from stages.settings import Decision, Refused
 from tests import ten
 
 # At threshold 0.7 on α 0.5: see tests/scoring/test_f1.py.
@@ -55,6 +61,52 @@ def test_submission_holds_every_readable_id_itself_first_best_first(folder):
     assert rows["e1"] == "e1"
     assert rows["b9"] == "b9"  # quarantined whole
     assert set(rows) == {*ten.IDS, "b9"}  # an id that would break the format has no row
+
+
+def test_matches_that_support_each_other_are_groups(folder):
+    ten.write(folder, params=GIVEN)
+    main_road()
+    groups = predictions("groups.parquet")
+    assert groups["posting_id"].tolist() == sorted(ten.IDS)
+    of = dict(zip(groups["posting_id"], groups["group"], strict=True))
+    # of a copy's matches a–b, a–c, b–c, b–d the first three support each other; d hangs on b alone (1 of 3)
+    assert of["a1"] == of["b1"] == of["c1"] != of["a2"] == of["b2"] == of["c2"]
+    assert len({of[i] for i in ("a1", "d1", "e1", "a2", "d2", "e2")}) == 6
+    told = json.loads((artefacts.PREDICTIONS / "samesku/metrics.json").read_text())["groups"]
+    assert set(told) == {"val", "test", "val_full", "test_full"}
+    assert told["test"]["largest"] == 3
+    assert 0 < told["test_full"]["pairwise"]["precision"] <= 1
+
+
+def test_the_index_blends_rows_within_their_gallery(folder):
+    ten.write(folder, params=GIVEN)
+    main_road()
+    plain = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
+    ten.write_params(folder, GIVEN | {"index.blend": {"steps": 1, "threshold": 0.6}})
+    index.main()
+    found = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
+    fused, listings = fuse.read(artefacts.FUSED), catalogue.read(artefacts.LISTINGS)
+    hand = blending.search(fused, listings.gallery("test"), 50, 1, 0.6)[0]
+    of_test = found[found["query"].isin(listings.gallery("test"))]
+    assert of_test["score"].tolist() == hand.score[hand.found].tolist()
+    assert not np.allclose(found["score"], plain["score"])
+
+
+def test_val_never_learns_from_test_that_a_product_lies_on_both_sides(folder):
+    """By `split: column` it may: the threshold is that of val's labels alone."""
+    listings = Listings(
+        np.array(list("wxyz"), object),
+        np.array([0, 1, 2, 0], np.int32),
+        np.arange(4, dtype=np.int32),
+        np.array(["val", "val", "val", "test"]),
+    )
+    # w finds z, of its product but in test: could val see that, 0.9 would be kept and 0.8 not
+    neighbour = np.array([[3], [2], [1], [0]], np.int32)
+    score = np.array([[0.9], [0.8], [0.8], [0.9]], np.float32)
+    found = Neighbours(np.arange(4, dtype=np.int32), neighbour, score)
+    moved = replace(listings, product=np.array([0, 1, 2, 3], np.int32))
+    cuts = {evaluate.judge(found, one, Decision(), "full").cut for one in (listings, moved)}
+    assert len(cuts) == 1
 
 
 def test_matches_say_why(folder):
@@ -133,6 +185,56 @@ def test_compare_equals_the_main_road_given_its_slots(folder):
     assert read_metrics("compare/sbert_cnn_05") == read_metrics()
     plain = predictions("submission.csv")
     pd.testing.assert_frame_equal(predictions("submission.csv", "sbert_cnn_05"), plain)
+
+
+def set_params(folder, group, name, **changes):
+    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content[group].setdefault(name, {}).update(changes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_of_a_list_the_alpha_that_is_best_on_val_is_taken(folder):
+    ten.write(folder)
+    by_alpha = {}
+    for alpha in (0.1, 0.5, 0.9):
+        set_params(folder, "compare", "sbert_cnn_05", alpha=alpha)
+        compare.main("sbert_cnn_05")
+        by_alpha[f"{alpha:g}"] = read_metrics("compare/sbert_cnn_05")["val"]["f1"]
+    best = max(by_alpha, key=by_alpha.get)
+    assert len(set(by_alpha.values())) > 1
+    set_params(folder, "compare", "sbert_cnn_05", alpha=float(best))
+    compare.main("sbert_cnn_05")
+    expected = read_metrics("compare/sbert_cnn_05"), predictions("submission.csv", "sbert_cnn_05")
+    set_params(folder, "compare", "sbert_cnn_05", alpha=[0.1, 0.5, 0.9])
+    assert f"α {best} of 3 on val" in compare.main("sbert_cnn_05")
+    assert read_metrics("compare/sbert_cnn_05") == expected[0]
+    pd.testing.assert_frame_equal(predictions("submission.csv", "sbert_cnn_05"), expected[1])
+    full = json.loads((artefacts.PREDICTIONS / "sbert_cnn_05/metrics.json").read_text())
+    assert full["alpha"] == float(best)
+    assert full["by_alpha"] == pytest.approx(by_alpha)
+
+
+def test_without_labels_there_is_no_alpha_to_choose(folder):
+    ten.write(folder, labels=False)
+    given = {"kind": "static", "value": 0.7}
+    set_params(folder, "compare", "sbert_cnn_05", alpha=[0.1, 0.5], decision=given)
+    assert "skipped" in compare.main("sbert_cnn_05")
+    set_params(folder, "compare", "sbert_cnn_05", alpha=0.5)
+    assert "skipped" not in compare.main("sbert_cnn_05")
+
+
+def test_a_mix_equals_the_main_road_given_its_weights(folder):
+    ten.write(folder, params={"fusion.alpha": 0.4})
+    main_road()
+    fusion = yaml.safe_load((folder / "params.yaml").read_text())["fusion"]
+    weights = {side: fusion[side] for side in ("image", "title")}
+    set_params(folder, "mixes", "samesku_zero_shot", alpha=0.4, **weights)
+    mix.main("samesku_zero_shot")
+    assert read_metrics("compare/samesku_zero_shot") == read_metrics()
+    found = predictions("matches.parquet", "samesku_zero_shot")
+    pd.testing.assert_frame_equal(found, predictions("matches.parquet"))
+    with pytest.raises(Refused, match=r"mixes\.none does not exist; allowed: samesku_zero_shot"):
+        mix.main("none")
 
 
 def test_image_alone_finds_nothing_for_who_has_no_picture(folder):

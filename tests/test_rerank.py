@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stages import artefacts, rerank, settings, tune
-from stages.settings.rerank import Mix, PairModel, Rerank, Tune
+from stages.settings.rerank import Groups, Mix, PairModel, Rerank, Tune
 from tests import market
 
 SPEC = Rerank(
@@ -24,7 +24,7 @@ def run(folder, monkeypatch, columns, channels, spec=SPEC):
     market.write(folder, columns, channels)
     monkeypatch.chdir(folder)
     params = SimpleNamespace(
-        rerank=spec, index=SimpleNamespace(k=20), machine=SimpleNamespace(threads=1), groups=None
+        rerank=spec, index=SimpleNamespace(k=20), machine=SimpleNamespace(threads=1), groups=Groups()
     )
     monkeypatch.setattr(settings, "load", lambda: params)
     summary = rerank.main()
@@ -64,7 +64,7 @@ def tune_row(monkeypatch):
         tune=Tune(image=["picture"], title=["title"], k=20),
         index=SimpleNamespace(k=20),
         machine=SimpleNamespace(threads=1),
-        groups=None,
+        groups=Groups(),
     )
     monkeypatch.setattr(settings, "load", lambda: params)
     tune.main()

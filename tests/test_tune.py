@@ -10,7 +10,7 @@ import pytest
 
 from stages import artefacts, settings, tune
 from stages.settings import Refused
-from stages.settings.rerank import Tune
+from stages.settings.rerank import Groups, Tune
 from tests import market
 
 SPEC = Tune(image=["picture"], title=["noise", "title"], k=20)
@@ -23,8 +23,8 @@ def run(folder, monkeypatch, columns, channels, spec=SPEC):
     params = SimpleNamespace(
         tune=spec,
         index=SimpleNamespace(k=20),
+        groups=Groups(),
         machine=SimpleNamespace(threads=1),
-        groups=None,
     )
     monkeypatch.setattr(settings, "load", lambda: params)
     return tune.main()

@@ -5,7 +5,6 @@ Transductive: the rows of a gallery move each other, unlabelled ones too, and no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,14 +16,13 @@ from stages.matching.neighbours import Neighbours
 from stages.matching.neighbours import search as nearest
 
 
-def blend(fused: Fused, widths: Sequence[int], neighbours: Neighbours, threshold: float) -> Fused:
+def blend(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
     """x_i + Σ s_ij · x_j over i's neighbours j with s_ij ≥ threshold; each channel's part keeps its length.
 
     The neighbourhood blending of the Shopee competition's first place. A channel that a listing lacks stays
     lacking: it is not inferred from neighbours.
 
     Args:
-        widths: the columns of each channel in `fused.vectors`, whose sum is their number.
         neighbours: those of every listing of one gallery within it; rows outside it become zero.
     """
     rows = neighbours.query
@@ -39,7 +37,7 @@ def blend(fused: Fused, widths: Sequence[int], neighbours: Neighbours, threshold
         shape=(len(rows), len(rows)),
     )
     vectors = np.zeros_like(fused.vectors)
-    for stop, width in zip(np.cumsum(widths), widths, strict=True):
+    for stop, width in zip(np.cumsum(fused.widths), fused.widths, strict=True):
         part = slice(stop - width, stop)
         before = fused.vectors[rows, part]
         after = mixing @ before
@@ -52,11 +50,11 @@ def blend(fused: Fused, widths: Sequence[int], neighbours: Neighbours, threshold
 
 
 def search(
-    fused: Fused, widths: Sequence[int], rows: NDArray[np.int32], k: int, steps: int, threshold: float
+    fused: Fused, rows: NDArray[np.int32], k: int, steps: int, threshold: float
 ) -> tuple[Neighbours, Fused]:
     """The k nearest within a gallery after so many steps of blending (0: none), and the blended rows."""
     found = nearest(fused, rows, k)
     for _ in range(steps):
-        fused = blend(fused, widths, found, threshold)
+        fused = blend(fused, found, threshold)
         found = nearest(fused, rows, k)
     return found, fused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ class Fused:
         vectors: float32 (N, D).
         presence: uint32 (N,): bit c is set where the listing has channel c.
         weights: float64 (C,): the weight of channel c.
+        widths: the columns of each part of `vectors`, whose sum is D.
 
     The score of two listings is `vectors[i] @ vectors[j] / sum(weights[c] for c that both have)`; where they
     have no channel in common they cannot be compared.
@@ -27,6 +28,7 @@ class Fused:
     vectors: NDArray[np.float32]
     presence: NDArray[np.uint32]
     weights: NDArray[np.float64]
+    widths: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.presence)
@@ -73,7 +75,7 @@ def concatenate(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[st
         np.multiply(channels[name], np.float32(np.sqrt(weights[name])), out=part)
         presence |= part.any(axis=1).astype(np.uint32) << np.uint32(bit)
         start += width
-    return Fused(vectors, presence, np.array([weights[name] for name in names], dtype=np.float64))
+    return Fused(vectors, presence, np.array([weights[name] for name in names], dtype=np.float64), widths)
 
 
 def average(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> Fused:
@@ -96,7 +98,7 @@ def average(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, f
         total += channels[name] * np.float32(weights[name])
     norm = np.linalg.norm(total, axis=1, keepdims=True)
     np.divide(total, norm, out=total, where=norm > 0)
-    return Fused(total, (norm[:, 0] > 0).astype(np.uint32), np.ones(1))
+    return Fused(total, (norm[:, 0] > 0).astype(np.uint32), np.ones(1), [total.shape[1]])
 
 
 def fuse(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float], method: str) -> Fused:

@@ -34,11 +34,6 @@ class Evidence:
     titles: Titles
     pictures: Mapping[str, NDArray[np.integer]]
 
-    @property
-    def widths(self) -> list[int]:
-        """The columns of each weighted channel in `fused`."""
-        return [self.channels[name].shape[1] for name in self.weights]
-
     @cached_property
     def fused(self) -> Fused:
         """The weighted channels as one row for each listing."""
@@ -63,8 +58,8 @@ def prepare(evidence: Evidence, plain: Neighbours, k: int, steps: int, threshold
     """
     rows, found = plain.query, [plain]
     if steps:
-        blended = blending.blend(evidence.fused, evidence.widths, plain, threshold)
-        more, blended = blending.search(blended, evidence.widths, rows, k, steps - 1, threshold)
+        blended = blending.blend(evidence.fused, plain, threshold)
+        more, blended = blending.search(blended, rows, k, steps - 1, threshold)
         found.append(more)
     pool = candidates.union(rows, found)
     signals = pairs.similarities(

@@ -16,7 +16,7 @@ def rows(*at):
 def blend(*at, threshold):
     fused = fusion.concatenate(CHANNELS, HALVES)
     found = neighbours.search(fused, rows(*at), 4)
-    return fused, blending.blend(fused, [2, 2], found, threshold)
+    return fused, blending.blend(fused, found, threshold)
 
 
 def test_two_listings_by_hand():
@@ -50,11 +50,11 @@ def test_no_steps_are_the_plain_search_and_each_step_searches_what_it_blended():
     fused = fusion.concatenate(CHANNELS, HALVES)
     every = rows(A, B, C, D, E)
     plain = neighbours.search(fused, every, 4)
-    found, same = blending.search(fused, [2, 2], every, 4, steps=0, threshold=0.5)
+    found, same = blending.search(fused, every, 4, steps=0, threshold=0.5)
     assert same is fused
     assert found.neighbour.tolist() == plain.neighbour.tolist()
-    found, blended = blending.search(fused, [2, 2], every, 4, steps=1, threshold=0.5)
-    again = neighbours.search(blending.blend(fused, [2, 2], plain, 0.5), every, 4)
+    found, blended = blending.search(fused, every, 4, steps=1, threshold=0.5)
+    again = neighbours.search(blending.blend(fused, plain, 0.5), every, 4)
     assert found.score.tolist() == again.score.tolist()
     assert blended is not fused
     assert found.score[A, 0] > plain.score[A, 1]  # A, B and C have come closer
