@@ -14,7 +14,7 @@ KINDS = {"sh", "yaml", "python", "json", "csv", "text", "diff", "mermaid"}
 PROGRAMS = ("dvc", "samesku", "make", "python", "git", "pip", "pre-commit", "kaggle", "cp", "unzip")
 #: Commands that a test cannot run in a small copy, as patterns of the whole line, and why.
 CANNOT = {
-    r"make (repro|install|test|lint types)": "installs the whole environment anew; CI runs each of them",
+    r"make (repro|install|test|test-long|lint types)": "installs the environment anew; they are CI's",
     r"kaggle .*": "needs an account that has accepted the competition's rules",
     r"python -m benchmarks\.\w+( \w+)?": "measures speed for minutes; speed is not tested",
     r"samesku serve.*": "runs until it is stopped; tests/app starts and stops it",
