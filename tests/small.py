@@ -46,8 +46,11 @@ def lessen(params):
 def change(path, how):
     """Change a file of params in place; its comments and its layout stay, for the commands of docs/."""
     text = YAML()
-    text.width = 1000
-    text.preserve_quotes = True
+    text.width, text.preserve_quotes = 1000, True
+    text.indent(mapping=2, sequence=4, offset=2)
+    text.representer.add_representer(
+        type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     params = text.load(path.read_text("utf-8"))
     how(params)
     with path.open("w", encoding="utf-8") as file:

@@ -68,14 +68,6 @@ def test_what_the_prose_names_a_block_runs():
             assert known or pages.cannot(command), f"{name} names `{command}`, which no block runs"
 
 
-def test_what_cannot_be_run_still_stands_somewhere():
-    every = [c for page in PAGES.values() for c in [*pages.commands(page), *pages.named(page)]]
-    every += [pages.bare(line) for page in PAGES.values() for line in page.read_text("utf-8").splitlines()]
-    every += re.findall("`([^`]+)`", "".join(page.read_text("utf-8") for page in PAGES.values()))
-    for pattern in pages.CANNOT:
-        assert any(re.fullmatch(pattern, one) for one in every), f"no page has {pattern}"
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_every_link_leads_to_a_file(name):
     page = PAGES[name]
