@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint types clean
+.PHONY: help install repro test test-long lint types clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -26,8 +26,12 @@ repro: install  ## Run what is out of date of the pipeline, show the table, writ
 	dvc metrics show --precision 4
 	samesku report
 
-test: install  ## Every test
+test: install  ## Every test but the long ones
 	python -m pytest
+
+test-long: install  ## Break the pipeline for real, some 40 minutes; writes docs/faults.md
+	python -m pytest -m long --ignore=tests/faults
+	SAMESKU_FAULTS_TABLE=docs/faults.md python -m pytest -m "" tests/faults
 
 lint: install  ## ruff: style, imports, security
 	ruff check .

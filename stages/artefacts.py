@@ -5,12 +5,15 @@ The stage scripts alone know these paths; the rooms take arrays and paths.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,18 +47,39 @@ def embedding(channel: str) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary sibling of `path` to write (a file or a folder); rename it onto `path` on success.
 
-    A reader never sees half of an out: before the rename the old one stands, after it the new one.
+    A reader never sees half of an out, and a kill at any moment leaves the old one or the new one, whole: a
+    folder, which cannot be replaced in one step, is put aside for the moment between, and comes back from
+    there when it is next written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
+    beside, aside = (path.with_name(f".{path.name}.{what}") for what in ("partial", "last"))
+    _put_back(aside, path)
     _remove(beside)
     try:
         yield beside
-        if path.is_dir():
-            _remove(path)
+        if path.is_dir() and not path.is_symlink():
+            os.replace(path, aside)
         os.replace(beside, path)
     finally:
+        _put_back(aside, path)
         _remove(beside)
+        if os.path.lexists(aside):
+            os.replace(aside, beside)  # under its own name it is always whole
+            _remove(beside)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    if os.path.lexists(aside) and not os.path.lexists(path):
+        os.replace(aside, path)
+
+
+def fingerprint(settled: Any, files: Iterable[Path]) -> str:
+    """A short name for what decides a result: values that JSON can hold, and the content of files."""
+    digest = hashlib.sha256(json.dumps(settled, sort_keys=True).encode())
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -85,18 +109,41 @@ def run(stage: str, main: Callable[[], str]) -> None:
     start = time.perf_counter()
     try:
         summary = main()
+        seconds = time.perf_counter() - start
+        record = PROVENANCE / f"{stage.replace('@', '.')}.json"
+        write_json(record, {"seconds": round(seconds, 2), "summary": summary})
     except Refused as error:
         sys.exit(f"{stage}: {error}")
-    except OSError as error:
-        sys.exit(f"{stage}: {error.filename or 'input or output'}: {error.strerror or error}")
     except KeyboardInterrupt:
         print(f"{stage}: stopped by Ctrl-C; nothing half-written is left", file=sys.stderr)
         sys.exit(130)
-    seconds = time.perf_counter() - start
+    except Exception as error:
+        if (told := _of_the_machine(error)) is None:
+            raise
+        sys.exit(f"{stage}: {told}; the last good outs are as they were")
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
-    write_json(
-        PROVENANCE / f"{stage.replace('@', '.')}.json", {"seconds": round(seconds, 2), "summary": summary}
-    )
+
+
+#: What libraries that are not written in Python say in place of an OSError, by its number.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_SAID = re.compile(r"os error (\d+)|\[?errno (\d+)\]?", re.IGNORECASE)
+
+
+def _of_the_machine(error: BaseException | None) -> str | None:
+    """A full disk, a folder that cannot be written, no memory: in one sentence; None for any other error."""
+    if isinstance(error, MemoryError):
+        return "this machine has not enough memory"
+    found = _SAID.search(str(error))
+    number = getattr(error, "errno", None) or (found and int(found[1] or found[2]))
+    if number:
+        file = getattr(error, "filename", None)
+        return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
+    if isinstance(error, OSError):
+        said = " ".join(str(error).split())
+        return f"{said}: is the disk full?" if said.endswith(" written") else said  # NumPy gives no number
+    # torch.save raises an error of its own while it handles that of the disk.
+    before = error.__context__ if error else None
+    return _of_the_machine(before) if getattr(before, "errno", None) in _NO_ROOM else None
 
 
 def _remove(path: Path) -> None:

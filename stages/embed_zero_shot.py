@@ -2,11 +2,13 @@
 
     python -m stages.embed_zero_shot <channel>
 
-A channel whose modality the catalogue lacks writes an array of no columns and ends well.
+A channel whose modality the catalogue lacks writes an array of no columns and ends well. A network's rows are
+kept in data/checkpoints/ as they come: a run that is killed goes on from them when it is started again.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from importlib import import_module
@@ -22,6 +24,9 @@ from stages.encoders import load_encoder
 from stages.settings import Channel, Refused, Settings, load
 
 Rows = NDArray[np.float32]
+#: Where the rows of runs that are under way are kept, git-ignored.
+CHECKPOINTS = Path("data/checkpoints/embed_zero_shot")
+CODE = ("stages/embed_zero_shot.py", "stages/catalogue/images.py", "stages/encoders")
 #: What a listing must have, by backend or else by modality: as the log names it.
 NEEDS = {"phash": "perceptual hash", "image": "picture", "title": "title"}
 
@@ -87,15 +92,20 @@ def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) 
 
 def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
     from stages.encoders import device, runner
+    from stages.encoders.shards import Shards
 
     channel, machine, size = settings.channels[name], settings.machine, settings.embed.batch_size
     device.set_threads(machine.threads)
     where = device.resolve(machine.device)
     precision = device.precision(settings.embed.precision, where)
     encoder: Any = load_encoder(name, channel, device=where, precision=precision)
+    settled = [channel.model_dump(), size, precision, device.kind(where), encoder.origin]
+    shards = Shards(CHECKPOINTS / f"{name}-{shards_key(settled, channel.modality)}")
     start = time.perf_counter()
     if channel.modality == "title":
-        rows = runner.embed_titles(encoder, listings["title"].tolist(), batch_size=size, label=name)
+        rows = runner.embed_titles(
+            encoder, listings["title"].tolist(), batch_size=size, label=name, shards=shards
+        )
     else:
         from stages.catalogue.images import PackedImages
 
@@ -112,9 +122,17 @@ def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path)
             workers=machine.workers,
             label=name,
             present=presence(channel, listings),
+            shards=shards,
         )
     seconds = time.perf_counter() - start
     return rows, seconds, device.describe(where, precision), {"model": channel.model, **encoder.origin}
+
+
+def shards_key(settled: list[Any], modality: str) -> str:
+    """A name for what decides the rows: params, weights and processor in `settled`, the data, the code."""
+    code = [file for path in map(Path, CODE) for file in ([path] if path.is_file() else path.rglob("*.py"))]
+    data = [artefacts.LISTINGS, artefacts.IMAGES] if modality == "image" else [artefacts.LISTINGS]
+    return artefacts.fingerprint(settled, [*data, *sorted(code)])
 
 
 EMBED = {"phash": _phash, "tfidf": _tfidf}
@@ -129,6 +147,8 @@ def main(name: str) -> str:
         rows, summary = embed_channel(name, settings, listings, folder)
         with artefacts.replacing(artefacts.embedding(name)) as beside, beside.open("wb") as opened:
             np.save(opened, rows)
+    for old in CHECKPOINTS.glob(f"{name}-*"):
+        shutil.rmtree(old)
     return summary
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stages import artefacts, grouping
 from stages.catalogue.listings import Listings
+from stages.catalogue.quarantine import ID_UNSAFE
 from stages.catalogue.reader import id_fault
 from stages.matching import decisions, pairs
 from stages.scoring import plots
@@ -78,7 +79,8 @@ def submission(
         (own, " ".join([own, *ids[row[kept]]])) for own, row, kept in zip(ids, matches, keep, strict=True)
     ]
     with quarantine.open(encoding="utf-8", newline="") as file:
-        dropped = {row["posting_id"] for row in csv.DictReader(file)} - set(ids)
+        told = [row for row in csv.DictReader(file) if row["reason"] != ID_UNSAFE]  # there shown escaped
+    dropped = {row["posting_id"] for row in told} - set(ids)
     return sorted(rows + [(own, own) for own in dropped if id_fault(own) is None])
 
 

@@ -101,7 +101,8 @@ def train(
         ) from error
     everything = np.ones(len(sample), bool)
     encoders = {side: tower.encoder for side, tower in towers.items()}
-    return Trained(encoders, ready.trainer.loss, embed(towers, everything), history)
+    rows = embed(towers, everything, keep=checkpoints / "rows")
+    return Trained(encoders, ready.trainer.loss, rows, history)
 
 
 def write(name: str, found: Trained | None, n: int) -> None:

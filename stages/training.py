@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stages import links
 from stages.catalogue.images import PackedImages
 from stages.encoders import load_encoder, runner
+from stages.encoders.shards import Shards
 from stages.matching import decisions, fusion, neighbours
 from stages.pxk import sampler as samplers
 from stages.pxk.augment import Pictures
@@ -108,27 +109,30 @@ class Embedder:
         self.sample, self.machine, self.label = sample, machine, label
         self.features: dict[str, NDArray[np.float32]] = {}
 
-    def trunk(self, encoder: Any, side: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def trunk(
+        self, encoder: Any, side: str, chosen: NDArray[np.bool_], shards: Shards | None = None
+    ) -> NDArray[np.float32]:
         """float32 (N, dim), rows of norm 1, zero where a listing lacks the side or is not chosen."""
         chosen = chosen & self.sample.present[side]
         size, label = self.machine.batch_size, f"{self.label} {side}"
         if side == "image":
             images, workers = self.sample.images, self.machine.workers
             return runner.embed_images(
-                encoder, images, batch_size=size, workers=workers, label=label, present=chosen
+                encoder, images, batch_size=size, workers=workers, label=label, present=chosen, shards=shards
             )
         titles = [title if is_in else "" for title, is_in in zip(self.sample.title, chosen, strict=True)]
-        return runner.embed_titles(encoder, titles, batch_size=size, label=label)
+        return runner.embed_titles(encoder, titles, batch_size=size, label=label, shards=shards)
 
     def __call__(
-        self, towers: Mapping[str, Tower], chosen: NDArray[np.bool_]
+        self, towers: Mapping[str, Tower], chosen: NDArray[np.bool_], keep: Path | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """By side, as `trunk`, with the head."""
+        """By side, as `trunk`, with the head; in folder `keep`, of these very towers, rows as they come."""
         found = {}
         for side, tower in towers.items():
             tower.eval()
             if side not in self.features:
-                found[side] = self.trunk(tower.encoder, side, chosen)
+                shards = Shards(keep / side) if keep else None
+                found[side] = self.trunk(tower.encoder, side, chosen, shards)
                 continue
             found[side] = np.zeros((len(self.sample), tower.dim), np.float32)
             rows = np.flatnonzero(chosen & self.sample.present[side])
@@ -284,7 +288,8 @@ def checkpoint_key(
     """A name for what decides a run's result: its params, the files of `data`, the weights, and the code."""
     digest = hashlib.sha256()
     starts = {side: channels[getattr(run, side)].model_dump() for side in run.towers}
-    settled = [run.model_dump(), starts, machine.device.type, machine.precision, torch.__version__]
+    settled = [run.model_dump(), starts, machine.device.type, machine.precision, machine.batch_size]
+    settled.append(torch.__version__)
     digest.update(json.dumps(settled, sort_keys=True).encode())
     code = [file for path in map(Path, CODE) for file in ([path] if path.is_file() else path.rglob("*.py"))]
     local = [Path(start["weights"]) for start in starts.values() if Path(start["weights"] or "").is_file()]

@@ -11,8 +11,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+PATIENCE = 30_000  # milliseconds, for a machine that does other things too
+expect.set_options(timeout=PATIENCE)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: Where a page may go: into itself, to files, and to a server on this machine.
 HERE = re.compile(r"(data|blob|about|file):|(https?|wss?)://(127\.0\.0\.1|localhost|\[::1\])[:/]")
@@ -39,7 +41,7 @@ def faults() -> list[str]:
 def page(chromium: Browser, faults: list[str]) -> Iterator[Page]:
     """A fresh page of 1280 × 800; the test fails where `faults` is not empty at its end."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
 
     def guard(route: Route) -> None:
         if HERE.match(route.request.url):

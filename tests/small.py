@@ -1,11 +1,12 @@
 """A copy of the repository as it stands, set to a small catalogue: python -m tests.small FOLDER."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
@@ -43,10 +44,32 @@ def lessen(params):
 
 
 def change(path, how):
-    """Change a file of params in place."""
-    params = yaml.safe_load(path.read_text("utf-8"))
+    """Change a file of params in place; its comments and its layout stay, for the commands of docs/."""
+    text = YAML()
+    text.width, text.preserve_quotes = 1000, True
+    text.indent(mapping=2, sequence=4, offset=2)
+    text.representer.add_representer(
+        type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    params = text.load(path.read_text("utf-8"))
     how(params)
-    path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), "utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        text.dump(params, file)
+
+
+def dvc(folder, *arguments, fails=False):
+    """Run dvc as the README says, with this environment's python first; all that it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    who = {f"GIT_{role}_{what}": "samesku" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        env=os.environ | who | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import yaml
 from stages.settings import load
 from tests import small, tiny
 from tests.conftest import ROOT
-from tests.test_pipeline import dvc
+from tests.small import dvc
 
 PROFILE = ROOT / "profiles/shopee.yaml"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from data.demo.listings import Listing, listings
 from data.demo.params import Params, load
 from data.demo.products import invent
 from stages.artefacts import replacing, run
+from stages.catalogue.workers import in_order
 
 HERE = Path(__file__).parent
 COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
@@ -25,9 +26,13 @@ def render(params: Params, workers: int) -> list[Listing]:
     """All listings, family by family; the number of worker processes changes the time alone."""
     families = invent(params)
     work = partial(listings, params=params)
-    with ProcessPoolExecutor(workers) as pool:
-        done = pool.map(work, families, chunksize=8)
-        return [row for rows in tqdm(done, total=len(families), desc="render", unit="family") for row in rows]
+    found: list[Listing] = []
+    with closing(in_order(work, families, workers, crashed=None)) as done:
+        for rows in tqdm(done, total=len(families), desc="render", unit="family"):
+            if rows is None:
+                raise RuntimeError("a worker process was killed")
+            found += rows
+    return found
 
 
 def table(rows: list[Listing], seed: int) -> list[tuple[str, str, str, str, str]]:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from stages import artefacts
+from stages import artefacts, settings
 from stages.app import ask
 from stages.app.differences import differences
 from stages.app.table import markdown
+from stages.app.threshold import param
+from stages.app.threshold import threshold as lowest
 from stages.settings import Refused
 
 app = typer.Typer(
@@ -87,6 +89,35 @@ def compare(
         except Refused as error:
             typer.echo(f"samesku compare: {error}", err=True)
             raise typer.Exit(2) from None
+
+
+@app.command()
+def threshold(
+    precision: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of matches that must be right.")],
+    system: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")] = "samesku",
+) -> None:
+    """Find the lowest threshold at which that share of a system's matches is right, with 95% confidence.
+
+    Labels of val choose it, in the full gallery, among the matches that the system has kept; test shows
+    whether it holds. With `at_least_one`, a query without a match keeps one below it.
+
+    Example: samesku threshold rerank --precision 0.95
+    """
+    try:
+        key = param(system, settings.load())
+        folder = artefacts.PREDICTIONS / system
+        value, rows = lowest(folder / "matches.parquet", artefacts.LISTINGS, precision)
+    except Refused as error:
+        typer.echo(f"samesku threshold: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{system}: threshold {value:g}")
+    for held in rows:
+        typer.echo(
+            f"  {held.split}: {held.matches:,} matches, {held.precision:.1%} of them right; "
+            f"they are {held.recall:.1%} of the {held.to_find:,} to find"
+        )
+    if key:
+        typer.echo(f"adopt it: dvc exp run -S {key}={value:g}")
 
 
 for _command in (ask.match, ask.search, ask.add, ask.serve):

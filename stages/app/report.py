@@ -91,7 +91,8 @@ def decision_of(system: str, params: Settings) -> str:
     """static or dynamic; the systems beside the main road are static."""
     if system == "samesku":
         return params.decision.kind
-    return params.compare[system].decision.kind if system in params.compare else "static"
+    other = params.compare.get(system) or params.mixes.get(system)
+    return other.decision.kind if other else "static"
 
 
 def threshold(decision: str, metrics: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stages.app.report_catalogue import Catalogue, Shown
 from stages.matching import fusion, pairs
-from stages.settings import Fusion, Refused, Settings
+from stages.settings import Fusion, Refused, Settings, alphas
 
 OWN = ("query", "match", "score", "band")  # columns of matches.parquet that are no channel
 REASONS = 4  # families of features that a card names
@@ -117,11 +117,13 @@ def weights_of(
     spec: Fusion | None = None
     if system == "samesku":
         spec = settings.fusion
-    elif system in settings.compare:
-        other = settings.compare[system]
-        spec = Fusion(
-            alpha=other.alpha, method=other.method, image={other.image: 1.0}, title={other.title: 1.0}
-        )
+    elif other := settings.compare.get(system) or settings.mixes.get(system):
+        alpha = metrics.get("alpha", alphas(other.alpha)[0])  # of several, the one that val chose
+        sides = {
+            side: {named: 1.0} if isinstance(named := getattr(other, side), str) else named
+            for side in ("image", "title")
+        }
+        spec = Fusion(alpha=alpha, method=other.method, **sides)
     if spec is not None:
         image, title = (
             {

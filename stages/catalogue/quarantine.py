@@ -7,6 +7,7 @@ say what was left out of it. The reasons are few and fixed, so that they can be 
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ ROW_CELLS = "row: more or fewer cells than the header"
 ROW_QUOTES = "row: broken quotes"
 ROW_NOTHING = "row: no title, no picture and no hash is left"
 ID_EMPTY = "posting_id: empty"
-ID_UNSAFE = "posting_id: holds a space, comma, quote, control character or non-UTF-8 byte"
+ID_UNSAFE = "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte"
 ID_FORMULA = "posting_id: begins like a spreadsheet formula"
 ID_REPEATED = "posting_id: repeats an equal row"
 ID_CONFLICT = "posting_id: stands on rows that differ"
@@ -37,6 +38,9 @@ IMAGE_THIN = "image: too thin to pack"
 IMAGE_CRASH = "image: crashes the decoder"
 HASH_BAD = "image_phash: not 16 hex digits"
 HASH_FLAT = "image_phash: of a flat picture, which every flat picture has"
+
+#: What a spreadsheet takes for the beginning of a formula, the wide forms of Asian keyboards among it.
+FORMULA = "=+-@＝＋－＠"
 
 
 class Fault(Exception):
@@ -94,9 +98,13 @@ class Quarantine:
                 writer.writerow([entry.row, _harmless(entry.posting_id), _harmless(entry.file), entry.reason])
 
 
+#: Where a spreadsheet may see a cell begin: half of the world's take a semicolon for the delimiter.
+_BEGINS = re.compile(rf"(^|;)(?=[{re.escape(FORMULA)}])")
+
+
 def _harmless(cell: str) -> str:
-    """Control characters and stray bytes escaped; a leading quote before what a spreadsheet would run."""
+    """Control characters and stray bytes escaped; a quote before what a spreadsheet would run."""
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cell
     )
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    return _BEGINS.sub(r"\1'", shown)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stages.catalogue.quarantine import (
+    FORMULA,
     ID_CONFLICT,
     ID_EMPTY,
     ID_FORMULA,
@@ -93,9 +94,9 @@ def id_fault(posting_id: str) -> str | None:
     """Why an id cannot stand in submission.csv, where ids are joined by spaces; None where it can."""
     if not posting_id:
         return ID_EMPTY
-    if any(c in ",\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
+    if any(c in ",;\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
         return ID_UNSAFE
-    return ID_FORMULA if posting_id[0] in "=+-@" else None
+    return ID_FORMULA if posting_id[0] in FORMULA else None
 
 
 def _decode(data: bytes) -> str:

@@ -29,6 +29,8 @@ from stages.settings import Refused
 
 #: A larger picture file is refused unread; a listing's picture has some 0.1 MB.
 MAX_BYTES = 64_000_000
+#: A larger table is refused unread; that of a million listings has some 200 MB, and takes several times that.
+MAX_TABLE = 1_000_000_000
 
 
 class Source(ABC):
@@ -74,10 +76,12 @@ def open_source(path: Path, csv: str, images: str | None) -> Source:
 
 class FolderSource(Source):
     def table(self) -> bytes:
+        table = self.path / self.csv
         try:
-            return (self.path / self.csv).read_bytes()
+            _check_table(table, table.stat().st_size)
+            return table.read_bytes()
         except OSError as error:
-            raise Refused(f"data.csv: {self.path / self.csv} cannot be read ({error.strerror})") from None
+            raise Refused(f"data.csv: {table} cannot be read ({error.strerror})") from None
 
     @cached_property
     def root(self) -> Path:
@@ -118,9 +122,12 @@ class ZipSource(Source):
 
     def table(self) -> bytes:
         try:
-            return self.zip.read(PurePosixPath(self.csv).as_posix())
+            info = self.zip.getinfo(PurePosixPath(self.csv).as_posix())
         except KeyError:
             raise Refused(f"data.csv: {self.path} has no member {self.csv}") from None
+        _check_table(f"{self.csv} in {self.path}", info.file_size)
+        try:
+            return self._read(info)
         except _DAMAGE as error:
             raise Refused(f"data.csv: {self.csv} in {self.path} cannot be read ({error})") from None
 
@@ -133,9 +140,16 @@ class ZipSource(Source):
             raise Fault(IMAGE_LINK)
         _check_size(info.file_size)
         try:
-            return self.zip.read(info)
+            return self._read(info)
         except _DAMAGE:
             raise Fault(IMAGE_DAMAGED) from None
+
+    def _read(self, info: zipfile.ZipInfo) -> bytes:
+        """A member, never more of it than its size says: compressed, it may hold a thousand times that."""
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotImplementedError("compressed by a method that cannot be stopped at a size")
+        with self.zip.open(info) as member:
+            return member.read(info.file_size)
 
 
 #: What zipfile raises for a damaged, encrypted or unknown kind of member.
@@ -154,6 +168,11 @@ def _inside(name: str) -> PurePosixPath:
 
 def _stray_bytes(text: str) -> bool:
     return any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _check_table(table: object, size: int) -> None:
+    if size > MAX_TABLE:
+        raise Refused(f"data.csv: {table} has {size:,} bytes; allowed: up to {MAX_TABLE:,}")
 
 
 def _check_size(size: int) -> None:

@@ -105,6 +105,15 @@ def describe(device: torch.device, chosen: str) -> str:
     return f"{where}, {chosen}"
 
 
+def kind(device: torch.device) -> list[str]:
+    """What the bits of a vector hang on, beside the number of threads, on which they do not."""
+    processor = {
+        "cuda": lambda: torch.cuda.get_device_name(device),
+        "cpu": torch.backends.cpu.get_cpu_capability,
+    }.get(device.type, lambda: "")
+    return [device.type, processor(), torch.__version__]
+
+
 def _has_nvidia() -> bool:
     """Whether a CUDA processor is there that this build of torch does not see."""
     from pathlib import Path

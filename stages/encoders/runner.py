@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from tqdm import tqdm
 from stages.encoders.base import ImageEncoder, TitleEncoder
 from stages.encoders.device import autocast
 from stages.encoders.preprocess import Preprocess
+from stages.encoders.shards import Shards
 
 Floats = NDArray[np.float32]
 Images = Sequence[Image.Image | None]
@@ -42,6 +44,7 @@ def embed_images(
     label: str = "images",
     present: NDArray[np.bool_] | None = None,
     quiet: bool = False,
+    shards: Shards | None = None,
 ) -> Floats:
     """Embed pictures.
 
@@ -49,26 +52,29 @@ def embed_images(
         images: one RGB picture per listing, or None; each thread or process reads a copy of its own.
         workers: with an accelerator, processes that read and shrink pictures ahead of it; 0: none.
         present: (N,) bool, the listings that have a picture, where known: the others are not even read.
+        shards: keeps the rows as they come; those that it has are not embedded again.
 
     Returns:
         (N, dim) float32, rows of norm 1; zero where there is no picture.
     """
     rows = list(range(len(images))) if present is None else np.flatnonzero(present).tolist()
     out = np.zeros((len(images), encoder.dim), np.float32)
-    with _bar(len(rows), label, quiet) as bar:
+    with _filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
 
-        def fill(pictures: tuple[Rows, Tensor]) -> None:
+        def fill(batch: Rows, pictures: tuple[Rows, Tensor]) -> None:
             found, pixels = pictures
             if found:
                 out[found] = vectors(encoder, encoder.prepare.normalise(pixels.to(encoder.device)))
-            bar.update(len(found))
+            done(batch)
 
         if encoder.device.type == "cpu":
             read = reader(images, encoder.prepare)
-            side_by_side(chunks(rows, batch_size), lambda batch: fill(read(batch)), encoder.precision)
+            side_by_side(batches, lambda batch: fill(batch, read(batch)), encoder.precision)
         else:
-            for pictures in read_ahead(images, rows, encoder.prepare, batch_size, workers):
-                fill(pictures)
+            left = [row for batch in batches for row in batch]
+            ahead = read_ahead(images, left, encoder.prepare, batch_size, workers)
+            for batch, pictures in zip(batches, ahead, strict=True):
+                fill(batch, pictures)
     return out
 
 
@@ -79,8 +85,12 @@ def embed_titles(
     batch_size: int = 64,
     label: str = "titles",
     quiet: bool = False,
+    shards: Shards | None = None,
 ) -> Floats:
     """Embed titles, longest first: a batch of one length pads little.
+
+    Args:
+        shards: as embed_images.
 
     Returns:
         (N, dim) float32 in the order of `titles`, rows of norm 1; zero where the title is empty.
@@ -88,18 +98,18 @@ def embed_titles(
     rows = sorted((i for i, title in enumerate(titles) if title), key=lambda i: -len(titles[i]))
     out = np.zeros((len(titles), encoder.dim), np.float32)
     alone = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
-    with _bar(len(rows), label, quiet) as bar:
+    with _filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
 
-        def fill(found: Rows) -> None:
+        def fill(batch: Rows) -> None:
             with alone:
-                tokens = encoder.prepare([titles[i] for i in found])
-            out[found] = vectors(encoder, {key: ids.to(encoder.device) for key, ids in tokens.items()})
-            bar.update(len(found))
+                tokens = encoder.prepare([titles[i] for i in batch])
+            out[batch] = vectors(encoder, {key: ids.to(encoder.device) for key, ids in tokens.items()})
+            done(batch)
 
         if encoder.device.type == "cpu":
-            side_by_side(chunks(rows, batch_size), fill, encoder.precision)
+            side_by_side(batches, fill, encoder.precision)
         else:
-            for batch in chunks(rows, batch_size):
+            for batch in batches:
                 fill(batch)
     return out
 
@@ -185,10 +195,39 @@ def chunks(rows: list[Job], size: int) -> list[list[Job]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _bar(total: int, label: str, quiet: bool) -> tqdm:
+@contextmanager
+def _filling(
+    out: Floats, rows: Rows, batch_size: int, label: str, quiet: bool, shards: Shards | None
+) -> Iterator[tuple[list[Rows], Callable[[Rows], None]]]:
+    """The batches of `rows` that are still to do, and what to call when one of them stands in `out`.
+
+    The batches are the same whatever shards keep, so a run that went on gives the bits of one that did not
+    stop. What was done is kept also where embedding fails or is stopped.
+    """
+    batches = chunks(rows, batch_size)
+    if shards:
+        kept = shards.load(out)
+        batches = [batch for batch in batches if not kept[batch].all()]
     # On a terminal the bar moves; in a log it is a line every ten seconds.
     pace = 0.2 if sys.stderr.isatty() else 10.0
-    return tqdm(total=total, desc=f"embed {label}", unit="listing", mininterval=pace, disable=quiet)
+    left = sum(map(len, batches))
+    with tqdm(total=len(rows), initial=len(rows) - left, desc=f"embed {label}", unit="listing",
+              mininterval=pace, disable=quiet) as bar:  # fmt: skip
+
+        def done(batch: Rows) -> None:
+            if shards:
+                shards.add(batch, out[batch])
+            bar.update(len(batch))
+
+        try:
+            yield batches, done
+        except BaseException:
+            with suppress(OSError):  # a full disk, which may be what has failed
+                if shards:
+                    shards.flush()
+            raise
+        if shards:
+            shards.flush()
 
 
 class _Pictures(Dataset[tuple[int, Tensor | None]]):

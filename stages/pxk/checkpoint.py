@@ -20,11 +20,14 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{FILE}.partial"
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, folder / FILE)
+    try:
+        with beside.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, folder / FILE)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def load(folder: Path) -> dict[str, Any] | None:

@@ -1,16 +1,20 @@
 import io
-import resource
 import struct
+import subprocess
+import sys
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from stages.catalogue import quarantine as q
 from stages.catalogue.picture import shrink, to_jpeg
+from tests.conftest import ROOT
 
 
 def saved(image: Image.Image, format: str, **options: object) -> bytes:
@@ -130,13 +134,61 @@ def test_faults(data: bytes, reason: str) -> None:
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_a_bomb_takes_no_memory() -> None:
-    bomb = saved(Image.new("1", (20_000, 20_000)), "PNG")  # 50 kB; 1.2 GB as RGB
-    shrunk(saved(RED, "PNG"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(q.Fault):
-        shrunk(bomb, max_pixels=100_000_000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000  # kB
+def webp_canvas(width: int, height: int) -> bytes:
+    """An animation of small frames that says it is so large."""
+    data = bytearray(KINDS["animated webp"][0])
+    at = data.index(b"VP8X") + 12
+    data[at : at + 6] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return bytes(data)
+
+
+def gif_screen(width: int, height: int) -> bytes:
+    data = KINDS["animated gif"][0]
+    return data[:6] + struct.pack("<HH", width, height) + data[10:]
+
+
+def png_text(size: int) -> bytes:
+    """A small picture with a comment that is large once unpacked."""
+    comment = PngImagePlugin.PngInfo()
+    comment.add_text("Comment", "x" * size, zip=True)
+    return saved(RED, "PNG", pnginfo=comment)
+
+
+BOMBS = {
+    "png of one bit": lambda: saved(Image.new("1", (20_000, 20_000)), "PNG"),  # 50 kB; 1.2 GB as RGB
+    "png header": lambda: png_header(60_000, 60_000),
+    "webp canvas": lambda: webp_canvas(16_000, 16_000),
+    "gif screen": lambda: gif_screen(65_535, 65_535),
+    "png comment": lambda: png_text(200_000_000),
+}
+SHRINKING = """
+import resource, sys
+from pathlib import Path
+from stages.catalogue.picture import shrink
+from stages.catalogue.quarantine import Fault
+small, bomb = (Path(name).read_bytes() for name in sys.argv[1:])
+shrink(small, image_size=32, max_pixels=100_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    shrink(bomb, image_size=32, max_pixels=100_000_000)
+except Fault as fault:
+    print(fault.reason)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS.keys())
+def test_a_bomb_takes_no_memory(make: Callable[[], bytes], tmp_path: Path) -> None:
+    """In a process of its own, whose peak nothing else has raised."""
+    (tmp_path / "small").write_bytes(saved(RED, "PNG"))
+    (tmp_path / "bomb").write_bytes(make())
+    done = subprocess.run(
+        [sys.executable, "-c", SHRINKING, str(tmp_path / "small"), str(tmp_path / "bomb")],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    reason, more = done.stdout.splitlines()
+    assert reason in (q.IMAGE_PIXELS, q.IMAGE_DAMAGED)
+    assert int(more) < 20_000  # kB
 
 
 def test_a_packed_picture_is_a_jpeg_without_subsampling() -> None:

@@ -29,6 +29,8 @@ def test_the_file_is_in_order_and_says_each_thing_once(tmp_path: Path) -> None:
         ("=1+1", "'=1+1"),
         ("@x", "'@x"),
         ("-1", "'-1"),
+        ("＝1+1", "'＝1+1"),
+        ("a;=1+1;b", "a;'=1+1;b"),
         ("two\nlines", r"two\nlines"),
         ('quote" and, comma', 'quote" and, comma'),
         ("\udce9", r"\udce9"),

@@ -89,6 +89,7 @@ def test_equal_rows_count_once_and_rows_that_differ_not_at_all() -> None:
         ("a ", q.ID_UNSAFE),
         ("a\u00a0b", q.ID_UNSAFE),
         ("a,b", q.ID_UNSAFE),
+        ("a;=1+1", q.ID_UNSAFE),
         ('a"b', q.ID_UNSAFE),
         ("a'b", q.ID_UNSAFE),
         ("a\nb", q.ID_UNSAFE),
@@ -99,6 +100,7 @@ def test_equal_rows_count_once_and_rows_that_differ_not_at_all() -> None:
         ("+1", q.ID_FORMULA),
         ("-1", q.ID_FORMULA),
         ("@SUM", q.ID_FORMULA),
+        ("＝1+1", q.ID_FORMULA),
     ],
 )
 def test_ids(posting_id: str, reason: str | None) -> None:
@@ -116,6 +118,9 @@ def test_ids(posting_id: str, reason: str | None) -> None:
         (b"posting_id,title,x,x\na,b,c,d\n", "'x' twice"),
         (HEADER, "no rows"),
         (b"PK\x03\x04\0\0\0\xff", "no column posting_id"),
+        ("posting_id,title\na,b\n".encode("utf-16-le"), "no column posting_id"),
+        (b'"posting_id,title\na,b\n', "no column posting_id"),
+        (HEADER + b"\n\r\n", "no rows"),
     ],
 )
 def test_what_is_refused(data: bytes, says: str) -> None:

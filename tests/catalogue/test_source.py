@@ -1,6 +1,7 @@
 import os
 import pickle
 import stat
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,39 @@ def test_links_folders_and_damage_in_a_zip(tmp_path: Path) -> None:
     assert fault_of(source, "bad.jpg") == q.IMAGE_DAMAGED
     assert fault_of(source, "link.jpg") == q.IMAGE_LINK
     assert fault_of(source, "deep/") == q.IMAGE_MISSING
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_cannot_be_stopped_at_a_size_is_not_read(how: int, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.zip"
+    with zipfile.ZipFile(path, "w", how) as archive:
+        archive.writestr("listings.csv", "")
+        archive.writestr("images/a.jpg", b"A" * 100)
+    assert fault_of(opened(path), "a.jpg") == q.IMAGE_DAMAGED
+    with pytest.raises(Refused, match=r"listings\.csv in .* cannot be read"):
+        opened(path).table()
+
+
+def test_a_member_that_lies_about_its_size_gives_no_more_than_that(tmp_path: Path) -> None:
+    """30 MB of nothing in 30 kB, said to be 1,000 bytes: never unpacked."""
+    path, large = tmp_path / "catalogue.zip", 30_000_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images/a.jpg", bytes(large))
+    content = path.read_bytes()
+    said = large.to_bytes(4, "little")
+    assert content.count(said) == 2  # before the data and in the directory
+    path.write_bytes(content.replace(said, (1000).to_bytes(4, "little")))
+    source = opened(path)
+    tracemalloc.start()
+    assert fault_of(source, "a.jpg") == q.IMAGE_DAMAGED
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_table_above_the_limit_is_not_read(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MAX_TABLE", 10)
+    with pytest.raises(Refused, match=r"listings\.csv.* has 17 bytes; allowed: up to 10"):
+        opened(catalogue).table()
 
 
 def test_a_table_deep_inside_as_another_shop_zips_it(tmp_path: Path) -> None:

@@ -232,21 +232,23 @@ function recall() {
   const told = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   Object.assign(state, start);
   for (const key of Object.keys(start)) if (key in told) state[key] = key === "page" ? Number(told.page) || 0 : told[key];
-  if (!(state.view in gallery.views)) state.view = "all";
-  if (!(state.sort in orders)) state.sort = start.sort;
+  if (!Object.hasOwn(gallery.views, state.view)) state.view = "all";
+  if (!Object.hasOwn(gallery.sorts, state.sort)) state.sort = start.sort;
   return true;
 }
 
 let waiting = 0;
 form.addEventListener("submit", (event) => event.preventDefault());
+function take() {
+  for (const key of ["split", "group", "sort", "words"]) state[key] = form[key].value;
+  state.view = form.querySelector("input[name=view]:checked")?.value ?? "all";
+  state.page = 0;
+  render();
+}
 form.addEventListener("input", (event) => {
   clearTimeout(waiting);
-  waiting = setTimeout(() => {
-    for (const key of ["split", "group", "sort", "words"]) state[key] = form[key].value;
-    state.view = form.querySelector("input[name=view]:checked")?.value ?? "all";
-    state.page = 0;
-    render();
-  }, event.target.name === "words" ? 120 : 0);
+  if (event.target.name === "words") waiting = setTimeout(take, 120);
+  else take();
 });
 // A filter that was clicked lets go of the keys, or the arrows would choose the next filter.
 document.getElementById("views").addEventListener("click", (event) => { if (event.detail) document.activeElement.blur(); });
@@ -272,7 +274,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target === form.words) { form.words.value = ""; form.dispatchEvent(new Event("input")); form.words.blur(); }
     return;
   }
-  if (event.key in keys) { event.preventDefault(); keys[event.key](); }
+  if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
 });
 
 build();

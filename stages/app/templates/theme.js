@@ -11,7 +11,7 @@
     if (button) button.innerHTML = modes[mode];
     document.dispatchEvent(new Event("themechange"));
   };
-  if (!(mode in modes)) mode = "auto";
+  if (!Object.hasOwn(modes, mode)) mode = "auto";
   apply();
   document.addEventListener("DOMContentLoaded", () => {
     apply();

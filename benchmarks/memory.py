@@ -1,0 +1,161 @@
+"""The peak memory of every stage on a large catalogue: python -m benchmarks.memory [--listings 100000]
+
+Generates a catalogue of invented listings (tiny pictures, written one by one into a stored .zip) in a
+temporary folder, runs the stages there as the pipeline does, and prints for each of them
+
+    took       seconds, here
+    private    the most that its processes held together for themselves, in MB (RssAnon)
+    in all     with the pages of files that are only mapped, which the system takes back at will (RSS)
+
+The channels are the hash and TF-IDF, whose arrays are as wide as a network's. With --network N, the channel
+cnn and the training run pxk of params.yaml are run as well, on a catalogue of N listings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+EVERY = 0.05  # seconds between two looks
+MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
+BESIDE = ["compare tfidf", "sweep_alpha", "tune", "rerank"]
+NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
+WORDS = [
+    "masker", "sabun", "botol", "tas", "kabel", "serum", "celana", "lampu",
+    "buku", "kopi", "jam", "sepatu", "topi", "panci", "gelas", "sikat",
+]  # fmt: skip
+
+
+def listings(count: int, seed: int = 0) -> Iterator[tuple[str, str, bytes, str]]:
+    """posting_id, title, JPEG and label of invented listings: products of two to six, as in a shop."""
+    rng = np.random.default_rng(seed)
+    number = product = 0
+    while number < count:
+        coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        words = " ".join(rng.choice(WORDS, 4))
+        for _ in range(min(int(rng.integers(2, 7)), count - number)):
+            grain = rng.integers(-12, 13, coarse.shape)
+            image = Image.fromarray((coarse + grain).clip(0, 255).astype(np.uint8))
+            out = io.BytesIO()
+            image.resize((48, 48), Image.Resampling.BICUBIC).save(out, "JPEG", quality=80)
+            title = f"{words} {rng.choice(WORDS)} seri {product} {int(rng.integers(1, 9)) * 50} ml"
+            yield f"id{number:07}", title, out.getvalue(), f"p{product}"
+            number += 1
+        product += 1
+
+
+def catalogue(path: Path, count: int) -> None:
+    """Write a catalogue; it is never in memory as a whole but for its table."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["posting_id", "title", "image", "label_group"])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for own, title, jpeg, label in listings(count):
+            archive.writestr(f"images/{own}.jpg", jpeg)
+            writer.writerow([own, title, f"{own}.jpg", label])
+        archive.writestr("listings.csv", table.getvalue())
+
+
+def params(change: Callable[[dict[str, Any]], None]) -> str:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    content["data"] |= {"source": "catalogue.zip", "n_listings": None, "image_size": 48}
+    change(content)
+    return yaml.safe_dump(content)
+
+
+def cheap(content: dict[str, Any]) -> None:
+    """The channels that need no network, everywhere."""
+    sides: dict[str, Any] = {"image": {"phash": 1.0}, "title": {"tfidf": 1.0}}
+    content["fusion"] |= sides
+    content["rerank"]["fusion"] |= sides
+    content["tune"] |= {side: list(weights) for side, weights in sides.items()}
+    for system in content["compare"].values():
+        system |= {"image": "phash", "title": "tfidf"}
+
+
+def short(content: dict[str, Any]) -> None:
+    """A training run of one short epoch."""
+    content["train"]["pxk"] |= {"epochs": 1, "max_steps": 10}
+
+
+def memory(processes: list[psutil.Process]) -> tuple[int, int]:
+    """Private and whole memory of some processes together, in bytes."""
+    private = whole = 0
+    for process in processes:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except OSError:  # it has ended
+            continue
+        held = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Rss"))
+        size = {name: int(text.split()[0]) * 1024 for name, text in held.items()}
+        private += size.get("RssAnon", 0)
+        whole += sum(size.values())
+    return private, whole
+
+
+def measure(stage: str, folder: Path) -> None:
+    """Run one stage and print its line."""
+    name, *arguments = stage.split()
+    start = time.perf_counter()
+    process = psutil.Popen(
+        [sys.executable, "-m", f"stages.{name}", *arguments],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    private = whole = 0
+    while process.poll() is None:
+        try:
+            family = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            break
+        now = memory(family)
+        private, whole = max(private, now[0]), max(whole, now[1])
+        time.sleep(EVERY)
+    status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
+    seconds = time.perf_counter() - start
+    print(f"{stage:24} {seconds:8.0f} s  {private / 1e6:8.0f} MB  {whole / 1e6:8.0f} MB{status}", flush=True)
+
+
+def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None]) -> None:
+    """All of `stages` on a catalogue of `count` listings."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        catalogue(folder / "catalogue.zip", count)
+        (folder / "params.yaml").write_text(params(change), "utf-8")
+        size = (folder / "catalogue.zip").stat().st_size
+        print(f"{count:,} listings, a catalogue of {size / 1e6:.0f} MB", flush=True)
+        print(f"{'stage':24} {'took':>10}  {'private':>11}  {'in all':>11}", flush=True)
+        for stage in stages:
+            measure(stage, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--listings", type=int, nargs="*", default=[100_000])
+    parser.add_argument("--network", type=int, default=0, help="listings that a network is run on; 0: none")
+    parser.add_argument("--stages", nargs="*", default=[*MAIN, *BESIDE])
+    given = parser.parse_args()
+    for count in given.listings:
+        run(count, given.stages, cheap)
+    if given.network:
+        run(given.network, NETWORK, short)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""samesku threshold: a threshold for a wanted precision, by the labels of val."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from stages import artefacts
+from stages.app import threshold
+from stages.app.cli import app
+from stages.settings import Refused, load
+from tests.conftest import ROOT
+
+PAIRS = 200  # of each split, each a component of its own; the i-th scores 1 − i / 1000
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(right, system="samesku", labels=True):
+    """val and test listings a<i> matched with b<i>; `right[split][i]` says whether they are one product."""
+    listings, matches = [], []
+    for split, offset in (("val", 0), ("test", PAIRS)):
+        for i in range(PAIRS):
+            n = offset + i
+            one, other = f"{n}", f"{n}" if right[split][i] else f"other {n}"
+            for letter, label in (("a", one), ("b", other)):
+                listings.append((f"{letter}{n:03}", label if labels else None, n, split))
+            matches.append((f"a{n:03}", f"b{n:03}", np.float32(1 - i / 1000)))
+    artefacts.SAMPLE.mkdir(parents=True)
+    table = pd.DataFrame(listings, columns=["posting_id", "label_group", "component", "split"])
+    table.astype({"label_group": "string"}).sort_values("posting_id").to_parquet(artefacts.LISTINGS)
+    found = artefacts.PREDICTIONS / system
+    found.mkdir(parents=True)
+    pd.DataFrame(matches, columns=["query", "match", "score"]).to_parquet(found / "matches.parquet")
+    return found / "matches.parquet"
+
+
+def right(until):
+    """The best `until` pairs are one product, the others are none."""
+    return np.arange(PAIRS) < until
+
+
+def test_it_is_the_lowest_that_is_precise_enough_with_confidence():
+    matches = write({"val": right(100), "test": right(50)})
+    value, (val, test) = threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+    # Of the first n pairs 100 are right; at n = 111 the share is 0.9, and its interval reaches below.
+    assert 1 - 110 / 1000 < value <= 1 - 99 / 1000
+    assert val.precision > 0.9
+    assert (val.right, val.to_find) == (100, 200)  # both sides of a pair have one to find
+    assert (test.matches, test.right) == (val.matches, 50)
+
+
+def test_labels_of_test_choose_nothing(tmp_path):
+    values = []
+    for i, until in enumerate((0, PAIRS)):
+        matches = write({"val": right(100), "test": right(until)}, f"s{i}")
+        values.append(threshold.threshold(matches, artefacts.LISTINGS, 0.9)[0])
+        artefacts.LISTINGS.rename(tmp_path / f"{i}.parquet")
+        artefacts.SAMPLE.rmdir()
+    assert values[0] == values[1]
+
+
+def test_what_cannot_be_reached_is_one_sentence():
+    matches = write({"val": right(0), "test": right(PAIRS)})
+    with pytest.raises(Refused, match="no threshold of samesku reaches"):
+        threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+    with pytest.raises(Refused, match="is missing; run `dvc repro`"):
+        threshold.threshold(matches.with_name("none"), artefacts.LISTINGS, 0.9)
+
+
+def test_without_labels_it_is_refused():
+    matches = write({"val": right(0), "test": right(0)}, labels=False)
+    with pytest.raises(Refused, match="labelled val listing"):
+        threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+
+
+def test_each_system_has_its_key():
+    params = load(ROOT / "params.yaml")
+    assert threshold.param("samesku", params) == "decision.value"
+    assert threshold.param("rerank", params) == "rerank.value"
+    assert threshold.param("tfidf", params) == "compare.tfidf.decision.value"
+    assert threshold.param("tuned", params) is None
+    with pytest.raises(Refused, match="decides by dynamic"):
+        threshold.param("title_only_dynamic", params)
+
+
+def test_the_command_says_how_to_adopt_it():
+    write({"val": right(100), "test": right(100)})
+    content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    artefacts.Path("params.yaml").write_text(yaml.safe_dump(content))
+    done = CliRunner().invoke(app, ["threshold", "--precision", "0.9"])
+    assert "adopt it: dvc exp run -S decision.value=0.9" in done.output
+    assert CliRunner().invoke(app, ["threshold", "none", "--precision", "0.9"]).exit_code == 2

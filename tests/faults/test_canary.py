@@ -1,0 +1,115 @@
+"""Labels of test choose nothing: they are shuffled after `sample`, and only figures of test may change."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.faults import broken
+
+pytestmark = pytest.mark.slow
+# Every stage behind the zero-shot channels, in one process: the libraries are imported once.
+STAGES = """
+import sys
+from stages import compare, evaluate, fuse, index, rerank, settings, sweep_alpha, train_pxk, tune
+params = settings.load()
+for run in params.train:
+    train_pxk.main(run)
+for stage in (fuse, index, evaluate, sweep_alpha, tune, rerank):
+    stage.main()
+for system in params.compare:
+    compare.main(system)
+"""
+
+
+@pytest.fixture(scope="module")
+def shuffled(pipeline, tmp_path_factory):
+    """The finished pipeline, its labels of test shuffled, and all that follows from them made anew."""
+    folder = broken.copy(pipeline, tmp_path_factory.mktemp("canary") / "samesku")
+    path = folder / "data/sample/listings.parquet"
+    table = pq.read_table(path)
+    label = np.array(table["label_group"].to_pylist(), dtype=object)
+    test = np.flatnonzero(np.array(table["split"].to_pylist()) == "test")
+    label[test] = label[np.random.default_rng(0).permutation(test)]
+    at = table.column_names.index("label_group")
+    pq.write_table(table.set_column(at, "label_group", pa.array(label.tolist(), pa.string())), path)
+    for stage in broken.stages(folder):
+        if stage.name.split("@")[0] not in ("render", "sample", "embed_zero_shot"):
+            for name in broken.digests(folder, stage.outs):
+                (folder / name).unlink()  # so that what is compared was written by this run
+    done = subprocess.run(
+        [sys.executable, "-c", STAGES], cwd=folder, env=broken.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def without_test(content):
+    """metrics.json, a metrics file or numbers.json without what is said of test."""
+    if not isinstance(content, dict):
+        return content
+    return {key: without_test(value) for key, value in content.items() if not key.startswith("test")}
+
+
+def compared(name, before, after):
+    """A file's content before and after, without the figures of test: what must be equal."""
+    if name.endswith(".json"):
+        return [without_test(json.loads(file.read_text())) for file in (before, after)]
+    if name.endswith("queries.parquet"):
+        tables = [pd.read_parquet(file) for file in (before, after)]
+        return [table[table["split"] != "test"].to_dict("list") for table in tables]
+    if "/plots/" in name or name == "data/sweep/alpha.csv":
+        if "strata" in name or "_test" in name:
+            return [None, None]
+        tables = [pd.read_csv(file) for file in (before, after)]
+        return [table[[c for c in table if not c.startswith("test")]].to_dict("list") for table in tables]
+    return [file.read_bytes() for file in (before, after)]
+
+
+def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled, told):
+    outs = [out for stage in broken.stages(pipeline) for out in stage.outs]
+    names = set(broken.digests(pipeline, outs)) - {"data/sample/listings.parquet"}
+    assert names == set(broken.digests(shuffled, outs)) - {"data/sample/listings.parquet"}
+    for name in sorted(names):
+        before, after = compared(name, pipeline / name, shuffled / name)
+        assert before == after, f"labels of test have moved {name}"
+    for name in sorted(n for n in names if n.startswith("metrics/")):
+        before, after = (json.loads((folder / name).read_text()) for folder in (pipeline, shuffled))
+        if "test" in before:
+            assert before["test"]["f1"] > after["test"]["f1"], name
+            assert before["test_full"]["f1"] > after["test_full"]["f1"], name
+    models = [n for n in names if n.startswith(("data/models/", "data/embeddings/", "data/tuned/"))]
+    assert {n.split("/")[2] for n in models} >= {"pxk.safetensors", "rerank", "weights.json", "pxk_image.npy"}
+    told(
+        "leak",
+        "label_group shuffled among the test rows of listings.parquet, then every later stage",
+        f"test f1 falls in every system; of {len(names)} files nothing else differs: models, weights, "
+        "thresholds, val metrics, matches",
+    )
+
+
+def test_no_component_is_on_two_sides(pipeline, told):
+    """Components are found anew here, by merging sets, from the columns that a listing must not share."""
+    table = pd.read_parquet(pipeline / "data/sample/listings.parquet")
+    leader = list(range(len(table)))
+
+    def find(i):
+        while leader[i] != i:
+            i = leader[i]
+        return i
+
+    for column in ("label_group", "image", "image_phash"):
+        for rows in table[table[column].fillna("") != ""].groupby(column).indices.values():
+            for row in rows[1:]:
+                leader[find(row)] = find(rows[0])
+    found = pd.Series([find(i) for i in range(len(table))])
+    assert table["split"].groupby(found).nunique().max() == 1
+    assert table["component"].groupby(found).nunique().max() == 1
+    assert found.nunique() == table["component"].nunique() > 50
+    assert set(table["split"]) == {"train", "val", "test"}
+    told("leak", "super-components found anew by merging sets", f"none of {found.nunique()} is on two sides")

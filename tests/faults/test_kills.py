@@ -1,0 +1,93 @@
+"""Stages killed at random moments, with DVC and their workers; then `dvc repro`, held to the same bytes."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import small
+from tests.faults import broken
+
+STARTING = 3.0  # seconds in which a script imports its libraries
+
+
+def kill(folder, stage, arguments, random):
+    """Run dvc until `stage` is under way, kill it at a random moment; whether the stage had not ended."""
+    lock = folder / ("data/demo/dvc.lock" if stage == "render" else "dvc.lock")
+    before = lock.read_bytes() if lock.exists() else b""
+    process = broken.start(folder, ["-m", "dvc", *arguments])
+    shown = f"Running stage 'data/demo/dvc.yaml:{stage}'" if stage == "render" else f"Running stage '{stage}'"
+    if not broken.wait_for(process, shown):
+        raise AssertionError(process.log.read_text("utf-8"))
+    time.sleep(random)
+    broken.end(process, signal.SIGKILL)
+    return (lock.read_bytes() if lock.exists() else b"") == before
+
+
+def outs_of(folder):
+    return [out for stage in broken.stages(folder) for out in stage.outs]
+
+
+def hold_to(folder, expected):
+    """Whatever stands in the place of an out is that out, whole."""
+    for name, digest in broken.digests(folder, map(Path, expected)).items():
+        assert expected[name] == digest, f"{name} is there and is another"
+
+
+def locks(folder):
+    found = {}
+    for lock in ("data/demo/dvc.lock", "dvc.lock"):
+        entries = yaml.safe_load((folder / lock).read_text("utf-8"))["stages"]
+        found |= {name: entry["outs"] for name, entry in entries.items()}
+    return found
+
+
+def took(pipeline, stage):
+    """The seconds that the stage took when it was left alone."""
+    name = "demo" if stage.name == "render" else stage.name.replace("@", ".")
+    record = pipeline / "data/provenance" / f"{name}.json"
+    return yaml.safe_load(record.read_text("utf-8"))["seconds"]
+
+
+@pytest.mark.slow
+def test_a_few_kills(pipeline, tmp_path, told):
+    folder = broken.copy(pipeline, tmp_path / "samesku")
+    expected = broken.digests(pipeline, outs_of(pipeline))
+    by_name = {stage.name: stage for stage in broken.stages(pipeline)}
+    for name in ("sample", "embed_zero_shot@cnn", "evaluate"):
+        random = broken.chance(name).uniform(0, STARTING + took(pipeline, by_name[name]))
+        kill(folder, name, ["repro", "--single-item", "--force", "--no-run-cache", name], random)
+        hold_to(folder, expected)
+    small.dvc(folder, "repro", "--no-run-cache")
+    assert broken.digests(folder, outs_of(pipeline)) == expected
+    assert locks(folder) == locks(pipeline)
+    assert broken.leftovers(folder) == []
+
+
+@pytest.mark.long
+def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, told):
+    """From clean: each stage in turn is killed once it runs, and the next run goes on from what stands."""
+    folder = small.copy(tmp_path / "samesku")
+    expected = broken.digests(pipeline, outs_of(pipeline))
+    landed = {}
+    for stage in broken.stages(pipeline):
+        random = broken.chance("long", stage.name).uniform(0, STARTING + took(pipeline, stage))
+        landed[stage.name] = kill(folder, stage.name, ["repro", "--no-run-cache"], random)
+        hold_to(folder, expected)
+    small.dvc(folder, "repro", "--no-run-cache")
+    assert broken.digests(folder, outs_of(pipeline)) == expected
+    assert locks(folder) == locks(pipeline)
+    assert broken.leftovers(folder) == []
+    assert not any((folder / "data/checkpoints").rglob("*.npz"))
+    assert sum(landed.values()) >= 20, landed
+    groups = {}
+    for name, hit in landed.items():
+        groups.setdefault(name.split("@")[0], []).append(hit)
+    for group, hits in groups.items():
+        told(
+            "kill",
+            f"{group}: {len(hits)} kills, {sum(hits)} of them before the stage had ended",
+            "repro ends with every out's hash and every metric of an undisturbed run; nothing beside them",
+        )

@@ -1,0 +1,162 @@
+"""Outs are written beside and renamed: what a kill leaves at each step, what is said of a failure."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stages import artefacts
+from tests.conftest import ROOT
+
+# In a driver process, a child is forked for each n that writes an out and kills itself before its nth step
+# on the file system; what stands there then, and after a further try that fails, is held to be whole.
+DRIVER = """
+import os, signal, sys
+from pathlib import Path
+from stages.artefacts import replacing
+
+STEPS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
+path, folder = Path(sys.argv[1]), sys.argv[2] == "folder"
+
+def write(beside, text):
+    if folder:
+        (beside / "more").mkdir(parents=True)
+        for name in ("a", "more/b"):
+            (beside / name).write_text(text)
+    else:
+        beside.write_text(text)
+
+def content(at):
+    if not folder:
+        return at.read_text() if at.exists() else None
+    return {str(f.relative_to(at)): f.read_text() for f in sorted(at.rglob("*")) if f.is_file()}
+
+def whole(text):
+    return {"a": text, "more/b": text} if folder else text
+
+kills = 0
+for n in range(100):
+    with replacing(path) as beside:
+        write(beside, "old")
+    child = os.fork()
+    if child == 0:
+        left = n
+        def count(event, _):
+            global left
+            if event in STEPS:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(count)
+        with replacing(path) as beside:
+            write(beside, "new")
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+    kills += 1
+    if path.exists():
+        assert content(path) in (whole("old"), whole("new")), (n, content(path))
+    else:
+        assert folder, n
+    try:
+        with replacing(path) as beside:
+            write(beside, "bad")
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    assert content(path) in (whole("old"), whole("new")), (n, content(path))
+    assert [p.name for p in path.parent.iterdir()] == [path.name], n
+print(kills)
+"""
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("file", 2), ("folder", 8)])
+def test_a_kill_at_any_step_leaves_the_old_out_or_the_new_one(tmp_path, kind, steps):
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "outs" / "out"), kind],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= steps
+
+
+def fail(path, write):
+    with artefacts.replacing(path) as beside:
+        write(beside)
+        raise ZeroDivisionError
+
+
+def test_an_error_leaves_the_old_out_and_nothing_beside(tmp_path):
+    artefacts.write_json(tmp_path / "out.json", {"a": 1})
+    with pytest.raises(ZeroDivisionError):
+        fail(tmp_path / "out.json", lambda beside: beside.write_text("half"))
+    assert artefacts.read_json(tmp_path / "out.json") == {"a": 1}
+    with pytest.raises(ZeroDivisionError):
+        fail(tmp_path / "folder", lambda beside: beside.mkdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, FULL, "data/x.npy"), f"data/x.npy: {FULL}"),
+        (OSError(errno.ENOSPC, FULL), FULL),
+        (OSError("4096 requested and 17 written"), "4096 requested and 17 written: is the disk full?"),
+        (RuntimeError(f"Error while serializing: I/O error: {FULL} (os error 28)"), FULL),
+        (MemoryError(), "this machine has not enough memory"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_sentence(tmp_path, monkeypatch, error, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        artefacts.run("stage", raising(error))
+    assert caught.value.code == f"stage: {said}; the last good outs are as they were"
+
+
+def test_an_error_on_top_of_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def main():
+        try:
+            raise OSError(errno.ENOSPC, FULL)
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    with pytest.raises(SystemExit, match=f"stage: {FULL}; the last good outs"):
+        artefacts.run("stage", main)
+
+
+def test_ctrl_c_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        artefacts.run("stage", raising(KeyboardInterrupt()))
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stage: stopped by Ctrl-C; nothing half-written is left\n"
+
+
+def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyError):
+        artefacts.run("stage", raising(KeyError("a")))
+
+
+def test_a_fingerprint_is_of_values_and_files(tmp_path):
+    file = tmp_path / "x"
+    file.write_text("1")
+    first = artefacts.fingerprint({"a": 1, "b": [2]}, [file])
+    assert first == artefacts.fingerprint({"b": [2], "a": 1}, [file])
+    assert first != artefacts.fingerprint({"a": 2, "b": [2]}, [file])
+    file.write_text("2")
+    assert first != artefacts.fingerprint({"a": 1, "b": [2]}, [file])

@@ -1,0 +1,88 @@
+"""README.md and docs/: every command is run, every link leads somewhere, every example is as it says."""
+
+import re
+import shutil
+import zipfile
+
+import pytest
+import yaml
+
+from tests import pages
+from tests.conftest import ROOT
+
+PAGES = {str(page.relative_to(ROOT)): page for page in pages.pages()}
+ELSEWHERE = {"docs/shopee.md": "tests/test_profile.py runs it, on tiny checkpoints"}
+
+
+@pytest.fixture
+def copy(pipeline, tmp_path):
+    """A copy of the small pipeline and its cache, for commands that change them."""
+    folder = tmp_path / "samesku"
+    shutil.copytree(pipeline, folder, symlinks=True)
+    return folder
+
+
+def catalogue_of_ones_own(folder):
+    """The demo's listings as a user's folder."""
+    with zipfile.ZipFile(folder / "data/demo/catalogue.zip") as demo:
+        demo.extractall(folder / "data/raw/mine")
+
+
+def pictures(folder):
+    """Two pictures and a table of new listings, under the names that the README gives them."""
+    with zipfile.ZipFile(folder / "data/demo/catalogue.zip") as demo:
+        names = [name for name in demo.namelist() if name.endswith(".jpg")]
+        for letter, name in zip("abq", names, strict=False):
+            (folder / f"{letter}.jpg").write_bytes(demo.read(name))
+    (folder / "new.csv").write_text("posting_id,title,image\nnew_1,A title,a.jpg\n")
+
+
+#: What a page's commands expect to find.
+NEEDS = {"README.md": [pictures], "docs/own-catalogue.md": [catalogue_of_ones_own]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ELSEWHERE])
+def test_every_command_runs(name, copy, tmp_path):
+    if not pages.commands(PAGES[name]):
+        pytest.skip("has no command")
+    for prepare in NEEDS.get(name, []):
+        prepare(copy)
+    pages.run(PAGES[name], copy, tmp_path / "bin")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_says_what_it_holds(name):
+    for kind, body in pages.blocks(PAGES[name]):
+        assert kind in pages.KINDS, f"{name}: a block is marked {kind!r}; allowed: {pages.KINDS}"
+        if kind != "sh":
+            hidden = [line for line in body.splitlines() if re.match(r"\$ |(dvc|samesku|make) [a-z]", line)]
+            assert not hidden, f"{name}: commands in a block that is not run: {hidden}"
+
+
+def test_what_the_prose_names_a_block_runs():
+    run = {" ".join(c.split()) for page in PAGES.values() for c in pages.commands(page)}
+    for name, page in PAGES.items():
+        for command in pages.named(page):
+            known = any(one == command or one.startswith(f"{command} ") for one in run)
+            assert known or pages.cannot(command), f"{name} names `{command}`, which no block runs"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_to_a_file(name):
+    page = PAGES[name]
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{name}: {target}"
+
+
+def test_the_readme_links_every_page():
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in PAGES.keys() - {"README.md"}:
+        assert f"({name})" in text, name
+
+
+def test_every_example_of_yaml_is_yaml():
+    for page in PAGES.values():
+        for kind, body in pages.blocks(page):
+            if kind == "yaml":
+                assert yaml.safe_load(body) is not None, page
