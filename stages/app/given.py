@@ -23,12 +23,13 @@ class Given:
 
     Attributes:
         title: normalised; "" for none. image: the packed picture, decoded; None for none. image_phash: its
-            hash; "" for none, or where the picture is of one colour.
+            hash; "" for none, or where the picture is of one colour. jpeg: the picture as it is packed.
     """
 
     title: str
     image: Image.Image | None
     image_phash: str
+    jpeg: bytes | None = None
 
     @property
     def empty(self) -> bool:
@@ -45,7 +46,7 @@ def read_listing(title: str, data: bytes | None, rules: Data, what: str = "image
     Raises:
         Refused: the picture cannot be used.
     """
-    image, hash_ = None, ""
+    image, hash_, jpeg = None, "", None
     if data is not None:
         try:
             if not data:
@@ -57,9 +58,10 @@ def read_listing(title: str, data: bytes | None, rules: Data, what: str = "image
             raise Refused(f"{what}: {fault.reason.removeprefix('image: ')}") from None
         hash_ = perceptual_hash(small)
         # Packed and read again: the networks have seen the catalogue's pictures so.
-        image = Image.open(io.BytesIO(to_jpeg(small)))
+        jpeg = to_jpeg(small)
+        image = Image.open(io.BytesIO(jpeg))
         image.load()
-    return Given(normalise(title), image, "" if is_flat(hash_) else hash_)
+    return Given(normalise(title), image, "" if is_flat(hash_) else hash_, jpeg)
 
 
 def read_file(path: str, what: str) -> bytes | None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from stages import artefacts, fuse
 from stages.app.embedder import Batch, Embedder
 from stages.app.given import Given
+from stages.catalogue.images import PackedImages
 from stages.matching import decisions, fusion, newcomers
 from stages.matching.fusion import Fused
 from stages.matching.neighbours import DECIMALS, Neighbours
@@ -49,8 +52,8 @@ class Indexed:
         ):
             if not path.is_file():
                 raise Refused(f"{path} is missing; run `dvc repro {stage}`")
-        table = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "title", "image"])
-        self.ids, self.titles, self.images = (column.to_pylist() for column in table.columns)
+        table = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "title", "image", "image_phash"])
+        self.ids, self.titles, self.images, self.hashes = (column.to_pylist() for column in table.columns)
         self.fused = fuse.read(artefacts.FUSED)
         spec = settings.fusion
         self.stored = fuse.load_channels([*spec.image, *spec.title])
@@ -77,6 +80,17 @@ class Indexed:
     def row(self) -> dict[str, int]:
         """posting_id -> row."""
         return {name: at for at, name in enumerate(self.ids)}
+
+    @cached_property
+    def pictures(self) -> PackedImages:
+        return PackedImages(artefacts.IMAGES)
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.integer]:
+        """Bytes of each listing's packed picture, 0 for none; of no pictures at all, none."""
+        with pa.memory_map(str(artefacts.IMAGES)) as file:
+            column = pa.ipc.open_file(file).read_all()["image"]
+            return pc.fill_null(pc.binary_length(column), 0).to_numpy()
 
     @cached_property
     def gallery(self) -> Gallery:
@@ -107,8 +121,16 @@ class Indexed:
         return New(channels, fusion.fuse(channels, self.weights, self.settings.fusion.method))
 
     def embed_given(self, given: Sequence[Given]) -> New:
-        columns = ([g.title for g in given], [g.image for g in given], [g.image_phash for g in given])
+        columns = ([g.title for g in given], [g.image for g in given], [self._hash(g) for g in given])
         return self.embed(Batch(*columns))
+
+    def _hash(self, given: Given) -> str:
+        """The hash that the catalogue has of this very picture, as its table may give it, or its own."""
+        if given.jpeg is None:
+            return given.image_phash
+        rows = np.flatnonzero(self._sizes == len(given.jpeg)).tolist()
+        known = {self.hashes[row] for row in rows if self.pictures.jpeg(row) == given.jpeg}
+        return given.image_phash if not known or given.image_phash in known else min(known)
 
     def score(self, new: New) -> float | None:
         """The score of the first two of `new`, rounded to 1e-6; None where they have no channel in common."""

@@ -40,7 +40,7 @@ def rows():
                     "posting_id": name,
                     "title": "" if name in ("p03b", "p10a") else title,
                     "image": "" if name in ("p04a", "p11b", "p05c") else f"{name}.png",
-                    "image_phash": "00ff00ff00ff00f1" if name == "p05c" else "",
+                    "image_phash": {"p05c": "00ff00ff00ff00f1", "p01c": "123456789abcdef0"}.get(name, ""),
                     "label_group": f"g{product}",
                 }
             )

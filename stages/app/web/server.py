@@ -29,7 +29,6 @@ from stages.app.given import Given, read_listing
 from stages.app.indexed import Indexed
 from stages.app.web.guard import LOOPBACK, Guard
 from stages.app.web.queue import Queue
-from stages.catalogue.images import PackedImages
 from stages.catalogue.source import MAX_BYTES
 from stages.settings import Refused, Settings
 
@@ -53,7 +52,7 @@ class Site:
 
     def __init__(self, indexed: Indexed, queue: Queue, token: str) -> None:
         self.indexed, self.queue, self.token = indexed, queue, token
-        self.images = PackedImages(artefacts.IMAGES)
+        self.images = indexed.pictures
         self.networks = threading.Lock()
         environment = Environment(loader=FileSystemLoader(HERE / "static"), autoescape=True)
         self.template = environment.get_template("web.html")
