@@ -21,9 +21,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[weights,dev]'
 	@touch $(STAMP)
 
-repro: install  ## Run what is out of date of the pipeline, then show the table
+repro: install  ## Run what is out of date of the pipeline, show the table, write report.html
 	dvc repro
 	dvc metrics show --precision 4
+	samesku report
 
 test: install  ## Every test but the long ones
 	python -m pytest

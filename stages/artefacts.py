@@ -23,6 +23,7 @@ from stages.settings import Refused
 SAMPLE = Path("data/sample")
 LISTINGS = SAMPLE / "listings.parquet"
 IMAGES = SAMPLE / "images.arrow"
+THUMBNAILS = SAMPLE / "thumbnails.arrow"
 QUARANTINE = SAMPLE / "quarantine.csv"
 SUMMARY = SAMPLE / "summary.json"
 EMBEDDINGS = Path("data/embeddings")
@@ -32,6 +33,8 @@ NEIGHBOURS = Path("data/neighbours")
 PREDICTIONS = Path("data/predictions")
 SWEEP = Path("data/sweep")
 METRICS = Path("metrics")
+LINKS = Path("data/links")
+REVIEW = Path("data/review.csv")  # written by people, with `samesku serve`
 PROVENANCE = Path("data/provenance")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import artefacts, fuse, grouping, index, predictions, settings, val
+from stages import artefacts, fuse, grouping, index, links, predictions, settings, val
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
 from stages.matching import decisions
@@ -216,7 +216,8 @@ def main() -> str:
     }
     judged, full = evaluate(neighbours, listings, params.decision, params.groups)
     channels = fuse.load_channels([*params.fusion.image, *params.fusion.title])
-    predictions.write("samesku", judged, full, listings, channels, params.groups)
+    said = links.read(artefacts.LINKS / "all.parquet")
+    predictions.write("samesku", judged, full, listings, channels, params.groups, said)
     short = in_short(full, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     return describe(short)

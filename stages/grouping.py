@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages.catalogue.listings import Listings
+from stages.links import Links
 from stages.matching import groups
 from stages.scoring import clusters
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from stages.settings.rerank import Groups
 
 
-def group(judged: Judged, listings: Listings, spec: Groups) -> NDArray[np.int32]:
-    """The group of each listing of the catalogue by the matches of one gallery, int32 (N,); −1 outside it."""
+def group(judged: Judged, listings: Listings, spec: Groups, links: Links | None = None) -> NDArray[np.int32]:
+    """The group of each listing of the catalogue by the matches of one gallery, int32 (N,); −1 outside it.
+
+    `links`: what people said of pairs, rows of the catalogue.
+    """
+    said = links or Links()
     at, rank = np.nonzero(judged.keep)
     neighbours = judged.neighbours
     found = groups.cluster(
@@ -28,6 +33,8 @@ def group(judged: Judged, listings: Listings, spec: Groups) -> NDArray[np.int32]
         len(listings),
         share=spec.share,
         cap=spec.cap,
+        same=said.same,
+        different=said.different,
     )
     inside = np.zeros(len(listings), bool)
     inside[neighbours.query] = True
@@ -40,7 +47,10 @@ def table(group_of: NDArray[np.int32], listings: Listings) -> pa.Table:
 
 
 def figures(judged: dict[str, Judged], listings: Listings, spec: Groups) -> dict[str, Any]:
-    """What metrics.json says of the groups: {val, test, val_full, test_full} -> figures, where labelled."""
+    """What metrics.json says of the groups: {val, test, val_full, test_full} -> figures, where labelled.
+
+    They measure the groups that matches make: what people said of pairs moves none of them.
+    """
     found: dict[str, Any] = {}
     for gallery, suffix in (("split", ""), ("full", "_full")):
         group_of = group(judged[gallery], listings, spec)

@@ -21,6 +21,7 @@ from stages.scoring import plots
 
 if TYPE_CHECKING:
     from stages.evaluate import Judged
+    from stages.links import Links
     from stages.settings.rerank import Groups
 
 
@@ -31,12 +32,14 @@ def write(
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
     groups: Groups,
+    links: Links | None = None,
 ) -> None:
     """submission.csv, matches.parquet and groups.parquet over the whole sample, queries.parquet, metrics.json
     and plots/.
 
     Args:
         judged: both galleries. full: metrics.json. channels: those whose similarity each match shows.
+        links: what people said of pairs, which the groups keep to.
     """
     with artefacts.replacing(artefacts.PREDICTIONS / system) as beside:
         (beside / "plots").mkdir(parents=True)
@@ -54,7 +57,7 @@ def write(
             "score": whole.neighbours.score[at, rank],
         } | pairs.similarities(channels, query, match)
         pq.write_table(pa.table(columns), beside / "matches.parquet")
-        group_of = grouping.group(whole, listings, groups)
+        group_of = grouping.group(whole, listings, groups, links)
         pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
         pq.write_table(queries(judged, listings), beside / "queries.parquet")
         artefacts.write_json(beside / "metrics.json", full)
@@ -105,7 +108,7 @@ def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:
 
 
 def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every plot: F1 against threshold for both rules, precision–recall, group-size strata."""
+    """The rows of every plot: F1 against threshold by both rules, precision–recall, scores, group sizes."""
     at = {split: judged.split == split for split in ("val", "test")}
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in ("static", "dynamic"):
@@ -115,6 +118,8 @@ def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any
         )
     for split in at:
         found[f"precision_recall_{split}"] = plots.precision_recall_rows(judged.curve(split))
+    test = at["test"]
+    found["scores"] = plots.score_rows(judged.statistic[test], judged.relevant[test])
     found["strata"] = full.get("test", {}).get("strata", [])
     return found
 

@@ -36,7 +36,13 @@ SCHEMA = pa.schema(
 
 
 def sample(
-    source: Source, data: Data, split: Split, workers: int, images: Path, quarantine: Quarantine
+    source: Source,
+    data: Data,
+    split: Split,
+    workers: int,
+    images: Path,
+    thumbnails: Path,
+    quarantine: Quarantine,
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Turn a catalogue into the listings that all later stages work on.
 
@@ -44,7 +50,7 @@ def sample(
         source: the catalogue.
         data, split: the groups of params.yaml.
         workers: processes that decode pictures; the results do not depend on it.
-        images: where to write the packed pictures.
+        images, thumbnails: where to write the packed pictures, and small ones for people.
         quarantine: takes every fault of a row that was looked at; of use even where the sample is refused.
 
     Returns:
@@ -70,7 +76,7 @@ def sample(
     refuse_faulty()  # before the long part
     pictures = data.images is not None and "image" in table.columns
     packer = Packer(source, data.image_size, data.max_pixels) if pictures else None
-    listings = with_pictures(rows, packer, images, workers, quarantine)
+    listings = with_pictures(rows, packer, images, thumbnails, workers, quarantine)
     refuse_faulty()
     if not listings:
         raise Refused(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
@@ -157,10 +163,11 @@ def main() -> str:
     try:
         with (
             artefacts.replacing(artefacts.IMAGES) as images,
+            artefacts.replacing(artefacts.THUMBNAILS) as small,
             artefacts.replacing(artefacts.LISTINGS) as table,
         ):
             workers = settings.machine.workers
-            listings, summary = sample(source, data, settings.split, workers, images, quarantine)
+            listings, summary = sample(source, data, settings.split, workers, images, small, quarantine)
             pq.write_table(listings, table)
     except Refused:
         _write(quarantine)  # what the refusal points to

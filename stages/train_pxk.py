@@ -136,17 +136,16 @@ def main(name: str) -> str:
         settings.embed.batch_size,
         settings.machine.workers,
     )
-    sample = Sample.read(artefacts.LISTINGS, artefacts.IMAGES)
+    said = artefacts.LINKS / "train.parquet"
+    sample = Sample.read(artefacts.LISTINGS, artefacts.IMAGES, said)
     curves = CURVES / name
     if why := sample.lacks(run):
         shutil.rmtree(curves, ignore_errors=True)
         curves.mkdir(parents=True)
         write(name, None, len(sample))
         return f"skipped: 1 ({why})"
-    folder = (
-        CHECKPOINTS
-        / f"{name}-{checkpoint_key(run, settings.channels, machine, (artefacts.LISTINGS, artefacts.IMAGES))}"
-    )
+    data = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, said) if path.is_file()]
+    folder = CHECKPOINTS / f"{name}-{checkpoint_key(run, settings.channels, machine, data)}"
     found = train(
         name, run, settings.channels, sample, machine,
         checkpoints=folder, curves=curves, zero_shot=zero_shot_rows(run, len(sample)),

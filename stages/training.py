@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from stages import links
 from stages.catalogue.images import PackedImages
 from stages.encoders import load_encoder, runner
 from stages.encoders.shards import Shards
@@ -21,6 +22,7 @@ from stages.matching import decisions, fusion, neighbours
 from stages.pxk import sampler as samplers
 from stages.pxk.augment import Pictures
 from stages.pxk.batches import Listings
+from stages.pxk.links import joined
 from stages.pxk.loop import Plan
 from stages.pxk.losses import make_loss
 from stages.pxk.towers import Tower
@@ -52,15 +54,22 @@ class Sample:
         return len(self.posting_id)
 
     @classmethod
-    def read(cls, listings: Path, images: Path) -> Sample:
+    def read(cls, listings: Path, images: Path, said: Path | None = None) -> Sample:
+        """Read the sample; `said` are links within train, which join and part its products."""
         table = pd.read_parquet(
             listings, columns=["posting_id", "title", "label_group", "split", "has_image"]
         )
+        product = pd.factorize(table["label_group"])[0].astype(np.int64)
+        split = table["split"].to_numpy(str)
+        train = split == "train"
+        if said is not None:
+            own = links.read(said).within(train)
+            product = np.where(train, joined(product, own.same, own.different), product)
         return cls(
             posting_id=table["posting_id"].tolist(),
             title=table["title"].tolist(),
-            split=table["split"].to_numpy(str),
-            product=pd.factorize(table["label_group"])[0].astype(np.int64),
+            split=split,
+            product=product,
             present={
                 "image": table["has_image"].to_numpy(bool),
                 "title": (table["title"] != "").to_numpy(bool),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, predictions
+from stages import artefacts, links, predictions
 from stages.catalogue.listings import Listings
 from stages.matching import bands as banding
 from stages.matching import calibration, reranker
@@ -91,7 +91,8 @@ def write(
     groups: Groups,
 ) -> None:
     """A system's predictions, and with them the reasons of each match, the pairs to review, the models."""
-    predictions.write(system, judged, full, listings, channels, groups)
+    said = links.read(artefacts.LINKS / "all.parquet")
+    predictions.write(system, judged, full, listings, channels, groups, said)
     folder = artefacts.PREDICTIONS / system
     whole = done["full"]
     if not isinstance(whole, FellBack):

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.browser import chromium, faults, page
+
+__all__ = ["ROOT", "chromium", "faults", "page", "pipeline"]
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("samesku", deadline=None)
 settings.load_profile("samesku")

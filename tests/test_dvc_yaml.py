@@ -128,8 +128,16 @@ def test_every_stage_is_described_and_its_outs_are_named_files(stage):
 def test_fusion_lists_every_array_that_fuse_depends_on():
     params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     listed = {f"data/embeddings/{name}.npy" for side in ("image", "title") for name in params["fusion"][side]}
-    for stage in ("fuse", "evaluate", "sweep_alpha"):
+    for stage in ("fuse", "evaluate", "sweep_alpha", "mix"):
         assert {dep for dep in spec(stage)["deps"] if dep.startswith("data/embeddings")} == listed
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "profiles/shopee.yaml"])
+def test_a_mix_weighs_channels_that_it_depends_on(path):
+    params = yaml.safe_load((ROOT / path).read_text("utf-8"))
+    for mix in params["mixes"].values():
+        for side in ("image", "title"):
+            assert mix[side].keys() <= params["fusion"][side].keys()
 
 
 @pytest.mark.parametrize("path", ["params.yaml", "profiles/shopee.yaml"])
@@ -157,7 +165,7 @@ def test_rooms_keep_their_direction():
 
 
 def test_ranking_rooms_and_scripts_never_import_torch():
-    for stage in ("fuse", "index", "evaluate", "compare", "sweep_alpha"):
+    for stage in ("fuse", "index", "evaluate", "compare", "mix", "sweep_alpha"):
         for path in reached(script(stage)):
             text = (ROOT / path).read_text("utf-8")
             assert not re.search(r"^\s*(import|from) (torch|transformers|pandas)\b", text, re.M), path

@@ -27,7 +27,8 @@ def flat(content):
 
 
 def test_every_system_has_its_row_of_at_most_a_dozen_finite_numbers(pipeline):
-    systems = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["compare"]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    systems = [*params["compare"], *params["mixes"]]
     found = metrics(pipeline)
     assert {f"compare/{name}.json" for name in systems} | {"samesku.json"} <= set(found)
     for name, content in found.items():

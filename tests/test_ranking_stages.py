@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from stages import artefacts, compare, evaluate, fuse, index, sweep_alpha
+from stages import artefacts, compare, evaluate, fuse, index, mix, sweep_alpha
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
 from stages.matching import blending
@@ -184,6 +185,56 @@ def test_compare_equals_the_main_road_given_its_slots(folder):
     assert read_metrics("compare/sbert_cnn_05") == read_metrics()
     plain = predictions("submission.csv")
     pd.testing.assert_frame_equal(predictions("submission.csv", "sbert_cnn_05"), plain)
+
+
+def set_params(folder, group, name, **changes):
+    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content[group].setdefault(name, {}).update(changes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_of_a_list_the_alpha_that_is_best_on_val_is_taken(folder):
+    ten.write(folder)
+    by_alpha = {}
+    for alpha in (0.1, 0.5, 0.9):
+        set_params(folder, "compare", "sbert_cnn_05", alpha=alpha)
+        compare.main("sbert_cnn_05")
+        by_alpha[f"{alpha:g}"] = read_metrics("compare/sbert_cnn_05")["val"]["f1"]
+    best = max(by_alpha, key=by_alpha.get)
+    assert len(set(by_alpha.values())) > 1
+    set_params(folder, "compare", "sbert_cnn_05", alpha=float(best))
+    compare.main("sbert_cnn_05")
+    expected = read_metrics("compare/sbert_cnn_05"), predictions("submission.csv", "sbert_cnn_05")
+    set_params(folder, "compare", "sbert_cnn_05", alpha=[0.1, 0.5, 0.9])
+    assert f"α {best} of 3 on val" in compare.main("sbert_cnn_05")
+    assert read_metrics("compare/sbert_cnn_05") == expected[0]
+    pd.testing.assert_frame_equal(predictions("submission.csv", "sbert_cnn_05"), expected[1])
+    full = json.loads((artefacts.PREDICTIONS / "sbert_cnn_05/metrics.json").read_text())
+    assert full["alpha"] == float(best)
+    assert full["by_alpha"] == pytest.approx(by_alpha)
+
+
+def test_without_labels_there_is_no_alpha_to_choose(folder):
+    ten.write(folder, labels=False)
+    given = {"kind": "static", "value": 0.7}
+    set_params(folder, "compare", "sbert_cnn_05", alpha=[0.1, 0.5], decision=given)
+    assert "skipped" in compare.main("sbert_cnn_05")
+    set_params(folder, "compare", "sbert_cnn_05", alpha=0.5)
+    assert "skipped" not in compare.main("sbert_cnn_05")
+
+
+def test_a_mix_equals_the_main_road_given_its_weights(folder):
+    ten.write(folder, params={"fusion.alpha": 0.4})
+    main_road()
+    fusion = yaml.safe_load((folder / "params.yaml").read_text())["fusion"]
+    weights = {side: fusion[side] for side in ("image", "title")}
+    set_params(folder, "mixes", "samesku_zero_shot", alpha=0.4, **weights)
+    mix.main("samesku_zero_shot")
+    assert read_metrics("compare/samesku_zero_shot") == read_metrics()
+    found = predictions("matches.parquet", "samesku_zero_shot")
+    pd.testing.assert_frame_equal(found, predictions("matches.parquet"))
+    with pytest.raises(Refused, match=r"mixes\.none does not exist; allowed: samesku_zero_shot"):
+        mix.main("none")
 
 
 def test_image_alone_finds_nothing_for_who_has_no_picture(folder):

@@ -21,12 +21,13 @@ from PIL import Image
 from stages import artefacts
 from stages import sample as stage
 from stages.catalogue import quarantine as q
+from stages.catalogue import thumbnails
 from stages.catalogue.images import PackedImages
 from stages.settings import Refused
 from tests.conftest import ROOT
 
 HEADER = ["posting_id", "title", "image", "image_phash", "label_group"]
-OUTS = ["images.arrow", "listings.parquet", "quarantine.csv", "summary.json"]
+OUTS = ["images.arrow", "listings.parquet", "quarantine.csv", "summary.json", "thumbnails.arrow"]
 
 
 def jpeg(seed: int, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -376,13 +377,15 @@ def test_any_table_ends_in_outs_or_a_refusal(
     data = stage.Data.model_validate(place.params["data"])
     split = stage.Split.model_validate(place.params["split"])
     try:
-        listings, summary = stage.sample(source, data, split, 0, folder / "images.arrow", faults)
+        arrow = folder / "images.arrow", folder / "thumbnails.arrow"
+        listings, summary = stage.sample(source, data, split, 0, *arrow, faults)
     except Refused:
         faults.write(folder / "quarantine.csv")
         return
     pq.write_table(listings, folder / "listings.parquet")
     faults.write(folder / "quarantine.csv")
     assert len(PackedImages(folder / "images.arrow")) == listings.num_rows == summary["listings"]
+    assert len(thumbnails.read(folder / "thumbnails.arrow")) == listings.num_rows
     assert set(listings["row"].to_pylist()) | faults.rows() == set(range(summary["rows"]))
 
 

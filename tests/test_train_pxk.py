@@ -17,6 +17,7 @@ from stages.catalogue.picture import to_jpeg
 from stages.encoders import load_encoder, runner
 from stages.settings import Channel, Refused
 from stages.settings.train import TrainRun
+from tests import tiny
 from tests.conftest import ROOT
 from tests.pxk.conftest import make_bert, make_pictures
 
@@ -37,6 +38,7 @@ def models(tmp_path_factory):
     torch.manual_seed(0)
     save_file(timm.create_model("test_efficientnet").state_dict(), folder / "cnn.safetensors")
     make_bert(folder)
+    tiny.clip(folder)
     return folder
 
 
@@ -48,6 +50,12 @@ def channels(models):
             backend="timm",
             model="test_efficientnet",
             weights=str(models / "cnn.safetensors"),
+        ),
+        "vit": Channel(
+            modality="image",
+            backend="open_clip",
+            model=str(models / "tiny-clip.json"),
+            weights=str(models / "tiny-clip.pt"),
         ),
         "sbert": Channel(
             modality="title", backend="sentence_transformers", model="tiny", weights=str(models / "sbert")
@@ -111,6 +119,21 @@ def test_outs_of_an_image_tower(run, channels):
     assert all(0 < row["val_f1"] <= 1 for row in epochs)
     assert (train_pxk.CURVES / "r" / "plots" / "metrics" / "val_f1.tsv").is_file()
     assert not list(train_pxk.CHECKPOINTS.glob("*")), "a finished run keeps no checkpoint"
+
+
+def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
+    run(IMAGE | {"image": "vit"})
+    before, after = (
+        load_encoder("vit", channels["vit"].model_copy(update={"weights": weights})).module.state_dict()
+        for weights in (channels["vit"].weights, str(artefacts.MODELS / "r.safetensors"))
+    )
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert any("resblocks.1.attn" in key for key in moved)
+    assert not any(key.startswith(("conv1", "transformer.resblocks.0")) for key in moved)
+    images = PackedImages(artefacts.IMAGES)
+    spec = channels["vit"].model_copy(update={"weights": str(artefacts.MODELS / "r.safetensors")})
+    found = runner.embed_images(load_encoder("r", spec), images)
+    np.testing.assert_allclose(found, rows("image"), atol=1e-5)
 
 
 @pytest.mark.parametrize(

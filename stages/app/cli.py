@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stages import artefacts
+from stages.app import ask
 from stages.app.differences import differences
 from stages.app.table import markdown
 from stages.settings import Refused
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at what the pipeline has found.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look at what the pipeline has found, and ask it about new listings.",
+)
 
 
 @app.command()
@@ -26,16 +32,39 @@ def table() -> None:
 
 
 @app.command()
+def report(
+    system: Annotated[str, typer.Argument(help="A folder of data/predictions.")] = "samesku",
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    queries: Annotated[int, typer.Option(min=1, help="Shown at most; those of test first.")] = 3000,
+) -> None:
+    """Write one self-contained page: figures, and every query with its matches as cards.
+
+    Example: samesku report rerank --out rerank.html
+    """
+    from stages.app.report import write  # Vega takes a second to load
+
+    try:
+        typer.echo(write(system, out, queries))
+    except Refused as error:
+        typer.echo(f"samesku report: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
 def compare(
     a: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")],
     b: Annotated[str, typer.Argument(help="The system that is compared with it.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page of the listings whose matches changed.")
+    ] = None,
+    queries: Annotated[int, typer.Option(min=1, help="Shown in it at most; those of test first.")] = 3000,
 ) -> None:
     """Tell whether system B is better than A on the same queries.
 
     The gain is B's mean F1 less A's; it is shown with its 95% interval (paired bootstrap over
     super-components). Labels of val chose the thresholds, so the rows to believe are those of test.
 
-    Example: samesku compare title_only samesku
+    Example: samesku compare title_only samesku --report compare.html
     """
     try:
         rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
@@ -50,3 +79,15 @@ def compare(
             f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
             f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
         )
+    if report:
+        from stages.app.report_compare import write
+
+        try:
+            typer.echo(write(a, b, rows, report, queries))
+        except Refused as error:
+            typer.echo(f"samesku compare: {error}", err=True)
+            raise typer.Exit(2) from None
+
+
+for _command in (ask.match, ask.search, ask.add, ask.serve):
+    app.command()(_command)

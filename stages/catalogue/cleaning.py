@@ -50,9 +50,14 @@ def clean(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
 
 
 def with_pictures(
-    rows: list[Row], packer: Packer | None, out: Path, workers: int, quarantine: Quarantine
+    rows: list[Row],
+    packer: Packer | None,
+    out: Path,
+    thumbnails: Path,
+    workers: int,
+    quarantine: Quarantine,
 ) -> list[Listing]:
-    """Pack the rows' pictures into `out`, and compute the hashes that are not given.
+    """Pack the rows' pictures into `out` and `thumbnails`, and compute the hashes that are not given.
 
     Args:
         rows: cleaned.
@@ -63,11 +68,11 @@ def with_pictures(
     """
     outcomes = [Packed("", "")] * len(rows)
     if packer is None:
-        with writing(out):
+        with writing(out), writing(thumbnails):
             pass
     else:
         wanted = [Wanted(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
-        outcomes = pack(out, wanted, packer, workers)
+        outcomes = pack(out, thumbnails, wanted, packer, workers)
     listings = []
     for row, outcome in zip(rows, outcomes, strict=True):
         if outcome.fault:

@@ -1,4 +1,4 @@
-"""Many pictures -> images.arrow, by worker processes, in order, with bounded memory."""
+"""Many pictures -> images.arrow and thumbnails.arrow, by worker processes, in order, with bounded memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from stages.catalogue.phash import perceptual_hash
 from stages.catalogue.picture import shrink, to_jpeg
 from stages.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
 from stages.catalogue.source import Source
+from stages.catalogue.thumbnails import to_thumbnail
 from stages.catalogue.workers import in_order
 
 
@@ -36,7 +37,14 @@ class Packed(NamedTuple):
     phash: str
 
 
-Result = tuple[bytes | None, Packed]
+class Files(NamedTuple):
+    """A picture as it is packed: a JPEG for the networks, a WebP for people."""
+
+    image: bytes
+    thumbnail: bytes
+
+
+Result = tuple[Files | None, Packed]
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Packer:
     max_pixels: int
 
     def __call__(self, item: tuple[str, bool]) -> Result:
-        """A picture's name, and whether to hash it -> its JPEG (None where it fails), and how it went."""
+        """A picture's name, and whether to hash it -> its files (None where it fails), and how it went."""
         name, hash_ = item
         try:
             data = self.source.picture(name)
@@ -57,32 +65,33 @@ class Packer:
             return None, Packed(fault.reason, "")
         # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
         # in thirty, and takes as long as decoding it.
-        return to_jpeg(image), Packed("", perceptual_hash(image) if hash_ else "")
+        files = Files(to_jpeg(image), to_thumbnail(image))
+        return files, Packed("", perceptual_hash(image) if hash_ else "")
 
 
 @dataclass
 class _Spool:
-    """JPEGs that further listings share, on disk: only their places are held in memory."""
+    """Files that further listings share, on disk: only their places are held in memory."""
 
     uses: Counter[str]
     file: IO[bytes]
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
-    def put(self, name: str, jpeg: bytes | None) -> None:
-        if jpeg is not None and self.uses[name] > 1:
-            self.places[name] = (self.file.seek(0, 2), len(jpeg))
-            self.file.write(jpeg)
+    def put(self, name: str, files: Files | None) -> None:
+        if files is not None and self.uses[name] > 1:
+            self.places[name] = self.file.seek(0, 2), len(files.image), len(files.thumbnail)
+            self.file.writelines(files)
 
-    def get(self, name: str) -> bytes | None:
+    def get(self, name: str) -> Files | None:
         if name not in self.places:
             return None
-        start, length = self.places[name]
+        start, *lengths = self.places[name]
         self.file.seek(start)
-        return self.file.read(length)
+        return Files(*map(self.file.read, lengths))
 
 
-def pack(out: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> list[Packed]:
-    """Write the listings' pictures to `out`, each distinct file read and decoded once.
+def pack(out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> list[Packed]:
+    """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
     A listing that does not stay without its picture, and has none, gets no row.
 
@@ -103,6 +112,7 @@ def pack(out: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> l
     outcomes = []
     with (
         writing(out) as writer,
+        writing(thumbnails) as small,
         tempfile.TemporaryFile(dir=out.parent) as shared,
         closing(in_order(packer, names.items(), workers, crashed)) as results,
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
@@ -110,15 +120,16 @@ def pack(out: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> l
         spool = _Spool(uses, shared)
         for want in wanted:
             if not want.name:
-                outcome, jpeg = Packed(IMAGE_UNNAMED, ""), None
+                outcome, files = Packed(IMAGE_UNNAMED, ""), None
             elif want.name in done:
-                outcome, jpeg = done[want.name], spool.get(want.name)
+                outcome, files = done[want.name], spool.get(want.name)
             else:
-                jpeg, outcome = next(results)
+                files, outcome = next(results)
                 done[want.name] = outcome
-                spool.put(want.name, jpeg)
+                spool.put(want.name, files)
                 bar.update()
-            if jpeg is not None or want.stays:
-                writer.append(jpeg)
+            if files is not None or want.stays:
+                writer.append(files and files.image)
+                small.append(files and files.thumbnail)
             outcomes.append(outcome)
     return outcomes

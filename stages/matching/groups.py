@@ -16,6 +16,8 @@ def cluster(
     *,
     share: float = 0.5,
     cap: int = 100,
+    same: NDArray[np.integer] | None = None,
+    different: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int32]:
     """Agglomerate matches, best first, into groups whose halves are matched with each other.
 
@@ -26,6 +28,8 @@ def cluster(
         left, right: int (M,), 0 to size − 1: the matches; a pair counts as one match whether it stands in one
             direction or in both. score: (M,), the higher the surer.
         size: listings, N. share: 0 to 1. cap: 1 or more.
+        same, different: int (P, 2), what people said of pairs, which do not contradict each other: the same
+            are one group from the start, whatever the cap; the different are never in one.
 
     Returns:
         int32 (N,): the group of each listing; groups are numbered from 0 by their first listing.
@@ -34,13 +38,27 @@ def cluster(
     parent = list(range(size))
     members = [1] * size
     links: list[Counter[int]] = [Counter() for _ in range(size)]
-    for i, j in zip(a.tolist(), b.tolist(), strict=True):
-        links[i][j] = links[j][i] = 1
 
     def root(i: int) -> int:
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
+
+    for i, j in [] if same is None else same.tolist():
+        one, two = root(i), root(j)
+        if one != two:
+            parent[two] = one
+            members[one] += members[two]
+    for i, j in zip(a.tolist(), b.tolist(), strict=True):
+        one, two = root(i), root(j)
+        if one != two:
+            links[one][two] += 1
+            links[two][one] += 1
+    apart: list[set[int]] = [set() for _ in range(size)]
+    for i, j in [] if different is None else different.tolist():
+        one, two = root(i), root(j)
+        apart[one].add(two)
+        apart[two].add(one)
 
     waiting = list(zip(*(side[np.lexsort((b, a, -pairs[2]))].tolist() for side in (a, b)), strict=True))
     merged = True
@@ -50,12 +68,18 @@ def cluster(
             one, two = root(i), root(j)
             if one == two:
                 continue
+            if two in apart[one]:
+                continue
             if members[one] + members[two] > cap or links[one][two] < share * members[one] * members[two]:
                 later.append((i, j))
                 continue
             if len(links[one]) < len(links[two]):
                 one, two = two, one
             _join(links, one, two)
+            for other in apart[two]:
+                apart[other].remove(two)
+                apart[other].add(one)
+            apart[one] |= apart[two]
             parent[two] = one
             members[one] += members[two]
             merged = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -103,9 +104,17 @@ class Tower(nn.Module):
             batch = self.encoder.prepare.normalise(pixels).contiguous(memory_format=torch.channels_last)
             rows = self.encoder.forward(batch)
         else:
-            tokens = self.encoder.prepare(inputs)
-            rows = self.encoder.forward({key: value.to(self.encoder.device) for key, value in tokens.items()})
+            rows = self._titles(self.encoder.prepare(inputs))
         return nn.functional.normalize(rows.float(), dim=-1)
+
+    def _titles(self, tokens: dict[str, Tensor]) -> Tensor:
+        """Rows of a batch of titles; on a CPU in groups of like length, as padding costs as much."""
+        encoder: Any = self.encoder
+        if encoder.device.type != "cpu":
+            return encoder.forward({key: value.to(encoder.device) for key, value in tokens.items()})
+        groups = list(by_length(tokens))
+        rows = torch.cat([encoder.forward(group) for _, group in groups])
+        return rows[torch.argsort(torch.cat([at for at, _ in groups]))]
 
     def learned(self) -> dict[str, Tensor]:
         """The tensors that training can change, by name: the head's and those of the blocks that learn."""
@@ -120,6 +129,25 @@ class Tower(nn.Module):
         with torch.no_grad():
             for name, tensor in self.learned().items():
                 tensor.copy_(state[name])
+
+
+def by_length(tokens: dict[str, Tensor], size: int = 16) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Groups of up to `size` titles, shortest first, each cut to the longest of the group.
+
+    Args:
+        tokens: each (B, length); what is padded on the left, or without an attention_mask, is left whole.
+
+    Yields:
+        int64 (b,), the places of the titles in the batch, and their tokens.
+    """
+    mask = tokens.get("attention_mask")
+    if mask is None or not mask[:, 0].all():
+        yield torch.arange(len(next(iter(tokens.values())))), tokens
+        return
+    lengths = mask.sum(dim=1)
+    for at in lengths.argsort(stable=True).split(size):
+        longest = int(lengths[at].max())
+        yield at, {key: value[at, :longest] for key, value in tokens.items()}
 
 
 def parameter_groups(

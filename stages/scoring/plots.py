@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stages.scoring.sweep import Curve, f1_curve
 
 POINTS = 200
+BINS = 60
 
 _Scored = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.integer]]
 
@@ -28,6 +29,23 @@ def threshold_rows(splits: Mapping[str, _Scored]) -> list[dict[str, float]]:
     return [
         {"threshold": cut, **{f"{name}_f1": curve.f1[curve.at(cut)] for name, curve in curves.items()}}
         for cut in np.linspace(every.min(), every.max(), POINTS)
+    ]
+
+
+def score_rows(statistic: NDArray[np.float64], relevant: NDArray[np.bool_]) -> list[dict[str, float | int]]:
+    """Rows {low, high, true_pairs, false_pairs}: how what is held against the threshold lies.
+
+    Args:
+        statistic, relevant: (Q, k); places that are not finite hold no neighbour, or one kept at any cut.
+    """
+    some = np.isfinite(statistic)
+    if not some.any():
+        return []
+    edges = np.linspace(statistic[some].min(), statistic[some].max(), BINS + 1)
+    true, false = (np.histogram(statistic[some & of], edges)[0] for of in (relevant, ~relevant))
+    return [
+        {"low": low, "high": high, "true_pairs": int(t), "false_pairs": int(f)}
+        for low, high, t, f in zip(edges[:-1], edges[1:], true, false, strict=True)
     ]
 
 

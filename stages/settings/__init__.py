@@ -6,7 +6,9 @@ from stages.settings.schema import (
     CompareSystem,
     Decision,
     Fusion,
+    Mix,
     Settings,
+    alphas,
 )
 from stages.settings.train import TrainRun
 
@@ -15,9 +17,11 @@ __all__ = [
     "CompareSystem",
     "Decision",
     "Fusion",
+    "Mix",
     "Refused",
     "Settings",
     "TrainRun",
+    "alphas",
     "load",
     "member",
 ]

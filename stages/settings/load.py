@@ -72,4 +72,4 @@ def _sentence(error: ErrorDetails) -> str:
             return f"{key} is {error['input']!r}; allowed: {allowed}"
 
 
-_BRANCHES = frozenset({"float", "constrained-float", "literal['tune']", "[key]"})
+_BRANCHES = frozenset({"float", "list[constrained-float]", "constrained-float", "literal['tune']", "[key]"})

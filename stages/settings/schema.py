@@ -45,6 +45,7 @@ class Data(Strict):
     image_size: Annotated[int, Field(ge=32, le=2048)] = 256
     max_pixels: PositiveInt = 100_000_000
     max_quarantined: Share = 0.05
+    review: Literal["data/review.csv"] | None = None
 
 
 class Shares(Strict):
@@ -146,13 +147,37 @@ class Decision(Strict):
 
 
 class CompareSystem(Strict):
-    """Another system of the table: one image channel, one title channel, α (1 is image alone)."""
+    """Another system of the table: one image channel, one title channel, α (1 is image alone).
+
+    Of a list of α, the one that is best on val is taken.
+    """
 
     image: Name
     title: Name
-    alpha: Share
+    alpha: Share | Annotated[list[Share], Field(min_length=2)]
     method: Literal["concat", "average"] = "concat"
     decision: Decision
+
+
+class Mix(Strict):
+    """Another system of the table that weighs the channels of `fusion` otherwise; α as CompareSystem."""
+
+    image: dict[Name, Weight]
+    title: dict[Name, Weight]
+    alpha: Share | Annotated[list[Share], Field(min_length=2)]
+    method: Literal["concat", "average"] = "concat"
+    decision: Decision
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Mix:
+        for alpha in alphas(self.alpha):
+            Fusion(alpha=alpha, method=self.method, image=self.image, title=self.title)
+        return self
+
+
+def alphas(given: float | list[float]) -> list[float]:
+    """The α of a system: one, or those that val chooses from."""
+    return given if isinstance(given, list) else [given]
 
 
 class Machine(Strict):
@@ -172,6 +197,7 @@ class Settings(Strict):
     decision: Decision
     groups: Groups = Groups()
     compare: dict[Name, CompareSystem]
+    mixes: dict[Name, Mix] = {}
     tune: Tune
     rerank: Rerank
     machine: Machine
@@ -194,6 +220,9 @@ class Settings(Strict):
         for side in ("image", "title"):
             uses += [(f"tune.{side}", side, name) for name in getattr(self.tune, side)]
             uses += [(f"rerank.fusion.{side}", side, name) for name in getattr(self.rerank.fusion, side)]
+        for name, mix in self.mixes.items():
+            for side, weights in (("image", mix.image), ("title", mix.title)):
+                uses += [(f"mixes.{name}.{side}", side, channel) for channel in weights]
         for system, spec in self.compare.items():
             uses += [(f"compare.{system}.{side}", side, getattr(spec, side)) for side in ("image", "title")]
         for key, side, name in uses:
@@ -213,8 +242,12 @@ class Settings(Strict):
                 f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
             )
         own = {"samesku", "tuned", "tuned_blended", "tuned_blended_one", "rerank"}
-        if clash := sorted(own & set(self.compare)):
-            raise ValueError(
-                f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"
-            )
+        for key, names, others in (
+            ("compare", set(self.compare), own),
+            ("mixes", set(self.mixes), own | set(self.compare)),
+        ):
+            if clash := sorted(others & names):
+                raise ValueError(
+                    f"{key}.{clash[0]} has the name of a row of another stage; allowed: another name"
+                )
         return self

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from stages.catalogue import quarantine as q
+from stages.catalogue import thumbnails
 from stages.catalogue.images import PackedImages, writing
 from stages.catalogue.packing import Packed, Packer, Wanted, pack
 from stages.catalogue.phash import perceptual_hash
@@ -42,7 +43,7 @@ def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
         Wanted("missing.jpg", hash=False, stays=False),  # no row
         Wanted("2.jpg", hash=False, stays=True),
     ]
-    outcomes = pack(tmp_path / "images.arrow", wanted, packer(catalogue), workers=0)
+    outcomes = pack(tmp_path / "images.arrow", tmp_path / "small.arrow", wanted, packer(catalogue), workers=0)
     packed = PackedImages(tmp_path / "images.arrow")
     hash_of_1 = perceptual_hash(packed[0])
     assert [outcome.fault for outcome in outcomes] == [
@@ -53,6 +54,9 @@ def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
     assert outcomes[7] == Packed("", "")
     assert [image and image.size for image in packed] == [(32, 24), None, None, (32, 24), None, (32, 24)]
     assert packed.jpeg(0) == packed.jpeg(3) != packed.jpeg(5)
+    small = thumbnails.read(tmp_path / "small.arrow")
+    assert [webp is None for webp in small] == [image is None for image in packed]
+    assert small[0] == small[3] != small[5]
 
 
 def test_the_file_is_the_same_whatever_the_workers(catalogue: Path, tmp_path: Path) -> None:
@@ -60,10 +64,11 @@ def test_the_file_is_the_same_whatever_the_workers(catalogue: Path, tmp_path: Pa
     wanted = [Wanted(name, hash=True, stays=True) for name in names]
     found = []
     for workers in (0, 2):
-        outcomes = pack(tmp_path / f"{workers}.arrow", wanted, packer(catalogue), workers)
-        found.append((outcomes, (tmp_path / f"{workers}.arrow").read_bytes()))
+        files = tmp_path / f"{workers}.arrow", tmp_path / f"{workers}.small.arrow"
+        outcomes = pack(*files, wanted, packer(catalogue), workers)
+        found.append((outcomes, *(file.read_bytes() for file in files)))
     assert found[0] == found[1]
-    assert sorted(path.suffix for path in tmp_path.glob("*.arrow*")) == [".arrow"] * 2
+    assert sorted(path.suffix for path in tmp_path.glob("*.arrow*")) == [".arrow"] * 4
 
 
 def test_a_shared_file_is_decoded_once(
@@ -71,7 +76,8 @@ def test_a_shared_file_is_decoded_once(
 ) -> None:
     work, read = packer(catalogue), []
     monkeypatch.setattr(work.source, "picture", lambda name: read.append(name) or b"")
-    pack(tmp_path / "images.arrow", [Wanted("1.jpg", True, True)] * 5, work, workers=0)
+    five = [Wanted("1.jpg", True, True)] * 5
+    pack(tmp_path / "images.arrow", tmp_path / "small.arrow", five, work, workers=0)
     assert read == ["1.jpg"]
 
 

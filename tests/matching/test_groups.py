@@ -79,3 +79,40 @@ def test_the_order_of_matches_decides_nothing_and_the_guards_hold(seed, size, sh
         linked = {frozenset(pair) for pair in pairs}
         for a, b in itertools.combinations(range(size), 2):
             assert found[a] != found[b] or frozenset((a, b)) in linked
+
+
+def links(*pairs):
+    return np.array(pairs, dtype=np.int32)
+
+
+def test_what_people_said_is_the_same_is_one_group_whatever_the_cap():
+    assert cluster([], 4, same=links((0, 2), (2, 3)), cap=2) == [0, 1, 0, 0]
+    # the group of two counts with both: one match to it is half of the pairs
+    assert cluster([(1, 2, 0.9)], 3, same=links((0, 2)), share=0.6) == [0, 1, 0]
+    assert cluster([(1, 2, 0.9)], 3, same=links((0, 2)), share=0.5) == [0, 0, 0]
+
+
+def test_what_people_said_is_different_is_never_in_one_group():
+    assert cluster(whole(range(4)), 4, different=links((0, 3)))[0::3] in ([0, 1], [0, 2])
+    # nor through the groups that the two have become part of
+    found = cluster([(0, 1, 0.9), (2, 3, 0.8), (1, 2, 0.7), (0, 3, 0.6)], 4, different=links((0, 3)))
+    assert found == [0, 0, 1, 1]
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_links_hold_whatever_matches(data):
+    size = 8
+    pair = st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(lambda p: p[0] != p[1])
+    matches = data.draw(st.lists(st.tuples(pair, st.floats(0, 1)), max_size=20))
+    same = data.draw(st.lists(pair, max_size=3))
+    parts = cluster([], size, same=links(*same).reshape(-1, 2))
+    different = [p for p in data.draw(st.lists(pair, max_size=5)) if parts[p[0]] != parts[p[1]]]
+    found = cluster(
+        [(a, b, score) for (a, b), score in matches],
+        size,
+        same=links(*same).reshape(-1, 2),
+        different=links(*different).reshape(-1, 2),
+    )
+    assert all(found[a] == found[b] for a, b in same)
+    assert all(found[a] != found[b] for a, b in different)

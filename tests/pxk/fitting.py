@@ -26,7 +26,7 @@ def run_of(**changes):
     return TrainRun(**(own | {"unfreeze_blocks": 2, "batch_norm": "train", "lr": 0.01} | changes))
 
 
-def start(run, scores=None, pause=0.0, spoil=None):
+def start(run, scores=None, pause=0.0, spoil=None, precision="fp32"):
     """A trainer on eight products of four pictures, and what `fit` needs beside folders.
 
     Args:
@@ -43,7 +43,13 @@ def start(run, scores=None, pause=0.0, spoil=None):
     plan = Plan(sampler.steps_per_epoch, run.epochs, run.head_epochs, run.max_steps)
     loss = make_loss(run.loss, dim=tower.dim, classes=8, learnable_temperature=run.learnable_temperature)
     trainer = Trainer(
-        run, {"image": tower}, loss, products, steps=plan.steps, head_steps=plan.head_steps, precision="fp32"
+        run,
+        {"image": tower},
+        loss,
+        products,
+        steps=plan.steps,
+        head_steps=plan.head_steps,
+        precision=precision,
     )
     prepare = tower.encoder.prepare
     listings = Listings(

@@ -38,6 +38,18 @@ def test_it_learns_and_says_so(tmp_path):
     json.dumps(rows, allow_nan=False)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_it_learns_in_half_precision_on_whole_weights(tmp_path, precision):
+    rows, learned, trainer = train(run_of(), tmp_path, precision=precision)
+    assert rows[-1]["loss"] < 0.8 * rows[1]["loss"]
+    assert {t.dtype for t in learned.values() if t.is_floating_point()} == {torch.float32}
+    assert trainer.scaler.is_enabled() == (precision == "fp16")
+    # The same, but for the forward pass.
+    whole = train(run_of(), tmp_path / "whole")[0]
+    assert rows[1]["loss"] == pytest.approx(whole[1]["loss"], rel=0.1)
+    assert rows[1]["loss"] != whole[1]["loss"]
+
+
 @pytest.mark.parametrize(
     ("scores", "best"),
     [([0.1, 0.2, 0.5, 0.5, 0.3], 2), ([0.9, 0.2, 0.5, 0.5, 0.3], 0), ([0.1, 0.2, 0.3, 0.3, 0.4], 4)],

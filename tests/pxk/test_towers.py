@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from stages.pxk.losses import ArcFace, InfoNCE
-from stages.pxk.towers import Tower, parameter_groups
+from stages.pxk.towers import Tower, by_length, parameter_groups
 from stages.settings import Refused
 
 PIXELS = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -103,6 +103,26 @@ def test_titles(title_encoder):
     tower.free()
     assert {name.split("layer.")[1][0] for name in learning(tower) if "layer." in name} == {"1"}
     assert not any("embeddings" in name for name in learning(tower))
+
+
+def test_titles_are_run_in_groups_of_like_length(title_encoder):
+    titles = ["a b c d e f g", "a", "b c", "d e f g h i j a b", "c", ""]
+    tokens = title_encoder.prepare(titles)
+    groups = list(by_length(tokens, size=2))
+    assert [sorted(at.tolist()) for at, _ in groups] == [[1, 5], [2, 4], [0, 3]]
+    assert [cut["input_ids"].shape[1] for _, cut in groups] == [3, 4, 11]  # with [CLS] and [SEP]
+    tower = Tower(title_encoder, head_dim=None, blocks=1).eval()
+    with torch.inference_mode():
+        whole = nn.functional.normalize(title_encoder.forward(tokens).float(), dim=1)
+        torch.testing.assert_close(tower(titles), whole, atol=1e-5, rtol=0)
+
+
+def test_tokens_that_cannot_be_cut_stay_whole():
+    left = {"input_ids": torch.ones(3, 4), "attention_mask": torch.tensor([[0, 1, 1, 1], [1] * 4, [1] * 4])}
+    for tokens in (left, {"text": torch.ones(3, 4)}):
+        ((at, found),) = by_length(tokens, size=2)
+        assert at.tolist() == [0, 1, 2]
+        assert found is tokens
 
 
 def test_what_was_learned_can_be_put_back(encoder):

@@ -79,3 +79,15 @@ def test_threshold_rows_hold_the_exact_f1_of_each_split():
     for row in rows[::20]:
         assert set(row) == {"threshold", "val_f1", "test_f1"}
         assert row["val_f1"] == pytest.approx(tried(*case, row["threshold"]))
+
+
+def test_score_rows_count_every_pair_once_in_its_class():
+    statistic = np.array([[0.9, 0.5, -np.inf], [np.inf, 0.5, 0.1]])
+    relevant = np.array([[True, False, False], [True, True, False]])
+    rows = plots.score_rows(statistic, relevant)
+    assert (rows[0]["low"], rows[-1]["high"], len(rows)) == (0.1, 0.9, plots.BINS)
+    half = next(row for row in rows if row["low"] <= 0.5 < row["high"])
+    assert (half["true_pairs"], half["false_pairs"]) == (1, 1)
+    assert (rows[0]["true_pairs"], rows[0]["false_pairs"]) == (0, 1)
+    assert (rows[-1]["true_pairs"], rows[-1]["false_pairs"]) == (1, 0)
+    assert plots.score_rows(np.full((2, 2), -np.inf), np.zeros((2, 2), bool)) == []

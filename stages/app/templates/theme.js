@@ -1,0 +1,26 @@
+// Light, dark, or as the system has it; remembered where the browser lets a file remember.
+"use strict";
+(() => {
+  const modes = { auto: "◐<span> auto</span>", light: "☀<span> light</span>", dark: "☾<span> dark</span>" };
+  let mode = "auto";
+  try { mode = localStorage.getItem("samesku-theme") || "auto"; } catch { /* a file may have no storage */ }
+  const apply = () => {
+    if (mode === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = mode;
+    const button = document.getElementById("theme");
+    if (button) button.innerHTML = modes[mode];
+    document.dispatchEvent(new Event("themechange"));
+  };
+  if (!Object.hasOwn(modes, mode)) mode = "auto";
+  apply();
+  document.addEventListener("DOMContentLoaded", () => {
+    apply();
+    document.getElementById("theme").addEventListener("click", () => {
+      const names = Object.keys(modes);
+      mode = names[(names.indexOf(mode) + 1) % names.length];
+      try { localStorage.setItem("samesku-theme", mode); } catch { /* as above */ }
+      apply();
+    });
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
+})();

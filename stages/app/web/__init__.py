@@ -1,0 +1,1 @@
+"""The web page over what the pipeline has indexed."""

@@ -1,0 +1,41 @@
+"""Verdicts through the real stages: they move groups and training, and no metric of test."""
+
+import pyarrow.parquet as pq
+import yaml
+
+from stages import artefacts, evaluate, review
+from stages.catalogue import review as verdicts
+from stages.catalogue.review import Said
+
+
+def test_verdicts_on_test_listings_move_groups_alone(own_shop):
+    rows = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "split"]).to_pylist()
+    split = {row["posting_id"]: row["split"] for row in rows}
+    test = [name for name in split if split[name] == "test"]
+    train = [name for name in split if split[name] == "train"]
+    system = artefacts.PREDICTIONS / "samesku"
+
+    def group_of():
+        return {
+            row["posting_id"]: row["group"] for row in pq.read_table(system / "groups.parquet").to_pylist()
+        }
+
+    def outs():
+        names = ["metrics.json", "submission.csv", "matches.parquet", "queries.parquet"]
+        files = [*(system / name for name in names), artefacts.METRICS / "samesku.json"]
+        return [path.read_bytes() for path in [*files, artefacts.LINKS / "train.parquet"]]
+
+    before, groups = outs(), group_of()
+    apart = next((a, b) for a in test for b in train if groups[a] != groups[b])
+    together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
+    said = {verdicts.pair(*apart): Said("same", "t"), verdicts.pair(*together): Said("different", "t")}
+    artefacts.REVIEW.write_bytes(verdicts.dump(said))
+    params = yaml.safe_load((own_shop / "params.yaml").read_text())
+    params["data"]["review"] = "data/review.csv"
+    (own_shop / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    review.main()
+    evaluate.main()
+    assert outs() == before  # train.parquet too, which is all of it that training sees
+    now = group_of()
+    assert now[apart[0]] == now[apart[1]]
+    assert now[together[0]] != now[together[1]]

@@ -1,0 +1,174 @@
+"""The routes of samesku serve: answers, the queue and its file, and who is turned away."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from starlette.testclient import TestClient
+
+from stages import artefacts, settings
+from stages.app.indexed import Indexed
+from stages.app.web import guard, server
+from stages.app.web.queue import Queue
+from stages.app.web.server import Site
+from stages.catalogue import review
+
+PAIRS = [("p00a", "p00b", 0.9), ("p01a", "p02a", 0.5), ("p03a", "p04a", 0.3), ("gone", "p00a", 0.2)]
+
+
+def write_pairs(folder):
+    path = folder / "data/predictions/rerank/review.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    left, right, probability = zip(*PAIRS, strict=True)
+    pq.write_table(
+        pa.table({"left": left, "right": right, "probability": np.array(probability, np.float32)}), path
+    )
+    return path
+
+
+@pytest.fixture
+def site(own_shop):
+    indexed = Indexed(settings.load())
+    return Site(indexed, Queue(write_pairs(own_shop), indexed.row, artefacts.REVIEW), "secret")
+
+
+@pytest.fixture
+def client(site):
+    with TestClient(
+        server.build(site, []), base_url="http://127.0.0.1:8000", headers={guard.TOKEN: "secret"}
+    ) as opened:
+        yield opened
+
+
+def test_two_listings_are_compared(client, own_shop):
+    files = {
+        f"image{n}": (own_shop / f"shop/images/p00{letter}.png").read_bytes()
+        for n, letter in ((1, "a"), (2, "b"))
+    }
+    found = client.post("/api/match", files=files, data={"title1": "oil <b> 250 ml", "title2": "oil 500 ml"})
+    assert found.status_code == 200
+    content = found.json()
+    assert content["titles"] == ["oil <b> 250 ml", "oil 500 ml"]
+    assert set(content["channels"]) == {"pxk_image", "cnn", "phash", "sbert", "tfidf"}
+    assert content["same"] == (content["score"] >= content["threshold"])
+    assert len(content["conflicts"]) == 1
+
+
+def test_the_catalogue_is_searched_and_its_pictures_are_shown(client):
+    found = client.post("/api/search", data={"title1": "tea best 250 ml seri 1"}).json()
+    assert found["results"][0]["posting_id"] == "p01a"
+    picture = client.get(f"/picture/{found['results'][0]['row']}")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert picture.content.startswith(b"\xff\xd8")
+    for path in ("/picture/100000", "/static/server.py", "/static/..%2fserver.py", "/nothing"):
+        assert client.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "sentence"),
+    [
+        ({"image1": b"<html>"}, {}, "picture 1: not a picture of a known format"),
+        ({"image1": b""}, {}, "picture 1: an empty file"),
+        (
+            {},
+            {"title1": "  "},
+            "the listing has neither a title nor a picture; allowed: one of them, or both",
+        ),
+        ({}, {"image1": "text"}, "picture 1 is no file"),
+        ({}, {"title1": "a" * 100_001}, "title 1 is no text of at most 100,000 characters"),
+    ],
+)
+def test_bad_input_is_one_sentence(client, files, data, sentence):
+    found = client.post("/api/search", files=files or None, data=data)
+    assert found.status_code == 400
+    assert found.json() == {"error": sentence}
+
+
+def test_a_picture_above_max_pixels_is_refused(client, site, own_shop):
+    rules = site.indexed.settings.data.model_copy(update={"max_pixels": 1000})
+    site.indexed.settings = site.indexed.settings.model_copy(update={"data": rules})
+    files = {"image1": (own_shop / "shop/images/p00a.png").read_bytes()}
+    found = client.post("/api/search", files=files)
+    assert found.json() == {"error": "picture 1: more pixels than data.max_pixels"}
+
+
+def test_who_is_turned_away(client, site):
+    """Other names of this machine (DNS rebinding), other sites, pages without the token."""
+    assert client.get("/", headers={"host": "evil.example:8000"}).status_code == 400
+    for name in ("localhost:8000", "[::1]:8000", "127.0.0.1"):
+        assert client.get("/", headers={"host": name}).status_code == 200, name
+    body = json.dumps({"at": 0, "verdict": "same"})
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:9999"},
+        {guard.TOKEN: ""},
+        {guard.TOKEN: "guessed"},
+    ):
+        assert client.post("/api/review", content=body, headers=headers).status_code == 403, headers
+    assert client.options("/api/review", headers={"origin": "http://evil.example"}).status_code == 403
+    assert (
+        review.read(artefacts.REVIEW.read_bytes(), "review.csv") == {} if artefacts.REVIEW.is_file() else True
+    )
+    assert client.post("/api/review", content=body, headers={"origin": "http://127.0.0.1:8000"}).is_success
+    answer = client.get("/")
+    assert "access-control-allow-origin" not in answer.headers
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_body_above_the_limit_is_refused_by_its_head_or_while_it_comes(site, monkeypatch):
+    monkeypatch.setattr(server, "MAX_BODY", 2_000_000)
+    with TestClient(
+        server.build(site, []), base_url="http://127.0.0.1:8000", headers={guard.TOKEN: "secret"}
+    ) as client:
+        large = client.post("/api/search", files={"image1": b"x" * 3_000_000})
+        assert large.status_code == 413
+        assert large.json() == {"error": "more than 2 MB were sent"}
+        chunks = (b"x" * 100_000 for _ in range(30))  # without a length
+        assert client.post("/api/review", content=chunks).status_code == 413
+
+
+def test_verdicts_are_kept_one_line_for_each_pair_and_the_last_wins(client):
+    first = client.get("/api/review").json()
+    assert (first["at"], first["total"], first["done"]) == (
+        0,
+        3,
+        0,
+    )  # the pair of a listing that is gone is out
+    assert [one["posting_id"] for one in first["listings"]] == ["p00a", "p00b"]
+    following = client.post("/api/review", json={"at": 0, "verdict": "same"}).json()
+    assert (following["at"], following["done"]) == (1, 1)
+    client.post("/api/review", json={"at": 1, "verdict": "skip"})
+    client.post("/api/review", json={"at": 0, "verdict": "different"})
+    again = client.get("/api/review?at=0").json()
+    assert again["verdict"] == "different"
+    lines = artefacts.REVIEW.read_text().splitlines()
+    assert lines[0] == "left,right,verdict,time"
+    assert [line.rsplit(",", 1)[0] for line in lines[1:]] == ["p00a,p00b,different", "p01a,p02a,skip"]
+    assert client.get("/api/review").json()["at"] == 2
+    assert client.post("/api/review", json={"at": 2, "verdict": "same"}).json()["at"] is None
+    assert client.post("/api/review", json={"at": 1, "verdict": None}).json()["verdict"] is None
+    assert "p01a" not in artefacts.REVIEW.read_text()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"at": 9, "verdict": "same"}, {"at": 0, "verdict": "maybe"}, {"at": "0", "verdict": "same"}, [], 3],
+)
+def test_a_wrong_verdict_changes_nothing(client, body):
+    assert client.post("/api/review", json=body).status_code == 400
+    assert not artefacts.REVIEW.is_file()
+
+
+def test_verdicts_that_others_wrote_stay(client, own_shop):
+    artefacts.REVIEW.write_text("left,right,verdict,time\nx,y,same,2026-01-01T00:00:00Z\n")
+    client.post("/api/review", json={"at": 0, "verdict": "same"})
+    kept = review.read(artefacts.REVIEW.read_bytes(), "review.csv")
+    assert kept["x", "y"] == ("same", "2026-01-01T00:00:00Z")
+    assert kept["p00a", "p00b"].verdict == "same"
+    artefacts.REVIEW.write_text("not a review\n")
+    found = client.post("/api/review", json={"at": 1, "verdict": "same"})
+    assert found.json() == {"error": "data/review.csv must begin with the line left,right,verdict,time"}
+    assert artefacts.REVIEW.read_text() == "not a review\n"

@@ -1,0 +1,114 @@
+"""The page of samesku serve in a real browser, by the real command."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+from stages import artefacts
+from tests.app import shop as making
+from tests.app.test_web import write_pairs
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """`samesku serve` in `folder` on a free port; its address."""
+    code = "from stages.app.cli import app; app()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--port", "0"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield re.search(r"http://\S+", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def address(own_shop):
+    write_pairs(own_shop)
+    with serving(own_shop) as found:
+        yield found
+
+
+def test_compare_search_and_review(page, address, own_shop, tmp_path):
+    page.set_default_timeout(60_000)  # the first question waits for the networks
+    expect.set_options(timeout=60_000)
+    pictures = [own_shop / f"shop/images/p00{letter}.png" for letter in "ab"]
+    page.goto(address)
+
+    # compare: two pictures, two titles; what sellers wrote is text
+    for at, picture in enumerate(pictures):
+        page.set_input_files(f"#compare .given >> nth={at} >> input", picture)
+        page.fill(f"#compare .given >> nth={at} >> textarea", (NASTY, "oil 500 ml")[at])
+    page.click("#compare .act")
+    answer = page.locator("#compare .answer")
+    expect(answer.locator("strong")).to_have_text(re.compile("[Ss]ame product"))
+    expect(answer.locator(".channels > span:first-child")).to_have_text("pxk_image")
+    expect(answer.locator(".chip")).to_have_text("250 ml ↔ 500 ml")
+    expect(answer.locator(".side .title").first).to_have_text(NASTY)
+    expect(answer.locator("mark")).to_have_text(["250 ml", "500 ml"])
+    loaded = "images => images.every(image => image.naturalWidth > 0)"
+    assert answer.locator("img").evaluate_all(loaded)
+    page.screenshot(path=tmp_path / "compare.png")
+
+    # a listing without anything is told of, without a request
+    page.click("#compare >> text=Clear")
+    page.click("#compare .act")
+    expect(answer.locator(".fault")).to_have_text("Give each of the two listings a picture or a title.")
+
+    # search by a picture that is dropped, and a title
+    page.click("nav >> text=Search")
+    page.set_input_files("#search input", pictures[0])
+    page.fill("#search textarea", making.rows()[0]["title"])
+    page.press("#search textarea", "Enter")
+    card = page.locator("#search .card").first
+    expect(card.locator(".id")).to_have_text("p00a")
+    expect(card.locator(".score")).to_have_text("1.0000")
+    card.locator("img").evaluate("image => image.decode()")
+
+    # review by keys; the file holds what was said
+    page.click("nav >> text=Review")
+    progress = page.locator("#review .progress")
+    expect(progress).to_have_text("0 of 3 pairs")
+    page.keyboard.press("s")
+    expect(progress).to_have_text("1 of 3 pairs")
+    page.keyboard.press("d")
+    expect(progress).to_have_text("2 of 3 pairs")
+    page.keyboard.press("b")  # back to the second, and another verdict
+    expect(page.locator("#review .tag")).to_have_text("you said: different")
+    page.keyboard.press("k")
+    expect(page.locator("#review .side .id")).to_have_text(["p03a", "p04a"])
+    expect(page.locator("#review .side .blank")).to_have_text("no picture")
+    page.keyboard.press("s")
+    expect(page.locator("#review .answer")).to_have_text("Every pair of the queue has a verdict.")
+    kept = [line.rsplit(",", 1)[0] for line in (own_shop / artefacts.REVIEW).read_text().splitlines()]
+    assert kept == ["left,right,verdict", "p00a,p00b,same", "p01a,p02a,skip", "p03a,p04a,same"]
+
+    # a telephone: nothing is wider than it
+    page.set_viewport_size({"width": 390, "height": 844})
+    for part in ("compare", "search", "review"):
+        page.click(f'nav >> a[href="#{part}"]')
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, part
+
+
+def test_a_picture_that_is_none_is_told_of(page, address, own_shop, faults):
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/#search")
+    page.set_input_files("#search input", own_shop / "params.yaml")
+    page.click("#search .act")
+    expect(page.locator("#search .fault")).to_have_text("picture 1: not a picture of a known format")
+    assert all("400" in fault for fault in faults)
+    faults.clear()
