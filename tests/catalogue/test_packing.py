@@ -18,7 +18,7 @@ from stages.catalogue.images import PackedImages, writing
 from stages.catalogue.packing import Packed, Packer, Wanted, pack
 from stages.catalogue.phash import perceptual_hash
 from stages.catalogue.source import open_source
-from stages.catalogue.workers import in_order
+from stages.catalogue.workers import _deaf, in_order
 from tests.conftest import ROOT
 
 
@@ -131,9 +131,22 @@ def test_an_error_in_the_work_is_raised_here(workers: int) -> None:
         list(in_order(fail_at_7, range(60), workers, crashed=-1))
 
 
+def test_ctrl_c_while_workers_start_is_heard_once_they_have() -> None:
+    reached = []
+
+    def start() -> None:
+        with _deaf():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert reached == ["the end"]
+
+
 PARENT = """
 import sys, time
-from stages.catalogue.workers import in_order
+from stages.catalogue.workers import _deaf, in_order
 if __name__ == "__main__":
     results = in_order(time.sleep, [0.01] * 20 + [60] * 100, 2, crashed=None)
     next(results)

@@ -67,11 +67,11 @@ def environment():
     return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def start(folder, arguments, prepare=None):
+def start(folder, arguments, prepare=None, log=None):
     """Start python with these arguments in `folder`, in a session of its own; its output in one file.
 
     Args:
-        prepare: called in the child before python starts.
+        prepare: called in the child before python starts. log: the output's file; beside `folder` if None.
     """
 
     def begin():
@@ -79,13 +79,13 @@ def start(folder, arguments, prepare=None):
         if prepare:
             prepare()
 
-    log = (folder.parent / f"{folder.name}.log").open("w+b")
+    file = (log or folder.parent / f"{folder.name}.log").open("w+b")
     process = subprocess.Popen(
         [sys.executable, *arguments],
-        cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
         preexec_fn=begin,
     )  # fmt: skip
-    process.log = Path(log.name)
+    process.log = Path(file.name)
     return process
 
 
