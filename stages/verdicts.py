@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, links, predictions
+from stages import artefacts, links, predictions, val
 from stages.catalogue.listings import Listings
 from stages.matching import bands as banding
 from stages.matching import calibration, reranker
@@ -73,10 +73,11 @@ def _directed(
     owner, pair = pool.sides
     other = pool.rows[pool.left[pair] + pool.right[pair] - owner]
     query = pool.rows[owner]
-    asks = (listings.split[query] == split) & (listings.product[query] >= 0)
-    same = listings.product[query] == listings.product[other]
-    asked = pool.rows[(listings.split[pool.rows] == split) & (listings.product[pool.rows] >= 0)]
-    to_find = int(truth.to_find(listings.product, asked, pool.rows).sum())
+    product = val.known(listings) if split == "val" else listings.product
+    asks = (listings.split[query] == split) & (product[query] >= 0)
+    same = product[query] == product[other]
+    asked = pool.rows[(listings.split[pool.rows] == split) & (product[pool.rows] >= 0)]
+    to_find = int(truth.to_find(product, asked, pool.rows).sum())
     return verdicts.probability[pair[asks]], same[asks], listings.component[query[asks]], to_find
 
 

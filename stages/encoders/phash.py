@@ -11,6 +11,7 @@ from stages.encoders.hashing import scramble
 
 BITS = 64
 TRIPLES = 41_664  # of 64 bits
+BLOCK = 4096  # listings at a time
 
 
 def encode(
@@ -32,13 +33,16 @@ def encode(
     Returns:
         (N, 64 or dim) float32 of ±1/√columns; bits, + where set, most significant first.
     """
-    octets = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
-    rows = np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1
-    if dim is not None:
-        first, second, third = triples(dim).T
-        rows = rows[:, first] * rows[:, second] * rows[:, third]
-    scale = np.float32(1 / np.sqrt(rows.shape[1]))
-    return rows * (scale * present.astype(np.float32))[:, None]
+    chosen = None if dim is None else triples(dim).T
+    out = np.empty((len(hashes), dim or BITS), np.float32)
+    for start in range(0, len(hashes), BLOCK):
+        at = slice(start, start + BLOCK)
+        octets = hashes[at].astype(">u8").view(np.uint8).reshape(-1, 8)
+        signs = np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1
+        rows = signs if chosen is None else signs[:, chosen[0]] * signs[:, chosen[1]] * signs[:, chosen[2]]
+        scale = np.float32(1 / np.sqrt(out.shape[1]))
+        out[at] = rows * (scale * present[at].astype(np.float32))[:, None]
+    return out
 
 
 def triples(dim: int) -> NDArray[np.int64]:
