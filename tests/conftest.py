@@ -1,6 +1,7 @@
 """Shared by all tests: no model hub, the repository's root, and one small pipeline that has been run."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,9 @@ __all__ = ["ROOT", "chromium", "faults", "page", "pipeline"]
 settings.register_profile("samesku", deadline=None)
 settings.load_profile("samesku")
 
+# A shell that starts the tests in the background has Ctrl-C ignored, in all that they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -23,11 +27,17 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
-    """The small pipeline, run once from clean and committed; tests that change it take a copy."""
+    """The small pipeline, run once from clean and committed; tests that change it take a copy.
+
+    CI has run it before the tests, and names its folder in SMALL_PIPELINE.
+    """
     from tests import small
 
-    folder = small.copy(tmp_path_factory.mktemp("small") / "samesku")
-    small.dvc(folder, "repro")
+    if given := os.environ.get("SMALL_PIPELINE"):
+        folder = Path(given)
+    else:
+        folder = small.copy(tmp_path_factory.mktemp("small") / "samesku")
+        small.dvc(folder, "repro")
     for command in (["add", "-A"], ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "Results"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder

@@ -16,7 +16,7 @@ PROGRAMS = ("dvc", "samesku", "make", "python", "git", "pip", "pre-commit", "kag
 CANNOT = {
     r"make (repro|install|test|test-long|lint types)": "installs the environment anew; they are CI's",
     r"kaggle .*": "needs an account that has accepted the competition's rules",
-    r"python -m benchmarks\.\w+( \w+)?": "measures speed for minutes; speed is not tested",
+    r"python -m benchmarks\.\w+( [-\w]+)*": "measures speed for minutes; speed is not tested",
     r"samesku serve.*": "runs until it is stopped; tests/app starts and stops it",
 }
 #: Run after a command that leaves work behind it.

@@ -16,14 +16,17 @@ pytestmark = pytest.mark.slow
 # Every stage behind the zero-shot channels, in one process: the libraries are imported once.
 STAGES = """
 import sys
-from stages import compare, evaluate, fuse, index, rerank, settings, sweep_alpha, train_pxk, tune
+from stages import compare, evaluate, fuse, index, mix, rerank, review, settings, sweep_alpha, train_pxk, tune
 params = settings.load()
+review.main()
 for run in params.train:
     train_pxk.main(run)
 for stage in (fuse, index, evaluate, sweep_alpha, tune, rerank):
     stage.main()
 for system in params.compare:
     compare.main(system)
+for system in params.mixes:
+    mix.main(system)
 """
 
 
@@ -64,7 +67,7 @@ def compared(name, before, after):
         tables = [pd.read_parquet(file) for file in (before, after)]
         return [table[table["split"] != "test"].to_dict("list") for table in tables]
     if "/plots/" in name or name == "data/sweep/alpha.csv":
-        if "strata" in name or "_test" in name:
+        if "strata" in name or "_test" in name or name.endswith("scores.csv"):
             return [None, None]
         tables = [pd.read_csv(file) for file in (before, after)]
         return [table[[c for c in table if not c.startswith("test")]].to_dict("list") for table in tables]

@@ -51,7 +51,7 @@ def took(pipeline, stage):
     return yaml.safe_load(record.read_text("utf-8"))["seconds"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_few_kills(pipeline, tmp_path, told):
     folder = broken.copy(pipeline, tmp_path / "samesku")
     expected = broken.digests(pipeline, outs_of(pipeline))
