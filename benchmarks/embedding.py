@@ -26,8 +26,8 @@ from PIL import Image
 
 from stages import artefacts
 from stages.catalogue.images import PackedImages
-from stages.encoders import device, load_encoder, runner
-from stages.encoders.base import ImageEncoder, TitleEncoder
+from stages.embedding import device, load_encoder, runner
+from stages.embedding.base import ImageEncoder, TitleEncoder
 from stages.settings import Refused, Settings, load
 
 ROUNDS = 3

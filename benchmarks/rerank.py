@@ -19,10 +19,12 @@ from pathlib import Path
 
 import faiss
 
-from stages import artefacts, rerank, settings, val
+from stages import artefacts, rerank, settings
 from stages.catalogue import listings as catalogue
-from stages.matching import gallery, neighbours, reranker
-from stages.matching.verifier import Learning
+from stages.judging import val
+from stages.matching import neighbours
+from stages.reranking import gallery, reranker
+from stages.reranking.verifier import Learning
 
 
 @contextmanager

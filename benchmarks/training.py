@@ -19,7 +19,7 @@ from dataclasses import replace
 import torch
 
 from stages import artefacts
-from stages.encoders import device
+from stages.embedding import device
 from stages.pxk.batches import Batch, stream
 from stages.settings import Refused, load
 from stages.training import Embedder, Machine, Ready, Sample, set_up

@@ -11,9 +11,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, evaluate, fuse, index, predictions, settings
+from stages import artefacts, fuse, index, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
+from stages.judging import judge, predictions
 from stages.matching import neighbours
 from stages.settings import Decision, Fusion
 from stages.settings.rerank import Groups
@@ -34,7 +35,7 @@ def best_on_val(
     for spec in candidates:
         fused, _ = fuse.fuse(spec)
         val = neighbours.search(fused, listings.gallery("val"), k)
-        judged = evaluate.judge(val, listings, decision, "split")
+        judged = judge.judge(val, listings, decision, "split")
         found[spec.alpha] = judged.f1[judged.split == "val"].mean()
     best = max(candidates, key=lambda spec: found[spec.alpha])
     return best, artefacts.rounded({"alpha": best.alpha, "by_alpha": {f"{a:g}": f for a, f in found.items()}})
@@ -52,12 +53,12 @@ def row(system: str, candidates: list[Fusion], decision: Decision, k: int, group
         return "skipped: no val listing has a label to tune on"
     spec, choice = best_on_val(candidates, listings, decision, k)
     fused, _ = fuse.fuse(spec)
-    judged, full = evaluate.evaluate(index.index(fused, listings, k), listings, decision, groups)
+    judged, full = judge.both(index.index(fused, listings, k), listings, decision, groups)
     channels = fuse.load_channels([*spec.image, *spec.title])
     predictions.write(system, judged, full | choice, listings, channels, groups)
-    short = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(metrics, short)
-    told = evaluate.describe(short)
+    told = judge.describe(short)
     return f"α {spec.alpha:g} of {len(candidates)} on val, {told}" if choice else told
 
 

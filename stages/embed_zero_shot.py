@@ -20,13 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages import artefacts
-from stages.encoders import load_encoder
+from stages.embedding import load_encoder
 from stages.settings import Channel, Refused, Settings, load
 
 Rows = NDArray[np.float32]
 #: Where the rows of runs that are under way are kept, git-ignored.
 CHECKPOINTS = Path("data/checkpoints/embed_zero_shot")
-CODE = ("stages/embed_zero_shot.py", "stages/catalogue/images.py", "stages/encoders")
+CODE = ("stages/embed_zero_shot.py", "stages/catalogue/images.py", "stages/embedding", "stages/encoders")
 #: What a listing must have, by backend or else by modality: as the log names it.
 NEEDS = {"phash": "perceptual hash", "image": "picture", "title": "title"}
 
@@ -91,8 +91,8 @@ def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) 
 
 
 def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
-    from stages.encoders import device, runner
-    from stages.encoders.shards import Shards
+    from stages.embedding import device, runner
+    from stages.embedding.shards import Shards
 
     channel, machine, size = settings.channels[name], settings.machine, settings.embed.batch_size
     device.set_threads(machine.threads)

@@ -24,9 +24,6 @@ from stages.matching.neighbours import Neighbours
 from stages.settings import Refused
 from stages.settings.rerank import Blend
 
-#: Each gallery, as the parts of the sample that are searched within themselves.
-GALLERIES = {"full": ("full",), "split": ("val", "test")}
-
 
 def index(fused: Fused, listings: Listings, k: int, blend: Blend = Blend()) -> dict[str, Neighbours]:  # noqa: B008
     """The neighbours in each gallery; in `split`, val and test queries one below the other.
@@ -44,7 +41,7 @@ def index(fused: Fused, listings: Listings, k: int, blend: Blend = Blend()) -> d
             ],
             k,
         )
-        for name, parts in GALLERIES.items()
+        for name, parts in catalogue.GALLERIES.items()
     }
 
 
@@ -79,7 +76,7 @@ def write(found: Neighbours, path: Path) -> None:
 def read(path: Path, listings: Listings, name: str) -> Neighbours:
     """What `write` wrote; queries without a neighbour come back too, from the gallery's rows."""
     table = {column: values.to_numpy() for column, values in zip(*_columns(path), strict=True)}
-    query = np.concatenate([listings.gallery(part) for part in GALLERIES[name]])
+    query = np.concatenate([listings.gallery(part) for part in catalogue.GALLERIES[name]])
     place = np.full(len(listings), -1)
     place[query] = np.arange(len(query))
     width = int(table["rank"].max(initial=0))

@@ -16,14 +16,16 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, evaluate, fuse, index, settings, val, verdicts
+from stages import artefacts, fuse, index, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.matching import candidates, fusion, gallery, reranker, tokens
+from stages.judging import judge, val
+from stages.matching import fusion
 from stages.matching import neighbours as search
-from stages.matching.gallery import Evidence, Gallery
-from stages.matching.reranker import FellBack, Learned, Reranked
-from stages.matching.verifier import Learning
+from stages.reranking import candidates, gallery, reranker, tokens, verdicts
+from stages.reranking.gallery import Evidence, Gallery
+from stages.reranking.reranker import FellBack, Learned, Reranked
+from stages.reranking.verifier import Learning
 from stages.settings import Decision
 from stages.settings.rerank import Rerank
 
@@ -54,7 +56,7 @@ def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: i
     """
     learning = Learning(**spec.model.model_dump(), threads=threads)
     done = {}
-    for name, parts in index.GALLERIES.items():
+    for name, parts in catalogue.GALLERIES.items():
         ready: list[Gallery] = []
         for part in parts:
             rows = listings.gallery(part)
@@ -95,10 +97,10 @@ def main() -> str:
     done = rerank(found, listings, spec, params.index.k, params.machine.threads)
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
     neighbours = {name: one.neighbours for name, one in done.items()}
-    judged, full = evaluate.evaluate(neighbours, listings, decision, params.groups)
+    judged, full = judge.both(neighbours, listings, decision, params.groups)
     bands, figures = verdicts.bands(done, listings, spec)
     full |= figures
-    short: dict[str, Any] = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    short: dict[str, Any] = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
     lacking = {name: one.lacking for name, one in done.items() if isinstance(one, FellBack)}
     # At most a dozen numbers make a row: what sample quarantined stands in every other one.
     del short["quarantined"]
@@ -106,7 +108,7 @@ def main() -> str:
     verdicts.write("rerank", done, judged, full, listings, found.channels, bands, params.groups)
     artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
     told = "".join(f"; {name} falls back to the fused score: {why}" for name, why in lacking.items())
-    return evaluate.describe(short) + told
+    return judge.describe(short) + told
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import artefacts, links, settings
+from stages import artefacts, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue import review as verdicts
 from stages.catalogue.listings import Listings
 from stages.catalogue.review import Pair, Said
-from stages.links import Links
+from stages.judging import links
+from stages.judging.links import Links
 from stages.settings import Refused
 
 

@@ -11,9 +11,10 @@ import csv
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, evaluate, fuse, index, settings
+from stages import artefacts, fuse, index, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
+from stages.judging import judge
 from stages.matching import alpha, fusion
 from stages.settings import Decision, Fusion
 
@@ -30,11 +31,11 @@ def sweep(spec: Fusion, listings: Listings, decision: Decision, k: int) -> list[
     title = fusion.concatenate(channels, fusion.channel_weights({}, of_title, 0.0))
     found = [
         dict(alpha.sweep(image, title, listings.gallery(part), k, ALPHAS))
-        for part in index.GALLERIES["split"]
+        for part in catalogue.GALLERIES["split"]
     ]
     rows = []
     for value in ALPHAS:
-        judged = evaluate.judge(index.stack([part[value] for part in found], k), listings, decision, "split")
+        judged = judge.judge(index.stack([part[value] for part in found], k), listings, decision, "split")
         means = {f"{split}_f1": judged.f1[judged.split == split] for split in ("val", "test")}
         rows.append({"alpha": value} | {key: f1.mean() for key, f1 in means.items() if len(f1)})
     return rows

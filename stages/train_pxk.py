@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stages import artefacts
-from stages.encoders import device, trained
+from stages.embedding import device, trained
 from stages.pxk import dual_encoder
 from stages.pxk.loop import Row, fit
 from stages.pxk.losses import ImageText

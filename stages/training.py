@@ -14,10 +14,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stages import links
 from stages.catalogue.images import PackedImages
-from stages.encoders import load_encoder, runner
-from stages.encoders.shards import Shards
+from stages.embedding import load_encoder, runner
+from stages.embedding.shards import Shards
+from stages.judging import links
 from stages.matching import decisions, fusion, neighbours
 from stages.pxk import sampler as samplers
 from stages.pxk.augment import Pictures
@@ -31,7 +31,7 @@ from stages.scoring import sweep, truth
 from stages.settings import Channel, Refused
 from stages.settings.train import TrainRun
 
-CODE = ("stages/train_pxk.py", "stages/training.py", "stages/pxk", "stages/encoders")
+CODE = ("stages/train_pxk.py", "stages/training.py", "stages/pxk", "stages/embedding", "stages/encoders")
 
 
 @dataclass(frozen=True)

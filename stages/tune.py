@@ -15,9 +15,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import artefacts, evaluate, fuse, index, predictions, settings, val
+from stages import artefacts, fuse, index, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
+from stages.judging import judge, predictions, val
 from stages.matching import blending, fusion, tuning
 from stages.matching.neighbours import Neighbours
 from stages.matching.tuning import Weights
@@ -82,7 +83,7 @@ def galleries(
 ) -> dict[str, tuple[dict[str, Neighbours], float]]:
     """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: from val."""
     found = {}
-    for name, parts in index.GALLERIES.items():
+    for name, parts in catalogue.GALLERIES.items():
         plain: list[Neighbours] = []
         blended: list[Neighbours] = []
         for part in parts:
@@ -121,12 +122,12 @@ def main() -> str:
     told = []
     for row, (kind, one) in zip(ROWS, (("plain", False), ("blended", False), ("blended", True)), strict=True):
         lists = {name: neighbours[kind] for name, (neighbours, _) in found.items()}
-        judged, full = evaluate.evaluate(lists, listings, Decision(at_least_one=one), params.groups)
+        judged, full = judge.both(lists, listings, Decision(at_least_one=one), params.groups)
         full["weights"] = best | {f"blending.{name}": cut for name, (_, cut) in found.items()}
         predictions.write(row, judged, artefacts.rounded(full), listings, channels, params.groups)
-        short = evaluate.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+        short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)
-        told.append(f"{row}: {evaluate.describe(short)}")
+        told.append(f"{row}: {judge.describe(short)}")
     line = adopted(best, spec)
     _write(surface(f1, best, spec), best, line)
     print("\n".join([*told, line]), flush=True)

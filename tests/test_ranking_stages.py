@@ -11,6 +11,7 @@ import yaml
 from stages import artefacts, compare, evaluate, fuse, index, mix, sweep_alpha
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
+from stages.judging import judge
 from stages.matching import blending
 from stages.matching.neighbours import Neighbours
 from stages.settings import Decision, Refused
@@ -105,7 +106,7 @@ def test_val_never_learns_from_test_that_a_product_lies_on_both_sides(folder):
     score = np.array([[0.9], [0.8], [0.8], [0.9]], np.float32)
     found = Neighbours(np.arange(4, dtype=np.int32), neighbour, score)
     moved = replace(listings, product=np.array([0, 1, 2, 3], np.int32))
-    cuts = {evaluate.judge(found, one, Decision(), "full").cut for one in (listings, moved)}
+    cuts = {judge.judge(found, one, Decision(), "full").cut for one in (listings, moved)}
     assert len(cuts) == 1
 
 

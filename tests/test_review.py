@@ -7,14 +7,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages import artefacts, grouping, links, review
+from stages import artefacts, review
 from stages.catalogue import review as verdicts
-from stages.links import Links
+from stages.judging import grouping, links
+from stages.judging.links import Links
 from stages.settings import Refused
 from stages.settings.rerank import Groups
 from stages.training import Sample
-from tests import test_grouping as small
 from tests.conftest import ROOT
+from tests.judging import test_grouping as small
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 SPLIT = ["train", "train", "train", "val", "test", "test"]

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from stages import artefacts, train_pxk
 from stages.catalogue.images import PackedImages, writing
 from stages.catalogue.picture import to_jpeg
-from stages.encoders import load_encoder, runner
+from stages.embedding import load_encoder, runner
 from stages.settings import Channel, Refused
 from stages.settings.train import TrainRun
 from tests import tiny

@@ -8,8 +8,8 @@ import numpy as np
 
 from stages.app.given import Given
 from stages.app.indexed import Indexed, New
-from stages.matching.conflicts import Item, conflicts, items
 from stages.matching.neighbours import Neighbours
+from stages.reranking.conflicts import Item, conflicts, items
 from stages.settings import Refused
 
 

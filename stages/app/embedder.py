@@ -93,7 +93,7 @@ class Embedder:
         return lambda batch: fitted.encode(list(batch.titles))
 
     def _network(self, name: str) -> Callable[[Batch], Rows]:
-        from stages.encoders import device, load_encoder, runner
+        from stages.embedding import device, load_encoder, runner
 
         machine, embed = self.settings.machine, self.settings.embed
         device.set_threads(machine.threads)

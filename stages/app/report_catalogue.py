@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stages.catalogue import listings as catalogue
 from stages.catalogue import thumbnails
-from stages.matching.conflicts import Item, conflicts, items
+from stages.reranking.conflicts import Item, conflicts, items
 from stages.settings import Refused
 
 PICTURES = 18_000_000  # characters of base64 in one report, so that it stays below 25 MB

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.matching import bands
+from stages.reranking import bands
 from stages.scoring import truth
 from stages.settings import Refused, Settings
 

@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+#: Each gallery, as the parts of the sample that are searched within themselves.
+GALLERIES = {"full": ("full",), "split": ("val", "test")}
+
 
 @dataclass(frozen=True)
 class Listings:

@@ -1,10 +1,5 @@
 """Encoders: one file per backend, each imported only when a channel uses it.
 
-A backend with weights (open_clip, timm, sentence_transformers) is reached through `load_encoder`; tfidf and
-phash are modules of their own and import no torch.
+A backend with weights (open_clip, timm, sentence_transformers) is reached through
+`stages.embedding.load_encoder`; tfidf and phash are modules of their own and import no torch.
 """
-
-from stages.encoders.load import load_encoder
-from stages.encoders.spec import Spec
-
-__all__ = ["Spec", "load_encoder"]

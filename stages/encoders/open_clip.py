@@ -12,11 +12,11 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
-from stages.encoders import weights
-from stages.encoders.base import ImageEncoder, TitleEncoder
-from stages.encoders.blocks import by_layers, by_timm
-from stages.encoders.preprocess import Preprocess
-from stages.encoders.spec import Spec
+from stages.embedding import weights
+from stages.embedding.base import ImageEncoder, TitleEncoder
+from stages.embedding.blocks import by_layers, by_timm
+from stages.embedding.preprocess import Preprocess
+from stages.embedding.spec import Spec
 
 CONFIG = "open_clip_config.json"
 #: In the hub's repositories model.safetensors is the model as transformers names its tensors: it comes last.

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.encoders.hashing import scramble
+from stages.embedding.hashing import scramble
 
 BITS = 64
 TRIPLES = 41_664  # of 64 bits

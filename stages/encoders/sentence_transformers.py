@@ -12,10 +12,10 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from stages.encoders import weights
-from stages.encoders.base import TitleEncoder
-from stages.encoders.blocks import by_layers
-from stages.encoders.spec import Spec
+from stages.embedding import weights
+from stages.embedding.base import TitleEncoder
+from stages.embedding.blocks import by_layers
+from stages.embedding.spec import Spec
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: What a sentence encoder needs beside its tensors.

@@ -21,7 +21,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from stages.encoders.hashing import scramble
+from stages.embedding.hashing import scramble
 
 Floats = NDArray[np.float32]
 

@@ -8,11 +8,11 @@ import timm
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
-from stages.encoders import weights
-from stages.encoders.base import ImageEncoder
-from stages.encoders.blocks import by_timm
-from stages.encoders.preprocess import Preprocess
-from stages.encoders.spec import Spec
+from stages.embedding import weights
+from stages.embedding.base import ImageEncoder
+from stages.embedding.blocks import by_timm
+from stages.embedding.preprocess import Preprocess
+from stages.embedding.spec import Spec
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: Packages whose tensors are those of a timm model under other names: same order, same shapes.

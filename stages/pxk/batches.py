@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stages.encoders.preprocess import Preprocess
+from stages.embedding.preprocess import Preprocess
 from stages.pxk.augment import Pictures, draw_seed, leave_out_words
 from stages.pxk.sampler import Sampler
 

@@ -9,8 +9,8 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stages.encoders.base import ImageEncoder, TitleEncoder
-from stages.encoders.trained import Head
+from stages.embedding.base import ImageEncoder, TitleEncoder
+from stages.embedding.trained import Head
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

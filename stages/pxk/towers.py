@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from stages.encoders.base import ImageEncoder, TitleEncoder
-from stages.encoders.trained import Head
+from stages.embedding.base import ImageEncoder, TitleEncoder
+from stages.embedding.trained import Head
 from stages.settings import Refused
 
 Blocks = int | Literal["all"]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.encoders.device import autocast
+from stages.embedding.device import autocast
 from stages.pxk.augment import draw_seed
 from stages.pxk.batches import Batch
 from stages.pxk.objective import objective

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from stages.encoders import Spec, load_encoder
+from stages.embedding import Spec, load_encoder
 
 TIMM = "test_resnet"
 

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stages.encoders import Spec, load_encoder
-from stages.encoders.base import ImageEncoder
+from stages.embedding import Spec, load_encoder
+from stages.embedding.base import ImageEncoder
 
 TITLES = ["red shoe 42", "blue shoe", "a red bottle of 500 ml and its cap", "mug"]
 

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stages.encoders import load_encoder
-from stages.encoders.base import ImageEncoder
-from stages.encoders.preprocess import Preprocess
-from stages.encoders.spec import Spec
+from stages.embedding import load_encoder
+from stages.embedding.base import ImageEncoder
+from stages.embedding.preprocess import Preprocess
+from stages.embedding.spec import Spec
 
 SIZE = 32
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.encoders.preprocess import Preprocess
+from stages.embedding.preprocess import Preprocess
 from stages.pxk.augment import Pictures, draw_seed, leave_out_words
 from stages.pxk.batches import Listings, stream
 from stages.pxk.sampler import PKSampler

@@ -1,0 +1,44 @@
+"""From a channel's spec to an encoder that is ready to embed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stages.embedding.spec import Spec
+from stages.settings import Refused
+
+if TYPE_CHECKING:
+    import torch
+
+    from stages.embedding.base import ImageEncoder, TitleEncoder
+
+BACKENDS = ("open_clip", "timm", "sentence_transformers")
+
+
+def load_encoder(
+    name: str, spec: Any, *, device: torch.device | str = "cpu", precision: str = "fp32"
+) -> ImageEncoder | TitleEncoder:
+    """Load the encoder of channel `name`, in eval mode, on `device`.
+
+    Args:
+        spec: a `Spec`, or anything with its attributes (a channel of params.yaml).
+        precision: fp32, bf16 or fp16: what the encoder computes in when it is run; its weights stay float32.
+
+    Raises:
+        Refused: the weights are not there, are not what their sha256 says, or are another architecture's; one
+            sentence with the channel, what was tried and the ways out.
+    """
+    from stages.embedding import trained, weights
+
+    spec = Spec.of(spec)
+    if spec.backend not in BACKENDS:
+        raise Refused(f"channel {name}: backend is {spec.backend!r}; allowed: {', '.join(BACKENDS)}")
+    with weights.refusing(name, spec):
+        tuned = trained.find(spec)
+        base = tuned.base if tuned else spec
+        encoder = import_module(f"stages.encoders.{base.backend}").load(name, base)
+        if tuned:
+            trained.apply(tuned, encoder)
+    encoder.precision = precision
+    return encoder.to(device)

@@ -1,0 +1,1 @@
+"""Reranking: candidate pairs, their features and the model that judges them."""

@@ -1,0 +1,143 @@
+"""Rows on disk as they come: what comes back, what does not, and a run that was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from stages.embedding import runner
+from stages.embedding.shards import Shards
+from tests.conftest import ROOT
+
+
+def test_rows_come_back_and_a_broken_shard_does_not(tmp_path):
+    shards = Shards(tmp_path / "shards", rows=3)
+    vectors = np.arange(14, dtype=np.float32).reshape(7, 2)
+    for batch in ([4, 5], [0, 1], [6, 2]):
+        shards.add(batch, vectors[batch])
+    assert [file.name for file in shards.folder.iterdir()] == ["00000000.npz"]  # of four rows
+    shards.flush()
+    out = np.full((7, 2), -1, np.float32)
+    assert Shards(shards.folder).load(out).tolist() == [True, True, True, False, True, True, True]
+    assert np.array_equal(out, np.where(np.arange(7)[:, None] == 3, 0, vectors))
+
+    kept = shards.folder / "00000002.npz"
+    for content in (b"", kept.read_bytes()[:-40], bytes(len(kept.read_bytes()))):
+        kept.write_bytes(content)
+        assert Shards(shards.folder).load(out).tolist() == [True, True, False, False, True, True, False]
+        assert not out[[2, 3, 6]].any()
+        assert not kept.exists()
+
+
+def test_shards_of_another_width_are_not_taken(tmp_path):
+    shards = Shards(tmp_path)
+    shards.add([0], np.ones((1, 3), np.float32))
+    shards.flush()
+    assert not Shards(tmp_path).load(np.zeros((2, 4), np.float32)).any()
+
+
+def test_nothing_is_kept_of_nothing(tmp_path):
+    shards = Shards(tmp_path / "none")
+    shards.flush()
+    assert not shards.load(np.zeros((2, 4), np.float32)).any()
+    assert not shards.folder.exists()
+
+
+class Counted:
+    """An encoder that counts the listings it is given, and fails at one of its batches."""
+
+    def __init__(self, encoder, fail_at=None):
+        self.encoder, self.fail_at, self.seen, self.batches = encoder, fail_at, 0, 0
+
+    def __getattr__(self, name):
+        return getattr(self.encoder, name)
+
+    def forward(self, batch):
+        if self.batches == self.fail_at:
+            raise KeyboardInterrupt
+        self.batches += 1
+        self.seen += len(next(iter(batch.values())) if isinstance(batch, dict) else batch)
+        return self.encoder.forward(batch)
+
+
+TITLES = [" ".join(["red", "shoe", "blue"][: i % 4]) + str(i) * (i % 5 > 0) for i in range(23)]
+
+
+@pytest.mark.parametrize("kind", ["timm", "bert"])
+def test_a_run_that_stopped_goes_on_and_gives_the_same_bits(encoders, images, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(runner.torch, "get_num_threads", lambda: 1)  # so that batches come in order
+    monkeypatch.setattr(runner.torch, "set_num_threads", lambda threads: None)
+    encoder = encoders[kind]
+
+    def embed(encoder, shards=None):
+        if kind == "bert":
+            return runner.embed_titles(encoder, TITLES, batch_size=2, quiet=True, shards=shards)
+        return runner.embed_images(encoder, images * 4, batch_size=2, quiet=True, shards=shards)
+
+    expected = embed(encoder)
+    stopped = Counted(encoder, fail_at=5)
+    with pytest.raises(KeyboardInterrupt):
+        embed(stopped, Shards(tmp_path, rows=4))
+    again = Counted(encoder)
+    assert np.array_equal(embed(again, Shards(tmp_path, rows=4)), expected)
+    whole = Counted(encoder)
+    embed(whole)
+    assert stopped.seen + again.seen == whole.seen  # on Ctrl-C nothing is lost
+    last = Counted(encoder)
+    assert np.array_equal(embed(last, Shards(tmp_path, rows=4)), expected)
+    assert last.seen == 0
+
+
+SLOW = """
+import sys, time
+import numpy as np
+from PIL import Image
+from stages.embedding import Spec, load_encoder, runner
+from stages.embedding.shards import Shards
+
+class Pictures(list):
+    def __getitem__(self, i):
+        time.sleep(0.01)
+        return Image.fromarray(np.random.default_rng(i).integers(0, 256, (40, 40, 3), np.uint8))
+    def __copy__(self):
+        return self
+
+encoder = load_encoder("cnn", Spec("image", "timm", "test_resnet", sys.argv[1]))
+shards = Shards(__import__("pathlib").Path(sys.argv[2]), rows=20)
+rows = runner.embed_images(encoder, Pictures(range(200)), batch_size=4, quiet=True, shards=shards)
+np.save(sys.argv[3], rows)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_loses_at_most_a_shard_and_the_batches_at_hand(timm_file, tmp_path):
+    def start(shards, out):
+        command = [sys.executable, "-c", SLOW, str(timm_file), str(tmp_path / shards), str(tmp_path / out)]
+        return subprocess.Popen(command, cwd=ROOT)
+
+    def kept():
+        return sum(len(np.load(file)["rows"]) for file in (tmp_path / "shards").glob("*.npz"))
+
+    before = -1
+    for _ in range(3):
+        process = start("shards", "killed.npy")
+        deadline = time.monotonic() + 120
+        while kept() <= max(before, 0):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(30) == -signal.SIGKILL
+        assert kept() > before  # it went on from what was there
+        assert kept() % 20 == 0  # whole shards
+        before = kept()
+    assert not (tmp_path / "killed.npy").exists()
+    assert before < 200
+    assert start("shards", "killed.npy").wait(120) == 0
+    assert start("other", "whole.npy").wait(120) == 0
+    assert (tmp_path / "killed.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert not list((tmp_path / "shards").glob(".*"))

@@ -1,0 +1,98 @@
+"""A file that training wrote: both towers in one, with their heads, named by a channel's `weights`."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from stages.embedding import Spec, load_encoder, runner, trained
+from stages.embedding.trained import Head
+from stages.settings import Refused
+
+TITLES = ["red shoe", "", "blue"]
+
+
+@pytest.fixture
+def tuned(specs, images, tmp_path):
+    """Towers as training leaves them: other tensors, a head on each; and what they give."""
+    torch.manual_seed(1)
+    towers = {"image": load_encoder("i", specs["timm"]), "title": load_encoder("t", specs["bert"])}
+    for encoder, head in zip(towers.values(), (Head(96, 8), Head(16, 8, hidden=12)), strict=True):
+        encoder.head, encoder.dim = head.eval(), 8
+        for p in encoder.module.parameters():
+            p.data += 0.01 * torch.randn_like(p)
+    trained.save(tmp_path / "run.safetensors", towers)
+    rows = {
+        "image": runner.embed_images(towers["image"], images, quiet=True),
+        "title": runner.embed_titles(towers["title"], TITLES, quiet=True),
+    }
+    return tmp_path / "run.safetensors", rows
+
+
+@pytest.mark.parametrize(("side", "name"), [("image", "timm"), ("title", "bert")])
+def test_a_channel_may_name_the_file(tuned, specs, images, side, name):
+    file, rows = tuned
+    encoder = load_encoder("again", Spec(side, specs[name].backend, specs[name].model, str(file)))
+    assert encoder.dim == 8
+    if side == "image":
+        found = runner.embed_images(encoder, images, quiet=True)
+    else:
+        found = runner.embed_titles(encoder, TITLES, quiet=True)  # with the pooling that it was trained with
+    assert np.array_equal(found, rows[side])
+    assert encoder.origin["weights"] == file.as_posix()
+    assert encoder.origin["base"]["weights"] == specs[name].weights
+
+
+def test_the_file_is_the_same_bytes_again(specs, tmp_path):
+    for name in ("a", "b"):
+        trained.save(tmp_path / name, {"image": load_encoder("i", specs["timm"])})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_without_a_head_the_trunk_stands_alone(specs, tmp_path):
+    trained.save(tmp_path / "r.safetensors", {"title": load_encoder("t", specs["sbert"])})
+    again = load_encoder("t", Spec("title", "sentence_transformers", "tiny", str(tmp_path / "r.safetensors")))
+    assert (again.dim, len(list(again.head.parameters()))) == (16, 0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (Spec("image", "timm", "test_vit"), "its tower is timm model test_resnet"),
+        (Spec("image", "open_clip", "ViT-B-32"), "its tower is timm model test_resnet"),
+        (Spec("title", "sentence_transformers", "other"), "its tower is sentence_transformers model tiny"),
+    ],
+)
+def test_another_architecture_is_refused(tuned, spec, said):
+    file, _ = tuned
+    spec = Spec(spec.modality, spec.backend, spec.model, str(file))
+    with pytest.raises(Refused, match=said):
+        load_encoder("mine", spec)
+
+
+def test_a_side_that_was_not_trained_is_refused(specs, tmp_path):
+    trained.save(tmp_path / "r.safetensors", {"image": load_encoder("i", specs["timm"])})
+    with pytest.raises(Refused, match="it has no tower for title"):
+        load_encoder("mine", Spec("title", "sentence_transformers", "tiny", str(tmp_path / "r.safetensors")))
+
+
+def test_tensors_that_do_not_fit_are_refused(tuned, specs, tmp_path):
+    from safetensors import safe_open
+
+    file, _ = tuned
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    tensors = load_file(file)
+    tensors["image.trunk.conv1.0.weight"] = torch.zeros(1, 3, 3, 3)
+    save_file(tensors, tmp_path / "bad.safetensors", metadata)
+    with pytest.raises(Refused, match=r"conv1.0.weight"):
+        load_encoder("mine", Spec("image", "timm", "test_resnet", str(tmp_path / "bad.safetensors")))
+
+
+@pytest.mark.parametrize("hidden", [None, 5])
+def test_a_head_is_built_again_from_its_tensors(hidden):
+    head = Head(6, 3, hidden)
+    again = Head.like(head.state_dict())
+    x = torch.randn(2, 6)
+    assert torch.equal(head(x), again(x))
+    assert again.dim == 3
