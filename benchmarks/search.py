@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import index
 from stages.catalogue.listings import Listings
-from stages.judging import judge
+from stages.judging import galleries, judge
 from stages.matching import fusion, neighbours
 from stages.settings import Decision
 from stages.settings.rerank import Groups
@@ -78,7 +77,7 @@ def _peak(listings: int, columns: int, k: int) -> None:
     given = catalogue(listings)
     ready = peak_mib()
     fused = fusion.concatenate({"a": rows}, {"a": 1.0})
-    judge.both(index.index(fused, given, k), given, Decision(), Groups())
+    judge.both(galleries.search(fused, given, k), given, Decision(), Groups())
     peak = peak_mib()
     array = listings * columns * 4 / 2**20
     print(

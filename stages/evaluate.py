@@ -6,20 +6,20 @@ similarities); writes metrics/samesku.json and data/predictions/samesku/.
 
 from __future__ import annotations
 
-from stages import artefacts, fuse, index, settings
+from stages import artefacts, settings
 from stages.catalogue import listings as catalogue
-from stages.judging import judge, links, predictions
+from stages.judging import galleries, judge, links, mixing, predictions
 
 
 def main() -> str:
     params = settings.load()
     listings = catalogue.read(artefacts.LISTINGS)
     neighbours = {
-        name: index.read(artefacts.NEIGHBOURS / f"{name}.parquet", listings, name)
+        name: galleries.read(artefacts.NEIGHBOURS / f"{name}.parquet", listings, name)
         for name in catalogue.GALLERIES
     }
     judged, full = judge.both(neighbours, listings, params.decision, params.groups)
-    channels = fuse.load_channels([*params.fusion.image, *params.fusion.title])
+    channels = mixing.load_channels([*params.fusion.image, *params.fusion.title])
     said = links.read(artefacts.LINKS / "all.parquet")
     predictions.write("samesku", judged, full, listings, channels, params.groups, said)
     short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))

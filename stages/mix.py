@@ -11,7 +11,8 @@ import sys
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, compare, settings
+from stages import artefacts, settings
+from stages.judging import system
 from stages.settings import Fusion
 
 
@@ -23,7 +24,7 @@ def main(name: str) -> str:
         Fusion(alpha=alpha, method=spec.method, image=spec.image, title=spec.title)
         for alpha in settings.alphas(spec.alpha)
     ]
-    return compare.row(name, candidates, spec.decision, params.index.k, params.groups)
+    return system.match_and_score(name, candidates, spec.decision, params.index.k, params.groups)
 
 
 if __name__ == "__main__":

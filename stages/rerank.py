@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, fuse, index, settings
+from stages import artefacts, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.judging import judge, val
+from stages.judging import galleries, judge, mixing, val
 from stages.matching import fusion
 from stages.matching import neighbours as search
 from stages.reranking import candidates, gallery, reranker, tokens, verdicts
@@ -35,7 +35,7 @@ def evidence(spec: Rerank) -> Evidence:
     mix = spec.fusion
     table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
     return Evidence(
-        fuse.load_channels([*mix.image, *mix.title]),
+        mixing.load_channels([*mix.image, *mix.title]),
         fusion.channel_weights(mix.image, mix.title, mix.alpha),
         tokens.read(table["title"].to_pylist()),
         {"file": identity(table["image"].to_pylist()), "hash": identity(table["image_phash"].to_pylist())},
@@ -75,14 +75,14 @@ def _finish(
     ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int, threads: int
 ) -> Reranked:
     if isinstance(learned, str):
-        return FellBack(learned, index.stack([one.plain for one in ready], k))
+        return FellBack(learned, galleries.stack([one.plain for one in ready], k))
     model, own = learned
     said = [own, *(reranker.apply(model, one, threads) for one in ready[1:])]
     found = [
         candidates.as_neighbours(one.candidates, verdict.probability, k)
         for one, verdict in zip(ready, said, strict=True)
     ]
-    return Learned(ready, said, model, index.stack(found, k))
+    return Learned(ready, said, model, galleries.stack(found, k))
 
 
 def main() -> str:

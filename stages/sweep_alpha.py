@@ -11,10 +11,10 @@ import csv
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, fuse, index, settings
+from stages import artefacts, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.judging import judge
+from stages.judging import galleries, judge, mixing
 from stages.matching import alpha, fusion
 from stages.settings import Decision, Fusion
 
@@ -25,8 +25,8 @@ def sweep(spec: Fusion, listings: Listings, decision: Decision, k: int) -> list[
     """Rows {alpha, val_f1, test_f1}; none where nothing is labelled or the method has no sides."""
     if spec.method != "concat" or not (listings.product[listings.gallery("val")] >= 0).any():
         return []
-    channels = fuse.load_channels([*spec.image, *spec.title])
-    of_image, of_title = fuse.present(spec, channels)
+    channels = mixing.load_channels([*spec.image, *spec.title])
+    of_image, of_title = mixing.present(spec, channels)
     image = fusion.concatenate(channels, fusion.channel_weights(of_image, {}, 1.0))
     title = fusion.concatenate(channels, fusion.channel_weights({}, of_title, 0.0))
     found = [
@@ -35,7 +35,7 @@ def sweep(spec: Fusion, listings: Listings, decision: Decision, k: int) -> list[
     ]
     rows = []
     for value in ALPHAS:
-        judged = judge.judge(index.stack([part[value] for part in found], k), listings, decision, "split")
+        judged = judge.judge(galleries.stack([part[value] for part in found], k), listings, decision, "split")
         means = {f"{split}_f1": judged.f1[judged.split == split] for split in ("val", "test")}
         rows.append({"alpha": value} | {key: f1.mean() for key, f1 in means.items() if len(f1)})
     return rows

@@ -15,10 +15,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import artefacts, fuse, index, settings
+from stages import artefacts, settings
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.judging import judge, predictions, val
+from stages.judging import galleries, judge, mixing, predictions, val
 from stages.matching import blending, fusion, tuning
 from stages.matching.neighbours import Neighbours
 from stages.matching.tuning import Weights
@@ -78,7 +78,7 @@ def shares(weights: Weights, side: list[str]) -> Weights:
     return {name: weights[name] / total if total else 1 / len(side) for name in side}
 
 
-def galleries(
+def searched(
     fused: fusion.Fused, listings: Listings, k: int, steps: int
 ) -> dict[str, tuple[dict[str, Neighbours], float]]:
     """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: from val."""
@@ -92,7 +92,7 @@ def galleries(
             if part != "test":  # in `split`, val comes first
                 cut = val.best_cut(plain[0], listings, rows)
             blended.append(blending.search(fused, rows, k, steps, cut)[0])
-        found[name] = ({"plain": index.stack(plain, k), "blended": index.stack(blended, k)}, cut)
+        found[name] = ({"plain": galleries.stack(plain, k), "blended": galleries.stack(blended, k)}, cut)
     return found
 
 
@@ -112,13 +112,13 @@ def main() -> str:
     listings = catalogue.read(artefacts.LISTINGS)
     if not val.labelled(listings).any():
         return _skip()
-    channels = fuse.load_channels([*spec.image, *spec.title])
+    channels = mixing.load_channels([*spec.image, *spec.title])
     if not any(values.shape[1] for values in channels.values()):
         raise Refused(f"none of the channels of tune has an embedding: {', '.join(channels)}")
     f1 = objective(channels, listings, spec.k, k)
     best, height = tuning.ascend({name: float(channels[name].shape[1] > 0) for name in channels}, f1)
     weights = {name: weight for name, weight in best.items() if weight > 0}
-    found = galleries(fusion.concatenate(channels, weights), listings, k, spec.blend)
+    found = searched(fusion.concatenate(channels, weights), listings, k, spec.blend)
     told = []
     for row, (kind, one) in zip(ROWS, (("plain", False), ("blended", False), ("blended", True)), strict=True):
         lists = {name: neighbours[kind] for name, (neighbours, _) in found.items()}

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import artefacts, compare, evaluate, fuse, index, mix, sweep_alpha
+from stages import artefacts, compare, evaluate, fuse, index, mix, settings, sweep_alpha
 from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
-from stages.judging import judge
-from stages.matching import blending
+from stages.judging import judge, mixing
+from stages.matching import approximate, blending
 from stages.matching.neighbours import Neighbours
 from stages.settings import Decision, Refused
 from tests import ten
@@ -86,7 +86,7 @@ def test_the_index_blends_rows_within_their_gallery(folder):
     ten.write_params(folder, GIVEN | {"index.blend": {"steps": 1, "threshold": 0.6}})
     index.main()
     found = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
-    fused, listings = fuse.read(artefacts.FUSED), catalogue.read(artefacts.LISTINGS)
+    fused, listings = mixing.read(artefacts.FUSED), catalogue.read(artefacts.LISTINGS)
     hand = blending.search(fused, listings.gallery("test"), 50, 1, 0.6)[0]
     of_test = found[found["query"].isin(listings.gallery("test"))]
     assert of_test["score"].tolist() == hand.score[hand.found].tolist()
@@ -108,6 +108,45 @@ def test_val_never_learns_from_test_that_a_product_lies_on_both_sides(folder):
     moved = replace(listings, product=np.array([0, 1, 2, 3], np.int32))
     cuts = {judge.judge(found, one, Decision(), "full").cut for one in (listings, moved)}
     assert len(cuts) == 1
+
+
+def test_the_cut_for_a_larger_test_gallery_is_higher():
+    """Val of 3, test of 9: a stranger stands for four, and 0.6, which lets one in, is not worth it."""
+    split = np.array(["val"] * 3 + ["test"] * 9)
+    product = np.array([0, 0, 1, *range(2, 11)], np.int32)
+    listings = Listings(np.array(list("abcdefghijkl"), object), product, np.arange(12, dtype=np.int32), split)
+    neighbour = np.array([[2, 1], [0, 2], [0, 1]], np.int32)
+    score = np.array([[0.7, 0.6], [0.6, 0.5], [0.7, 0.5]], np.float32)
+    rest = np.full((9, 2), -1, np.int32)
+    found = Neighbours(
+        np.arange(12, dtype=np.int32),
+        np.concatenate([neighbour, rest]),
+        np.concatenate([score, np.full((9, 2), -np.inf, np.float32)]),
+    )
+    assert judge.judge(found, listings, Decision(), "full").cut == 0.55
+    assert judge.judge(found, listings, Decision(), "split").cut > 0.7
+
+
+def test_fuse_writes_block_by_block_what_is_fused_at_once(folder, monkeypatch):
+    ten.write(folder, params=GIVEN)
+    monkeypatch.setattr(mixing, "ROWS", 3)
+    fuse.main()
+    whole, _ = mixing.fuse(settings.load().fusion)
+    found = mixing.read(artefacts.FUSED)
+    assert np.array_equal(found.vectors, whole.vectors)
+    assert np.array_equal(found.presence, whole.presence)
+    assert (found.weights == whole.weights).all()
+    assert list(found.widths) == list(whole.widths)
+
+
+def test_an_index_that_may_miss_some_stands_behind_a_gate(folder, monkeypatch):
+    ten.write(folder, params=GIVEN)
+    main_road()
+    exact = pd.read_parquet(artefacts.NEIGHBOURS / "full.parquet")
+    monkeypatch.setattr(approximate, "SMALL", 2)
+    ten.write_params(folder, GIVEN | {"index.kind": "hnsw", "index.effort": 16})
+    assert "hnsw at effort 16" in index.main()
+    pd.testing.assert_frame_equal(pd.read_parquet(artefacts.NEIGHBOURS / "full.parquet"), exact)
 
 
 def test_matches_say_why(folder):

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, fuse
+from stages import artefacts
 from stages.app.embedder import Batch, Embedder
 from stages.app.given import Given
 from stages.catalogue.images import PackedImages
+from stages.judging import mixing
 from stages.matching import decisions, fusion, newcomers
 from stages.matching.fusion import Fused
 from stages.matching.neighbours import DECIMALS, Neighbours
@@ -54,10 +55,10 @@ class Indexed:
                 raise Refused(f"{path} is missing; run `dvc repro {stage}`")
         table = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "title", "image", "image_phash"])
         self.ids, self.titles, self.images, self.hashes = (column.to_pylist() for column in table.columns)
-        self.fused = fuse.read(artefacts.FUSED)
+        self.fused = mixing.read(artefacts.FUSED)
         spec = settings.fusion
-        self.stored = fuse.load_channels([*spec.image, *spec.title])
-        self.weights = fusion.channel_weights(*fuse.present(spec, self.stored), spec.alpha)
+        self.stored = mixing.load_channels([*spec.image, *spec.title])
+        self.weights = fusion.channel_weights(*mixing.present(spec, self.stored), spec.alpha)
         recorded = artefacts.read_json(artefacts.FUSED / "weights.json")
         mixed = recorded["weights"] if spec.method == "concat" else list(self.weights.values())
         if recorded["channels"] != list(self.weights) or not np.allclose(mixed, list(self.weights.values())):

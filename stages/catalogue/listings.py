@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from stages.catalogue import tables
 
 #: Each gallery, as the parts of the sample that are searched within themselves.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
@@ -39,11 +39,11 @@ class Listings:
 
 def read(path: Path) -> Listings:
     """Read listings.parquet, as `sample` wrote it."""
-    table = pq.read_table(path, columns=["posting_id", "label_group", "component", "split"])
-    label = table["label_group"].combine_chunks().dictionary_encode()
+    table = tables.read(path, ["posting_id", "label_group", "component", "split"])
+    label = table["label_group"].dictionary_encode()
     return Listings(
         posting_id=np.asarray(table["posting_id"].to_pylist(), dtype=object),
-        product=pc.fill_null(label.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32),
-        component=table["component"].to_numpy().astype(np.int32),
+        product=np.array([-1 if at is None else at for at in label.indices.to_pylist()], dtype=np.int32),
+        component=tables.numbers(table["component"]).astype(np.int32),
         split=np.asarray(table["split"].to_pylist(), dtype=str),
     )

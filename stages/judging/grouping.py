@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from stages.catalogue import tables
 from stages.catalogue.listings import Listings
 from stages.judging.links import Links
 from stages.matching import groups
@@ -43,7 +44,7 @@ def group(judged: Judged, listings: Listings, spec: Groups, links: Links | None 
 
 def table(group_of: NDArray[np.int32], listings: Listings) -> pa.Table:
     """groups.parquet: posting_id, group."""
-    return pa.table({"posting_id": pa.array(listings.posting_id, pa.string()), "group": group_of})
+    return tables.table({"posting_id": listings.posting_id, "group": group_of})
 
 
 def figures(judged: dict[str, Judged], listings: Listings, spec: Groups) -> dict[str, Any]:

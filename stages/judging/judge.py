@@ -59,6 +59,10 @@ class Judged:
 def judge(neighbours: Neighbours, listings: Listings, decision: Decision, gallery: str) -> Judged:
     """Decide every query of a gallery; a cut or floor to tune is tuned on val, in this gallery.
 
+    Where val and test are searched apart, in galleries of G listings, a test query meets
+    (G_test − 1) / (G_val − 1) times the strangers of a val query: while the cut is sought, a neighbour of
+    another product counts as so many. It takes the sizes alone, no label of test.
+
     Raises:
         Refused: something is to be tuned, and val has no labelled query.
     """
@@ -71,25 +75,28 @@ def judge(neighbours: Neighbours, listings: Listings, decision: Decision, galler
     known = val.known(listings)
     told = truth.relevant(known, query[chooses], neighbours.neighbour[chooses])
     told_to_find = np.zeros(int(chooses.sum()), np.int64)
+    sizes: dict[str, int] = {}
     for part in GALLERIES[gallery]:
         rows = listings.gallery(part)
         inside = np.isin(query, rows)
         to_find[inside] = truth.to_find(listings.product, query[inside], rows)
         told_to_find[inside[chooses]] = truth.to_find(known, query[inside & chooses], rows)
-        size[inside] = len(rows)
+        size[inside] = sizes[part] = len(rows)
+    smallest = min(sizes.get("val", 0), sizes.get("test", 0))
+    strangers = (sizes["test"] - 1) / (sizes["val"] - 1) if smallest > 1 else 1.0
     if decision.value == "tune" and not chooses.any():
         raise Refused(
             "decision.value is tune, but no val listing has a label; give the threshold as a number"
         )
     statistic = decisions.statistic(decision.kind, neighbours)
     if decision.value == "tune":
-        cut = sweep.best_cut(sweep.f1_curve(statistic[chooses], told, told_to_find))
+        cut = sweep.best_cut(sweep.f1_curve(statistic[chooses], told, told_to_find, strangers))
     else:
         cut = float(decision.value)
     keep = statistic >= cut
     floor = decision.floor
     if floor is None:
-        floor = tune_floor(keep[chooses], neighbours.score[chooses], told, told_to_find)
+        floor = tune_floor(keep[chooses], neighbours.score[chooses], told, told_to_find, strangers)
     if decision.at_least_one:
         keep = decisions.at_least_one(keep, neighbours, floor)
     return Judged(neighbours, statistic, keep, relevant, to_find, cut, floor, split, size)
@@ -100,6 +107,7 @@ def tune_floor(
     score: NDArray[np.float32],
     relevant: NDArray[np.bool_],
     to_find: NDArray[np.int64],
+    strangers: float = 1.0,
 ) -> float:
     """The floor of `at_least_one` with the highest mean F1 over these queries; 1 where it never helps.
 
@@ -109,7 +117,7 @@ def tune_floor(
     if not none.any() or keep.shape[1] == 0:
         return 1.0
     best = score[none, :1].astype(np.float64).round(6)
-    return sweep.best_cut(sweep.f1_curve(best, relevant[none, :1], to_find[none]))
+    return sweep.best_cut(sweep.f1_curve(best, relevant[none, :1], to_find[none], strangers))
 
 
 def figures(judged: Judged, listings: Listings, split: str) -> dict[str, Any]:

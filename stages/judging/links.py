@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stages import artefacts
+from stages.catalogue import tables
 
 
 def _none() -> NDArray[np.int32]:
@@ -32,6 +30,9 @@ class Links:
 
     def contradiction(self, n: int) -> tuple[int, int] | None:
         """Two of `n` rows that are said to be different, and joined by what is said to be the same."""
+        from scipy.sparse import coo_array  # here, since the stages that only rank do without SciPy
+        from scipy.sparse.csgraph import connected_components
+
         ones = np.ones(len(self.same), np.int8)
         graph = coo_array((ones, (self.same[:, 0], self.same[:, 1])), shape=(n, n))
         part = connected_components(graph, directed=False)[1]
@@ -42,11 +43,13 @@ class Links:
 
 
 def write(links: Links, path: Path) -> None:
-    """left int32, right int32 (rows of listings.parquet), same bool; ordered."""
+    """left int32, right int32 (rows of listings.parquet), same uint8 (1 or 0); ordered."""
     pairs = np.concatenate([links.same, links.different])
-    same = np.arange(len(pairs)) < len(links.same)
+    same = (np.arange(len(pairs)) < len(links.same)).astype(np.uint8)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    table = pa.table({"left": pairs[order, 0], "right": pairs[order, 1], "same": same[order]})
+    table = tables.table(
+        {"left": pairs[order, 0], "right": pairs[order, 1], "same": same[order].astype(np.uint8)}
+    )
     with artefacts.replacing(path) as beside:
         pq.write_table(table, beside)
 
@@ -55,7 +58,7 @@ def read(path: Path) -> Links:
     """What `write` wrote; no links where there is no such file."""
     if not path.is_file():
         return Links()
-    table = pq.read_table(path)
-    pairs = np.stack([table[side].to_numpy() for side in ("left", "right")], axis=1).astype(np.int32)
-    same = table["same"].to_numpy(zero_copy_only=False).astype(bool)
+    table = {name: tables.numbers(column) for name, column in tables.read(path).items()}
+    pairs = np.stack([table[side] for side in ("left", "right")], axis=1).astype(np.int32)
+    same = table["same"].astype(bool)
     return Links(pairs[same], pairs[~same])

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from stages import artefacts
+from stages.catalogue import tables
 from stages.catalogue.listings import Listings
 from stages.catalogue.quarantine import ID_UNSAFE
 from stages.catalogue.reader import id_fault
@@ -53,11 +54,11 @@ def write(
         at, rank = np.nonzero(whole.keep)
         query, match = whole.neighbours.query[at], matches[at, rank]
         columns = {
-            "query": pa.array(listings.posting_id[query], pa.string()),
-            "match": pa.array(listings.posting_id[match], pa.string()),
+            "query": listings.posting_id[query],
+            "match": listings.posting_id[match],
             "score": whole.neighbours.score[at, rank],
         } | pairs.similarities(channels, query, match)
-        pq.write_table(pa.table(columns), beside / "matches.parquet")
+        pq.write_table(tables.table(columns), beside / "matches.parquet")
         group_of = grouping.group(whole, listings, groups, links)
         pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
         pq.write_table(queries(judged, listings), beside / "queries.parquet")
@@ -92,11 +93,11 @@ def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:
         at = np.isin(found.split, ("val", "test"))
         query = found.neighbours.query[at]
         parts.append(
-            pa.table(
+            tables.table(
                 {
-                    "query": pa.array(listings.posting_id[query], pa.string()),
-                    "split": pa.array(found.split[at], pa.string()),
-                    "gallery": pa.array([gallery] * len(query), pa.string()),
+                    "query": listings.posting_id[query],
+                    "split": found.split[at],
+                    "gallery": [gallery] * len(query),
                     "component": listings.component[query],
                     "f1": found.f1[at],
                     "hits": found.hits[at].astype(np.int32),

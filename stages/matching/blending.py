@@ -5,15 +5,15 @@ Transductive: the rows of a gallery move each other, unlabelled ones too, and no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from stages.matching.fusion import Fused
 from stages.matching.neighbours import Neighbours
-from stages.matching.neighbours import search as nearest
+from stages.matching.neighbours import search as exact
 
 
 def blend(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
@@ -25,6 +25,8 @@ def blend(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
     Args:
         neighbours: those of every listing of one gallery within it; rows outside it become zero.
     """
+    from scipy.sparse import csr_array  # here, since an index that does not blend does without SciPy
+
     rows = neighbours.query
     at, rank = np.nonzero(neighbours.found & (neighbours.score >= threshold))
     other = np.searchsorted(rows, neighbours.neighbour[at, rank])
@@ -50,7 +52,12 @@ def blend(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
 
 
 def search(
-    fused: Fused, rows: NDArray[np.int32], k: int, steps: int, threshold: float
+    fused: Fused,
+    rows: NDArray[np.int32],
+    k: int,
+    steps: int,
+    threshold: float,
+    nearest: Callable[[Fused, NDArray[np.int32], int], Neighbours] = exact,
 ) -> tuple[Neighbours, Fused]:
     """The k nearest within a gallery after so many steps of blending (0: none), and the blended rows."""
     found = nearest(fused, rows, k)

@@ -65,7 +65,7 @@ def concatenate(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[st
         Refused: arrays of different length.
     """
     names = list(weights)
-    n = _same_length(channels)
+    n = same_length(channels)
     widths = [channels[name].shape[1] for name in names]
     vectors = np.zeros((n, sum(widths)), dtype=np.float32)
     presence = np.zeros(n, dtype=np.uint32)
@@ -86,7 +86,7 @@ def average(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, f
     Raises:
         Refused: channels of different widths, which share no space.
     """
-    n = _same_length(channels)
+    n = same_length(channels)
     widths = {name: channels[name].shape[1] for name in weights if channels[name].shape[1]}
     if len(set(widths.values())) > 1:
         told = ", ".join(f"{name} has {width}" for name, width in widths.items())
@@ -106,7 +106,8 @@ def fuse(channels: Mapping[str, NDArray[np.float32]], weights: Mapping[str, floa
     return {"concat": concatenate, "average": average}[method](channels, weights)
 
 
-def _same_length(channels: Mapping[str, NDArray[np.float32]]) -> int:
+def same_length(channels: Mapping[str, NDArray[np.float32]]) -> int:
+    """The number of rows of these arrays; refused where they differ."""
     lengths = {name: len(rows) for name, rows in channels.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())

@@ -1,8 +1,8 @@
-"""The k nearest neighbours of every listing of a gallery within it: exact, in blocks, in one fixed order."""
+"""The k nearest neighbours of every listing of a gallery within it: in blocks, in one fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import faiss
@@ -42,38 +42,81 @@ class Neighbours:
         return self.neighbour >= 0
 
 
-def search(fused: Fused, rows: NDArray[np.int32], k: int) -> Neighbours:
+#: Of float32 (Q, D) queries, and how many to fetch of each: the largest inner products, float32 (Q, fetch),
+#: falling, and where they stand among a part's listings, int64 (Q, fetch), −1 where none was found.
+Finder = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The listings of a gallery that have one presence pattern.
+
+    Attributes:
+        code: the pattern. ids: int32 (G,), rows of the catalogue, ascending. vectors: float32 (G, D).
+        index: what finds among them and may miss some; None: all are looked at.
+    """
+
+    code: int
+    ids: NDArray[np.int32]
+    vectors: NDArray[np.float32]
+    index: Finder | None = None
+
+    def find(self, queries: NDArray[np.float32], fetch: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return self.index(queries, fetch) if self.index else _nearest(queries, self.vectors, fetch)
+
+
+def parts(fused: Fused, rows: NDArray[np.int32]) -> list[Part]:
+    """The gallery `rows` (ascending) by presence pattern; vectors side by side in a file stay there."""
+    found = []
+    for code, at in _patterns(fused, rows):
+        ids = rows[at]
+        in_line = ids[-1] - ids[0] + 1 == len(ids)
+        found.append(Part(code, ids, fused.vectors[ids[0] : ids[-1] + 1] if in_line else fused.vectors[ids]))
+    return found
+
+
+def search(
+    fused: Fused,
+    rows: NDArray[np.int32],
+    k: int,
+    *,
+    queries: NDArray[np.int32] | None = None,
+    gallery: list[Part] | None = None,
+) -> Neighbours:
     """The k nearest of every listing in `rows` among the others in `rows`.
 
     Args:
         fused: the whole catalogue.
-        rows: (G,) the gallery, which is also the queries; ascending.
+        rows: (G,) the gallery; ascending.
         k: neighbours wanted; min(k, G − 1) are given.
+        queries: those of `rows` to search for, ascending; all where it is not given.
+        gallery: what `parts` made of `rows`, with an index or without.
 
     The query itself is dropped by its id, not by its rank: copies of a listing tie with it. Listings are
     searched by presence pattern, since the divisor of the score is constant for each pair of patterns.
     """
     k = max(0, min(k, len(rows) - 1))
-    neighbour = np.full((len(rows), k), -1, dtype=np.int32)
-    score = np.full((len(rows), k), -np.inf, dtype=np.float32)
-    galleries = _by_pattern(fused, rows)
-    for pattern, queries in _patterns(fused, rows):
+    asked = rows if queries is None else queries
+    neighbour = np.full((len(asked), k), -1, dtype=np.int32)
+    score = np.full((len(asked), k), -np.inf, dtype=np.float32)
+    gallery = parts(fused, rows) if gallery is None else gallery
+    for pattern, places in _patterns(fused, asked):
         comparable = [
-            (gallery, vectors, shared)
-            for code, gallery, vectors in galleries
-            if (shared := fused.shared_weight(pattern, code)) > 0
+            (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
         ]
         if not comparable or k == 0:
             continue
-        for start in range(0, len(queries), QUERIES):
-            at = queries[start : start + QUERIES]
-            found, value, tied = _search_block(fused, rows[at], comparable, k)
+        for start in range(0, len(places), QUERIES):
+            at = places[start : start + QUERIES]
+            found, value, tied = _search_block(fused, asked[at], comparable, k)
             neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
+            if any(part.index for part, _ in comparable):  # it may have missed more than a tie
+                continue
             for more in range(0, len(tied), TIED_QUERIES):
                 again = at[tied[more : more + TIED_QUERIES]]
-                found, value = _whole_rows(fused, rows[again], comparable, k)
+                found, value = _whole_rows(fused, asked[again], comparable, k)
                 neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
-    return Neighbours(rows, neighbour, score)
+    return Neighbours(asked, neighbour, score)
 
 
 def best(ids: NDArray[np.int32], scores: NDArray, k: int) -> tuple[NDArray[np.int32], NDArray]:
@@ -89,21 +132,11 @@ def best(ids: NDArray[np.int32], scores: NDArray, k: int) -> tuple[NDArray[np.in
     return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
 
 
-_Gallery = tuple[NDArray[np.int32], NDArray[np.float32], float]
-
-
 def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Each presence pattern among `rows`, with the positions that have it; the empty pattern is left out."""
     codes = fused.presence[rows]
     for code in np.unique(codes[codes > 0]):
         yield int(code), np.flatnonzero(codes == code)
-
-
-def _by_pattern(
-    fused: Fused, rows: NDArray[np.int32]
-) -> list[tuple[int, NDArray[np.int32], NDArray[np.float32]]]:
-    """Each pattern's listings, and their vectors as one array in memory."""
-    return [(code, rows[at], np.asarray(fused.vectors[rows[at]])) for code, at in _patterns(fused, rows)]
 
 
 def _nearest(
@@ -128,18 +161,18 @@ def _nearest(
 
 
 def _search_block(
-    fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
+    fused: Fused, queries: NDArray[np.int32], gallery: list[tuple[Part, float]], k: int
 ) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
     """The nearest of each pattern's gallery, merged; also the positions whose end of list is not settled."""
     vectors = np.ascontiguousarray(fused.vectors[queries])
     ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
-    for gallery, rows, shared in galleries:
-        fetch = min(k + 1 + SPARE, len(gallery))
-        inner, at = _nearest(vectors, rows, fetch)
-        value = np.round(inner.astype(np.float64) / shared, DECIMALS)
-        if fetch < len(gallery):  # what was not fetched scores at most this
+    for part, shared in gallery:
+        fetch = min(k + 1 + SPARE, len(part.ids))
+        inner, at = part.find(vectors, fetch)
+        value = np.where(at < 0, -np.inf, np.round(inner.astype(np.float64) / shared, DECIMALS))
+        if fetch < len(part.ids):  # what was not fetched scores at most this
             unseen = np.maximum(unseen, value[:, -1])
-        ids.append(gallery[at])
+        ids.append(np.where(at < 0, np.int32(-1), part.ids[at]))
         scores.append(value)
     merged, value = np.concatenate(ids, 1), np.concatenate(scores, 1)
     merged, value = _without_self(queries, merged, value)
@@ -150,13 +183,13 @@ def _search_block(
 
 
 def _whole_rows(
-    fused: Fused, queries: NDArray[np.int32], galleries: list[_Gallery], k: int
+    fused: Fused, queries: NDArray[np.int32], gallery: list[tuple[Part, float]], k: int
 ) -> tuple[NDArray[np.int32], NDArray]:
     """All scores of a few queries, for those whose ties reach past what was fetched."""
     ids, scores = [], []
-    for gallery, rows, shared in galleries:
-        value = np.round((fused.vectors[queries] @ rows.T).astype(np.float64) / shared, DECIMALS)
-        merged, value = _without_self(queries, np.broadcast_to(gallery, value.shape), value)
+    for part, shared in gallery:
+        value = np.round((fused.vectors[queries] @ part.vectors.T).astype(np.float64) / shared, DECIMALS)
+        merged, value = _without_self(queries, np.broadcast_to(part.ids, value.shape), value)
         merged, value = best(merged, value, k)
         ids.append(merged)
         scores.append(value)

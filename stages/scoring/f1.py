@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def row_f1(
-    hits: NDArray[np.integer], kept: NDArray[np.integer], to_find: NDArray[np.integer]
+    hits: NDArray[np.integer], kept: NDArray[np.integer] | NDArray[np.float64], to_find: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """F1 of each query with the query itself in both sets, as the Shopee competition scores it.
 

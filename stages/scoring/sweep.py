@@ -33,20 +33,25 @@ class Curve:
 
 
 def f1_curve(
-    statistic: NDArray[np.float64], relevant: NDArray[np.bool_], to_find: NDArray[np.integer]
+    statistic: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    to_find: NDArray[np.integer],
+    strangers: float = 1.0,
 ) -> Curve:
     """F1 at every cut, exactly.
 
     Args:
         statistic: float64 (Q, k), never rising along a row; −inf where there is no neighbour.
         relevant: bool (Q, k); to_find: int (Q,).
+        strangers: how many neighbours of other products one stands for: in a gallery of `strangers` times as
+            many listings so many reach a cut, in expectation. 1: F1 in this very gallery.
 
     A query keeps a prefix of its list, so its F1 steps from one prefix to the next; the steps of all queries
     in descending order of statistic, summed up, are the mean F1 at every cut.
     """
     kept = np.arange(statistic.shape[1] + 1)
     hits = np.concatenate([np.zeros((len(relevant), 1), int), np.cumsum(relevant, axis=1)], axis=1)
-    steps = np.diff(row_f1(hits, kept, to_find[:, None]), axis=1)
+    steps = np.diff(row_f1(hits, hits + strangers * (kept - hits), to_find[:, None]), axis=1)
     at = statistic.ravel()
     order = np.flatnonzero(~np.isneginf(at))
     order = order[np.argsort(-at[order], kind="stable")]

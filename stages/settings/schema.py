@@ -128,6 +128,9 @@ class Fusion(Strict):
 
 class Index(Strict):
     k: Annotated[int, Field(ge=1, le=10_000)] = 50
+    kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9_,()]+$")] = "flat"
+    effort: Annotated[int, Field(ge=1, le=4096)] = 64
+    min_recall: Share = 0.99
     blend: Blend = Blend()
 
 

@@ -56,6 +56,16 @@ def test_nothing_is_kept_where_nothing_is_right():
     assert cut == pytest.approx(0.900001)
 
 
+def test_in_a_larger_gallery_a_stranger_stands_for_several():
+    """Of [true, false, true], two to find: 2/4, then 4/5, 4/6, 6/7; a stranger for three: 4/8, 6/9."""
+    case = np.array([[0.9, 0.8, 0.7]]), np.array([[True, False, True]]), np.array([2])
+    assert sweep.f1_curve(*case).f1 == pytest.approx([2 / 4, 4 / 5, 4 / 6, 6 / 7])
+    assert sweep.f1_curve(*case, 3.0).f1 == pytest.approx([2 / 4, 4 / 5, 4 / 8, 6 / 9])
+    assert sweep.best_cut(sweep.f1_curve(*case)) == 0.7
+    assert sweep.best_cut(sweep.f1_curve(*case, 3.0)) == 0.85
+    assert sweep.f1_curve(*case, 3.0).kept.tolist() == [0, 1, 2, 3]
+
+
 def test_no_neighbours_at_all():
     curve = sweep.f1_curve(np.empty((2, 0)), np.empty((2, 0), bool), np.array([1, 0]))
     assert curve.f1 == pytest.approx([(2 / 3 + 1) / 2])
