@@ -43,7 +43,7 @@ def search(
 
     def with_effort(effort: int) -> list[Part]:
         return [
-            replace(part, index=Finder(indexes[part.code], part.vectors, effort, "Flat" not in kind))
+            replace(part, index=Finder(indexes[part.code], part.vectors, effort, compressed(kind)))
             if part.code in indexes
             else part
             for part in exact
@@ -73,6 +73,11 @@ def recall(found: Neighbours, true: Neighbours) -> float:
     last = np.where(true.found, true.score, np.inf).min(axis=1, initial=np.inf)
     hits = (found.found & (found.score >= last[:, None])).sum(axis=1)
     return float(np.minimum(hits, count).sum() / count.sum()) if count.any() else 1.0
+
+
+def compressed(kind: str) -> bool:
+    """Whether an index of this kind holds less than the whole vectors, so that its scores are not exact."""
+    return kind not in ("ivf", "hnsw") and not kind.endswith("Flat")
 
 
 def doubled(effort: int) -> Iterator[int]:
