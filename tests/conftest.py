@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.browser import chromium, faults, page
@@ -33,11 +34,21 @@ def pipeline(tmp_path_factory):
     """
     from tests import small
 
-    if given := os.environ.get("SMALL_PIPELINE"):
-        folder = Path(given)
-    else:
-        folder = small.copy(tmp_path_factory.mktemp("small") / "samesku")
-        small.dvc(folder, "repro")
-    for command in (["add", "-A"], ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "Results"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+    given = os.environ.get("SMALL_PIPELINE")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # of all workers of one run
+    folder = Path(given) if given else shared / "small" / "samesku"
+    with FileLock(shared / "small.lock"):
+        if not folder.exists():
+            folder.parent.mkdir()
+            small.copy(folder)
+            small.dvc(folder, "repro")
+        if subprocess.run(
+            ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True
+        ).stdout:
+            for command in (
+                ["add", "-A"],
+                ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "Results"],
+            ):
+                subprocess.run(["git", *command], cwd=folder, check=True)
     return folder

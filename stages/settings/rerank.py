@@ -41,7 +41,7 @@ class Tune(Strict):
         return self
 
 
-class Mix(Strict):
+class ChannelWeights(Strict):
     """Relative weights of channels, and the image side's share; a channel of weight 0 is a feature alone."""
 
     alpha: Share
@@ -49,7 +49,7 @@ class Mix(Strict):
     title: dict[Name, Weight]
 
     @model_validator(mode="after")
-    def _some_weight(self) -> Mix:
+    def _some_weight(self) -> ChannelWeights:
         for side, weights, share in (
             ("image", self.image, self.alpha),
             ("title", self.title, 1 - self.alpha),
@@ -82,7 +82,7 @@ class BandTargets(Strict):
 class Rerank(Strict):
     """Candidates by fusion and blending, then a model of pairs."""
 
-    fusion: Mix
+    fusion: ChannelWeights
     k: Annotated[int, Field(ge=1, le=1000)] = 40  # candidates of a query
     blend: Annotated[int, Field(ge=0, le=5)] = 1  # steps; its threshold is the best static one on val
     model: PairModel = PairModel()

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from stages.settings.rerank import Blend, Groups, Rerank, Tune
+from stages.settings.rerank import Blend, ChannelWeights, Groups, Rerank, Tune
 from stages.settings.train import TrainRun, check_start
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
@@ -107,23 +107,10 @@ class Channel(Strict):
         return self
 
 
-class Fusion(Strict):
-    alpha: Share
-    method: Literal["concat", "average"] = "concat"
-    image: dict[Name, Weight]
-    title: dict[Name, Weight]
+class Fusion(ChannelWeights):
+    """`fusion`, and a mix of the table: how the channels become one row."""
 
-    @model_validator(mode="after")
-    def _some_weight(self) -> Fusion:
-        for side, weights, share in (
-            ("image", self.image, self.alpha),
-            ("title", self.title, 1 - self.alpha),
-        ):
-            if share > 0 and not any(weights.values()):
-                raise ValueError(
-                    f"{side} weights are all zero; allowed: at least one above 0 unless alpha leaves it out"
-                )
-        return self
+    method: Literal["concat", "average"] = "concat"
 
 
 class Index(Strict):
