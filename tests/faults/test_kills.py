@@ -11,7 +11,7 @@ from tests import small
 from tests.faults import broken
 
 OUTCOME = "repro ends with every out's hash and every metric of an undisturbed run; nothing beside them"
-STARTING = 3.0  # seconds in which a script imports its libraries
+STARTING = 1.0  # seconds in which the quickest script imports its libraries
 
 
 def kill(folder, stage, arguments, random):
