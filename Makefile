@@ -26,12 +26,12 @@ repro: install  ## Run what is out of date of the pipeline, show the table, writ
 	dvc metrics show --precision 4
 	samesku report
 
-test: install  ## Every test but the long ones
-	python -m pytest
+test: install  ## Every test but the long ones, on two cores
+	python -m pytest -n 2 --dist loadfile
 
 test-long: install  ## Break the pipeline for real, some 40 minutes; writes docs/faults.md
-	python -m pytest -m long --ignore=tests/faults
-	SAMESKU_FAULTS_TABLE=docs/faults.md python -m pytest -m "" tests/faults
+	python -m pytest -n 2 --dist loadfile -m long --ignore=tests/faults
+	SAMESKU_FAULTS_TABLE=docs/faults.md python -m pytest -n 2 --dist loadfile -m "" tests/faults
 
 lint: install  ## ruff: style, imports, security
 	ruff check .

@@ -1,9 +1,11 @@
 """What the tests here tried and what came of it, as a table: `make test-long` writes docs/faults.md."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import ROOT
 
@@ -40,6 +42,11 @@ def pytest_sessionfinish():
     if not (path := os.environ.get("SAMESKU_FAULTS_TABLE")):
         return
     file = ROOT / Path(path)
+    with FileLock(Path(tempfile.gettempdir(), "samesku-faults.lock")):  # of several workers, each has run some of the files
+        _write(file)
+
+
+def _write(file):
     last = file.read_text("utf-8") if file.exists() else ""
     kept = dict(part.split("\n", 1) for part in last.split("\n## ")[1:])
     parts = [HEAD]
