@@ -42,7 +42,8 @@ def pytest_sessionfinish():
     if not (path := os.environ.get("SAMESKU_FAULTS_TABLE")):
         return
     file = ROOT / Path(path)
-    with FileLock(Path(tempfile.gettempdir(), "samesku-faults.lock")):  # of several workers, each has run some of the files
+    # Of several workers, each has run some of the files.
+    with FileLock(Path(tempfile.gettempdir(), "samesku-faults.lock")):
         _write(file)
 
 
