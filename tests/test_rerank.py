@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from stages import artefacts, rerank, settings, tune
-from stages.settings.rerank import Groups, Mix, PairModel, Rerank, Tune
+from stages.settings.rerank import ChannelWeights, Groups, PairModel, Rerank, Tune
 from tests import market
 
 SPEC = Rerank(
-    fusion=Mix(alpha=0.5, image={"picture": 1.0}, title={"title": 1.0}),
+    fusion=ChannelWeights(alpha=0.5, image={"picture": 1.0}, title={"title": 1.0}),
     k=10,
     model=PairModel(folds=3, trees=30, leaves=8, negatives=1.0),
 )
@@ -160,7 +160,7 @@ def test_a_channel_that_half_the_listings_lack_and_one_that_nobody_has(tmp_path,
         "picture": np.where(np.arange(n)[:, None] % 2 == 0, channels["picture"], np.float32(0)),
         "none": np.empty((n, 0), np.float32),
     }
-    mix = Mix(alpha=0.5, image={"picture": 1.0, "none": 1.0}, title={"title": 1.0})
+    mix = ChannelWeights(alpha=0.5, image={"picture": 1.0, "none": 1.0}, title={"title": 1.0})
     _, metrics = run(tmp_path, monkeypatch, columns, channels, SPEC.model_copy(update={"fusion": mix}))
     assert metrics["fallback"] == 0
     assert metrics["test"]["f1"] > 0.7

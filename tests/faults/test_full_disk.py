@@ -114,13 +114,18 @@ def unwritable(pipeline, tmp_path):
 
 
 def forbid(folder, stage):
-    for out in stage.outs:
-        (folder / out).parent.chmod(0o555)
+    for place in places(folder, stage):
+        place.chmod(0o555)
 
 
 def allow(folder, stage):
-    for out in stage.outs:
-        (folder / out).parent.chmod(0o755)
+    for place in places(folder, stage):
+        place.chmod(0o755)
+
+
+def places(folder, stage):
+    """The folders that the stage writes in: those of its outs, and its outs that are folders."""
+    return [p for out in stage.outs for p in ((folder / out).parent, folder / out) if p.is_dir()]
 
 
 @pytest.mark.slow
