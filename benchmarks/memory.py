@@ -7,7 +7,8 @@ temporary folder, runs the stages there as the pipeline does, and prints for eac
     private    the most that its processes held together for themselves, in MB (RssAnon)
     in all     with the pages of files that are only mapped, which the system takes back at will (RSS)
 
-The channels are the hash and TF-IDF, whose arrays are as wide as a network's. With --network N, the channel
+The channels are the hash and TF-IDF, whose arrays are as wide as a network's; exact search takes listings² ×
+columns of them, and --columns makes them narrower. With --network N, the channel
 cnn and the training run pxk of params.yaml are run as well, on a catalogue of N listings.
 """
 
@@ -148,11 +149,20 @@ def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--listings", type=int, nargs="*", default=[100_000])
+    parser.add_argument(
+        "--columns", type=int, help="of each channel's array, in place of what params.yaml says"
+    )
     parser.add_argument("--network", type=int, default=0, help="listings that a network is run on; 0: none")
     parser.add_argument("--stages", nargs="*", default=[*MAIN, *BESIDE])
     given = parser.parse_args()
+
+    def change(content: dict[str, Any]) -> None:
+        cheap(content)
+        for channel in ("phash", "tfidf") if given.columns else ():
+            content["channels"][channel]["dim"] = given.columns
+
     for count in given.listings:
-        run(count, given.stages, cheap)
+        run(count, given.stages, change)
     if given.network:
         run(given.network, NETWORK, short)
 
