@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
-    """The small pipeline, run once from clean and committed; tests that change it take a copy.
+    """The small pipeline, run once from clean and committed; a test that does more than read takes a copy.
 
     CI has run it before the tests, and names its folder in SMALL_PIPELINE.
     """

@@ -101,11 +101,19 @@ def _deaf() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # started later, it would let Ctrl-C through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    hears = threading.current_thread() is threading.main_thread()
+    # A process inherits its starter's mask; another thread of this one may still take the signal.
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if hears else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if hears:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _start(work: Callable[[Any], Any]) -> None:
