@@ -8,10 +8,14 @@ not trained), data/models/<run>.safetensors (the towers, for `weights:` of a cha
 (epochs.json, one row an epoch; where the towers make an open_clip model, that too) and data/curves/<run>/
 (DVCLive).
 A run that is killed goes on from data/checkpoints/ when it is started again.
+
+With machine.processes above 1 this becomes torchrun on this machine. On several machines that share this
+folder it is started on each: torchrun --nnodes … --nproc-per-node … -m stages.train_pxk <run>.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -26,11 +30,11 @@ from torch import nn
 
 from stages import artefacts
 from stages.embedding import device, trained
-from stages.pxk import dual_encoder
+from stages.pxk import dual_encoder, processes
 from stages.pxk.loop import Row, fit
 from stages.pxk.losses import ImageText
 from stages.pxk.trainer import Diverged
-from stages.settings import Channel, Refused, load
+from stages.settings import Channel, Refused, Settings, load
 from stages.settings.train import TrainRun
 from stages.training import Embedder, Machine, Sample, checkpoint_key, set_up, stays_frozen, val_f1
 
@@ -93,7 +97,8 @@ def train(
         )
     except Diverged as error:
         kept = checkpoints / "best.safetensors"
-        trained.save(kept, {side: tower.encoder for side, tower in towers.items()})
+        if machine.processes.first:
+            trained.save(kept, {side: tower.encoder for side, tower in towers.items()})
         ids = ", ".join(sample.posting_id[row] for row in ready.listings.rows[error.rows])
         raise Refused(
             f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it "
@@ -127,6 +132,13 @@ def main(name: str) -> str:
             f"run {name!r} is not in params.yaml; allowed: {', '.join(settings.train) or 'none is'}"
         )
     run = settings.train[name]
+    if settings.machine.processes > 1 and not processes.started():
+        processes.become(settings.machine.processes, "stages.train_pxk", name)
+    with processes.joined() as together:
+        return _train(name, run, settings, together)
+
+
+def _train(name: str, run: TrainRun, settings: Settings, together: processes.Processes) -> str:
     device.set_threads(settings.machine.threads)
     faiss.omp_set_num_threads(settings.machine.threads)
     where = device.resolve(settings.machine.device)
@@ -135,14 +147,16 @@ def main(name: str) -> str:
         device.precision(settings.embed.precision, where),
         settings.embed.batch_size,
         settings.machine.workers,
+        together,
     )
     said = artefacts.LINKS / "train.parquet"
     sample = Sample.read(artefacts.LISTINGS, artefacts.IMAGES, said)
     curves = CURVES / name
     if why := sample.lacks(run):
-        shutil.rmtree(curves, ignore_errors=True)
-        curves.mkdir(parents=True)
-        write(name, None, len(sample))
+        if together.first:
+            shutil.rmtree(curves, ignore_errors=True)
+            curves.mkdir(parents=True)
+            write(name, None, len(sample))
         return f"skipped: 1 ({why})"
     data = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, said) if path.is_file()]
     folder = CHECKPOINTS / f"{name}-{checkpoint_key(run, settings.channels, machine, data)}"
@@ -150,10 +164,13 @@ def main(name: str) -> str:
         name, run, settings.channels, sample, machine,
         checkpoints=folder, curves=curves, zero_shot=zero_shot_rows(run, len(sample)),
     )  # fmt: skip
-    write(name, found, len(sample))
-    for old in CHECKPOINTS.glob(f"{name}-*"):
-        shutil.rmtree(old)
-    return describe(found.history, device.describe(where, machine.precision))
+    if together.first:
+        write(name, found, len(sample))
+        for old in CHECKPOINTS.glob(f"{name}-*"):
+            shutil.rmtree(old)
+    together.wait()
+    many = f"{together.count} × " if together.count > 1 else ""
+    return describe(found.history, many + device.describe(where, machine.precision))
 
 
 def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
@@ -189,4 +206,10 @@ def describe(history: list[Row], where: str) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m stages.train_pxk <run>")
-    artefacts.run(f"train_pxk@{sys.argv[1]}", lambda: main(sys.argv[1]))
+    if int(os.environ.get("RANK", "0")):  # one of several: the first one tells
+        try:
+            main(sys.argv[1])
+        except Refused:
+            sys.exit(1)
+    else:
+        artefacts.run(f"train_pxk@{sys.argv[1]}", lambda: main(sys.argv[1]))

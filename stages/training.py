@@ -25,6 +25,7 @@ from stages.pxk.batches import Listings
 from stages.pxk.links import joined
 from stages.pxk.loop import Plan
 from stages.pxk.losses import make_loss
+from stages.pxk.processes import ALONE, Processes
 from stages.pxk.towers import Tower
 from stages.pxk.trainer import Trainer
 from stages.scoring import sweep, truth
@@ -100,6 +101,7 @@ class Machine:
     precision: str
     batch_size: int = 64
     workers: int = 0
+    processes: Processes = ALONE
 
 
 class Embedder:
@@ -113,15 +115,21 @@ class Embedder:
         self, encoder: Any, side: str, chosen: NDArray[np.bool_], shards: Shards | None = None
     ) -> NDArray[np.float32]:
         """float32 (N, dim), rows of norm 1, zero where a listing lacks the side or is not chosen."""
-        chosen = chosen & self.sample.present[side]
         size, label = self.machine.batch_size, f"{self.label} {side}"
+        processes, rows = self.machine.processes, np.flatnonzero(chosen & self.sample.present[side])
+        own = np.zeros(len(chosen), bool)
+        own[rows[processes.rank :: processes.count]] = True
         if side == "image":
-            images, workers = self.sample.images, self.machine.workers
-            return runner.embed_images(
-                encoder, images, batch_size=size, workers=workers, label=label, present=chosen, shards=shards
+            found = runner.embed_images(
+                encoder, self.sample.images, batch_size=size, workers=self.machine.workers, label=label,
+                present=own, shards=shards, quiet=not processes.first,
+            )  # fmt: skip
+        else:
+            titles = [title if is_in else "" for title, is_in in zip(self.sample.title, own, strict=True)]
+            found = runner.embed_titles(
+                encoder, titles, batch_size=size, label=label, shards=shards, quiet=not processes.first
             )
-        titles = [title if is_in else "" for title, is_in in zip(self.sample.title, chosen, strict=True)]
-        return runner.embed_titles(encoder, titles, batch_size=size, label=label, shards=shards)
+        return processes.sum(found)
 
     def __call__(
         self, towers: Mapping[str, Tower], chosen: NDArray[np.bool_], keep: Path | None = None
@@ -131,7 +139,7 @@ class Embedder:
         for side, tower in towers.items():
             tower.eval()
             if side not in self.features:
-                shards = Shards(keep / side) if keep else None
+                shards = Shards(keep / self._part(side)) if keep else None
                 found[side] = self.trunk(tower.encoder, side, chosen, shards)
                 continue
             found[side] = np.zeros((len(self.sample), tower.dim), np.float32)
@@ -140,6 +148,10 @@ class Embedder:
                 for at in np.array_split(rows, max(1, len(rows) // 4096)):
                     found[side][at] = tower(torch.from_numpy(self.features[side][at])).cpu().numpy()
         return found
+
+    def _part(self, side: str) -> str:
+        processes = self.machine.processes
+        return side if processes.count == 1 else f"{side}-{processes.rank}-of-{processes.count}"
 
 
 def val_f1(embeddings: Mapping[str, NDArray[np.float32]], sample: Sample) -> dict[str, float] | None:
@@ -196,6 +208,7 @@ def set_up(
     rows = sample.rows(run)
     products = np.unique(sample.product[rows], return_inverse=True)[1]
     sampler = _sampler(run, products)
+    _fits(run, sampler.batch_size, machine.processes.count)
     towers: dict[str, Tower] = {}
     for side in run.towers:
         start = getattr(run, side)
@@ -235,6 +248,7 @@ def set_up(
         steps=plan.steps,
         head_steps=plan.head_steps,
         precision=machine.precision,
+        processes=machine.processes,
     )
     return Ready(trainer, _drawn(run, rows, sample, towers, embed.features), sampler, plan)
 
@@ -275,6 +289,17 @@ def _drawn(
     )
 
 
+def _fits(run: TrainRun, batch_size: int, processes: int) -> None:
+    """Refuse what several processes cannot do as one would."""
+    if processes > batch_size:
+        raise Refused(f"a batch has {batch_size} listings for {processes} processes; give fewer processes")
+    if processes > 1 and run.batch_norm == "train":
+        raise Refused(
+            f"batch_norm is 'train' with {processes} processes, whose norms would see their own share alone; "
+            "allowed there: frozen"
+        )
+
+
 def _same_width(run: TrainRun, towers: Mapping[str, Tower]) -> None:
     widths = {side: tower.dim for side, tower in towers.items()}
     if len(set(widths.values())) > 1 and (run.cross_modal or run.loss in ("image_text", "arcface")):
@@ -290,6 +315,7 @@ def checkpoint_key(
     starts = {side: channels[getattr(run, side)].model_dump() for side in run.towers}
     settled = [run.model_dump(), starts, machine.device.type, machine.precision, machine.batch_size]
     settled.append(torch.__version__)
+    settled += [machine.processes.count] if machine.processes.count > 1 else []
     digest.update(json.dumps(settled, sort_keys=True).encode())
     code = [file for path in map(Path, CODE) for file in ([path] if path.is_file() else path.rglob("*.py"))]
     local = [Path(start["weights"]) for start in starts.values() if Path(start["weights"] or "").is_file()]

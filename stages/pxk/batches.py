@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from stages.embedding.preprocess import Preprocess
 from stages.pxk.augment import Pictures, draw_seed, leave_out_words
+from stages.pxk.processes import ALONE, Processes
 from stages.pxk.sampler import Sampler
 
 Key = tuple[int, int]  # the listing's row, the number of the draw
@@ -69,7 +70,8 @@ class Listings(Dataset[Item]):
 class Batch:
     """One step's listings: `rows`, int64 (B,) of the training rows, and by tower what they hold.
 
-    `inputs["image"]`: uint8 (B, 3, size, size); `inputs["title"]`: B strings; or float32 features (B, d).
+    `inputs["image"]`: uint8 (b, 3, size, size); `inputs["title"]`: b strings; or float32 features (b, d); of
+    the b rows that are this process's share, without others all B.
     """
 
     step: int
@@ -77,11 +79,20 @@ class Batch:
     inputs: dict[str, Any]
 
 
-def stream(listings: Listings, sampler: Sampler, start: int, end: int, workers: int) -> Iterator[Batch]:
-    """The batches of steps start … end − 1, a few ahead of their use."""
+def stream(
+    listings: Listings,
+    sampler: Sampler,
+    start: int,
+    end: int,
+    workers: int,
+    processes: Processes = ALONE,
+) -> Iterator[Batch]:
+    """The batches of steps start … end − 1, a few ahead of use; this process reads its share of each."""
     plan = list(islice(iter(sampler), start, end))
     keys = [
-        [(int(row), (start + at) * len(rows) + place) for place, row in enumerate(rows)]
+        [(int(row), (start + at) * len(rows) + place) for place, row in enumerate(rows)][
+            processes.share(len(rows))
+        ]
         for at, rows in enumerate(plan)
     ]
     workers = 0 if listings.images is None else workers  # features and titles are at hand

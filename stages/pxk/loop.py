@@ -80,12 +80,13 @@ def fit(
         state = {"history": [_row(0, 0, validate())], "best": _best(trainer, 0)}
     else:
         trainer.load(state["trainer"])
-    live = Curves(curves, state["history"])
+    live = Curves(curves, state["history"]) if trainer.processes.first else None
     try:
         _epochs(trainer, listings, sampler, plan, state, live, validate, folder, workers, label)
     finally:
         trainer.load_learned(state["best"]["towers"])
-        live.end()
+        if live:
+            live.end()
     kept = state["best"]["epoch"]
     return [row | {"best": int(row["epoch"] == kept)} for row in state["history"]]
 
@@ -96,7 +97,7 @@ def _epochs(
     sampler: Sampler,
     plan: Plan,
     state: dict[str, Any],
-    live: Curves,
+    live: Curves | None,
     validate: Validate,
     folder: Path,
     workers: int,
@@ -107,10 +108,12 @@ def _epochs(
     start = history[-1]["step"]
     if start >= plan.steps or _is_over(trainer, plan, state):
         return
-    batches = stream(listings, sampler, start, plan.steps, workers)
+    processes = trainer.processes
+    batches = stream(listings, sampler, start, plan.steps, workers, processes)
     pace = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(total=plan.steps * sampler.batch_size, initial=start * sampler.batch_size, desc=label,
-              unit="listing", mininterval=pace, smoothing=0.1) as bar:  # fmt: skip
+              unit="listing", mininterval=pace, smoothing=0.1,
+              disable=not processes.first) as bar:  # fmt: skip
         while history[-1]["step"] < plan.steps and not _is_over(trainer, plan, state):
             epoch, first = len(history), history[-1]["step"]
             trainer.begin(first)
@@ -125,8 +128,10 @@ def _epochs(
             history.append(row)
             if _is_better(row, history[state["best"]["epoch"]], trainer):
                 state["best"] = _best(trainer, epoch)
-            checkpoint.save(folder, state | {"trainer": trainer.state()})
-            live.add(row)
+            if processes.first:
+                checkpoint.save(folder, state | {"trainer": trainer.state()})
+            if live:
+                live.add(row)
 
 
 def _row(

@@ -12,6 +12,7 @@ from stages.embedding.device import autocast
 from stages.pxk.augment import draw_seed
 from stages.pxk.batches import Batch
 from stages.pxk.objective import objective
+from stages.pxk.processes import ALONE, Processes
 from stages.pxk.schedule import rate
 from stages.pxk.towers import Tower, parameter_groups
 
@@ -44,6 +45,7 @@ class Trainer:
         steps: int,
         head_steps: int,
         precision: str,
+        processes: Processes = ALONE,
     ) -> None:
         """
         Args:
@@ -51,7 +53,9 @@ class Trainer:
             products: int (n,), the product of each training row, 0 …; −1 for none.
             steps: of the whole run; head_steps: those at its start in which the heads learn alone.
             precision: fp32, bf16 or fp16, of the forward pass; weights and loss stay float32.
+            processes: that train together; each step is then met by all of them.
         """
+        self.processes = processes
         self.device = next(iter(towers.values())).encoder.device
         self.run, self.towers, self.loss, self.precision = run, towers, loss.to(self.device), precision
         self.products = torch.from_numpy(np.asarray(products, np.int64))
@@ -72,7 +76,7 @@ class Trainer:
         Raises:
             Diverged: loss or gradient is not finite; nothing was updated.
         """
-        torch.manual_seed(draw_seed(self.run.seed, batch.step, 2))  # dropout
+        torch.manual_seed(draw_seed(self.run.seed, batch.step, 2 + self.processes.rank))  # dropout
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * self.share(batch.step, group["part"])
         loss = self.compute(batch)
@@ -81,6 +85,8 @@ class Trainer:
             raise Diverged(batch.step, batch.rows, value)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        # Those of the loss's own parameters are the whole batch's in every process.
+        self.processes.sum_gradients(p for tower in self.towers.values() for p in tower.parameters())
         self.scaler.unscale_(self.optimizer)
         learning = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(learning, self.run.clip_norm).item()
@@ -93,7 +99,8 @@ class Trainer:
     def compute(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
         with autocast(self.device, self.precision):
-            rows = {name: tower(batch.inputs[name]) for name, tower in self.towers.items()}
+            own = {name: tower(batch.inputs[name]) for name, tower in self.towers.items()}
+        rows = {name: self.processes.whole(part, len(batch.rows)) for name, part in own.items()}
         labels = self.products[torch.from_numpy(batch.rows)].to(self.device)
         return objective(self.loss, rows, labels, self.run.cross_modal)
 

@@ -174,6 +174,7 @@ class Machine(Strict):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class Settings(Strict):

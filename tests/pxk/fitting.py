@@ -14,6 +14,7 @@ from stages.pxk.augment import Pictures
 from stages.pxk.batches import Listings
 from stages.pxk.loop import Plan, fit
 from stages.pxk.losses import make_loss
+from stages.pxk.processes import ALONE
 from stages.pxk.sampler import PKSampler
 from stages.pxk.towers import Tower
 from stages.pxk.trainer import Trainer
@@ -26,17 +27,22 @@ def run_of(**changes):
     return TrainRun(**(own | {"unfreeze_blocks": 2, "batch_norm": "train", "lr": 0.01} | changes))
 
 
-def start(run, scores=None, pause=0.0, spoil=None, precision="fp32"):
+def start(run, scores=None, pause=0.0, spoil=None, precision="fp32", still=False, processes=ALONE):
     """A trainer on eight products of four pictures, and what `fit` needs beside folders.
 
     Args:
         scores: val f1 of the start and of each epoch; without, minus the loss on the training pictures.
         pause: seconds that each validation takes. spoil: what is done to the towers before each validation.
+        still: without dropout.
     """
     torch.set_num_threads(2)
     images, products = make_pictures(8, 4)
+    encoder = make_encoder()
+    for part in encoder.module.modules():
+        if still and isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
     tower = Tower(
-        make_encoder(), head_dim=run.head_dim, blocks=run.unfreeze_blocks,
+        encoder, head_dim=run.head_dim, blocks=run.unfreeze_blocks,
         train_batch_norm=run.batch_norm == "train",
     )  # fmt: skip
     sampler = PKSampler(products, run.P, run.K, run.seed)
@@ -50,6 +56,7 @@ def start(run, scores=None, pause=0.0, spoil=None, precision="fp32"):
         steps=plan.steps,
         head_steps=plan.head_steps,
         precision=precision,
+        processes=processes,
     )
     prepare = tower.encoder.prepare
     listings = Listings(
@@ -74,11 +81,12 @@ def start(run, scores=None, pause=0.0, spoil=None, precision="fp32"):
     return trainer, listings, sampler, plan, validate
 
 
-def train(run, folder, workers=0, **how):
+def train(run, folder, workers=0, checkpoint=None, **how):
     """The rows of the epochs, what was learned at the best of them, and the trainer."""
     trainer, listings, sampler, plan, validate = start(run, **how)
     history = fit(
-        trainer, listings, sampler, plan, validate=validate, folder=folder / "checkpoint",
+        trainer, listings, sampler, plan, validate=validate,
+        folder=checkpoint or folder / "checkpoint",
         curves=folder / "curves", workers=workers,
     )  # fmt: skip
     return history, trainer.learned()["image"], trainer
