@@ -9,7 +9,7 @@ not trained), data/models/<run>.safetensors (the towers, for `weights:` of a cha
 (DVCLive).
 A run that is killed goes on from data/checkpoints/ when it is started again.
 
-With machine.processes above 1 this becomes torchrun on this machine. On several machines that share this
+With machine.processes above 1 torchrun starts them here. On several machines that share this
 folder it is started on each: torchrun --nnodes … --nproc-per-node … -m stages.train_pxk <run>.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def main(name: str) -> str:
         )
     run = settings.train[name]
     if settings.machine.processes > 1 and not processes.started():
-        processes.become(settings.machine.processes, "stages.train_pxk", name)
+        processes.start(settings.machine.processes, "stages.train_pxk", name)
+        return f"by {settings.machine.processes} processes of this machine"
     with processes.joined() as together:
         return _train(name, run, settings, together)
 
@@ -206,10 +208,13 @@ def describe(history: list[Row], where: str) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m stages.train_pxk <run>")
-    if int(os.environ.get("RANK", "0")):  # one of several: the first one tells
+    if int(os.environ.get("RANK", "0")):  # one of several: the first one tells, and its end ends this one
         try:
             main(sys.argv[1])
         except Refused:
+            time.sleep(10)
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(130)
     else:
         artefacts.run(f"train_pxk@{sys.argv[1]}", lambda: main(sys.argv[1]))

@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 
@@ -81,6 +82,30 @@ def test_another_alpha_runs_fuse_index_and_evaluate_alone(copy):
 def test_a_wrong_param_stops_before_any_work(copy):
     output = dvc(copy, "exp", "run", "--temp", "-S", "fusion.alpha=1.5", fails=True)
     assert "params.yaml: fusion.alpha is 1.5; allowed: less than or equal to 1" in output
+
+
+def test_two_processes_train_what_one_has_trained(copy, pipeline):
+    file = copy / "params.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("  processes: 1 ", "  processes: 2 "), "utf-8")
+    try:
+        output = dvc(copy, "repro", "--single-item", "--force", "train_pxk@pxk")
+    finally:
+        file.write_text(text, "utf-8")
+    assert "2 × cpu" in output
+    one, two = (np.load(folder / "data/embeddings/pxk_image.npy") for folder in (pipeline, copy))
+    np.testing.assert_allclose(two, one, atol=1e-4)
+
+
+def test_more_processes_than_listings_of_a_batch_are_refused(copy):
+    file = copy / "params.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("  processes: 1 ", "  processes: 4 "), "utf-8")
+    try:
+        output = dvc(copy, "repro", "--single-item", "--force", "train_pxk@siamese", fails=True)
+    finally:
+        file.write_text(text, "utf-8")
+    assert output.count("a batch has 3 listings for 4 processes") == 1
 
 
 def test_plots_can_be_drawn(copy):

@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+
+from stages.settings import Refused
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
@@ -102,14 +103,27 @@ def started() -> bool:
     return dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
 
 
-def become(count: int, module: str, *arguments: str) -> NoReturn:
-    """Turn this process into torchrun with `count` processes of `module` on this machine.
+def start(count: int, module: str, *arguments: str) -> None:
+    """Run `count` processes of `module` on this machine by torchrun, to their end.
 
-    Whoever waits for this process or signals it then has torchrun, with its status.
+    Raises:
+        Refused: one of them failed, and has said why. KeyboardInterrupt: stopped by a signal.
     """
-    sys.stdout.flush()
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    os.execv(sys.executable, [*launcher, "-m", module, *arguments])  # noqa: S606
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun would, and say at length; set_threads decides
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it knows is told below
+    try:
+        run.main(["--standalone", f"--nproc-per-node={count}", "-m", module, *arguments])
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        raise Refused(
+            f"process {rank} of {count} ended with status {failure.exitcode}, the others with it"
+        ) from error
+    except SignalException as error:
+        raise KeyboardInterrupt from error
 
 
 def _end_with_starter() -> None:
