@@ -1,4 +1,4 @@
-"""The peak memory of every stage on a large catalogue: python -m benchmarks.memory [--listings 100000]
+"""Peak memory and growth of every stage on large catalogues: python -m benchmarks.memory [--listings 100000]
 
 Generates a catalogue of invented listings (tiny pictures, written one by one into a stored .zip) in a
 temporary folder, runs the stages there as the pipeline does, and prints for each of them
@@ -6,6 +6,8 @@ temporary folder, runs the stages there as the pipeline does, and prints for eac
     took       seconds, here
     private    the most that its processes held together for themselves, in MB (RssAnon)
     in all     with the pages of files that are only mapped, which the system takes back at will (RSS)
+
+With several sizes, also the growth of each stage from one size to the next: e in seconds ∝ listings^e.
 
 The channels are the hash and TF-IDF, whose arrays are as wide as a network's; exact search takes listings² ×
 columns of them, and --columns makes them narrower. With --network N, the channel
@@ -24,6 +26,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +113,8 @@ def memory(processes: list[psutil.Process]) -> tuple[int, int]:
     return private, whole
 
 
-def measure(stage: str, folder: Path) -> None:
-    """Run one stage and print its line."""
+def measure(stage: str, folder: Path) -> float:
+    """Run one stage and print its line; the seconds."""
     name, *arguments = stage.split()
     start = time.perf_counter()
     process = psutil.Popen(
@@ -130,11 +133,12 @@ def measure(stage: str, folder: Path) -> None:
         time.sleep(EVERY)
     status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
     seconds = time.perf_counter() - start
-    print(f"{stage:24} {seconds:8.0f} s  {private / 1e6:8.0f} MB  {whole / 1e6:8.0f} MB{status}", flush=True)
+    print(f"{stage:24} {seconds:8.1f} s  {private / 1e6:8.0f} MB  {whole / 1e6:8.0f} MB{status}", flush=True)
+    return seconds
 
 
-def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None]) -> None:
-    """All of `stages` on a catalogue of `count` listings."""
+def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None]) -> list[float]:
+    """All of `stages` on a catalogue of `count` listings; the seconds of each."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         catalogue(folder / "catalogue.zip", count)
@@ -142,8 +146,16 @@ def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None])
         size = (folder / "catalogue.zip").stat().st_size
         print(f"{count:,} listings, a catalogue of {size / 1e6:.0f} MB", flush=True)
         print(f"{'stage':24} {'took':>10}  {'private':>11}  {'in all':>11}", flush=True)
-        for stage in stages:
-            measure(stage, folder)
+        return [measure(stage, folder) for stage in stages]
+
+
+def growth(counts: list[int], seconds: list[list[float]], stages: list[str]) -> None:
+    """Print e of seconds ∝ listings^e, for each stage from one size to the next."""
+    steps = [f"{a:,} to {b:,}" for a, b in pairwise(counts)]
+    print(f"{'growth':24} " + "  ".join(f"{step:>18}" for step in steps))
+    exponents = np.diff(np.log(seconds), axis=0) / np.diff(np.log(counts))[:, None]
+    for stage, own in zip(stages, exponents.T, strict=True):
+        print(f"{stage:24} " + "  ".join(f"{e:18.2f}" for e in own))
 
 
 def main() -> None:
@@ -161,8 +173,9 @@ def main() -> None:
         for channel in ("phash", "tfidf") if given.columns else ():
             content["channels"][channel]["dim"] = given.columns
 
-    for count in given.listings:
-        run(count, given.stages, change)
+    seconds = [run(count, given.stages, change) for count in given.listings]
+    if len(seconds) > 1:
+        growth(given.listings, seconds, given.stages)
     if given.network:
         run(given.network, NETWORK, short)
 
