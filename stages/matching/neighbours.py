@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import faiss
 import numpy as np
@@ -42,9 +43,11 @@ class Neighbours:
         return self.neighbour >= 0
 
 
-#: Of float32 (Q, D) queries, and how many to fetch of each: the largest inner products, float32 (Q, fetch),
-#: falling, and where they stand among a part's listings, int64 (Q, fetch), −1 where none was found.
-Finder = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.int64]]]
+#: The largest inner products of Q queries, float32 (Q, fetch), falling, and where they stand among a part's
+#: listings, int64 (Q, fetch), −1 where none was found.
+Lists = tuple[NDArray[np.float32], NDArray[np.int64]]
+#: Finds them for float32 (Q, D) queries, `fetch` of each.
+Finder = Callable[[NDArray[np.float32], int], Lists]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Part:
     vectors: NDArray[np.float32]
     index: Finder | None = None
 
-    def find(self, queries: NDArray[np.float32], fetch: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def find(self, queries: NDArray[np.float32], fetch: int) -> Lists:
         return self.index(queries, fetch) if self.index else _nearest(queries, self.vectors, fetch)
 
 
@@ -100,6 +103,8 @@ def search(
     neighbour = np.full((len(asked), k), -1, dtype=np.int32)
     score = np.full((len(asked), k), -np.inf, dtype=np.float32)
     gallery = parts(fused, rows) if gallery is None else gallery
+    everything = queries is None and not any(part.index for part in gallery)
+    joined = _join(fused, gallery, k) if everything else {}
     for pattern, places in _patterns(fused, asked):
         comparable = [
             (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
@@ -107,8 +112,15 @@ def search(
         if not comparable or k == 0:
             continue
         for start in range(0, len(places), QUERIES):
-            at = places[start : start + QUERIES]
-            found, value, tied = _search_block(fused, asked[at], comparable, k)
+            block = slice(start, start + QUERIES)
+            at = places[block]
+            if everything:
+                near = [joined[pattern, part.code] for part, _ in comparable]
+                lists = [(inner[block], ids[block]) for inner, ids in near]
+            else:
+                vectors = np.ascontiguousarray(fused.vectors[asked[at]])
+                lists = [part.find(vectors, _fetch(part, k)) for part, _ in comparable]
+            found, value, tied = _merge(asked[at], comparable, lists, k)
             neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
             if any(part.index for part, _ in comparable):  # it may have missed more than a tie
                 continue
@@ -139,38 +151,73 @@ def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDAr
         yield int(code), np.flatnonzero(codes == code)
 
 
-def _nearest(
-    queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _nearest(queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int) -> Lists:
     """The `fetch` largest inner products of each query and where they stand, largest first: exact search.
 
     What FAISS's flat index does, with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no
     recent processor and is up to five times slower there (benchmarks/search.py).
     """
-    inner = np.empty((len(queries), fetch), np.float32)
-    at = np.empty((len(queries), fetch), np.int64)
-    heap = faiss.float_minheap_array_t()
-    heap.nh, heap.k = len(queries), fetch
-    heap.val, heap.ids = faiss.swig_ptr(inner), faiss.swig_ptr(at)
-    heap.heapify()
+    largest = _Largest(len(queries), fetch)
     for start in range(0, len(gallery), COLUMNS):
-        scores = queries @ gallery[start : start + COLUMNS].T
-        heap.addn(scores.shape[1], faiss.swig_ptr(scores), start, 0, len(queries))
-    heap.reorder()
-    return inner, at
+        largest.add(queries @ gallery[start : start + COLUMNS].T, 0, start)
+    return largest.sorted()
 
 
-def _search_block(
-    fused: Fused, queries: NDArray[np.int32], gallery: list[tuple[Part, float]], k: int
+class _Largest:
+    """The largest scores of n queries so far: FAISS's heap."""
+
+    def __init__(self, n: int, fetch: int) -> None:
+        self.inner, self.at = np.empty((n, fetch), np.float32), np.empty((n, fetch), np.int64)
+        self.heap = faiss.float_minheap_array_t()
+        self.heap.nh, self.heap.k = n, fetch
+        self.heap.val, self.heap.ids = faiss.swig_ptr(self.inner), faiss.swig_ptr(self.at)
+        self.heap.heapify()
+
+    def add(self, scores: NDArray[np.float32], query: int, place: int) -> None:
+        """Scores (Q, G) of the queries from `query` on, with what stands at `place` and after it."""
+        scores = np.ascontiguousarray(scores)
+        self.heap.addn(scores.shape[1], faiss.swig_ptr(scores), place, query, len(scores))
+
+    def sorted(self) -> Lists:
+        self.heap.reorder()
+        return self.inner, self.at
+
+
+def _join(fused: Fused, gallery: list[Part], k: int) -> dict[tuple[int, int], Lists]:
+    """By patterns of query and gallery, the nearest of all: a product of two blocks serves both its sides."""
+    found = {}
+    for one, other in combinations_with_replacement(gallery, 2):
+        if fused.shared_weight(one.code, other.code) <= 0:
+            continue
+        same = one is other
+        there = _Largest(len(one.ids), _fetch(other, k))
+        back = there if same else _Largest(len(other.ids), _fetch(one, k))
+        for row in range(0, len(one.ids), QUERIES):
+            vectors = one.vectors[row : row + QUERIES]
+            if same:
+                there.add(vectors @ vectors.T, row, row)
+            for column in range(row + QUERIES if same else 0, len(other.ids), COLUMNS):
+                scores = vectors @ other.vectors[column : column + COLUMNS].T
+                there.add(scores, row, column)
+                back.add(scores.T, column, row)
+        found[one.code, other.code] = there.sorted()
+        if not same:
+            found[other.code, one.code] = back.sorted()
+    return found
+
+
+def _fetch(part: Part, k: int) -> int:
+    return min(k + 1 + SPARE, len(part.ids))
+
+
+def _merge(
+    queries: NDArray[np.int32], gallery: list[tuple[Part, float]], lists: list[Lists], k: int
 ) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
     """The nearest of each pattern's gallery, merged; also the positions whose end of list is not settled."""
-    vectors = np.ascontiguousarray(fused.vectors[queries])
     ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
-    for part, shared in gallery:
-        fetch = min(k + 1 + SPARE, len(part.ids))
-        inner, at = part.find(vectors, fetch)
+    for (part, shared), (inner, at) in zip(gallery, lists, strict=True):
         value = np.where(at < 0, -np.inf, np.round(inner.astype(np.float64) / shared, DECIMALS))
-        if fetch < len(part.ids):  # what was not fetched scores at most this
+        if inner.shape[1] < len(part.ids):  # what was not fetched scores at most this
             unseen = np.maximum(unseen, value[:, -1])
         ids.append(np.where(at < 0, np.int32(-1), part.ids[at]))
         scores.append(value)
