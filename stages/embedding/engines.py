@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import warnings
@@ -91,8 +92,12 @@ class _OpenVINO(nn.Module):
             self.keys, example = list(tokens), tuple(tokens.values())
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch would rather export, which takes four times as long
-            traced = torch.jit.trace(_Positional(encoder, self.keys).eval(), example, check_trace=False)
-            model = openvino.convert_model(traced, example_input=example)
+            logging.disable(logging.WARNING)  # of transformers, whose every property a trace looks at
+            try:
+                traced = torch.jit.trace(_Positional(encoder, self.keys).eval(), example, check_trace=False)
+                model = openvino.convert_model(traced, example_input=example)
+            finally:
+                logging.disable(logging.NOTSET)
         threads = torch.get_num_threads()
         how = {
             "INFERENCE_NUM_THREADS": threads,
