@@ -91,15 +91,17 @@ def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) 
 
 
 def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
-    from stages.embedding import device, runner
+    from stages.embedding import device, engines, runner
     from stages.embedding.shards import Shards
 
     channel, machine, size = settings.channels[name], settings.machine, settings.embed.batch_size
     device.set_threads(machine.threads)
     where = device.resolve(machine.device)
     precision = device.precision(settings.embed.precision, where)
-    encoder: Any = load_encoder(name, channel, device=where, precision=precision)
-    settled = [channel.model_dump(), size, precision, device.kind(where), encoder.origin]
+    engine = settings.embed.engine
+    encoder: Any = load_encoder(name, channel, device=where, precision=precision, engine=engine)
+    by = engines.version(engine)
+    settled = [channel.model_dump(), size, precision, device.kind(where), by, encoder.origin]
     shards = Shards(CHECKPOINTS / f"{name}-{shards_key(settled, channel.modality)}")
     start = time.perf_counter()
     if channel.modality == "title":
@@ -125,7 +127,8 @@ def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path)
             shards=shards,
         )
     seconds = time.perf_counter() - start
-    return rows, seconds, device.describe(where, precision), {"model": channel.model, **encoder.origin}
+    about = {"model": channel.model, "engine": engine, **encoder.origin}
+    return rows, seconds, device.describe(where, precision, by), about
 
 
 def shards_key(settled: list[Any], modality: str) -> str:

@@ -1,8 +1,10 @@
 """The stage on five listings: every backend's array, what is skipped or refused, the same bytes twice."""
 
 import json
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -11,10 +13,12 @@ import yaml
 from PIL import Image
 
 from stages import artefacts, embed_zero_shot
-from stages.catalogue.images import writing
+from stages.app.embedder import Batch, Embedder
+from stages.catalogue.images import PackedImages, writing
 from stages.catalogue.picture import to_jpeg
+from stages.embed_zero_shot import shards_key
 from stages.encoders import tfidf
-from stages.settings import Refused
+from stages.settings import Refused, load
 from tests import tiny
 from tests.conftest import ROOT
 
@@ -183,6 +187,36 @@ def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
         embed_zero_shot.main("cnn")
     assert artefacts.embedding("cnn").read_bytes() == before
     assert sorted(p.name for p in artefacts.MODELS.iterdir()) == ["cnn"]
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `engines` is not installed")
+def test_another_engine_is_told_and_recorded_and_the_app_follows_the_record(place, monkeypatch):
+    keys = []
+    monkeypatch.setattr(
+        embed_zero_shot,
+        "shards_key",
+        lambda settled, _, real=shards_key: keys.append(real(settled, _)) or keys[-1],
+    )
+    assert embed_zero_shot.main("cnn").endswith("threads), fp32")
+    by_torch = np.array(rows("cnn"))
+    set_params(place, engine="openvino")
+    assert re.search(r"threads\), fp32, openvino \d", embed_zero_shot.main("cnn"))
+    found = np.array(rows("cnn"))
+    np.testing.assert_allclose(found, by_torch, atol=1e-5)
+    assert not np.array_equal(found, by_torch)
+    assert len(set(keys)) == 2  # rows that a killed run left are not mixed with the other engine's
+    assert record("cnn")["engine"] == "openvino"
+
+    set_params(place, engine="torch")  # and the catalogue not embedded anew
+    pictures = [picture for picture in PackedImages(artefacts.IMAGES) if picture]
+    batch = Batch([""] * 4, pictures, [""] * 4)
+    assert np.array_equal(Embedder(["cnn"], load())(batch)["cnn"], found[PICTURES])
+
+
+def set_params(place, **changes):
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    params["embed"] |= changes
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def test_as_a_script_it_prints_one_line_or_one_sentence(place):

@@ -100,7 +100,7 @@ class Embedder:
         where = device.resolve(machine.device)
         precision = device.precision(embed.precision, where)
         label, spec = self._spec(name)
-        encoder: Any = load_encoder(label, spec, device=where, precision=precision)
+        encoder: Any = load_encoder(label, spec, device=where, precision=precision, engine=self._engine(name))
         size = embed.batch_size
         if spec.modality == "title":
             return lambda batch: runner.embed_titles(
@@ -114,6 +114,11 @@ class Embedder:
             label=name,
             quiet=len(batch) <= size,
         )
+
+    def _engine(self, name: str) -> str:
+        """What the catalogue's rows were computed with, by their record; a training run's by torch."""
+        record = artefacts.MODELS / name / "channel.json"
+        return artefacts.read_json(record).get("engine", "torch") if record.is_file() else "torch"
 
     def _spec(self, name: str) -> tuple[str, Channel]:
         """The channel to load, and its name; of a training run, the one it started from, with its weights."""

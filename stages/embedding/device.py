@@ -93,8 +93,8 @@ def keep_freed_memory() -> None:
         mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
 
 
-def describe(device: torch.device, chosen: str) -> str:
-    """For a summary line: «cpu (2 threads), bf16»."""
+def describe(device: torch.device, chosen: str, engine: str = "torch") -> str:
+    """For a summary line: «cpu (2 threads), bf16»; with an engine that is not torch, that too."""
     match device.type:
         case "cuda":
             where = torch.cuda.get_device_name(device)
@@ -102,7 +102,7 @@ def describe(device: torch.device, chosen: str) -> str:
             where = f"cpu ({torch.get_num_threads()} threads)"
         case other:
             where = other
-    return f"{where}, {chosen}"
+    return f"{where}, {chosen}" + (f", {engine}" if engine != "torch" else "")
 
 
 def kind(device: torch.device) -> list[str]:

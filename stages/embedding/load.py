@@ -17,17 +17,23 @@ BACKENDS = ("open_clip", "timm", "sentence_transformers")
 
 
 def load_encoder(
-    name: str, spec: Any, *, device: torch.device | str = "cpu", precision: str = "fp32"
+    name: str,
+    spec: Any,
+    *,
+    device: torch.device | str = "cpu",
+    precision: str = "fp32",
+    engine: str = "torch",
 ) -> ImageEncoder | TitleEncoder:
     """Load the encoder of channel `name`, in eval mode, on `device`.
 
     Args:
         spec: a `Spec`, or anything with its attributes (a channel of params.yaml).
         precision: fp32, bf16 or fp16: what the encoder computes in when it is run; its weights stay float32.
+        engine: what computes it: torch, or one of `engines`, with which it cannot be trained.
 
     Raises:
-        Refused: the weights are not there, are not what their sha256 says, or are another architecture's; one
-            sentence with the channel, what was tried and the ways out.
+        Refused: the weights are not there, are not what their sha256 says, or are another architecture's (one
+            sentence with the channel, what was tried and the ways out), or the engine cannot run it.
     """
     from stages.embedding import trained, weights
 
@@ -41,4 +47,9 @@ def load_encoder(
         if tuned:
             trained.apply(tuned, encoder)
     encoder.precision = precision
-    return encoder.to(device)
+    encoder.to(device)
+    if engine == "torch":
+        return encoder
+    from stages.embedding import engines
+
+    return engines.compiled(encoder, engine)

@@ -70,6 +70,7 @@ class Split(Strict):
 class Embed(Strict):
     batch_size: PositiveInt = 64
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    engine: Literal["torch", "openvino"] = "torch"
 
 
 class Channel(Strict):

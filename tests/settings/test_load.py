@@ -66,6 +66,7 @@ def test_the_shipped_params_are_right():
         ("data.n_listings", 30.5, "data.n_listings is 30.5; allowed: a valid integer"),
         ("data.sample_by", "group", "data.sample_by is 'group'; allowed: 'product' or 'listing'"),
         ("split.shares.train", 0.9, "split.shares: train + val + test is 1.2; allowed: shares that sum to 1"),
+        ("embed.engine", "onnx", "embed.engine is 'onnx'; allowed: 'torch' or 'openvino'"),
         ("decision.value", "auto", "decision.value is 'auto'; allowed: "),
         ("decision.floor", 0.5, "decision: floor is given without at_least_one"),
         ("channels.cnn.modality", "title", "channels.cnn: modality title with backend timm; allowed: image"),
