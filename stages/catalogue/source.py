@@ -34,7 +34,13 @@ MAX_TABLE = 1_000_000_000
 
 
 class Source(ABC):
-    """A catalogue: its table, and its pictures by name."""
+    """A catalogue: its table, and its pictures by name.
+
+    Attributes:
+        everywhere: whether other machines can read it too.
+    """
+
+    everywhere = False
 
     def __init__(self, path: Path, csv: str, images: str | None) -> None:
         self.path, self.csv, self.images = path, csv, images

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import faiss
@@ -42,9 +42,11 @@ class Neighbours:
         return self.neighbour >= 0
 
 
+Floats = NDArray[np.float32]
+Found = tuple[Floats, NDArray[np.int64]]
 #: Of float32 (Q, D) queries, and how many to fetch of each: the largest inner products, float32 (Q, fetch),
 #: falling, and where they stand among a part's listings, int64 (Q, fetch), −1 where none was found.
-Finder = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Finder = Callable[[Floats, int], Found]
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,14 @@ class Part:
     vectors: NDArray[np.float32]
     index: Finder | None = None
 
-    def find(self, queries: NDArray[np.float32], fetch: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        return self.index(queries, fetch) if self.index else _nearest(queries, self.vectors, fetch)
+    def find(self, queries: NDArray[np.float32], fetch: int) -> Found:
+        return self.index(queries, fetch) if self.index else nearest(queries, self.vectors, fetch)
+
+
+#: Queries, float32 (Q, D), the parts to look in, and how many to fetch of each.
+Block = tuple[Floats, list[Part], list[int]]
+#: Of blocks: what each of their parts finds, in order.
+Looks = Callable[[Iterable[Block]], Iterator[list[Found]]]
 
 
 def parts(fused: Fused, rows: NDArray[np.int32]) -> list[Part]:
@@ -75,6 +83,12 @@ def parts(fused: Fused, rows: NDArray[np.int32]) -> list[Part]:
     return found
 
 
+def one_by_one(blocks: Iterable[Block]) -> Iterator[list[Found]]:
+    """Look on this machine, in one part after the other."""
+    for queries, parts, fetch in blocks:
+        yield [part.find(queries, count) for part, count in zip(parts, fetch, strict=True)]
+
+
 def search(
     fused: Fused,
     rows: NDArray[np.int32],
@@ -82,6 +96,7 @@ def search(
     *,
     queries: NDArray[np.int32] | None = None,
     gallery: list[Part] | None = None,
+    look: Looks = one_by_one,
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others in `rows`.
 
@@ -91,6 +106,7 @@ def search(
         k: neighbours wanted; min(k, G − 1) are given.
         queries: those of `rows` to search for, ascending; all where it is not given.
         gallery: what `parts` made of `rows`, with an index or without.
+        look: how parts are looked in; elsewhere, where the gallery is large.
 
     The query itself is dropped by its id, not by its rank: copies of a listing tie with it. Listings are
     searched by presence pattern, since the divisor of the score is constant for each pair of patterns.
@@ -100,22 +116,24 @@ def search(
     neighbour = np.full((len(asked), k), -1, dtype=np.int32)
     score = np.full((len(asked), k), -np.inf, dtype=np.float32)
     gallery = parts(fused, rows) if gallery is None else gallery
-    for pattern, places in _patterns(fused, asked):
-        comparable = [
-            (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
-        ]
-        if not comparable or k == 0:
+    blocks = list(_blocks(fused, asked, gallery)) if k else []
+    answers = look(
+        (
+            np.ascontiguousarray(fused.vectors[asked[at]]),
+            [part for part, _ in comparable],
+            [min(k + 1 + SPARE, len(part.ids)) for part, _ in comparable],
+        )
+        for at, comparable in blocks
+    )
+    for (at, comparable), answer in zip(blocks, answers, strict=True):
+        found, value, tied = _merge(asked[at], comparable, answer, k)
+        neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
+        if any(part.index for part, _ in comparable):  # it may have missed more than a tie
             continue
-        for start in range(0, len(places), QUERIES):
-            at = places[start : start + QUERIES]
-            found, value, tied = _search_block(fused, asked[at], comparable, k)
-            neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
-            if any(part.index for part, _ in comparable):  # it may have missed more than a tie
-                continue
-            for more in range(0, len(tied), TIED_QUERIES):
-                again = at[tied[more : more + TIED_QUERIES]]
-                found, value = _whole_rows(fused, asked[again], comparable, k)
-                neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
+        for more in range(0, len(tied), TIED_QUERIES):
+            again = at[tied[more : more + TIED_QUERIES]]
+            found, value = _whole_rows(fused, asked[again], comparable, k)
+            neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
     return Neighbours(asked, neighbour, score)
 
 
@@ -139,9 +157,19 @@ def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDAr
         yield int(code), np.flatnonzero(codes == code)
 
 
-def _nearest(
-    queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _blocks(
+    fused: Fused, asked: NDArray[np.int32], gallery: list[Part]
+) -> Iterator[tuple[NDArray[np.intp], list[tuple[Part, float]]]]:
+    """Positions of queries of one presence pattern, with the parts that they can be compared with."""
+    for pattern, places in _patterns(fused, asked):
+        comparable = [
+            (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
+        ]
+        for start in range(0, len(places) if comparable else 0, QUERIES):
+            yield places[start : start + QUERIES], comparable
+
+
+def nearest(queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int) -> Found:
     """The `fetch` largest inner products of each query and where they stand, largest first: exact search.
 
     What FAISS's flat index does, with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no
@@ -160,17 +188,14 @@ def _nearest(
     return inner, at
 
 
-def _search_block(
-    fused: Fused, queries: NDArray[np.int32], gallery: list[tuple[Part, float]], k: int
+def _merge(
+    queries: NDArray[np.int32], gallery: list[tuple[Part, float]], answer: list[Found], k: int
 ) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
     """The nearest of each pattern's gallery, merged; also the positions whose end of list is not settled."""
-    vectors = np.ascontiguousarray(fused.vectors[queries])
     ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
-    for part, shared in gallery:
-        fetch = min(k + 1 + SPARE, len(part.ids))
-        inner, at = part.find(vectors, fetch)
+    for (part, shared), (inner, at) in zip(gallery, answer, strict=True):
         value = np.where(at < 0, -np.inf, np.round(inner.astype(np.float64) / shared, DECIMALS))
-        if fetch < len(part.ids):  # what was not fetched scores at most this
+        if inner.shape[1] < len(part.ids):  # what was not fetched scores at most this
             unseen = np.maximum(unseen, value[:, -1])
         ids.append(np.where(at < 0, np.int32(-1), part.ids[at]))
         scores.append(value)

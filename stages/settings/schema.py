@@ -174,6 +174,8 @@ class Machine(Strict):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    engine: Literal["local", "ray"] = "local"
+    address: Annotated[str, Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})$")] | None = None
 
 
 class Settings(Strict):
