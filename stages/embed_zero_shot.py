@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -126,13 +127,18 @@ def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path)
                 order,
                 len(listings),
                 about,
-                (lambda rows: [content[row] for row in rows]) if titles else content.some,
+                partial(sent, content),
                 batch_size=settings.embed.batch_size,
                 label=name,
                 shards=kept(about),
             )
     seconds = time.perf_counter() - start
     return rows, seconds, where, {"model": channel.model, **about.origin}
+
+
+def sent(content: Sequence[str] | PackedImages, rows: list[int]) -> Sequence[Any]:
+    """The titles or pictures of some listings, as they travel to another machine."""
+    return content.some(rows) if isinstance(content, PackedImages) else [content[row] for row in rows]
 
 
 def _pictures(listings: int) -> PackedImages:

@@ -161,7 +161,7 @@ def main() -> str:
     settings = load()
     data = settings.data
     quarantine = Quarantine()
-    source = open_source(Path(data.source), data.csv, data.images)
+    source = open_source(data.source, data.csv, data.images)
     try:
         with (
             artefacts.replacing(artefacts.IMAGES) as images,
