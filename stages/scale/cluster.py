@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,13 +39,15 @@ def connected(machine: Machine) -> Iterator[None]:
         "include_dashboard": False,
     }
     try:
+        if host := re.search(r"([^/]+):(\d+)$", machine.address or ""):  # Ray itself would try for minutes
+            socket.create_connection((host[1], int(host[2])), timeout=10).close()
         ray.init(
             address=machine.address or "local",
             runtime_env={"py_modules": [str(STAGES)]},
             logging_level=logging.ERROR,
             **({} if machine.address else started),
         )
-    except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, OverflowError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refused(
             f"machine.address is {machine.address!r}, where no Ray answers ({said}); allowed: null to start "

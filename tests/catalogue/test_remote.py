@@ -148,9 +148,6 @@ def test_a_remote_archive_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.
             fetched.append(end - start)
             return content[start:end]
 
-    monkeypatch.setitem(
-        fsspec.registry.target if hasattr(fsspec.registry, "target") else {}, "counted", Store
-    )
     fsspec.register_implementation("counted", Store, clobber=True)
     source = opened("counted://x/large.zip")
     assert source.picture("42.jpg") == bytes([42]) * 5000
