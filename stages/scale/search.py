@@ -23,7 +23,9 @@ AHEAD = 2  # tasks for each worker, under way or waiting to be merged
 def looking(machine: Machine) -> Iterator[Looks]:
     """How `neighbours.search` looks in parts of a gallery elsewhere; it finds what it would find here.
 
-    Parts have no index, and are sent once.
+    To the bit where `machine.threads` and the processors are the same: a matrix product's last bit hangs on
+    its shape and on the number of threads, never on the number of workers. Parts have no index, and are sent
+    once.
 
     Raises:
         Refused: a task kills every worker that it is given to.
