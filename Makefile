@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[weights,engines,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[weights,engines,scale,dev]'
 	@touch $(STAMP)
 
 repro: install  ## Run what is out of date of the pipeline, show the table, write report.html

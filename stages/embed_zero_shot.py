@@ -11,6 +11,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages import artefacts
-from stages.embedding import load_encoder
+from stages.catalogue.images import PackedImages
 from stages.settings import Channel, Refused, Settings, load
 
 Rows = NDArray[np.float32]
@@ -91,44 +93,62 @@ def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) 
 
 
 def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
-    from stages.embedding import device, engines, runner
+    from stages.embedding import mapper, runner
     from stages.embedding.shards import Shards
 
-    channel, machine, size = settings.channels[name], settings.machine, settings.embed.batch_size
-    device.set_threads(machine.threads)
-    where = device.resolve(machine.device)
-    precision = device.precision(settings.embed.precision, where)
-    engine = settings.embed.engine
-    encoder: Any = load_encoder(name, channel, device=where, precision=precision, engine=engine)
-    by = engines.version(engine)
-    settled = [channel.model_dump(), size, precision, device.kind(where), by, encoder.origin]
-    shards = Shards(CHECKPOINTS / f"{name}-{shards_key(settled, channel.modality)}")
-    start = time.perf_counter()
-    if channel.modality == "title":
-        rows = runner.embed_titles(
-            encoder, listings["title"].tolist(), batch_size=size, label=name, shards=shards
-        )
-    else:
-        from stages.catalogue.images import PackedImages
+    channel, machine = settings.channels[name], settings.machine
+    make = partial(mapper.Mapper, name, channel, machine, settings.embed)
+    present = presence(channel, listings)
+    titles = channel.modality == "title"
+    content: Any = listings["title"].tolist() if titles else _pictures(len(listings))
 
-        images = PackedImages(artefacts.IMAGES)
-        if len(images) != len(listings):
-            raise Refused(
-                f"{artefacts.IMAGES} holds {len(images):,} pictures for {len(listings):,} listings; "
-                "run the stage sample again"
+    def kept(about: mapper.About) -> Shards:
+        settled = [
+            channel.model_dump(), settings.embed.batch_size, about.precision, about.kind, about.origin,
+        ]  # fmt: skip
+        return Shards(CHECKPOINTS / f"{name}-{shards_key(settled, channel.modality)}")
+
+    if machine.engine == "local":
+        here = make()
+        about, where = here.about, here.about.where
+        start = time.perf_counter()
+        rows = here.embed(content, present=present, shards=kept(about))
+    else:
+        from stages.scale.embedding import mappers
+
+        order = runner.longest_first(content) if titles else np.flatnonzero(present).tolist()
+        with mappers(make, machine) as (count, run):
+            [about] = run([None])
+            where = f"{count} workers of Ray, each {about.where}"
+            start = time.perf_counter()
+            rows = mapper.embed_elsewhere(
+                run,
+                count,
+                order,
+                len(listings),
+                about,
+                partial(sent, content),
+                batch_size=settings.embed.batch_size,
+                label=name,
+                shards=kept(about),
             )
-        rows = runner.embed_images(
-            encoder,
-            images,
-            batch_size=size,
-            workers=machine.workers,
-            label=name,
-            present=presence(channel, listings),
-            shards=shards,
-        )
     seconds = time.perf_counter() - start
-    about = {"model": channel.model, "engine": engine, **encoder.origin}
-    return rows, seconds, device.describe(where, precision, by), about
+    return rows, seconds, where, {"model": channel.model, "engine": settings.embed.engine, **about.origin}
+
+
+def sent(content: Sequence[str] | PackedImages, rows: list[int]) -> Sequence[Any]:
+    """The titles or pictures of some listings, as they travel to another machine."""
+    return content.some(rows) if isinstance(content, PackedImages) else [content[row] for row in rows]
+
+
+def _pictures(listings: int) -> PackedImages:
+    images = PackedImages(artefacts.IMAGES)
+    if len(images) != listings:
+        raise Refused(
+            f"{artefacts.IMAGES} holds {len(images):,} pictures for {listings:,} listings; "
+            "run the stage sample again"
+        )
+    return images
 
 
 def shards_key(settled: list[Any], modality: str) -> str:

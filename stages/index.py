@@ -8,6 +8,8 @@ test in test: a threshold is tuned and scored within one split, where no other l
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -18,7 +20,7 @@ from stages.catalogue import listings as catalogue
 from stages.catalogue.listings import Listings
 from stages.judging import galleries, mixing
 from stages.matching import approximate, neighbours
-from stages.settings.schema import Index
+from stages.settings.schema import Index, Machine
 
 
 def warn_of_large_products(listings: Listings, k: int) -> None:
@@ -32,11 +34,18 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
         )
 
 
-def nearest(spec: Index) -> galleries.Nearest:
-    """Exact search, or an index of `index.kind` behind its gate."""
-    if spec.kind == "flat":
-        return neighbours.search
-    return partial(approximate.search, kind=spec.kind, effort=spec.effort, min_recall=spec.min_recall)
+@contextmanager
+def nearest(spec: Index, machine: Machine) -> Iterator[galleries.Nearest]:
+    """Exact search, here or over a Ray cluster; or an index of `index.kind` behind its gate, always here."""
+    if spec.kind != "flat":
+        yield partial(approximate.search, kind=spec.kind, effort=spec.effort, min_recall=spec.min_recall)
+    elif machine.engine == "local":
+        yield neighbours.search
+    else:
+        from stages.scale.search import looking
+
+        with looking(machine) as look:
+            yield partial(neighbours.search, look=look)
 
 
 def main() -> str:
@@ -45,7 +54,8 @@ def main() -> str:
     listings = catalogue.read(artefacts.LISTINGS)
     warn_of_large_products(listings, params.index.k)
     spec = params.index
-    found = galleries.search(mixing.read(artefacts.FUSED), listings, spec.k, spec.blend, nearest(spec))
+    with nearest(spec, params.machine) as searched:
+        found = galleries.search(mixing.read(artefacts.FUSED), listings, spec.k, spec.blend, searched)
     for name, lists in found.items():
         galleries.write(lists, artefacts.NEIGHBOURS / f"{name}.parquet")
     pairs = ", ".join(f"{name} {int(lists.found.sum())}" for name, lists in found.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from stages.catalogue.leaks import leaks
 from stages.catalogue.packing import Packer
 from stages.catalogue.quarantine import Quarantine
 from stages.catalogue.source import Source, open_source
+from stages.catalogue.workers import Elsewhere
 from stages.settings import Refused, load
-from stages.settings.schema import Data, Split
+from stages.settings.schema import Data, Machine, Split
 
 SCHEMA = pa.schema(
     {
@@ -39,7 +41,7 @@ def sample(
     source: Source,
     data: Data,
     split: Split,
-    workers: int,
+    workers: int | Elsewhere,
     images: Path,
     thumbnails: Path,
     quarantine: Quarantine,
@@ -49,7 +51,7 @@ def sample(
     Args:
         source: the catalogue.
         data, split: the groups of params.yaml.
-        workers: processes that decode pictures; the results do not depend on it.
+        workers: processes that decode pictures, or workers elsewhere; the results do not depend on it.
         images, thumbnails: where to write the packed pictures, and small ones for people.
         quarantine: takes every fault of a row that was looked at; of use even where the sample is refused.
 
@@ -159,14 +161,14 @@ def main() -> str:
     settings = load()
     data = settings.data
     quarantine = Quarantine()
-    source = open_source(Path(data.source), data.csv, data.images)
+    source = open_source(data.source, data.csv, data.images)
     try:
         with (
             artefacts.replacing(artefacts.IMAGES) as images,
             artefacts.replacing(artefacts.THUMBNAILS) as small,
             artefacts.replacing(artefacts.LISTINGS) as table,
+            _workers(settings.machine) as workers,
         ):
-            workers = settings.machine.workers
             listings, summary = sample(source, data, settings.split, workers, images, small, quarantine)
             pq.write_table(listings, table)
     except Refused:
@@ -181,6 +183,14 @@ def main() -> str:
         f"{summary['quarantined']} rows in quarantine"
         + (f" ({quarantine.by_reason()})" if quarantine.entries else "")
     )
+
+
+def _workers(machine: Machine) -> AbstractContextManager[int | Elsewhere]:
+    if machine.engine == "local":
+        return nullcontext(machine.workers)
+    from stages.scale.decoding import workers
+
+    return workers(machine)
 
 
 def _write(quarantine: Quarantine) -> None:

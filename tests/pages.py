@@ -18,6 +18,7 @@ CANNOT = {
     r"kaggle .*": "needs an account that has accepted the competition's rules",
     r"python -m benchmarks\.\w+( [-\w]+)*": "measures speed for minutes; speed is not tested",
     r"samesku serve.*": "runs until it is stopped; tests/app starts and stops it",
+    r"ray (start|stop).*": "starts a cluster on several machines; tests/scale starts one on this machine",
 }
 #: Run after a command that leaves work behind it.
 AFTER = {"dvc queue start": "while dvc queue status | grep -qE 'Queued|Running'; do sleep 1; done"}

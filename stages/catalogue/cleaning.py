@@ -11,6 +11,7 @@ from stages.catalogue.phash import is_flat, is_hash
 from stages.catalogue.quarantine import HASH_BAD, HASH_FLAT, ROW_NOTHING, TITLE_BYTES, TITLE_EMPTY, Quarantine
 from stages.catalogue.reader import Row
 from stages.catalogue.titles import normalise
+from stages.catalogue.workers import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def with_pictures(
     packer: Packer | None,
     out: Path,
     thumbnails: Path,
-    workers: int,
+    workers: int | Elsewhere,
     quarantine: Quarantine,
 ) -> list[Listing]:
     """Pack the rows' pictures into `out` and `thumbnails`, and compute the hashes that are not given.

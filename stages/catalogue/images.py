@@ -16,8 +16,35 @@ _SCHEMA = pa.schema([pa.field("image", pa.binary())])
 _ROWS = 64  # of a record batch, some 2 MB
 
 
-class PackedImages(Sequence[Image.Image | None]):
-    """The pictures of images.arrow in the order of listings.parquet; None where a listing has none.
+class Jpegs(Sequence[Image.Image | None]):
+    """Pictures that are decoded when they are asked for; None where a listing has none. Holds their JPEGs."""
+
+    def __init__(self, jpegs: list[bytes | None]) -> None:
+        self.jpegs = jpegs
+
+    def __len__(self) -> int:
+        return len(self.jpegs)
+
+    def jpeg(self, i: int) -> bytes | None:
+        return self.jpegs[i]
+
+    @overload
+    def __getitem__(self, i: int) -> Image.Image | None: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Image.Image | None]: ...
+    def __getitem__(self, i: int | slice) -> Image.Image | list[Image.Image | None] | None:
+        if isinstance(i, slice):
+            return [self[j] for j in range(len(self))[i]]
+        jpeg = self.jpeg(i)
+        if jpeg is None:
+            return None
+        image = Image.open(io.BytesIO(jpeg))
+        image.load()
+        return image
+
+
+class PackedImages(Jpegs):
+    """The pictures of images.arrow in the order of listings.parquet.
 
     Empty for a catalogue without pictures. Opens lazily and is picklable: each worker maps it for itself.
     """
@@ -45,19 +72,9 @@ class PackedImages(Sequence[Image.Image | None]):
         i = range(len(self))[i]  # negative and out of range as in a list
         return self._file.get_batch(i // _ROWS).column(0)[i % _ROWS].as_py()
 
-    @overload
-    def __getitem__(self, i: int) -> Image.Image | None: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[Image.Image | None]: ...
-    def __getitem__(self, i: int | slice) -> Image.Image | list[Image.Image | None] | None:
-        if isinstance(i, slice):
-            return [self[j] for j in range(len(self))[i]]
-        jpeg = self.jpeg(i)
-        if jpeg is None:
-            return None
-        image = Image.open(io.BytesIO(jpeg))
-        image.load()
-        return image
+    def some(self, rows: list[int]) -> Jpegs:
+        """The pictures of these listings, as they can be sent to another machine."""
+        return Jpegs([self.jpeg(row) for row in rows])
 
 
 class Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from stages.catalogue.picture import shrink, to_jpeg
 from stages.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
 from stages.catalogue.source import Source
 from stages.catalogue.thumbnails import to_thumbnail
-from stages.catalogue.workers import in_order
+from stages.catalogue.workers import Elsewhere, in_order
 
 
 class Wanted(NamedTuple):
@@ -57,9 +57,22 @@ class Packer:
 
     def __call__(self, item: tuple[str, bool]) -> Result:
         """A picture's name, and whether to hash it -> its files (None where it fails), and how it went."""
+        return self.shrunk(self.read(item))
+
+    def read(self, item: tuple[str, bool]) -> tuple[bytes | Fault, bool]:
+        """The first half, for a machine that has the source: the file, or what is wrong with it."""
         name, hash_ = item
         try:
-            data = self.source.picture(name)
+            return self.source.picture(name), hash_
+        except Fault as fault:
+            return fault, hash_
+
+    def shrunk(self, item: tuple[bytes | Fault, bool]) -> Result:
+        """The second half, for any machine."""
+        data, hash_ = item
+        try:
+            if isinstance(data, Fault):
+                raise data
             image = shrink(data, image_size=self.image_size, max_pixels=self.max_pixels)
         except Fault as fault:
             return None, Packed(fault.reason, "")
@@ -90,14 +103,17 @@ class _Spool:
         return Files(*map(self.file.read, lengths))
 
 
-def pack(out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, workers: int) -> list[Packed]:
+def pack(
+    out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, workers: int | Elsewhere
+) -> list[Packed]:
     """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
     A listing that does not stay without its picture, and has none, gets no row.
 
     Args:
         wanted: one for each listing, in the order of the rows.
-        workers: processes; 0 decodes in this one.
+        workers: processes; 0 decodes in this one. Workers elsewhere are sent each file, unless they can read
+            the source too.
 
     Returns:
         what became of each picture, in the order of `wanted`.
@@ -108,13 +124,12 @@ def pack(out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, 
             names[want.name] = names.get(want.name, False) or want.hash
     done: dict[str, Packed] = {}
     uses = Counter(want.name for want in wanted)
-    crashed: Result = None, Packed(IMAGE_CRASH, "")
     outcomes = []
     with (
         writing(out) as writer,
         writing(thumbnails) as small,
         tempfile.TemporaryFile(dir=out.parent) as shared,
-        closing(in_order(packer, names.items(), workers, crashed)) as results,
+        closing(_results(packer, names.items(), workers)) as results,
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
     ):
         spool = _Spool(uses, shared)
@@ -133,3 +148,12 @@ def pack(out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, 
                 small.append(files and files.thumbnail)
             outcomes.append(outcome)
     return outcomes
+
+
+def _results(
+    packer: Packer, items: Iterable[tuple[str, bool]], workers: int | Elsewhere
+) -> Generator[Result]:
+    crashed: Result = None, Packed(IMAGE_CRASH, "")
+    if isinstance(workers, int) or packer.source.everywhere:
+        return in_order(packer, items, workers, crashed)
+    return in_order(packer.shrunk, map(packer.read, items), workers, crashed)

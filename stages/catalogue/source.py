@@ -1,4 +1,6 @@
-"""Where a catalogue lies: a .zip, read in place, or a folder. Nothing outside the picture folder can be read.
+"""Where a catalogue lies: a .zip, read in place, or a folder; here, or at a URL (catalogue/remote.py).
+
+Nothing outside the picture folder can be read.
 
 A source is small and picklable: each worker process opens the archive for itself.
 """
@@ -12,6 +14,7 @@ import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any, Self
 
 from stages.catalogue.quarantine import (
     IMAGE_BYTES,
@@ -34,12 +37,18 @@ MAX_TABLE = 1_000_000_000
 
 
 class Source(ABC):
-    """A catalogue: its table, and its pictures by name."""
+    """A catalogue: its table, and its pictures by name.
 
-    def __init__(self, path: Path, csv: str, images: str | None) -> None:
+    Attributes:
+        everywhere: whether other machines can read it too.
+    """
+
+    everywhere = False
+
+    def __init__(self, path: Path | str, csv: str, images: str | None) -> None:
         self.path, self.csv, self.images = path, csv, images
 
-    def __reduce__(self) -> tuple[type[Source], tuple[Path, str, str | None]]:
+    def __reduce__(self) -> tuple[type[Source], tuple[Path | str, str, str | None]]:
         return type(self), (self.path, self.csv, self.images)
 
     @abstractmethod
@@ -51,34 +60,38 @@ class Source(ABC):
         """The bytes of one picture. Raises Fault with the reason where there is no such plain file inside."""
 
 
-def open_source(path: Path, csv: str, images: str | None) -> Source:
-    """Open data.source.
+def open_source(path: Path | str, csv: str, images: str | None) -> Source:
+    """Open data.source, a path or a URL.
 
     Raises:
         Refused: there is no such file or folder, it is no .zip, or `csv` or `images` is not in it.
     """
+    if isinstance(path, str) and "://" in path:
+        from stages.catalogue.remote import open_url  # fsspec is for URLs alone
+
+        return open_url(path, csv, images)
+    path = Path(path)
     if path.is_dir():
         folder = FolderSource(path, csv, images)
         if images is not None and not (path / images).is_dir():
-            raise Refused(
-                f"data.images: {path} has no folder {images}; allowed: one in it, or null for no pictures"
-            )
+            raise no_folder(path, images)
         return folder
     if not path.exists():
         raise Refused(f"data.source: {path} does not exist; allowed: a .zip or a folder")
-    archive = ZipSource(path, csv, images)
-    if images is not None and not any(name.startswith(archive.prefix) for name in archive.zip.namelist()):
-        raise Refused(
-            f"data.images: {path} has no folder {images}; allowed: one in it, or null for no pictures"
-        )
-    return archive
+    return ZipSource(path, csv, images).checked()
+
+
+def no_folder(path: object, images: str | None) -> Refused:
+    return Refused(f"data.images: {path} has no folder {images}; allowed: one in it, or null for no pictures")
 
 
 class FolderSource(Source):
+    path: Path
+
     def table(self) -> bytes:
         table = self.path / self.csv
         try:
-            _check_table(table, table.stat().st_size)
+            check_table(table, table.stat().st_size)
             return table.read_bytes()
         except OSError as error:
             raise Refused(f"data.csv: {table} cannot be read ({error.strerror})") from None
@@ -89,7 +102,7 @@ class FolderSource(Source):
         return (self.path / (self.images or "")).resolve()
 
     def picture(self, name: str) -> bytes:
-        path = self.root.joinpath(*_inside(name).parts)
+        path = self.root.joinpath(*inside(name).parts)
         try:
             real = path.resolve()
             if not real.is_relative_to(self.root):
@@ -97,7 +110,7 @@ class FolderSource(Source):
             status = real.stat()
             if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
                 raise Fault(IMAGE_NO_FILE)
-            _check_size(status.st_size)
+            check_size(status.st_size)
             return real.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise Fault(IMAGE_MISSING) from None
@@ -106,10 +119,19 @@ class FolderSource(Source):
 
 
 class ZipSource(Source):
+    def opened(self) -> Any:
+        """What zipfile reads: a path, or an open file."""
+        return self.path
+
+    def checked(self) -> Self:
+        if self.images is not None and not any(name.startswith(self.prefix) for name in self.zip.namelist()):
+            raise no_folder(self.path, self.images)
+        return self
+
     @cached_property
     def zip(self) -> zipfile.ZipFile:
         try:
-            return zipfile.ZipFile(self.path)
+            return zipfile.ZipFile(self.opened())
         except (zipfile.BadZipFile, OSError) as error:
             raise Refused(
                 f"data.source: {self.path} is no readable .zip ({error}); allowed: a .zip or a folder"
@@ -125,22 +147,26 @@ class ZipSource(Source):
             info = self.zip.getinfo(PurePosixPath(self.csv).as_posix())
         except KeyError:
             raise Refused(f"data.csv: {self.path} has no member {self.csv}") from None
-        _check_table(f"{self.csv} in {self.path}", info.file_size)
+        check_table(f"{self.csv} in {self.path}", info.file_size)
         try:
             return self._read(info)
+        except Refused:
+            raise
         except _DAMAGE as error:
             raise Refused(f"data.csv: {self.csv} in {self.path} cannot be read ({error})") from None
 
     def picture(self, name: str) -> bytes:
         try:
-            info = self.zip.getinfo(self.prefix + _inside(name).as_posix())
+            info = self.zip.getinfo(self.prefix + inside(name).as_posix())
         except KeyError:
             raise Fault(IMAGE_MISSING) from None
         if stat.S_ISLNK(info.external_attr >> 16):
             raise Fault(IMAGE_LINK)
-        _check_size(info.file_size)
+        check_size(info.file_size)
         try:
             return self._read(info)
+        except Refused:  # a remote archive that is gone
+            raise
         except _DAMAGE:
             raise Fault(IMAGE_DAMAGED) from None
 
@@ -156,7 +182,7 @@ class ZipSource(Source):
 _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
 
 
-def _inside(name: str) -> PurePosixPath:
+def inside(name: str) -> PurePosixPath:
     """The name as a path below the picture folder; Fault where it is absolute, climbs, or is no file's."""
     path = PurePosixPath(name)
     if "\0" in name or not path.parts or _stray_bytes(name):
@@ -170,12 +196,12 @@ def _stray_bytes(text: str) -> bool:
     return any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _check_table(table: object, size: int) -> None:
+def check_table(table: object, size: int) -> None:
     if size > MAX_TABLE:
         raise Refused(f"data.csv: {table} has {size:,} bytes; allowed: up to {MAX_TABLE:,}")
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
     if size == 0:
         raise Fault(IMAGE_EMPTY)
     if size > MAX_BYTES:

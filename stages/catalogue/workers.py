@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,7 +23,15 @@ _CHUNK = 16  # items that a worker is handed at a time
 _AHEAD = 4  # chunks for each worker, under way or waiting to be taken
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: R) -> Generator[R]:
+class Elsewhere(Protocol):
+    """Workers that are no processes of this machine: maps as `in_order` does."""
+
+    def __call__(self, work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]: ...
+
+
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], workers: int | Elsewhere, crashed: R
+) -> Generator[R]:
     """Map `work` over `items` in `workers` processes (0: in this one), results in the order of the items.
 
     Memory is bounded whatever the reader of the results does. Workers are spawned: nothing of this process is
@@ -33,6 +41,9 @@ def in_order(work: Callable[[T], R], items: Iterable[T], workers: int, crashed: 
         work: picklable; each worker gets one copy, and keeps it.
         crashed: the result of an item that kills its process, as a decoder may.
     """
+    if not isinstance(workers, int):
+        yield from workers(work, items, crashed)
+        return
     if workers == 0:
         yield from map(work, items)
         return

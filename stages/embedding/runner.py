@@ -59,7 +59,7 @@ def embed_images(
     """
     rows = list(range(len(images))) if present is None else np.flatnonzero(present).tolist()
     out = np.zeros((len(images), encoder.dim), np.float32)
-    with _filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
+    with filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
 
         def fill(batch: Rows, pictures: tuple[Rows, Tensor]) -> None:
             found, pixels = pictures
@@ -87,7 +87,7 @@ def embed_titles(
     quiet: bool = False,
     shards: Shards | None = None,
 ) -> Floats:
-    """Embed titles, longest first: a batch of one length pads little.
+    """Embed titles, longest first.
 
     Args:
         shards: as embed_images.
@@ -95,10 +95,10 @@ def embed_titles(
     Returns:
         (N, dim) float32 in the order of `titles`, rows of norm 1; zero where the title is empty.
     """
-    rows = sorted((i for i, title in enumerate(titles) if title), key=lambda i: -len(titles[i]))
+    rows = longest_first(titles)
     out = np.zeros((len(titles), encoder.dim), np.float32)
     alone = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
-    with _filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
+    with filling(out, rows, batch_size, label, quiet, shards) as (batches, done):
 
         def fill(batch: Rows) -> None:
             with alone:
@@ -112,6 +112,11 @@ def embed_titles(
             for batch in batches:
                 fill(batch)
     return out
+
+
+def longest_first(titles: Sequence[str]) -> Rows:
+    """The rows that have a title; a batch of one length pads little."""
+    return sorted((i for i, title in enumerate(titles) if title), key=lambda i: -len(titles[i]))
 
 
 @torch.inference_mode()
@@ -196,7 +201,7 @@ def chunks(rows: list[Job], size: int) -> list[list[Job]]:
 
 
 @contextmanager
-def _filling(
+def filling(
     out: Floats, rows: Rows, batch_size: int, label: str, quiet: bool, shards: Shards | None
 ) -> Iterator[tuple[list[Rows], Callable[[Rows], None]]]:
     """The batches of `rows` that are still to do, and what to call when one of them stands in `out`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -43,11 +43,11 @@ class Neighbours:
         return self.neighbour >= 0
 
 
-#: The largest inner products of Q queries, float32 (Q, fetch), falling, and where they stand among a part's
-#: listings, int64 (Q, fetch), −1 where none was found.
-Lists = tuple[NDArray[np.float32], NDArray[np.int64]]
-#: Finds them for float32 (Q, D) queries, `fetch` of each.
-Finder = Callable[[NDArray[np.float32], int], Lists]
+Floats = NDArray[np.float32]
+Found = tuple[Floats, NDArray[np.int64]]
+#: Of float32 (Q, D) queries, and how many to fetch of each: the largest inner products, float32 (Q, fetch),
+#: falling, and where they stand among a part's listings, int64 (Q, fetch), −1 where none was found.
+Finder = Callable[[Floats, int], Found]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,14 @@ class Part:
     vectors: NDArray[np.float32]
     index: Finder | None = None
 
-    def find(self, queries: NDArray[np.float32], fetch: int) -> Lists:
-        return self.index(queries, fetch) if self.index else _nearest(queries, self.vectors, fetch)
+    def find(self, queries: NDArray[np.float32], fetch: int) -> Found:
+        return self.index(queries, fetch) if self.index else nearest(queries, self.vectors, fetch)
+
+
+#: Queries, float32 (Q, D), the parts to look in, and how many to fetch of each.
+Block = tuple[Floats, list[Part], list[int]]
+#: Of blocks: what each of their parts finds, in order.
+Looks = Callable[[Iterable[Block]], Iterator[list[Found]]]
 
 
 def parts(fused: Fused, rows: NDArray[np.int32]) -> list[Part]:
@@ -78,6 +84,12 @@ def parts(fused: Fused, rows: NDArray[np.int32]) -> list[Part]:
     return found
 
 
+def one_by_one(blocks: Iterable[Block]) -> Iterator[list[Found]]:
+    """Look on this machine, in one part after the other."""
+    for queries, parts, fetch in blocks:
+        yield [part.find(queries, count) for part, count in zip(parts, fetch, strict=True)]
+
+
 def search(
     fused: Fused,
     rows: NDArray[np.int32],
@@ -85,6 +97,7 @@ def search(
     *,
     queries: NDArray[np.int32] | None = None,
     gallery: list[Part] | None = None,
+    look: Looks | None = None,
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others in `rows`.
 
@@ -94,6 +107,7 @@ def search(
         k: neighbours wanted; min(k, G − 1) are given.
         queries: those of `rows` to search for, ascending; all where it is not given.
         gallery: what `parts` made of `rows`, with an index or without.
+        look: how parts are looked in, elsewhere; None: here.
 
     The query itself is dropped by its id, not by its rank: copies of a listing tie with it. Listings are
     searched by presence pattern, since the divisor of the score is constant for each pair of patterns.
@@ -103,31 +117,31 @@ def search(
     neighbour = np.full((len(asked), k), -1, dtype=np.int32)
     score = np.full((len(asked), k), -np.inf, dtype=np.float32)
     gallery = parts(fused, rows) if gallery is None else gallery
-    everything = queries is None and not any(part.index for part in gallery)
-    joined = _join(fused, gallery, k) if everything else {}
-    for pattern, places in _patterns(fused, asked):
-        comparable = [
-            (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
-        ]
-        if not comparable or k == 0:
+    blocks = list(_blocks(fused, asked, gallery)) if k else []
+    if queries is None and look is None and not any(part.index for part in gallery):
+        joined = _join(fused, gallery, k)
+        answers: Iterator[list[Found]] = (
+            [(inner[own], at[own]) for inner, at in (joined[pattern, part.code] for part, _ in comparable)]
+            for pattern, own, _, comparable in blocks
+        )
+    else:
+        answers = (look or one_by_one)(
+            (
+                np.ascontiguousarray(fused.vectors[asked[at]]),
+                [part for part, _ in comparable],
+                [_fetch(part, k) for part, _ in comparable],
+            )
+            for _, _, at, comparable in blocks
+        )
+    for (_, _, at, comparable), answer in zip(blocks, answers, strict=True):
+        found, value, tied = _merge(asked[at], comparable, answer, k)
+        neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
+        if any(part.index for part, _ in comparable):  # it may have missed more than a tie
             continue
-        for start in range(0, len(places), QUERIES):
-            block = slice(start, start + QUERIES)
-            at = places[block]
-            if everything:
-                near = [joined[pattern, part.code] for part, _ in comparable]
-                lists = [(inner[block], ids[block]) for inner, ids in near]
-            else:
-                vectors = np.ascontiguousarray(fused.vectors[asked[at]])
-                lists = [part.find(vectors, _fetch(part, k)) for part, _ in comparable]
-            found, value, tied = _merge(asked[at], comparable, lists, k)
-            neighbour[at, : found.shape[1]], score[at, : found.shape[1]] = found, value
-            if any(part.index for part, _ in comparable):  # it may have missed more than a tie
-                continue
-            for more in range(0, len(tied), TIED_QUERIES):
-                again = at[tied[more : more + TIED_QUERIES]]
-                found, value = _whole_rows(fused, asked[again], comparable, k)
-                neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
+        for more in range(0, len(tied), TIED_QUERIES):
+            again = at[tied[more : more + TIED_QUERIES]]
+            found, value = _whole_rows(fused, asked[again], comparable, k)
+            neighbour[again, : found.shape[1]], score[again, : found.shape[1]] = found, value
     return Neighbours(asked, neighbour, score)
 
 
@@ -151,7 +165,20 @@ def _patterns(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDAr
         yield int(code), np.flatnonzero(codes == code)
 
 
-def _nearest(queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int) -> Lists:
+def _blocks(
+    fused: Fused, asked: NDArray[np.int32], gallery: list[Part]
+) -> Iterator[tuple[int, slice, NDArray[np.intp], list[tuple[Part, float]]]]:
+    """Some queries of a presence pattern: it, which of its own, their positions, the parts to look in."""
+    for pattern, places in _patterns(fused, asked):
+        comparable = [
+            (part, shared) for part in gallery if (shared := fused.shared_weight(pattern, part.code)) > 0
+        ]
+        for start in range(0, len(places) if comparable else 0, QUERIES):
+            own = slice(start, start + QUERIES)
+            yield pattern, own, places[own], comparable
+
+
+def nearest(queries: NDArray[np.float32], gallery: NDArray[np.float32], fetch: int) -> Found:
     """The `fetch` largest inner products of each query and where they stand, largest first: exact search.
 
     What FAISS's flat index does, with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no
@@ -178,12 +205,12 @@ class _Largest:
         scores = np.ascontiguousarray(scores)
         self.heap.addn(scores.shape[1], faiss.swig_ptr(scores), place, query, len(scores))
 
-    def sorted(self) -> Lists:
+    def sorted(self) -> Found:
         self.heap.reorder()
         return self.inner, self.at
 
 
-def _join(fused: Fused, gallery: list[Part], k: int) -> dict[tuple[int, int], Lists]:
+def _join(fused: Fused, gallery: list[Part], k: int) -> dict[tuple[int, int], Found]:
     """By patterns of query and gallery, the nearest of all: a product of two blocks serves both its sides."""
     found = {}
     for one, other in combinations_with_replacement(gallery, 2):
@@ -211,11 +238,11 @@ def _fetch(part: Part, k: int) -> int:
 
 
 def _merge(
-    queries: NDArray[np.int32], gallery: list[tuple[Part, float]], lists: list[Lists], k: int
+    queries: NDArray[np.int32], gallery: list[tuple[Part, float]], answer: list[Found], k: int
 ) -> tuple[NDArray[np.int32], NDArray, NDArray[np.intp]]:
     """The nearest of each pattern's gallery, merged; also the positions whose end of list is not settled."""
     ids, scores, unseen = [], [], np.full(len(queries), -np.inf)
-    for (part, shared), (inner, at) in zip(gallery, lists, strict=True):
+    for (part, shared), (inner, at) in zip(gallery, answer, strict=True):
         value = np.where(at < 0, -np.inf, np.round(inner.astype(np.float64) / shared, DECIMALS))
         if inner.shape[1] < len(part.ids):  # what was not fetched scores at most this
             unseen = np.maximum(unseen, value[:, -1])

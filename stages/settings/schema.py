@@ -176,6 +176,8 @@ class Machine(Strict):
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
     processes: Annotated[int, Field(ge=1, le=64)] = 1
+    engine: Literal["local", "ray"] = "local"
+    address: Annotated[str, Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})$")] | None = None
 
 
 class Settings(Strict):

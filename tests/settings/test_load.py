@@ -77,6 +77,8 @@ def test_the_shipped_params_are_right():
         ("channels.pxk", SHIPPED["channels"]["cnn"], "channels.pxk has a name that is taken by training"),
         ("channels.pxk_title", SHIPPED["channels"]["sbert"], "channels.pxk_title has a name that is taken"),
         ("machine.device", "gpu", "machine.device is 'gpu'; allowed: 'auto', 'cpu', 'cuda' or 'mps'"),
+        ("machine.engine", "spark", "machine.engine is 'spark'; allowed: 'local' or 'ray'"),
+        ("machine.address", "ray.example.com", "machine.address is 'ray.example.com'; allowed: "),
         ("speed", 3, "speed is no key of params.yaml"),
     ],
 )
