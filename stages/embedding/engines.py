@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -75,15 +76,26 @@ class _Positional(nn.Module):
         return self.head(self.module(batch))
 
 
+@cache
+def _library() -> tuple[Any, Any]:
+    """OpenVINO's core, and what converts a model.
+
+    One core for the life of the process: each brings a stack for signal handlers, and of several that end in
+    another order than they came the last leaves a stack that is freed, so that Ctrl-C would crash.
+    """
+    # OpenVINO asks for leave to report what it converts, and waits for an answer; so it is mute.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino.Core(), openvino.convert_model
+
+
 class _OpenVINO(nn.Module):
     """An encoder's trunk and head, converted and compiled for the CPU by OpenVINO."""
 
     def __init__(self, encoder: ImageEncoder | TitleEncoder) -> None:
         super().__init__()
-        # OpenVINO asks for leave to report what it converts, and waits for an answer; so it is mute.
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-        import openvino
-
+        core, convert = _library()
         if isinstance(encoder, ImageEncoder):
             self.keys: list[str] = []
             example: tuple[Tensor, ...] = (torch.zeros(2, 3, encoder.size, encoder.size),)
@@ -95,7 +107,7 @@ class _OpenVINO(nn.Module):
             logging.disable(logging.WARNING)  # of transformers, whose every property a trace looks at
             try:
                 traced = torch.jit.trace(_Positional(encoder, self.keys).eval(), example, check_trace=False)
-                model = openvino.convert_model(traced, example_input=example)
+                model = convert(traced, example_input=example)
             finally:
                 logging.disable(logging.NOTSET)
         threads = torch.get_num_threads()
@@ -104,7 +116,7 @@ class _OpenVINO(nn.Module):
             "NUM_STREAMS": threads,
             "INFERENCE_PRECISION_HINT": PRECISIONS[encoder.precision],
         }
-        self.model: Any = openvino.Core().compile_model(model, "CPU", how)
+        self.model: Any = core.compile_model(model, "CPU", how)
         self.own = threading.local()
 
     def forward(self, batch: Tensor | dict[str, Tensor]) -> Tensor:

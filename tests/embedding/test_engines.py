@@ -1,5 +1,6 @@
 """OpenVINO in torch's place: the same rows, for every kind of tower, whatever the size of a batch."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from importlib import metadata
@@ -12,6 +13,7 @@ import torch
 from stages.embedding import engines, load_encoder, runner
 from stages.embedding.trained import Head
 from stages.settings import Refused
+from tests.conftest import ROOT
 
 # Found, not imported: the engine must be the first to do that, or it is not mute.
 if find_spec("openvino") is None:
@@ -95,3 +97,24 @@ def test_what_cannot_be_converted_is_refused(encoders):
 
     with pytest.raises(Refused, match="cannot convert timm model test_resnet: no such thing; way out: embed"):
         engines.compiled(replace(encoders["timm"], module=Odd()), "openvino")
+
+
+CTRL_C = """
+import gc, signal
+from stages.embedding import engines
+from tests.pxk.conftest import make_encoder
+
+encoders = [engines.compiled(make_encoder(seed), "openvino") for seed in range(3)]
+while encoders:
+    del encoders[0]
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_ctrl_c_is_heard_after_encoders_have_come_and_gone():
+    done = subprocess.run([sys.executable, "-c", CTRL_C], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
