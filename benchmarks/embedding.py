@@ -69,7 +69,7 @@ def images_a_second(
     encoder: ImageEncoder, images: Sequence[Image.Image | None], batch_size: int, workers: int
 ) -> dict[str, float]:
     rows, read = list(range(len(images))), runner.reader(images, encoder.prepare)
-    batches = runner.chunks(rows, batch_size)
+    batches = runner.chunks(rows, runner.pictures_at_once(encoder, batch_size))
     held = [encoder.prepare.normalise(read(batch)[1].to(encoder.device)) for batch in batches]
 
     def read_all() -> None:

@@ -119,6 +119,22 @@ def test_the_number_of_threads_changes_no_bit(encoders, images, threads):
         torch.set_num_threads(before)
 
 
+def test_a_processor_takes_few_pictures_at_once(encoders, images, monkeypatch):
+    taken, vectors = [], runner.vectors
+
+    def spy(encoder, batch):
+        taken.append(len(batch))
+        return vectors(encoder, batch)
+
+    monkeypatch.setattr(runner, "vectors", spy)
+    many = images * 5
+    found = runner.embed_images(encoders["timm"], many, batch_size=64, quiet=True)
+    assert max(taken) <= runner.AT_ONCE
+    assert sum(taken) == sum(image is not None for image in many)
+    one_by_one = runner.embed_images(encoders["timm"], many, batch_size=1, quiet=True)
+    np.testing.assert_allclose(found, one_by_one, atol=1e-5)
+
+
 def test_twice_is_the_same_bits(encoders, images):
     for workers in (0, 2):
         first, second = (
