@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,9 @@ from stages.catalogue.listings import Listings
 from stages.judging import galleries, mixing
 from stages.matching import approximate, neighbours
 from stages.settings.schema import Index, Machine
+
+#: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
+DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
 
 
 def warn_of_large_products(listings: Listings, k: int) -> None:
@@ -34,18 +38,27 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
         )
 
 
+def may_have_cuda(device: str) -> bool:
+    """Whether torch is to be asked for the device of `machine.device`."""
+    return device == "cuda" or (device == "auto" and any(path.exists() for path in DRIVER))
+
+
 @contextmanager
 def nearest(spec: Index, machine: Machine) -> Iterator[galleries.Nearest]:
-    """Exact search, here or over a Ray cluster; or an index of `index.kind` behind its gate, always here."""
+    """Exact search, here, on CUDA or over a Ray cluster; or an index of `index.kind`, always here."""
     if spec.kind != "flat":
         yield partial(approximate.search, kind=spec.kind, effort=spec.effort, min_recall=spec.min_recall)
-    elif machine.engine == "local":
-        yield neighbours.search
-    else:
+    elif machine.engine == "ray":
         from stages.scale.search import looking
 
         with looking(machine) as look:
             yield partial(neighbours.search, look=look)
+    elif may_have_cuda(machine.device):
+        from stages.scale import accelerator
+
+        yield partial(neighbours.search, look=accelerator.looking(machine.device))
+    else:
+        yield neighbours.search
 
 
 def main() -> str:

@@ -162,7 +162,7 @@ def test_rooms_keep_their_direction():
         "pxk": {"embedding"},
         "judging": {"catalogue", "matching", "scoring"},
         "reranking": {"catalogue", "judging", "matching", "scoring"},
-        "scale": {"matching"},
+        "scale": {"embedding", "matching"},
     }
     rooms = [
         p

@@ -1,4 +1,5 @@
-"""The engine `ray`: work that the stages do on one machine, done on many. Ray is imported here alone.
+"""Work that the stages do by this machine's processors, done elsewhere, with the same results.
 
-Nothing here knows of listings: what is done is given as functions, the very ones that `local` runs.
+By many machines, the engine `ray`: Ray is imported here alone. What is done there is given as functions, the
+very ones that `local` runs. And by an accelerator: `index` searches on it.
 """

@@ -32,6 +32,7 @@ def test_local_imports_none_of_it(tmp_path):
         tmp_path,
         params={
             "data.source": "shop", "data.n_listings": None, "data.max_quarantined": 1.0, "machine.workers": 0,
+            "machine.device": "cpu",
             "channels.cnn": {"modality": "image", "backend": "timm", "model": name, "weights": str(file)},
         },
     )  # fmt: skip
