@@ -24,7 +24,10 @@ from stages import artefacts
 from stages.embedding import device
 from stages.pxk.batches import Batch, stream
 from stages.settings import Refused, load
-from stages.training import Embedder, Machine, Ready, Sample, set_up
+from stages.training.embedder import Embedder
+from stages.training.machine import Machine
+from stages.training.sample import Sample
+from stages.training.setup import Ready, set_up
 
 WARM = 4  # steps before the clock starts: the batches that two workers have ready by then
 ROUNDS = 3

@@ -37,7 +37,12 @@ from stages.pxk.losses import ImageText
 from stages.pxk.trainer import Diverged
 from stages.settings import Channel, Refused, Settings, load
 from stages.settings.train import TrainRun
-from stages.training import Embedder, Machine, Sample, checkpoint_key, set_up, stays_frozen, val_f1
+from stages.training.embedder import Embedder
+from stages.training.key import checkpoint_key
+from stages.training.machine import Machine
+from stages.training.sample import Sample
+from stages.training.setup import set_up, stays_frozen
+from stages.training.validation import val_f1
 
 SIDES = ("image", "title")
 CURVES = Path("data/curves")

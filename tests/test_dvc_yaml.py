@@ -162,6 +162,7 @@ def test_rooms_keep_their_direction():
         "pxk": {"embedding"},
         "judging": {"catalogue", "matching", "scoring"},
         "reranking": {"catalogue", "judging", "matching", "scoring"},
+        "training": {"catalogue", "embedding", "judging", "matching", "pxk", "scoring"},
         "scale": {"embedding", "matching"},
     }
     rooms = [

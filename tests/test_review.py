@@ -13,7 +13,7 @@ from stages.judging import grouping, links
 from stages.judging.links import Links
 from stages.settings import Refused
 from stages.settings.rerank import Groups
-from stages.training import Sample
+from stages.training.sample import Sample
 from tests.conftest import ROOT
 from tests.judging import test_grouping as small
 

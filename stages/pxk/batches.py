@@ -111,7 +111,14 @@ def stream(
 
 def _collate(items: list[Item]) -> dict[str, Any]:
     columns = {name: [item[name] for item in items] for name in items[0]}
-    return {name: torch.stack(own) if isinstance(own[0], Tensor) else own for name, own in columns.items()}
+    return {name: _stacked(own) if isinstance(own[0], Tensor) else own for name, own in columns.items()}
+
+
+def _stacked(rows: list[Tensor]) -> Tensor:
+    if rows[0].dim() != 3:
+        return torch.stack(rows)
+    # Pictures lie in memory as (size, size, 3); stacked so, the batch is channels_last without a copy.
+    return torch.stack([pixels.permute(1, 2, 0) for pixels in rows]).permute(0, 3, 1, 2)
 
 
 def _start_worker(_: int) -> None:

@@ -35,7 +35,7 @@ class Augment(Strict):
     crop: Annotated[float, Field(gt=0, le=1)] = 0.7  # smallest share of the picture's area that is kept
     flip: Share = 0.5  # share of pictures mirrored
     jitter: Share = 0.2  # brightness, contrast and saturation, each by up to this share
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # in turns of the colour wheel; slow
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # in turns of the colour wheel
     words: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of a title's words left out
 
 

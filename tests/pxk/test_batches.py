@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stages.embedding.preprocess import Preprocess
-from stages.pxk.augment import Pictures, draw_seed, leave_out_words
+from stages.pxk.augment import Pictures
 from stages.pxk.batches import Listings, stream
 from stages.pxk.sampler import PKSampler
 
@@ -85,18 +85,3 @@ def test_a_training_listing_without_its_picture_is_an_error(pictures):
     empty = Listings(rows=np.arange(len(products)), seed=0, images=[None] * len(products), prepare=PREPARE)
     with pytest.raises(ValueError, match="no picture"):
         next(stream(empty, PKSampler(products, 4, 3, 0), 0, 1, 0))
-
-
-def test_what_is_left_of_a_title():
-    title = "a b c d e f g h i j"
-    assert leave_out_words(title, 0.0, 1) == title
-    assert leave_out_words("a", 0.9, 1) == "a"
-    assert all(leave_out_words(title, 0.99, seed) for seed in range(50))
-    left = [len(leave_out_words(title, 0.3, seed).split()) for seed in range(500)]
-    assert np.mean(left) == pytest.approx(7.3, abs=0.3)  # 7, and the one that always stays
-
-
-def test_seeds_differ_from_draw_to_draw():
-    seeds = {draw_seed(run, draw, use) for run in range(3) for draw in range(100) for use in range(3)}
-    assert len(seeds) == 900
-    assert all(0 <= seed < 2**63 for seed in seeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pytorch_metric_learning.losses import ArcFaceLoss
 from torch import Tensor, nn
 
 
@@ -14,6 +13,8 @@ class ArcFace(nn.Module):
 
     def __init__(self, dim: int, classes: int, margin: float = 28.6, scale: float = 64.0) -> None:
         """margin: m in degrees; scale: s."""
+        from pytorch_metric_learning.losses import ArcFaceLoss
+
         super().__init__()
         self.loss = ArcFaceLoss(num_classes=classes, embedding_size=dim, margin=margin, scale=scale)
 

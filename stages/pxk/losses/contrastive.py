@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from pytorch_metric_learning.losses import ContrastiveLoss
 from torch import Tensor, nn
 
 
@@ -20,6 +19,8 @@ class Contrastive(nn.Module):
             margin: m, 0 to 2.
             one_pair_each: the batch is PairSampler's: rows (0, 1) are the positive pair, (0, 2) the negative.
         """
+        from pytorch_metric_learning.losses import ContrastiveLoss
+
         super().__init__()
         self.loss = ContrastiveLoss(pos_margin=0.0, neg_margin=margin)
         self.one_pair_each = one_pair_each

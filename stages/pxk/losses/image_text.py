@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from open_clip.loss import ClipLoss
 from torch import Tensor, nn
 
 
@@ -16,6 +15,8 @@ class ImageText(nn.Module):
     """
 
     def __init__(self, temperature: float = 0.07, learnable: bool = True) -> None:
+        from open_clip.loss import ClipLoss
+
         super().__init__()
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)), requires_grad=learnable)
         self.loss = ClipLoss()

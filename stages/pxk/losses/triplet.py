@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pytorch_metric_learning.losses import TripletMarginLoss
-from pytorch_metric_learning.miners import TripletMarginMiner
 from torch import Tensor, nn
 
 
@@ -15,6 +13,9 @@ class SemiHardTriplet(nn.Module):
     """
 
     def __init__(self, margin: float = 0.2) -> None:
+        from pytorch_metric_learning.losses import TripletMarginLoss
+        from pytorch_metric_learning.miners import TripletMarginMiner
+
         super().__init__()
         self.miner = TripletMarginMiner(margin=margin, type_of_triplets="semihard")
         self.loss = TripletMarginLoss(margin=margin)
