@@ -25,6 +25,7 @@ from stages.settings.schema import Index, Machine
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
+WORTH = 10_000  # listings; fewer are searched by NumPy before torch is imported
 
 
 def warn_of_large_products(listings: Listings, k: int) -> None:
@@ -38,13 +39,15 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
         )
 
 
-def may_have_cuda(device: str) -> bool:
+def may_have_cuda(device: str, listings: int) -> bool:
     """Whether torch is to be asked for the device of `machine.device`."""
-    return device == "cuda" or (device == "auto" and any(path.exists() for path in DRIVER))
+    return device == "cuda" or (
+        device == "auto" and listings >= WORTH and any(path.exists() for path in DRIVER)
+    )
 
 
 @contextmanager
-def nearest(spec: Index, machine: Machine) -> Iterator[galleries.Nearest]:
+def nearest(spec: Index, machine: Machine, listings: int) -> Iterator[galleries.Nearest]:
     """Exact search, here, on CUDA or over a Ray cluster; or an index of `index.kind`, always here."""
     if spec.kind != "flat":
         yield partial(approximate.search, kind=spec.kind, effort=spec.effort, min_recall=spec.min_recall)
@@ -53,7 +56,7 @@ def nearest(spec: Index, machine: Machine) -> Iterator[galleries.Nearest]:
 
         with looking(machine) as look:
             yield partial(neighbours.search, look=look)
-    elif may_have_cuda(machine.device):
+    elif may_have_cuda(machine.device, listings):
         from stages.scale import accelerator
 
         yield partial(neighbours.search, look=accelerator.looking(machine.device))
@@ -67,7 +70,7 @@ def main() -> str:
     listings = catalogue.read(artefacts.LISTINGS)
     warn_of_large_products(listings, params.index.k)
     spec = params.index
-    with nearest(spec, params.machine) as searched:
+    with nearest(spec, params.machine, len(listings)) as searched:
         found = galleries.search(mixing.read(artefacts.FUSED), listings, spec.k, spec.blend, searched)
     for name, lists in found.items():
         galleries.write(lists, artefacts.NEIGHBOURS / f"{name}.parquet")

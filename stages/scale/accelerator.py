@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stages.embedding.device import resolve
 from stages.matching.neighbours import COLUMNS, Block, Found, Looks, Part
+from stages.settings import Refused
 
 KEPT = 0.75  # of the free memory, for vectors; the rest is for scores and for vectors that find no room
 
@@ -30,6 +31,9 @@ def on(device: torch.device, room: int) -> Looks:
     """How it looks on any device: blocks of columns are sent once, and again only beyond `room` bytes.
 
     It finds what NumPy finds, scores to 1e-6. Parts have no index.
+
+    Raises:
+        Refused: the memory of the device does not hold even two blocks and their scores.
     """
     # Scores agree to 1e-6 in whole float32 alone: TF32 keeps 10 bits of a fraction and is wrong by 1e-3. It
     # is off by default, but an environment variable (TORCH_ALLOW_TF32_CUBLAS_OVERRIDE) turns it on.
@@ -61,7 +65,14 @@ def on(device: torch.device, room: int) -> Looks:
             return inner.cpu().numpy(), at.cpu().numpy()
 
         for queries, parts, fetch in blocks:
-            sent = torch.tensor(queries, device=device)
-            yield [nearest(sent, part, count) for part, count in zip(parts, fetch, strict=True)]
+            try:
+                sent = torch.tensor(queries, device=device)
+                found = [nearest(sent, part, count) for part, count in zip(parts, fetch, strict=True)]
+            except torch.OutOfMemoryError as error:
+                raise Refused(
+                    f"the search found too little free memory on {device}; ways out: to end what else uses "
+                    "it, or machine.device: cpu"
+                ) from error
+            yield found
 
     return look

@@ -1,6 +1,10 @@
-"""A Ray cluster of this machine: a head that does no work, and two nodes of one processor each."""
+"""A Ray cluster of this machine: a head that does no work, and two nodes of one processor each.
+
+Each node says that it has a GPU, which is all that Ray needs to hand them out.
+"""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -54,12 +58,15 @@ def cluster() -> Iterator[object]:
     from ray.cluster_utils import Cluster
 
     before = {process.pid for process in psutil.Process().children(recursive=True)}
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **STORE}
-    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port, **STORE}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster.outside = f"ray://127.0.0.1:{port}"
     try:
         for _ in range(2):
-            cluster.add_node(num_cpus=1, **STORE)
+            cluster.add_node(num_cpus=1, num_gpus=1, **STORE)
         yield cluster
     finally:
         cluster.shutdown()

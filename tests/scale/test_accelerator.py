@@ -11,6 +11,7 @@ import torch
 from stages import index
 from stages.matching import fusion, neighbours
 from stages.scale import accelerator
+from stages.settings import Refused
 from stages.settings.schema import Index, Machine
 from tests.conftest import ROOT
 from tests.matching import oracle
@@ -18,6 +19,7 @@ from tests.matching import oracle
 CPU = torch.device("cpu")
 WEIGHTS = {"a": 0.7, "b": 0.3}
 PLENTY = 10**9
+MANY = 10**6  # listings
 
 
 def catalogue(n=300, values=None):
@@ -116,17 +118,32 @@ def test_index_searches_on_cuda(monkeypatch, tmp_path, device):
     monkeypatch.setattr(accelerator, "resolve", lambda name: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda where: (1000, 2000))
     monkeypatch.setattr(accelerator, "on", lambda where, room: (where.type, room))
-    with index.nearest(Index(), Machine(device=device)) as searched:
+    with index.nearest(Index(), Machine(device=device), MANY) as searched:
         assert searched.func is neighbours.search
         assert searched.keywords == {"look": ("cuda", 750)}
-    with index.nearest(Index(kind="hnsw"), Machine(device=device)) as searched:
+    with index.nearest(Index(kind="hnsw"), Machine(device=device), MANY) as searched:
         assert "look" not in searched.keywords
+
+
+def test_few_listings_are_searched_before_torch_is_imported(monkeypatch, tmp_path):
+    monkeypatch.setattr(index, "DRIVER", (tmp_path,))
+    with index.nearest(Index(), Machine(), 3000) as searched:
+        assert searched is neighbours.search
+
+
+def test_too_little_memory_there_is_one_sentence(monkeypatch):
+    def full(rows, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB")
+
+    monkeypatch.setattr(torch, "tensor", full)
+    with pytest.raises(Refused, match=r"too little free memory on cpu; ways out: .* machine\.device: cpu$"):
+        neighbours.search(catalogue(), np.arange(300, dtype=np.int32), 5, look=accelerator.on(CPU, PLENTY))
 
 
 def test_a_driver_without_cuda_leaves_the_search_on_the_processor(monkeypatch, tmp_path):
     monkeypatch.setattr(index, "DRIVER", (tmp_path,))
     monkeypatch.setattr(accelerator, "resolve", lambda name: CPU)
-    with index.nearest(Index(), Machine()) as searched:
+    with index.nearest(Index(), Machine(), MANY) as searched:
         assert searched.keywords == {"look": None}
 
 
@@ -136,7 +153,7 @@ from stages import index
 from stages.settings.schema import Index, Machine
 index.DRIVER = ()
 for device in ("auto", "cpu", "mps"):
-    with index.nearest(Index(), Machine(device=device)) as searched:
+    with index.nearest(Index(), Machine(device=device), 10**6) as searched:
         assert searched is index.neighbours.search
 assert "torch" not in sys.modules
 """

@@ -4,6 +4,9 @@ import csv
 import io
 import os
 import signal
+import subprocess
+import sys
+import time
 import zipfile
 from contextlib import closing
 from itertools import count
@@ -19,7 +22,7 @@ from stages.catalogue.images import PackedImages
 from stages.catalogue.packing import Packer
 from stages.matching import neighbours
 from stages.matching.fusion import Fused
-from stages.scale import decoding, search
+from stages.scale import decoding, embedding, search
 from stages.scale.cluster import Room, connected
 from stages.settings import Refused
 from tests import ten, tiny
@@ -191,6 +194,54 @@ def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
         index.main()
         tables.append([pq.read_table(artefacts.NEIGHBOURS / f"{name}.parquet") for name in ("full", "split")])
     assert tables[0] == tables[1]
+
+
+def test_each_accelerator_has_a_mapper(machine):
+    def make():
+        import ray
+
+        def work(item):
+            time.sleep(0.3)
+            return os.getpid(), ray.get_gpu_ids(), os.environ["CUDA_VISIBLE_DEVICES"]
+
+        return work
+
+    with embedding.mappers(make, machine.model_copy(update={"device": "auto", "threads": 4})) as (count, run):
+        found = list(run(range(12)))
+    assert count == len({pid for pid, *_ in found}) == 2
+    assert all((gpus, seen) == ([0], "0") for _, gpus, seen in found)
+
+
+def test_from_outside_the_cluster(machine, cluster):
+    """By Ray's client, in a process of its own: this one has been a part of the cluster."""
+    done = subprocess.run(
+        [sys.executable, "-c", OUTSIDE, cluster.outside],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["client", "same", "400"]
+
+
+OUTSIDE = """
+import sys
+import numpy as np
+import ray
+from stages.matching import fusion, neighbours
+from stages.scale import decoding, search
+from stages.settings.schema import Machine
+
+machine = Machine(device="cpu", workers=0, threads=1, engine="ray", address=sys.argv[1])
+rows = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)
+rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+fused, all_ = fusion.concatenate({"a": rows}, {"a": 1.0}), np.arange(500, dtype=np.int32)
+here = neighbours.search(fused, all_, 9)
+with search.looking(machine) as look:
+    print("client" if ray.util.client.ray.is_connected() else "driver")
+    there = neighbours.search(fused, all_, 9, look=look)
+print("same" if np.array_equal(here.neighbour, there.neighbour) else "other")
+with decoding.workers(machine) as in_order:
+    print(sum(1 for a, b in zip(in_order(str, range(400), crashed=""), range(400)) if a == str(b)))
+"""
 
 
 def test_more_threads_than_a_machine_has_are_refused(machine):
