@@ -1,6 +1,7 @@
-"""How near `sample` comes to the decoder: python -m benchmarks.sample [--pictures 2000] [--workers 2]
+"""How near `sample` comes to the decoder: python -m benchmarks.sample [--pictures 2000] [--side 1000]
 
-On the catalogue of params.yaml it prints pictures a second, through the same worker processes, of
+On the catalogue of params.yaml, its pictures enlarged to a short side of --side where that is given, it
+prints pictures a second, through the same worker processes, of
 
     decode   reading and decoding every picture whole, by Pillow alone
     shrink   reading, checking, decoding (JPEG at a half or a quarter where that serves) and shrinking
@@ -17,6 +18,7 @@ import io
 import statistics
 import tempfile
 import time
+import zipfile
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
@@ -44,6 +46,19 @@ def shrunk(source: Source, size: int, most: int, name: str) -> tuple[int, int]:
     return shrink(source.picture(name), image_size=size, max_pixels=most).size
 
 
+def enlarged(source: Source, names: list[str], side: int, path: Path) -> Source:
+    """The pictures with a short side of `side`, as JPEG of quality 90, in a .zip at `path`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            with Image.open(io.BytesIO(source.picture(name))) as image:
+                scale = side / min(image.size)
+                size = (round(image.width * scale), round(image.height * scale))
+                out = io.BytesIO()
+                image.convert("RGB").resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=90)
+            archive.writestr(name, out.getvalue())
+    return open_source(path, "", None)
+
+
 def through(work: Callable[[str], object], names: list[str], workers: int) -> None:
     with closing(in_order(work, names, workers, None)) as results:
         deque(results, maxlen=0)
@@ -61,18 +76,24 @@ def main() -> None:
     )
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--side", type=int)
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        measure(given.pictures, given.workers, given.side, Path(place))
+
+
+def measure(pictures: int, workers: int, side: int | None, place: Path) -> None:
     data = load().data
     source = open_source(Path(data.source), data.csv, data.images)
     rows = reader.read(source.table(), Quarantine()).rows
-    names = list(dict.fromkeys(row.image for row in rows if row.image))[: given.pictures]
+    names = list(dict.fromkeys(row.image for row in rows if row.image))[:pictures]
+    if side:
+        source = enlarged(source, names, side, place / "enlarged.zip")
     packer = packing.Packer(source, data.image_size, data.max_pixels)
     ways = {
-        "decode": lambda: through(partial(decoded, source), names, given.workers),
-        "shrink": lambda: through(
-            partial(shrunk, source, data.image_size, data.max_pixels), names, given.workers
-        ),
-        "pack": lambda: packed(packer, names, given.workers),
+        "decode": lambda: through(partial(decoded, source), names, workers),
+        "shrink": lambda: through(partial(shrunk, source, data.image_size, data.max_pixels), names, workers),
+        "pack": lambda: packed(packer, names, workers),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -81,7 +102,8 @@ def main() -> None:
             way()
             taken[name].append(time.perf_counter() - start)
     rate = {name: len(names) / statistics.median(seconds) for name, seconds in taken.items()}
-    print(f"{len(names)} pictures of {data.source}, {given.workers} workers")
+    large = f" at {side} pixels" if side else ""
+    print(f"{len(names)} pictures of {data.source}{large}, {workers} workers")
     for name, own in rate.items():
         print(f"{name:8} {own:8.0f}/s  {own / rate['decode']:.2f}")
 
