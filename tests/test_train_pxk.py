@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -307,3 +309,11 @@ def test_params_data_and_code_name_the_checkpoint(run, channels, listings):
     assert key(lr=2e-3) != first
     listings.assign(title="a").to_parquet(artefacts.LISTINGS)
     assert key() != first
+
+
+def test_a_run_imports_no_library_of_other_losses_and_backends():
+    """They take seven seconds, at each start of each process."""
+    heavy = {"open_clip", "pytorch_metric_learning", "sentence_transformers", "timm", "torchvision"}
+    code = f"import sys, stages.train_pxk; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
