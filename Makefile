@@ -26,8 +26,8 @@ repro: install  ## Run what is out of date of the pipeline, show the table, writ
 	dvc metrics show --precision 4
 	samesku report
 
-test: install  ## Every test but the long ones, on two cores, which three workers keep busy
-	python -m pytest -n 3 --dist loadfile
+test: install  ## Every test but the long ones, on two cores
+	python -m pytest -n 2 --dist loadfile
 
 test-long: install  ## Break the pipeline for real, some 40 minutes; writes docs/faults.md
 	python -m pytest -n 2 --dist loadfile -m long --ignore=tests/faults

@@ -32,6 +32,7 @@ def test_metrics_without_the_data(pipeline, clone, told):
     told("again", "a clone without remote and cache: `dvc metrics show`, `dvc metrics diff`", "work")
 
 
+@pytest.mark.long
 def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, told):
     """Twice from clean, with nothing but what is committed: every hash and every metric is the same."""
     output = dvc(clone, "repro")

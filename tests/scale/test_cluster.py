@@ -214,10 +214,13 @@ def test_each_accelerator_has_a_mapper(machine):
 
 def test_from_outside_the_cluster(machine, cluster):
     """By Ray's client, in a process of its own: this one has been a part of the cluster."""
-    done = subprocess.run(
-        [sys.executable, "-c", OUTSIDE, cluster.outside],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    for _ in range(3):  # on a busy machine Ray gives up on its own server for the client, which starts slowly
+        done = subprocess.run(
+            [sys.executable, "-c", OUTSIDE, cluster.outside],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if "where no Ray answers (Initialization failure" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["client", "same", "400"]
 
