@@ -7,7 +7,7 @@ each precision, listings a second of
     model    the model on batches that are held in memory
     both     what the stage does: embed_images, embed_titles
 
-and the ratio of `both` to the smaller of the other two, which should be 0.85 or more. The three are measured
+and the ratio of `both` to the smaller of the other two, which should be 0.95 or more. The three are measured
 in turn, several times over, and the medians are compared: a machine's other load falls on all alike.
 """
 

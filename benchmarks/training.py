@@ -6,7 +6,7 @@ listings a second of
     memory   forward, backward and update on one batch that is held in memory
     epoch    the same with pictures read, decoded and augmented by the workers, as training does it
 
-and their ratio, which should be 0.85 or more; on CUDA also the memory that was needed at most. The two are
+and their ratio, which should be 0.95 or more; on CUDA also the memory that was needed at most. The two are
 measured in turn, three times over: a machine's other load falls on both.
 """
 
