@@ -60,8 +60,8 @@ def shrink(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
             raise Fault(IMAGE_DAMAGED) from None
     scale = min(1.0, image_size / min(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    # Bicubic: within 1 level of Lanczos in the mean, in two thirds of its time, which exceeds the decoder's.
-    small = image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
+    # Hamming: within 1 level of Lanczos in the mean, in half its time, which exceeds the decoder's.
+    small = image if size == image.size else image.resize(size, Image.Resampling.HAMMING)
     return _on_white(small)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,3 +60,9 @@ class Preprocess:
     def __call__(self, image: Image.Image) -> Tensor:
         """An RGB picture -> (3, size, size) float32, as the model takes it."""
         return self.normalise(self.pixels(image))
+
+
+def stack(pictures: Sequence[Tensor]) -> Tensor:
+    """B pictures as Preprocess.pixels gives them, (3, size, size) -> (B, 3, size, size), channels last."""
+    # They lie in memory as (size, size, 3); stacked so, the batch is channels_last without a copy.
+    return torch.stack([pixels.permute(1, 2, 0) for pixels in pictures]).permute(0, 3, 1, 2)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from stages.embedding.base import ImageEncoder, TitleEncoder
 from stages.embedding.device import autocast
-from stages.embedding.preprocess import Preprocess
+from stages.embedding.preprocess import Preprocess, stack
 from stages.embedding.shards import Shards
 
 Floats = NDArray[np.float32]
@@ -264,6 +264,4 @@ def _stack(items: list[tuple[int, Tensor | None]]) -> tuple[Rows, Tensor]:
     found = [(row, pixels) for row, pixels in items if pixels is not None]
     if not found:
         return [], torch.empty(0)
-    # The pictures lie in memory as (size, size, 3); stacked so, the batch is channels_last without a copy.
-    stacked = torch.stack([pixels.permute(1, 2, 0) for _, pixels in found]).permute(0, 3, 1, 2)
-    return [row for row, _ in found], stacked
+    return [row for row, _ in found], stack([pixels for _, pixels in found])

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stages.embedding.preprocess import Preprocess
+from stages.embedding.preprocess import Preprocess, stack
 from stages.pxk.augment import Pictures, draw_seed, leave_out_words
 from stages.pxk.processes import ALONE, Processes
 from stages.pxk.sampler import Sampler
@@ -111,14 +110,14 @@ def stream(
 
 def _collate(items: list[Item]) -> dict[str, Any]:
     columns = {name: [item[name] for item in items] for name in items[0]}
-    return {name: _stacked(own) if isinstance(own[0], Tensor) else own for name, own in columns.items()}
+    return {name: _together(own) for name, own in columns.items()}
 
 
-def _stacked(rows: list[Tensor]) -> Tensor:
-    if rows[0].dim() != 3:
-        return torch.stack(rows)
-    # Pictures lie in memory as (size, size, 3); stacked so, the batch is channels_last without a copy.
-    return torch.stack([pixels.permute(1, 2, 0) for pixels in rows]).permute(0, 3, 1, 2)
+def _together(own: list[Any]) -> Any:
+    """Pictures and features as one tensor, titles as a list."""
+    if isinstance(own[0], str):
+        return own
+    return stack(own) if own[0].dim() == 3 else torch.stack(own)
 
 
 def _start_worker(_: int) -> None:
