@@ -1,11 +1,13 @@
 """A catalogue in S3, and outs in a DVC remote there, against a server on this machine that speaks S3."""
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
 
 import fsspec
+import psutil
 import pytest
 import yaml
 from moto.server import ThreadedMotoServer
@@ -20,12 +22,26 @@ SHOP = "s3://shop/deep/catalogue.zip"
 
 
 @pytest.fixture(scope="module")
-def s3():
+def readers():
+    """Names of the processes that have read the catalogue."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def s3(readers):
     """The file system, with the bucket `shop`; its address and key are where boto looks for them."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    answer = server._server.app
+
+    def note(environ, start):
+        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].endswith("catalogue.zip"):
+            readers.update(at_port(environ["REMOTE_PORT"]))
+        return answer(environ, start)
+
+    server._server.app = note
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {
             "AWS_ENDPOINT_URL": f"http://{host}:{port}",
@@ -39,6 +55,12 @@ def s3():
         yield files
     fsspec.filesystem("s3").clear_instance_cache()
     server.stop()
+
+
+def at_port(port):
+    """Names of the other processes that hold this end of a connection."""
+    own = {end.pid for end in psutil.net_connections("tcp") if end.laddr.port == port} - {None, os.getpid()}
+    return {psutil.Process(pid).cmdline()[0] for pid in own}
 
 
 @pytest.fixture
@@ -67,15 +89,17 @@ def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert SHOP in dvc(shop, "status", "sample")
 
 
-def test_workers_of_ray_read_there_themselves(shop, pipeline):
+def test_workers_of_ray_read_there_themselves(shop, pipeline, readers):
     params = yaml.safe_load((shop / "params.yaml").read_text())
     params["machine"] |= {"engine": "ray", "address": None, "workers": 2}
     (shop / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.rmtree(shop / "data/sample")
+    readers.clear()
     done = subprocess.run(
         [sys.executable, "-m", "stages.sample"], cwd=shop, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+    assert any(name.startswith("ray::") for name in readers), readers
     assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
 
 
