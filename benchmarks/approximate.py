@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.search import peak_mib
-from stages.matching import approximate, fusion, neighbours
+from samesku.search import approximate, fusion, neighbours
 
 BLOCK = 65_536
 

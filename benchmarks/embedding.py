@@ -24,11 +24,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from stages import artefacts
-from stages.catalogue.images import PackedImages
-from stages.embedding import device, load_encoder, runner
-from stages.embedding.base import ImageEncoder, TitleEncoder
-from stages.settings import Refused, Settings, load
+from samesku import artefacts
+from samesku.catalogue.images import PackedImages
+from samesku.embedding import device, load_encoder, runner
+from samesku.embedding.base import ImageEncoder, TitleEncoder
+from samesku.errors import InputError
+from samesku.params import Params, load
 
 ROUNDS = 3
 
@@ -108,7 +109,7 @@ def compute(encoder: ImageEncoder | TitleEncoder, held: list[Any]) -> None:
 
 
 def measure(
-    name: str, settings: Settings, where: torch.device, precision: str, listings: int, sample: Path
+    name: str, settings: Params, where: torch.device, precision: str, listings: int, sample: Path
 ) -> None:
     encoder = load_encoder(name, settings.channels[name], device=where, precision=precision)
     size, workers = settings.embed.batch_size, settings.machine.workers
@@ -141,7 +142,9 @@ def main() -> None:
     settings = load()
     neural = [name for name, channel in settings.channels.items() if channel.model]
     if unknown := set(given.channels) - set(neural):
-        raise Refused(f"channel {min(unknown)!r} has no model in params.yaml; allowed: {', '.join(neural)}")
+        raise InputError(
+            f"channel {min(unknown)!r} has no model in params.yaml; allowed: {', '.join(neural)}"
+        )
     device.set_threads(settings.machine.threads)
     where = device.resolve(settings.machine.device)
     size, workers = settings.embed.batch_size, settings.machine.workers

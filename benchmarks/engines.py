@@ -24,20 +24,21 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.embedding import rates
-from stages import artefacts
-from stages.catalogue import listings as catalogue
-from stages.catalogue.images import PackedImages
-from stages.catalogue.listings import Listings
-from stages.embedding import device, load_encoder, runner
-from stages.judging import galleries, judge
-from stages.matching import fusion
-from stages.settings import Decision, Settings, load
+from samesku import artefacts
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue.images import PackedImages
+from samesku.catalogue.listings import Listings
+from samesku.embedding import device, load_encoder, runner
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries
+from samesku.params import Decision, Params, load
+from samesku.search import fusion
 
 Rows = NDArray[np.float32]
 ENGINES = ("torch", "openvino")
 
 
-def embed(encoder: Any, content: Any, settings: Settings, length: int, quiet: bool = False) -> Rows:
+def embed(encoder: Any, content: Any, settings: Params, length: int, quiet: bool = False) -> Rows:
     """The first `length` pictures or titles of `content`, as the stage embeds them."""
     size = settings.embed.batch_size
     if encoder.spec.modality == "title":
@@ -67,7 +68,7 @@ def f1(rows: Rows, listings: Listings, k: int) -> float:
     return float(judged.f1[judged.split == "test"].mean())
 
 
-def measure(name: str, settings: Settings, where: torch.device, length: int) -> None:
+def measure(name: str, settings: Params, where: torch.device, length: int) -> None:
     table, listings = pd.read_parquet(artefacts.LISTINGS), catalogue.read(artefacts.LISTINGS)
     content: Any = table["title"].tolist()
     if settings.channels[name].modality == "image":

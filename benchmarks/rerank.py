@@ -19,12 +19,15 @@ from pathlib import Path
 
 import faiss
 
-from stages import artefacts, rerank, settings
-from stages.catalogue import listings as catalogue
-from stages.judging import val
-from stages.matching import neighbours
-from stages.reranking import gallery, reranker
-from stages.reranking.verifier import Learning
+from samesku import artefacts
+from samesku import params as settings
+from samesku.catalogue import listings as catalogue
+from samesku.evaluation import validation as val
+from samesku.pairs import gallery
+from samesku.pairs import two_rounds as reranker
+from samesku.pairs.pair_model import Learning
+from samesku.search import neighbours
+from stages import rerank
 
 
 @contextmanager
@@ -47,7 +50,7 @@ def measure() -> None:
         found = rerank.evidence(spec)
     with timed("plain search", len(rows)):
         plain = neighbours.search(found.fused, rows, spec.k)
-    cut = val.best_cut(plain, listings, rows)
+    cut = val.best_threshold(plain, listings, rows)
     with timed("blend, search, features", len(rows)):
         ready = gallery.prepare(found, plain, spec.k, spec.blend, cut)
     pairs, columns = len(ready.candidates), len(ready.features.names)

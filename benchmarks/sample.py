@@ -27,12 +27,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from stages.catalogue import packing, reader
-from stages.catalogue.picture import shrink
-from stages.catalogue.quarantine import Quarantine
-from stages.catalogue.source import Source, open_source
-from stages.catalogue.workers import in_order
-from stages.settings import load
+from samesku.catalogue import packing, reader
+from samesku.catalogue.picture import shrink
+from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.source import Source, open_source
+from samesku.params import load
+from samesku.workers.local import in_order
 
 ROUNDS = 3
 

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.catalogue.listings import Listings
-from stages.judging import galleries, judge
-from stages.matching import fusion, neighbours
-from stages.settings import Decision
-from stages.settings.rerank import Groups
+from samesku.catalogue.listings import Listings
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries
+from samesku.params import Decision
+from samesku.params.rerank import Groups
+from samesku.search import fusion, neighbours
 
 
 def synthetic(listings: int, columns: int, seed: int = 0) -> NDArray[np.float32]:

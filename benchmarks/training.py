@@ -20,14 +20,15 @@ from dataclasses import replace
 
 import torch
 
-from stages import artefacts
-from stages.embedding import device
-from stages.pxk.batches import Batch, stream
-from stages.settings import Refused, load
-from stages.training.embedder import Embedder
-from stages.training.machine import Machine
-from stages.training.sample import Sample
-from stages.training.setup import Ready, set_up
+from samesku import artefacts
+from samesku.embedding import device
+from samesku.errors import InputError
+from samesku.params import load
+from samesku.training.batches import Batch, stream
+from samesku.training.embedder import Embedder
+from samesku.training.machine import Machine
+from samesku.training.sample import Sample
+from samesku.training.setup import Ready, set_up
 
 WARM = 4  # steps before the clock starts: the batches that two workers have ready by then
 ROUNDS = 3
@@ -67,7 +68,7 @@ def main() -> None:
     given = parser.parse_args()
     settings = load()
     if given.run not in settings.train:
-        raise Refused(f"run {given.run!r} is not in params.yaml; allowed: {', '.join(settings.train)}")
+        raise InputError(f"run {given.run!r} is not in params.yaml; allowed: {', '.join(settings.train)}")
     device.set_threads(settings.machine.threads)
     where = device.resolve(settings.machine.device)
     sample = Sample.read(artefacts.LISTINGS, artefacts.IMAGES)

@@ -10,9 +10,10 @@ import sys
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, settings
-from stages.judging import system
-from stages.settings import Fusion
+from samesku import artefacts
+from samesku import params as settings
+from samesku.evaluation import system
+from samesku.params import Fusion
 
 
 def main(name: str) -> str:

@@ -21,19 +21,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages import artefacts
-from stages.catalogue.images import PackedImages
-from stages.settings import Channel, Refused, Settings, load
+from samesku import artefacts
+from samesku.catalogue.images import PackedImages
+from samesku.errors import InputError
+from samesku.params import Channel, Params, load
 
 Rows = NDArray[np.float32]
 #: Where the rows of runs that are under way are kept, git-ignored.
 CHECKPOINTS = Path("data/checkpoints/embed_zero_shot")
-CODE = ("stages/embed_zero_shot.py", "stages/catalogue/images.py", "stages/embedding", "stages/encoders")
+CODE = (
+    "stages/embed_zero_shot.py",
+    "samesku/catalogue/images.py",
+    "samesku/embedding",
+    "samesku/embedding/encoders",
+)
 #: What a listing must have, by backend or else by modality: as the log names it.
 NEEDS = {"phash": "perceptual hash", "image": "picture", "title": "title"}
 
 
-def embed_channel(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> tuple[Rows, str]:
+def embed_channel(name: str, settings: Params, listings: pd.DataFrame, folder: Path) -> tuple[Rows, str]:
     """Embed every listing by channel `name`, and write to `folder` what embeds new listings alike.
 
     Returns:
@@ -72,29 +78,29 @@ def presence(channel: Channel, listings: pd.DataFrame) -> NDArray[np.bool_]:
 Embedded = tuple[Rows, float, str, dict[str, Any]]
 
 
-def _phash(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
+def _phash(name: str, settings: Params, listings: pd.DataFrame, folder: Path) -> Embedded:
     start = time.perf_counter()
     hashes = np.array([int(digits or "0", 16) for digits in listings["image_phash"]], np.uint64)
     channel = settings.channels[name]
-    encode = import_module("stages.encoders.phash").encode
+    encode = import_module("samesku.embedding.encoders.phash").encode
     rows = encode(hashes, presence(channel, listings), channel.dim)
     return rows, time.perf_counter() - start, "cpu", {}
 
 
-def _tfidf(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
+def _tfidf(name: str, settings: Params, listings: pd.DataFrame, folder: Path) -> Embedded:
     """Fit on the titles of train, or of all listings where none of those is labelled, then embed all."""
     start = time.perf_counter()
     known = listings["title"] != ""
     train = known & (listings["split"] == "train") & listings["label_group"].notna()
     titles = listings["title"][train if train.any() else known].tolist()
-    fitted = import_module("stages.encoders.tfidf").fit(titles, settings.channels[name].dim)
+    fitted = import_module("samesku.embedding.encoders.tfidf").fit(titles, settings.channels[name].dim)
     fitted.save(folder)
     return fitted.encode(listings["title"].tolist()), time.perf_counter() - start, "cpu", {}
 
 
-def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path) -> Embedded:
-    from stages.embedding import mapper, runner
-    from stages.embedding.shards import Shards
+def _neural(name: str, settings: Params, listings: pd.DataFrame, folder: Path) -> Embedded:
+    from samesku.embedding import mapper, runner
+    from samesku.embedding.shards import Shards
 
     channel, machine = settings.channels[name], settings.machine
     make = partial(mapper.Mapper, name, channel, machine, settings.embed)
@@ -114,7 +120,7 @@ def _neural(name: str, settings: Settings, listings: pd.DataFrame, folder: Path)
         start = time.perf_counter()
         rows = here.embed(content, present=present, shards=kept(about))
     else:
-        from stages.scale.embedding import mappers
+        from samesku.workers.ray_embedding import mappers
 
         order = runner.longest_first(content) if titles else np.flatnonzero(present).tolist()
         with mappers(make, machine) as (count, run):
@@ -144,7 +150,7 @@ def sent(content: Sequence[str] | PackedImages, rows: list[int]) -> Sequence[Any
 def _pictures(listings: int) -> PackedImages:
     images = PackedImages(artefacts.IMAGES)
     if len(images) != listings:
-        raise Refused(
+        raise InputError(
             f"{artefacts.IMAGES} holds {len(images):,} pictures for {listings:,} listings; "
             "run the stage sample again"
         )
@@ -164,7 +170,7 @@ EMBED = {"phash": _phash, "tfidf": _tfidf}
 def main(name: str) -> str:
     settings = load()
     if name not in settings.channels:
-        raise Refused(f"channel {name!r} is not in params.yaml; allowed: {', '.join(settings.channels)}")
+        raise InputError(f"channel {name!r} is not in params.yaml; allowed: {', '.join(settings.channels)}")
     listings = pd.read_parquet(artefacts.LISTINGS)
     with artefacts.replacing(artefacts.MODELS / name) as folder:
         rows, summary = embed_channel(name, settings, listings, folder)

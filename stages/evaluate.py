@@ -6,9 +6,13 @@ similarities); writes metrics/samesku.json and data/predictions/samesku/.
 
 from __future__ import annotations
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.judging import galleries, judge, links, mixing, predictions
+from samesku import artefacts
+from samesku import params as settings
+from samesku.annotations import links
+from samesku.catalogue import listings as catalogue
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries, predictions
+from samesku.search import fused_files as mixing
 
 
 def main() -> str:

@@ -1,12 +1,13 @@
 """fuse: the channels of params.yaml's `fusion`, weighted into one row for each listing.
 
-Reads data/embeddings/<channel>.npy by name; writes data/fused/ (vectors.npy, presence.npy, weights.json).
+Reads data/embeddings/<channel>.npy by name; writes data/fused/ (vectors.npy, modality_masks.npy, weights.json).
 """
 
 from __future__ import annotations
 
-from stages import artefacts, settings
-from stages.judging import mixing
+from samesku import artefacts
+from samesku import params as settings
+from samesku.search import fused_files as mixing
 
 
 def main() -> str:

@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.catalogue.listings import Listings
-from stages.judging import galleries, mixing
-from stages.matching import approximate, neighbours
-from stages.settings.schema import Index, Machine
+from samesku import artefacts
+from samesku import params as settings
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue.listings import Listings
+from samesku.evaluation import galleries
+from samesku.params.schema import Index, Machine
+from samesku.search import approximate, neighbours
+from samesku.search import fused_files as mixing
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
@@ -52,12 +54,12 @@ def nearest(spec: Index, machine: Machine, listings: int) -> Iterator[galleries.
     if spec.kind != "flat":
         yield partial(approximate.search, kind=spec.kind, effort=spec.effort, min_recall=spec.min_recall)
     elif machine.engine == "ray":
-        from stages.scale.search import looking
+        from samesku.search.ray_search import looking
 
         with looking(machine) as look:
             yield partial(neighbours.search, look=look)
     elif may_have_cuda(machine.device, listings):
-        from stages.scale import accelerator
+        from samesku.search import cuda as accelerator
 
         yield partial(neighbours.search, look=accelerator.looking(machine.device))
     else:
@@ -74,7 +76,7 @@ def main() -> str:
         found = galleries.search(mixing.read(artefacts.FUSED), listings, spec.k, spec.blend, searched)
     for name, lists in found.items():
         galleries.write(lists, artefacts.NEIGHBOURS / f"{name}.parquet")
-    pairs = ", ".join(f"{name} {int(lists.found.sum())}" for name, lists in found.items())
+    pairs = ", ".join(f"{name} {int(lists.valid.sum())}" for name, lists in found.items())
     kind = "" if spec.kind == "flat" else f", {spec.kind} at effort {spec.effort}"
     blended = f", blended {spec.blend.steps} ×" if spec.blend.steps else ""
     return f"{len(listings)} listings, k {spec.k}{kind}{blended}, neighbours: {pairs}"

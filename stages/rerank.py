@@ -2,7 +2,7 @@
 
 Reads the channels of `rerank.fusion` and listings.parquet, its titles and hashes too; writes
 metrics/compare/rerank.json, data/predictions/rerank/ and data/models/rerank/. Everything is learned from
-val's labels: the models by folds of super-components; threshold, floor, calibration and bands from scores of
+val's labels: the models by folds of connected components; threshold, floor, calibration and bands from scores of
 models that saw neither side. Each gallery has its own candidates, features, blending and models; test is
 scored once.
 """
@@ -16,18 +16,25 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.catalogue.listings import Listings
-from stages.judging import galleries, judge, mixing, val
-from stages.matching import fusion
-from stages.matching import neighbours as search
-from stages.reranking import candidates, gallery, reranker, tokens, verdicts
-from stages.reranking.gallery import Evidence, Gallery
-from stages.reranking.reranker import FellBack, Learned, Reranked
-from stages.reranking.verifier import Learning
-from stages.settings import Decision
-from stages.settings.rerank import Rerank
+from samesku import artefacts
+from samesku import params as settings
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue import title_tokens as tokens
+from samesku.catalogue.listings import Listings
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries
+from samesku.evaluation import validation as val
+from samesku.pairs import candidates, gallery
+from samesku.pairs import outputs as verdicts
+from samesku.pairs import two_rounds as reranker
+from samesku.pairs.gallery import Evidence, Gallery
+from samesku.pairs.pair_model import Learning
+from samesku.pairs.two_rounds import FellBack, Learned, Reranked
+from samesku.params import Decision
+from samesku.params.rerank import Rerank
+from samesku.search import fused_files as mixing
+from samesku.search import fusion
+from samesku.search import neighbours as search
 
 
 def evidence(spec: Rerank) -> Evidence:
@@ -62,8 +69,8 @@ def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: i
             rows = listings.gallery(part)
             plain = search.search(found.fused, rows, spec.k)
             if part != "test":  # in `split`, val comes first, and its threshold serves test
-                cut = val.best_cut(plain, listings, rows)
-            ready.append(gallery.prepare(found, plain, spec.k, spec.blend, cut))
+                threshold = val.best_threshold(plain, listings, rows)
+            ready.append(gallery.prepare(found, plain, spec.k, spec.blend, threshold))
         learned = reranker.learn(
             ready[0], val.known(listings), val.labelled(listings), listings.component, learning
         )

@@ -11,21 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.catalogue import review as verdicts
-from stages.catalogue.listings import Listings
-from stages.catalogue.review import Pair, Said
-from stages.judging import links
-from stages.judging.links import Links
-from stages.settings import Refused
+from samesku import artefacts
+from samesku import params as settings
+from samesku.annotations import file as verdicts
+from samesku.annotations import links
+from samesku.annotations.file import Pair, Said
+from samesku.annotations.links import Links
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue.listings import Listings
+from samesku.errors import InputError
 
 
 def linked(said: Mapping[Pair, Said], listings: Listings) -> Links:
     """The verdicts as links: a skip is none, nor is a pair of which a listing is not in the sample.
 
     Raises:
-        Refused: two listings are said to be different, and joined by what is said to be the same.
+        InputError: two listings are said to be different, and joined by what is said to be the same.
     """
     row = {name: at for at, name in enumerate(listings.posting_id)}
     pairs: dict[str, list[list[int]]] = {"same": [], "different": []}
@@ -35,7 +36,7 @@ def linked(said: Mapping[Pair, Said], listings: Listings) -> Links:
     found = Links(*(np.array(sorted(pairs[name]), np.int32).reshape(-1, 2) for name in ("same", "different")))
     if clash := found.contradiction(len(listings)):
         left, right = (listings.posting_id[at] for at in clash)
-        raise Refused(
+        raise InputError(
             f"{artefacts.REVIEW} says that {left} and {right} are different, and joins them by what it says "
             "to be the same; change one of those verdicts"
         )
@@ -49,7 +50,7 @@ def main() -> str:
     if named is not None:
         path = Path(named)
         if not path.is_file():
-            raise Refused(f"data.review: {path} does not exist; `samesku serve` writes it")
+            raise InputError(f"data.review: {path} does not exist; `samesku serve` writes it")
         said = verdicts.read(path.read_bytes(), named)
     found = linked(said, listings)
     train = found.within(listings.split == "train")

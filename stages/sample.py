@@ -11,16 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages import artefacts
-from stages.catalogue import reader, sampling, splits
-from stages.catalogue.cleaning import Listing, clean, with_pictures
-from stages.catalogue.leaks import leaks
-from stages.catalogue.packing import Packer
-from stages.catalogue.quarantine import Quarantine
-from stages.catalogue.source import Source, open_source
-from stages.catalogue.workers import Elsewhere
-from stages.settings import Refused, load
-from stages.settings.schema import Data, Machine, Split
+from samesku import artefacts
+from samesku.catalogue import reader, sampling, splits
+from samesku.catalogue.cleaning import Listing, clean, with_pictures
+from samesku.catalogue.leaks import leaks
+from samesku.catalogue.packing import Packer
+from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.source import Source, open_source
+from samesku.errors import InputError
+from samesku.params import load
+from samesku.params.schema import Data, Machine, Split
+from samesku.workers.local import Elsewhere
 
 SCHEMA = pa.schema(
     {
@@ -59,7 +60,7 @@ def sample(
         listings.parquet as a table (SCHEMA), and the summary.
 
     Raises:
-        Refused: the table cannot be used, too many rows are at fault, or none is left.
+        InputError: the table cannot be used, too many rows are at fault, or none is left.
     """
     table = reader.read(source.table(), quarantine)
     taken = sampling.take([row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed)
@@ -70,7 +71,7 @@ def sample(
     def refuse_faulty() -> None:
         share = quarantine.share(total=table.total, readable=len(table.rows), taken=len(rows))
         if share > data.max_quarantined:
-            raise Refused(
+            raise InputError(
                 f"{share:.1%} of the rows are at fault, above data.max_quarantined {data.max_quarantined:g}: "
                 f"{quarantine.by_reason()}; {artefacts.QUARANTINE} lists each"
             )
@@ -81,7 +82,7 @@ def sample(
     listings = with_pictures(rows, packer, images, thumbnails, workers, quarantine)
     refuse_faulty()
     if not listings:
-        raise Refused(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
+        raise InputError(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
 
     component = splits.components(
         [listing.source.label_group for listing in listings],
@@ -116,10 +117,10 @@ def _assign(listings: list[Listing], component: NDArray[np.int32], split: Split)
 def _check_split_column(rows: list[reader.Row], columns: frozenset[str]) -> None:
     allowed = ", ".join(splits.SPLITS)
     if "split" not in columns:
-        raise Refused(f"split.by is column, but data.csv has no column split; allowed in it: {allowed}")
+        raise InputError(f"split.by is column, but data.csv has no column split; allowed in it: {allowed}")
     bad = sorted(row for row in rows if row.split not in splits.SPLITS)
     if bad:
-        raise Refused(
+        raise InputError(
             f"data.csv: split is {bad[0].split!r} in row {bad[0].row}, and wrong in {len(bad) - 1} others; "
             f"allowed with split.by column: {allowed}"
         )
@@ -171,7 +172,7 @@ def main() -> str:
         ):
             listings, summary = sample(source, data, settings.split, workers, images, small, quarantine)
             pq.write_table(listings, table)
-    except Refused:
+    except InputError:
         _write(quarantine)  # what the refusal points to
         raise
     _write(quarantine)
@@ -179,7 +180,7 @@ def main() -> str:
     return (
         f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures, "
         f"{summary['train']} train / {summary['val']} val / {summary['test']} test, "
-        f"largest super-component {summary['largest_component']}; "
+        f"largest connected component {summary['largest_component']}; "
         f"{summary['quarantined']} rows in quarantine"
         + (f" ({quarantine.by_reason()})" if quarantine.entries else "")
     )
@@ -188,7 +189,7 @@ def main() -> str:
 def _workers(machine: Machine) -> AbstractContextManager[int | Elsewhere]:
     if machine.engine == "local":
         return nullcontext(machine.workers)
-    from stages.scale.decoding import workers
+    from samesku.workers.ray_decoding import workers
 
     return workers(machine)
 

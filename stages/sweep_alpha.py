@@ -1,7 +1,7 @@
 """sweep_alpha: F1 of the main system against α, exactly, on the val and test split galleries.
 
 Beside the main road, so that trying an α does not pay for the sweep: it reads the channels and the shares
-within each modality, not α. At each α the cut is tuned on val where params.yaml says tune. Writes
+within each modality, not α. At each α the threshold is tuned on val where params.yaml says tune. Writes
 data/sweep/alpha.csv.
 """
 
@@ -11,12 +11,16 @@ import csv
 
 from threadpoolctl import threadpool_limits
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.catalogue.listings import Listings
-from stages.judging import galleries, judge, mixing
-from stages.matching import alpha, fusion
-from stages.settings import Decision, Fusion
+from samesku import artefacts
+from samesku import params as settings
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue.listings import Listings
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries
+from samesku.params import Decision, Fusion
+from samesku.search import alpha_sweep as alpha
+from samesku.search import fused_files as mixing
+from samesku.search import fusion
 
 ALPHAS = [step / 20 for step in range(21)]
 

@@ -29,20 +29,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from stages import artefacts
-from stages.embedding import device, trained
-from stages.pxk import dual_encoder, processes
-from stages.pxk.loop import Row, fit
-from stages.pxk.losses import ImageText
-from stages.pxk.trainer import Diverged
-from stages.settings import Channel, Refused, Settings, load
-from stages.settings.train import TrainRun
-from stages.training.embedder import Embedder
-from stages.training.key import checkpoint_key
-from stages.training.machine import Machine
-from stages.training.sample import Sample
-from stages.training.setup import set_up, stays_frozen
-from stages.training.validation import val_f1
+from samesku import artefacts
+from samesku.embedding import device, trained
+from samesku.errors import InputError
+from samesku.evaluation.training_validation import val_f1
+from samesku.params import Channel, Params, load
+from samesku.params.train import TrainRun
+from samesku.training import dual_encoder, processes
+from samesku.training.embedder import Embedder
+from samesku.training.key import checkpoint_key
+from samesku.training.loop import Row, fit
+from samesku.training.losses import ImageText
+from samesku.training.machine import Machine
+from samesku.training.sample import Sample
+from samesku.training.setup import set_up, stays_frozen
+from samesku.training.trainer import Diverged
 
 SIDES = ("image", "title")
 CURVES = Path("data/curves")
@@ -83,7 +84,7 @@ def train(
         zero_shot: as set_up.
 
     Raises:
-        Refused: the sample cannot feed the run's batches, or the loss diverged.
+        InputError: the sample cannot feed the run's batches, or the loss diverged.
     """
     embed = Embedder(sample, machine, name)
     ready = set_up(run, channels, sample, machine, embed, zero_shot)
@@ -106,7 +107,7 @@ def train(
         if machine.processes.first:
             trained.save(kept, {side: tower.encoder for side, tower in towers.items()})
         ids = ", ".join(sample.posting_id[row] for row in ready.listings.rows[error.rows])
-        raise Refused(
+        raise InputError(
             f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it "
             f"is kept in {kept}; try a lower lr"
         ) from error
@@ -134,7 +135,7 @@ def write(name: str, found: Trained | None, n: int) -> None:
 def main(name: str) -> str:
     settings = load()
     if name not in settings.train:
-        raise Refused(
+        raise InputError(
             f"run {name!r} is not in params.yaml; allowed: {', '.join(settings.train) or 'none is'}"
         )
     run = settings.train[name]
@@ -145,7 +146,7 @@ def main(name: str) -> str:
         return _train(name, run, settings, together)
 
 
-def _train(name: str, run: TrainRun, settings: Settings, together: processes.Processes) -> str:
+def _train(name: str, run: TrainRun, settings: Params, together: processes.Processes) -> str:
     device.set_threads(settings.machine.threads)
     faiss.omp_set_num_threads(settings.machine.threads)
     where = device.resolve(settings.machine.device)
@@ -184,7 +185,7 @@ def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
     """By side, the array of the channel that a frozen tower starts from, which saves embedding it again.
 
     Raises:
-        Refused: an array of another sample.
+        InputError: an array of another sample.
     """
     if not stays_frozen(run):
         return {}
@@ -194,7 +195,7 @@ def zero_shot_rows(run: TrainRun, n: int) -> dict[str, NDArray[np.float32]]:
     }
     for side, rows in found.items():
         if len(rows) != n:
-            raise Refused(
+            raise InputError(
                 f"{paths[side]} has {len(rows)} rows for {n} listings; run `dvc repro` to embed them anew"
             )
     return found
@@ -216,7 +217,7 @@ if __name__ == "__main__":
     if int(os.environ.get("RANK", "0")):  # one of several: the first one tells, and its end ends this one
         try:
             main(sys.argv[1])
-        except Refused:
+        except InputError:
             time.sleep(10)
             sys.exit(1)
         except KeyboardInterrupt:

@@ -15,15 +15,21 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import artefacts, settings
-from stages.catalogue import listings as catalogue
-from stages.catalogue.listings import Listings
-from stages.judging import galleries, judge, mixing, predictions, val
-from stages.matching import blending, fusion, tuning
-from stages.matching.neighbours import Neighbours
-from stages.matching.tuning import Weights
-from stages.settings import Decision, Refused
-from stages.settings.rerank import Tune
+from samesku import artefacts
+from samesku import params as settings
+from samesku.catalogue import listings as catalogue
+from samesku.catalogue.listings import Listings
+from samesku.errors import InputError
+from samesku.evaluation import evaluate as judge
+from samesku.evaluation import galleries, predictions
+from samesku.evaluation import validation as val
+from samesku.params import Decision
+from samesku.params.rerank import Tune
+from samesku.search import augmentation as blending
+from samesku.search import fused_files as mixing
+from samesku.search import fusion, tuning
+from samesku.search.neighbours import Neighbours
+from samesku.search.tuning import Weights
 
 TUNED = artefacts.Path("data/tuned")
 ROWS = ("tuned", "tuned_blended", "tuned_blended_one")
@@ -90,9 +96,12 @@ def searched(
             rows = listings.gallery(part)
             plain.append(blending.search(fused, rows, k, 0, 1.0)[0])
             if part != "test":  # in `split`, val comes first
-                cut = val.best_cut(plain[0], listings, rows)
-            blended.append(blending.search(fused, rows, k, steps, cut)[0])
-        found[name] = ({"plain": galleries.stack(plain, k), "blended": galleries.stack(blended, k)}, cut)
+                threshold = val.best_threshold(plain[0], listings, rows)
+            blended.append(blending.search(fused, rows, k, steps, threshold)[0])
+        found[name] = (
+            {"plain": galleries.stack(plain, k), "blended": galleries.stack(blended, k)},
+            threshold,
+        )
     return found
 
 
@@ -114,7 +123,7 @@ def main() -> str:
         return _skip()
     channels = mixing.load_channels([*spec.image, *spec.title])
     if not any(values.shape[1] for values in channels.values()):
-        raise Refused(f"none of the channels of tune has an embedding: {', '.join(channels)}")
+        raise InputError(f"none of the channels of tune has an embedding: {', '.join(channels)}")
     f1 = objective(channels, listings, spec.k, k)
     best, height = tuning.ascend({name: float(channels[name].shape[1] > 0) for name in channels}, f1)
     weights = {name: weight for name, weight in best.items() if weight > 0}
@@ -123,7 +132,7 @@ def main() -> str:
     for row, (kind, one) in zip(ROWS, (("plain", False), ("blended", False), ("blended", True)), strict=True):
         lists = {name: neighbours[kind] for name, (neighbours, _) in found.items()}
         judged, full = judge.both(lists, listings, Decision(at_least_one=one), params.groups)
-        full["weights"] = best | {f"blending.{name}": cut for name, (_, cut) in found.items()}
+        full["weights"] = best | {f"blending.{name}": threshold for name, (_, threshold) in found.items()}
         predictions.write(row, judged, artefacts.rounded(full), listings, channels, params.groups)
         short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)

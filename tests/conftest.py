@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from tests.browser import chromium, faults, page
+from tests.fixtures.browser import chromium, faults, page
 
 __all__ = ["ROOT", "chromium", "faults", "page", "pipeline"]
 
@@ -32,7 +32,7 @@ def pipeline(tmp_path_factory):
 
     CI has run it before the tests, and names its folder in SMALL_PIPELINE.
     """
-    from tests import small
+    from tests.fixtures import small_pipeline
 
     given = os.environ.get("SMALL_PIPELINE")
     base = tmp_path_factory.getbasetemp()
@@ -41,8 +41,8 @@ def pipeline(tmp_path_factory):
     with FileLock(shared / "small.lock"):
         if not folder.exists():
             folder.parent.mkdir()
-            small.copy(folder)
-            small.dvc(folder, "repro")
+            small_pipeline.copy(folder)
+            small_pipeline.dvc(folder, "repro")
         if subprocess.run(
             ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True
         ).stdout:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stages import artefacts
+from samesku import artefacts
 from tests.conftest import ROOT
 
 # In a driver process, a child is forked for each n that writes an out and kills itself before its nth step
@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
-from stages.artefacts import replacing
+from samesku.artefacts import replacing
 
 STEPS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 path, folder = Path(sys.argv[1]), sys.argv[2] == "folder"

@@ -43,7 +43,7 @@ def test_a_fresh_lock_passes_and_every_kind_of_stale_one_fails(clone):
     stale = {
         "params.yaml": ("k: 50 ", "k: 40 ", "Running stage 'index'"),
         "metrics/samesku.json": ('"leaks": ', '"leaks": 1', "Running stage 'evaluate'"),
-        "stages/scoring/strata.py": ("import", "\nimport", "Running stage 'evaluate'"),
+        "samesku/evaluation/strata.py": ("import", "\nimport", "Running stage 'evaluate'"),
     }
     for file, (old, new, said) in stale.items():
         edit(clone / file, old, new)

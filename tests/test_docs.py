@@ -7,10 +7,10 @@ import zipfile
 import pytest
 import yaml
 
-from tests import pages
 from tests.conftest import ROOT
+from tests.fixtures import doc_commands
 
-PAGES = {str(page.relative_to(ROOT)): page for page in pages.pages()}
+PAGES = {str(page.relative_to(ROOT)): page for page in doc_commands.pages()}
 # Its .zip is Kaggle's, its weights are the hub's: tests/test_profile.py runs the profile on tiny checkpoints.
 ELSEWHERE = {"docs/shopee.md"}
 
@@ -45,28 +45,30 @@ NEEDS = {"README.md": [pictures], "docs/own-catalogue.md": [catalogue_of_ones_ow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ELSEWHERE])
 def test_every_command_runs(name, copy, tmp_path):
-    if not pages.commands(PAGES[name]):
+    if not doc_commands.commands(PAGES[name]):
         pytest.skip("has no command")
     for prepare in NEEDS.get(name, []):
         prepare(copy)
-    pages.run(PAGES[name], copy, tmp_path / "bin")
+    doc_commands.run(PAGES[name], copy, tmp_path / "bin")
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_says_what_it_holds(name):
-    for kind, body in pages.blocks(PAGES[name]):
-        assert kind in pages.KINDS, f"{name}: a block is marked {kind!r}; allowed: {pages.KINDS}"
+    for kind, body in doc_commands.blocks(PAGES[name]):
+        assert kind in doc_commands.KINDS, (
+            f"{name}: a block is marked {kind!r}; allowed: {doc_commands.KINDS}"
+        )
         if kind != "sh":
             hidden = [line for line in body.splitlines() if re.match(r"\$ |(dvc|samesku|make) [a-z]", line)]
             assert not hidden, f"{name}: commands in a block that is not run: {hidden}"
 
 
 def test_what_the_prose_names_a_block_runs():
-    run = {" ".join(c.split()) for page in PAGES.values() for c in pages.commands(page)}
+    run = {" ".join(c.split()) for page in PAGES.values() for c in doc_commands.commands(page)}
     for name, page in PAGES.items():
-        for command in pages.named(page):
+        for command in doc_commands.named(page):
             known = any(one == command or one.startswith(f"{command} ") for one in run)
-            assert known or pages.cannot(command), f"{name} names `{command}`, which no block runs"
+            assert known or doc_commands.cannot(command), f"{name} names `{command}`, which no block runs"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -84,6 +86,6 @@ def test_the_readme_links_every_page():
 
 def test_every_example_of_yaml_is_yaml():
     for page in PAGES.values():
-        for kind, body in pages.blocks(page):
+        for kind, body in doc_commands.blocks(page):
             if kind == "yaml":
                 assert yaml.safe_load(body) is not None, page

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.settings import Settings
-from stages.settings.schema import MODALITIES
+from samesku.params import Params
+from samesku.params.schema import MODALITIES
 from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 #: Plumbing that checks params and writes files: it never moves a result, so it is no dep of any stage.
-PLUMBING = {"stages/settings", "stages/artefacts.py"}
+PLUMBING = {"samesku/params", "samesku/artefacts.py"}
 #: Does elsewhere what a stage's own code does, with the same results: no dep of any stage either.
-ENGINE = "stages/scale"
+ENGINE = "samesku/workers"
 
 
 def spec(stage):
@@ -71,8 +71,8 @@ def reached(start):
 def test_code_deps_cover_the_imports(stage):
     deps = [Path(dep) for dep in spec(stage)["deps"] if dep.startswith("stages")]
     run = reached(script(stage))
-    if Path("stages/embedding/load.py") in run:  # it imports a backend by name
-        backends = [Path(f"stages/encoders/{backend}.py") for backend in MODALITIES]
+    if Path("samesku/embedding/registry.py") in run:  # it imports a backend by name
+        backends = [Path(f"samesku/embedding/encoders/{backend}.py") for backend in MODALITIES]
         run = run.union(*map(reached, backends))
         if any("${item.backend}" in str(dep) for dep in deps):  # of the backends, the channel's own
             deps += backends
@@ -90,7 +90,7 @@ def test_code_deps_cover_the_imports(stage):
 
 
 def groups_read(path):
-    """The groups of params.yaml that a script reads, of what `load` gave or of an argument `: Settings`."""
+    """The groups of params.yaml that a script reads, of what `load` gave or of an argument `: Params`."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     loaded = re.compile(r"(settings\.)?load\(\)")
     held = {
@@ -102,13 +102,13 @@ def groups_read(path):
     } | {
         node.arg
         for node in ast.walk(tree)
-        if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "Settings"
+        if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "Params"
     }
     return {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
-        and node.attr in Settings.model_fields
+        and node.attr in Params.model_fields
         and (ast.unparse(node.value) in held or loaded.fullmatch(ast.unparse(node.value)))
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from stages.settings import Refused
+from samesku.params import Refused
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from data.demo.listings import Listing, listings
 from data.demo.params import Params, load
 from data.demo.products import invent
-from stages.artefacts import replacing, run
-from stages.catalogue.workers import in_order
+from samesku.artefacts import replacing, run
+from samesku.workers.local import in_order
 
 HERE = Path(__file__).parent
 COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from tests.app import shop as making
+from tests.fixtures import small_shop as making
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import random
 import pyarrow.parquet as pq
 from typer.testing import CliRunner
 
-from stages import artefacts
-from stages.app.cli import app
-from tests.app import shop as making
+from samesku import artefacts
+from samesku.app.cli import app
+from tests.fixtures import small_shop as making
 
 RUN = CliRunner()
 

@@ -10,12 +10,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages import artefacts, settings
-from stages.app import answers
-from stages.app.cli import app
-from stages.app.given import read_listing
-from stages.app.indexed import Indexed
-from stages.settings import Decision, Refused
+from samesku import artefacts
+from samesku import params as settings
+from samesku.app import answers
+from samesku.app.cli import app
+from samesku.app.given import read_listing
+from samesku.app.indexed import Indexed
+from samesku.errors import InputError
+from samesku.params import Decision
 from tests.conftest import ROOT
 
 RUN = CliRunner()
@@ -116,7 +118,7 @@ def test_contradicting_quantities_are_shown_where_they_stand(indexed):
 
 def test_a_dynamic_decision_asks_for_the_threshold_of_either_side(indexed, listings, shop, scores):
     changed = indexed.settings.model_copy(update={"decision": Decision(kind="dynamic", value=1.0)})
-    indexed.settings, indexed.cut = changed, 1.0
+    indexed.settings, indexed.threshold = changed, 1.0
     new = indexed.embed_given([given(listings[name], shop) for name in ("p00a", "p00b")])
     k = changed.index.k
     expected = []
@@ -134,15 +136,15 @@ def test_what_was_made_with_other_params_is_refused(own_shop):
         (own_shop / "changed.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         return settings.load("changed.yaml")
 
-    with pytest.raises(Refused, match=r"other weights than params.yaml has; run `dvc repro`"):
+    with pytest.raises(InputError, match=r"other weights than params.yaml has; run `dvc repro`"):
         Indexed(with_params(lambda params: params["fusion"].update(alpha=0.5)))
     other = Indexed(with_params(lambda params: params["channels"]["phash"].update(dim=128)))
-    with pytest.raises(Refused, match=r"channel phash has 128 columns by params\.yaml"):
+    with pytest.raises(InputError, match=r"channel phash has 128 columns by params\.yaml"):
         other.embed_given([read_listing("", picture_bytes(own_shop), other.settings.data)])
-    with pytest.raises(Refused, match=r"index\.blend\.steps is 1"):
+    with pytest.raises(InputError, match=r"index\.blend\.steps is 1"):
         Indexed(with_params(lambda params: params["index"]["blend"].update(steps=1)))
     artefacts.METRICS.joinpath("samesku.json").unlink()
-    with pytest.raises(Refused, match=r"metrics/samesku.json is missing; run `dvc repro evaluate`"):
+    with pytest.raises(InputError, match=r"metrics/samesku.json is missing; run `dvc repro evaluate`"):
         Indexed(settings.load())
 
 
@@ -196,7 +198,7 @@ def test_bad_input_is_one_sentence_and_status_2(shop, arguments, sentence):
 
 def test_a_command_imports_what_it_needs_alone():
     code = (
-        "import sys; from typer.testing import CliRunner; from stages.app.cli import app; "
+        "import sys; from typer.testing import CliRunner; from samesku.app.cli import app; "
         "done = CliRunner().invoke(app, ['table']); assert done.exit_code == 0, done.output; "
         "print(sorted({'torch', 'timm', 'sentence_transformers', 'pandas', 'uvicorn'} & set(sys.modules)))"
     )

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from stages import artefacts
-from stages.app.cli import app
-from stages.app.differences import differences
+from samesku import artefacts
+from samesku.app.cli import app
+from samesku.evaluation.differences import differences
 
 
 def write(system, f1, query=None):

@@ -12,13 +12,15 @@ import vl_convert
 import yaml
 from typer.testing import CliRunner
 
-from stages import artefacts, evaluate, fuse, index, settings
-from stages.app import report, report_catalogue
-from stages.app.cli import app
-from stages.catalogue import thumbnails
-from stages.settings import Refused
-from tests import ten
-from tests.app import seven
+from samesku import artefacts
+from samesku import params as settings
+from samesku.app.cli import app
+from samesku.app.report import catalogue as report_catalogue
+from samesku.app.report import page as report
+from samesku.catalogue import thumbnails
+from samesku.errors import InputError
+from stages import evaluate, fuse, index
+from tests.fixtures import two_system_predictions, val_and_test_copies
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def kinds(block):
 
 
 def test_each_query_has_its_matches_and_what_it_missed(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     _, blocks = gallery()
     assert list(blocks) == ["a1", "a2", "a3", "b1", "b2", "c1", "d1"]  # test, val, train
     assert {name: kinds(block) for name, block in blocks.items()} == {
@@ -68,7 +70,7 @@ def test_each_query_has_its_matches_and_what_it_missed(folder):
 
 
 def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     found, blocks = gallery()
     weights = [channel["weight"] for channel in found["gallery"]["channels"]]
     assert weights == [0.5, 0.5]
@@ -84,7 +86,7 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
 
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["compare"]["mix"]["alpha"] = 0.4  # changed since the system ran
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -96,19 +98,19 @@ def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
 
 
 def test_conflicting_numbers_are_marked_at_their_places_in_both_titles(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     _, blocks = gallery()
     card = blocks["a1"]["cards"][0]
     assert card["told"] == [["500 ml", "250 ml"]]
-    assert [seven.HOSTILE[start:stop] for start, stop in card["own"]] == ["500 ml"]
-    assert [seven.SEVEN["a2"][2][start:stop] for start, stop in card["marks"]] == ["250 ml"]
+    assert [two_system_predictions.HOSTILE[start:stop] for start, stop in card["own"]] == ["500 ml"]
+    assert [two_system_predictions.SEVEN["a2"][2][start:stop] for start, stop in card["marks"]] == ["250 ml"]
     assert blocks["b2"]["cards"][0]["told"] == [["A13", "A-12"]]
     assert "told" not in blocks["a1"]["cards"][2]
 
 
 def test_the_review_band_is_shown_with_its_probabilities_and_reasons(folder):
-    seven.write(folder)
-    seven.judge(folder)
+    two_system_predictions.write(folder)
+    two_system_predictions.judge(folder)
     found, blocks = gallery("judge")
     assert kinds(blocks["a1"]) == [("a2", "same"), ("a3", "same"), ("c1", "review")]
     assert [card.get("review") for card in blocks["a1"]["cards"][:2]] == [None, 1]
@@ -127,7 +129,7 @@ def test_the_review_band_is_shown_with_its_probabilities_and_reasons(folder):
 
 
 def test_without_labels_and_pictures(folder):
-    seven.write(folder, labels=False, pictures=False)
+    two_system_predictions.write(folder, labels=False, pictures=False)
     found, blocks = gallery()
     assert kinds(blocks["a1"]) == [("a2", "match"), ("b1", "match")]
     assert all("f1" not in block for block in blocks.values())
@@ -139,7 +141,7 @@ def test_without_labels_and_pictures(folder):
 
 
 def test_f1_and_shares_are_those_of_the_pipeline(folder):
-    ten.write(folder, params={"decision.value": 0.7, "fusion.alpha": 0.5})
+    val_and_test_copies.write(folder, params={"decision.value": 0.7, "fusion.alpha": 0.5})
     for stage in (fuse, index, evaluate):
         stage.main()
     found, blocks = gallery("samesku")
@@ -153,7 +155,7 @@ def test_f1_and_shares_are_those_of_the_pipeline(folder):
 
 
 def test_more_queries_than_asked_for_leave_out_train_first(folder, monkeypatch):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     found, blocks = gallery(most=4)
     assert list(blocks) == ["a1", "a2", "a3", "b1"]
     shown = [listing[0] for listing in found["gallery"]["listings"]]
@@ -171,12 +173,12 @@ class Scripts(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.found, self.addresses, self.inside = [], [], None
+        self.valid, self.addresses, self.inside = [], [], None
 
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         if tag == "script":
-            self.found.append([dict(attrs).get("id"), ""])
+            self.valid.append([dict(attrs).get("id"), ""])
         self.addresses += [value for key, value in attrs if key in ("src", "href")]
 
     def handle_endtag(self, tag):
@@ -184,11 +186,11 @@ class Scripts(HTMLParser):
 
     def handle_data(self, data):
         if self.inside == "script":
-            self.found[-1][1] += data
+            self.valid[-1][1] += data
 
 
 def test_a_hostile_title_stays_text_and_the_page_names_no_other_file(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     assert "7 queries of mix" in report.write("mix", folder / "report.html")
     text = (folder / "report.html").read_text("utf-8")
     assert "window.hacked" in text
@@ -196,16 +198,16 @@ def test_a_hostile_title_stays_text_and_the_page_names_no_other_file(folder):
     assert "<img src=x" not in text
     page = Scripts()
     page.feed(text)
-    data = dict(page.found)
-    assert json.loads(data["gallery-data"])["listings"][0][1] == seven.HOSTILE
+    data = dict(page.valid)
+    assert json.loads(data["gallery-data"])["listings"][0][1] == two_system_predictions.HOSTILE
     assert len(json.loads(data["picture-data"])) == 7
-    assert len(page.found) == 8
+    assert len(page.valid) == 8
     assert all(address.startswith(("#", "data:")) for address in page.addresses)
 
 
 def test_the_table_holds_every_system_with_its_interval_best_first(folder):
-    seven.write(folder)
-    seven.judge(folder)
+    two_system_predictions.write(folder)
+    two_system_predictions.judge(folder)
     better = json.loads((folder / "data/predictions/judge/metrics.json").read_text())
     better["test"]["f1"] = 0.75
     (folder / "data/predictions/judge/metrics.json").write_text(json.dumps(better))
@@ -221,8 +223,8 @@ def test_the_table_holds_every_system_with_its_interval_best_first(folder):
 
 @pytest.mark.parametrize("system", ["mix", "judge"])
 def test_vega_draws_every_figure(folder, system):
-    seven.write(folder)
-    seven.judge(folder)
+    two_system_predictions.write(folder)
+    two_system_predictions.judge(folder)
     (folder / "data/sweep").mkdir()
     (folder / "data/sweep/alpha.csv").write_text("alpha,val_f1,test_f1\n0.0,0.5,0.4\n1.0,0.6,\n")
     found = report.content(system, settings.load(), 10)
@@ -238,23 +240,23 @@ def test_vega_draws_every_figure(folder, system):
 
 
 def test_what_cannot_be_shown_is_one_sentence(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     result = CliRunner().invoke(app, ["report", "nobody"])
     assert result.exit_code == 2
     assert "samesku report: data/predictions/nobody/matches.parquet is missing" in result.output
     assert not (folder / "report.html").exists()
-    seven.system(folder, "other", [*seven.SEVEN], [("a1", "a2")])
+    two_system_predictions.system(folder, "other", [*two_system_predictions.SEVEN], [("a1", "a2")])
     table = pd.read_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
     table.assign(match="z9").to_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
-    with pytest.raises(Refused, match="'z9' of the predictions is not in the sample"):
+    with pytest.raises(InputError, match="'z9' of the predictions is not in the sample"):
         report.write("other", folder / "report.html")
     (folder / artefacts.LISTINGS).unlink()
-    with pytest.raises(Refused, match=r"listings\.parquet is missing"):
+    with pytest.raises(InputError, match=r"listings\.parquet is missing"):
         report.write("mix", folder / "report.html")
 
 
 def test_the_command_writes_where_it_is_told_and_says_where(folder):
-    seven.write(folder)
+    two_system_predictions.write(folder)
     result = CliRunner().invoke(app, ["report", "mix", "--out", "here.html", "--queries", "2"])
     assert result.exit_code == 0, result.output
     assert result.output.startswith("2 queries of mix")

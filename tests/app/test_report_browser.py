@@ -7,9 +7,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from stages import settings
-from stages.app import report, report_compare
-from tests.app import seven
+from samesku import params as settings
+from samesku.app.report import compare as report_compare
+from samesku.app.report import page as report
+from tests.fixtures import two_system_predictions
 
 PRODUCTS = 25
 
@@ -23,20 +24,20 @@ def pages(tmp_path_factory):
     def enter(name, **what):
         folder = shops / name
         folder.mkdir()
-        seven.write(folder, **what)
+        two_system_predictions.write(folder, **what)
         return contextlib.chdir(folder)
 
-    rows, matches = seven.many(PRODUCTS)
+    rows, matches = two_system_predictions.many(PRODUCTS)
     with enter("many", rows=rows, matches=matches):
         (shops / "many/data/sweep").mkdir()
         report.write("mix", shops / "many.html")
         made["contents"] = report.content("mix", settings.load(), 1000)["gallery"]
-        seven.system(
+        two_system_predictions.system(
             shops / "many", "now", [*rows], [*matches[3:], ("id001x", "id001z"), ("id002x", "id009x")]
         )
         report_compare.write("mix", "now", [], shops / "compare.html", 1000)
     with enter("seven"):
-        seven.judge(shops / "seven")
+        two_system_predictions.judge(shops / "seven")
         report.write("judge", shops / "judge.html")
         report.write("mix", shops / "seven.html")
     with enter("bare", labels=False, pictures=False):
@@ -161,7 +162,7 @@ def test_a_card_opens_its_evidence(page, pages):
 def test_a_hostile_title_is_shown_as_it_is_written(page, pages):
     page.on("dialog", lambda box: pytest.fail(box.message))
     page.goto(pages["seven"])
-    assert page.locator(".subject .title").first.inner_text() == seven.HOSTILE
+    assert page.locator(".subject .title").first.inner_text() == two_system_predictions.HOSTILE
     page.locator(".card").first.click()
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img[src='x']").count() == 0

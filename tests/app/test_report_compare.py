@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from stages import artefacts, settings
-from stages.app import report_compare
-from stages.app.cli import app
-from tests.app import seven
+from samesku import artefacts
+from samesku import params as settings
+from samesku.app.cli import app
+from samesku.app.report import compare as report_compare
 from tests.app.test_report import Scripts
+from tests.fixtures import two_system_predictions
 
 THEN = [("a1", "a2"), ("a1", "b1"), ("b1", "d1"), ("b2", "b1")]
 NOW = [("a1", "a2"), ("a1", "a3"), ("a2", "b2"), ("b1", "d1"), ("b1", "c1")]
@@ -21,8 +22,8 @@ NOW = [("a1", "a2"), ("a1", "a3"), ("a2", "b2"), ("b1", "d1"), ("b1", "c1")]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    seven.write(tmp_path, matches=THEN)
-    seven.system(tmp_path, "now", [*seven.SEVEN], NOW)
+    two_system_predictions.write(tmp_path, matches=THEN)
+    two_system_predictions.system(tmp_path, "now", [*two_system_predictions.SEVEN], NOW)
     for system in ("mix", "now"):
         queries = {"query": ["a1", "a2"], "split": "test", "gallery": "full", "component": [0, 1]}
         frame = pd.DataFrame(queries | {"f1": [0.5, 0.5 + 0.25 * (system == "now")]})
@@ -66,8 +67,8 @@ def test_pairs_are_won_lost_added_dropped_or_kept(folder):
 
 def test_without_labels_matches_are_new_or_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    seven.write(tmp_path, matches=THEN, labels=False, pictures=False)
-    seven.system(tmp_path, "now", [*seven.SEVEN], NOW, labels=False)
+    two_system_predictions.write(tmp_path, matches=THEN, labels=False, pictures=False)
+    two_system_predictions.system(tmp_path, "now", [*two_system_predictions.SEVEN], NOW, labels=False)
     found = report_compare.content("mix", "now", settings.load(), 10)
     kinds = [card["kind"] for block in found["gallery"]["queries"] for card in block["cards"]]
     assert sorted(kinds) == ["gone"] * 2 + ["match"] * 2 + ["new"] * 3
@@ -85,7 +86,7 @@ def test_the_command_prints_its_table_and_writes_the_page(folder):
     assert re.search(r"mix\s→\snow", text)
     page = Scripts()
     page.feed(text)
-    assert len(json.loads(dict(page.found)["picture-data"])) == 7
+    assert len(json.loads(dict(page.valid)["picture-data"])) == 7
     assert "<script>window.hacked" not in text
 
 

@@ -3,9 +3,10 @@
 import pyarrow.parquet as pq
 import yaml
 
-from stages import artefacts, evaluate, review
-from stages.catalogue import review as verdicts
-from stages.catalogue.review import Said
+from samesku import artefacts
+from samesku.annotations import file as verdicts
+from samesku.annotations.file import Said
+from stages import evaluate, review
 
 
 def test_verdicts_on_test_listings_move_groups_alone(own_shop):

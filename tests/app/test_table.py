@@ -2,7 +2,7 @@
 
 import json
 
-from stages.app import table
+from samesku.app import table
 from tests.conftest import ROOT
 
 

@@ -6,10 +6,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages import artefacts
-from stages.app import threshold
-from stages.app.cli import app
-from stages.settings import Refused, load
+from samesku import artefacts
+from samesku.app import threshold
+from samesku.app.cli import app
+from samesku.errors import InputError
+from samesku.params import load
 from tests.conftest import ROOT
 
 PAIRS = 200  # of each split, each a component of its own; the i-th scores 1 − i / 1000
@@ -50,7 +51,7 @@ def test_it_is_the_lowest_that_is_precise_enough_with_confidence():
     # Of the first n pairs 100 are right; at n = 111 the share is 0.9, and its interval reaches below.
     assert 1 - 110 / 1000 < value <= 1 - 99 / 1000
     assert val.precision > 0.9
-    assert (val.right, val.to_find) == (100, 200)  # both sides of a pair have one to find
+    assert (val.right, val.n_relevant) == (100, 200)  # both sides of a pair have one to find
     assert (test.matches, test.right) == (val.matches, 50)
 
 
@@ -66,15 +67,15 @@ def test_labels_of_test_choose_nothing(tmp_path):
 
 def test_what_cannot_be_reached_is_one_sentence():
     matches = write({"val": right(0), "test": right(PAIRS)})
-    with pytest.raises(Refused, match="no threshold of samesku reaches"):
+    with pytest.raises(InputError, match="no threshold of samesku reaches"):
         threshold.threshold(matches, artefacts.LISTINGS, 0.9)
-    with pytest.raises(Refused, match="is missing; run `dvc repro`"):
+    with pytest.raises(InputError, match="is missing; run `dvc repro`"):
         threshold.threshold(matches.with_name("none"), artefacts.LISTINGS, 0.9)
 
 
 def test_without_labels_it_is_refused():
     matches = write({"val": right(0), "test": right(0)}, labels=False)
-    with pytest.raises(Refused, match="labelled val listing"):
+    with pytest.raises(InputError, match="labelled val listing"):
         threshold.threshold(matches, artefacts.LISTINGS, 0.9)
 
 
@@ -84,7 +85,7 @@ def test_each_system_has_its_key():
     assert threshold.param("rerank", params) == "rerank.value"
     assert threshold.param("tfidf", params) == "compare.tfidf.decision.value"
     assert threshold.param("tuned", params) is None
-    with pytest.raises(Refused, match="decides by dynamic"):
+    with pytest.raises(InputError, match="decides by dynamic"):
         threshold.param("title_only_dynamic", params)
 
 

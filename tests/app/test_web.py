@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from stages import artefacts, settings
-from stages.app.indexed import Indexed
-from stages.app.web import guard, server
-from stages.app.web.queue import Queue
-from stages.app.web.server import Site
-from stages.catalogue import review
+from samesku import artefacts
+from samesku import params as settings
+from samesku.annotations import file as review
+from samesku.app.indexed import Indexed
+from samesku.app.web import guard, server
+from samesku.app.web.queue import Queue
+from samesku.app.web.server import Site
 
 PAIRS = [("p00a", "p00b", 0.9), ("p01a", "p02a", 0.5), ("p03a", "p04a", 0.3), ("gone", "p00a", 0.2)]
 

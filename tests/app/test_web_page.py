@@ -9,10 +9,10 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from stages import artefacts
-from tests.app import shop as making
+from samesku import artefacts
 from tests.app.test_web import write_pairs
 from tests.conftest import ROOT
+from tests.fixtures import small_shop as making
 
 pytestmark = pytest.mark.slow
 NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
@@ -21,7 +21,7 @@ NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
 @contextlib.contextmanager
 def serving(folder):
     """`samesku serve` in `folder` on a free port; its address."""
-    code = "from stages.app.cli import app; app()"
+    code = "from samesku.app.cli import app; app()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "serve", "--port", "0"],
         cwd=folder,

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.catalogue import leaks as leaks_module
-from stages.catalogue.leaks import leaks
+from samesku.catalogue import leaks as leaks_module
+from samesku.catalogue.leaks import leaks
 
 TEST = np.array([True, True, True, False, False])
 

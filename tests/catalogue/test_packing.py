@@ -13,13 +13,13 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from stages.catalogue import quarantine as q
-from stages.catalogue import thumbnails
-from stages.catalogue.images import PackedImages, writing
-from stages.catalogue.packing import Packed, Packer, Wanted, pack
-from stages.catalogue.phash import perceptual_hash
-from stages.catalogue.source import open_source
-from stages.catalogue.workers import _deaf, in_order
+from samesku.catalogue import quarantine as q
+from samesku.catalogue import thumbnails
+from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.packing import Packed, Packer, Wanted, pack
+from samesku.catalogue.phash import perceptual_hash
+from samesku.catalogue.source import open_source
+from samesku.workers.local import _deaf, in_order
 from tests.conftest import ROOT
 
 
@@ -155,7 +155,7 @@ def test_ctrl_c_while_workers_start_is_heard_once_they_have() -> None:
 
 PARENT = """
 import sys, time
-from stages.catalogue.workers import _deaf, in_order
+from samesku.workers.local import _deaf, in_order
 if __name__ == "__main__":
     results = in_order(time.sleep, [0.01] * 20 + [60] * 100, 2, crashed=None)
     next(results)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.catalogue.phash import hamming, is_flat, is_hash, perceptual_hash, to_uint64
+from samesku.catalogue.phash import hamming, is_flat, is_hash, perceptual_hash, to_uint64
 
 
 def test_hex_to_numbers() -> None:

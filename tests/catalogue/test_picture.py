@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from stages.catalogue import quarantine as q
-from stages.catalogue.picture import shrink, to_jpeg
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.picture import shrink, to_jpeg
 from tests.conftest import ROOT
 
 
@@ -171,8 +171,8 @@ BOMBS = {
 SHRINKING = """
 import resource, sys
 from pathlib import Path
-from stages.catalogue.picture import shrink
-from stages.catalogue.quarantine import Fault
+from samesku.catalogue.picture import shrink
+from samesku.catalogue.quarantine import Fault
 small, bomb = (Path(name).read_bytes() for name in sys.argv[1:])
 shrink(small, image_size=32, max_pixels=100_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.catalogue.quarantine import IMAGE_MISSING, TITLE_EMPTY, Quarantine
+from samesku.catalogue.quarantine import IMAGE_MISSING, TITLE_EMPTY, Quarantine
 
 
 def test_the_file_is_in_order_and_says_each_thing_once(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stages.catalogue import quarantine as q
-from stages.catalogue.reader import Row, Table, id_fault, read
-from stages.settings import Refused
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.reader import Row, Table, id_fault, read
+from samesku.errors import InputError
 
 HEADER = b"posting_id,title,image\n"
 
@@ -124,7 +124,7 @@ def test_ids(posting_id: str, reason: str | None) -> None:
     ],
 )
 def test_what_is_refused(data: bytes, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(InputError, match=says):
         reading(data)
 
 
@@ -135,7 +135,7 @@ def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
     for content in (data, HEADER + data):
         try:
             table, faults = reading(content)
-        except Refused:
+        except InputError:
             continue
         seen = [row.row for row in table.rows] + [row for row, _, _ in faults]
         assert sorted(set(seen)) == list(range(table.total))  # no row is lost without a word
@@ -152,7 +152,7 @@ def test_every_row_is_read_or_quarantined(rows: list[tuple[str, str, str]], deli
     text += "\n".join(delimiter.join(row) for row in rows)
     try:
         table, faults = reading(text.encode())
-    except Refused:
+    except InputError:
         return
     seen = {row.row for row in table.rows} | {row for row, _, _ in faults}
     assert seen == set(range(table.total))

@@ -9,10 +9,10 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from stages.catalogue import quarantine as q
-from stages.catalogue import remote
-from stages.catalogue.source import FolderSource, Source, ZipSource, open_source
-from stages.settings import Refused
+from samesku.catalogue import quarantine as q
+from samesku.catalogue import remote
+from samesku.catalogue.source import FolderSource, Source, ZipSource, open_source
+from samesku.errors import InputError
 
 ODD_NAMES = ["a b.jpg", "it's.jpg", "two\nlines.jpg", "商品.jpg", "sub.d.jpg", "[x]*.jpg"]
 MEMORY = fsspec.filesystem("memory")
@@ -62,16 +62,18 @@ def test_names_that_lead_nowhere(url: str, name: str, reason: str) -> None:
 
 
 def test_what_is_refused(url: str) -> None:
-    with pytest.raises(Refused, match=r"^data\.source: memory://shop/nowhere does not exist"):
+    with pytest.raises(InputError, match=r"^data\.source: memory://shop/nowhere does not exist"):
         opened("memory://shop/nowhere")
-    with pytest.raises(Refused, match=r"^data\.images: memory://shop/catalogue\S* has no folder pictures"):
+    with pytest.raises(InputError, match=r"^data\.images: memory://shop/catalogue\S* has no folder pictures"):
         opened(url, images="pictures")
-    with pytest.raises(Refused, match=r"train\.csv"):
+    with pytest.raises(InputError, match=r"train\.csv"):
         opened(url, csv="train.csv").table()
-    with pytest.raises(Refused, match=r"^data\.source: nope://x cannot be read \(Protocol not known: nope\)"):
+    with pytest.raises(
+        InputError, match=r"^data\.source: nope://x cannot be read \(Protocol not known: nope\)"
+    ):
         opened("nope://x")
     MEMORY.pipe("/shop/broken.zip", b"PK\x03\x04 no more")
-    with pytest.raises(Refused, match=r"is no readable \.zip"):
+    with pytest.raises(InputError, match=r"is no readable \.zip"):
         opened("memory://shop/broken.zip")
 
 
@@ -84,7 +86,7 @@ def test_a_protocol_whose_package_is_not_installed(monkeypatch: pytest.MonkeyPat
         return real(name, *rest)
 
     monkeypatch.setattr(importlib, "import_module", without)
-    with pytest.raises(Refused, match=r"^data\.source: gs://b/x cannot be read \(.*install gcsfs[^\n]*$"):
+    with pytest.raises(InputError, match=r"^data\.source: gs://b/x cannot be read \(.*install gcsfs[^\n]*$"):
         opened("gs://b/x")
 
 
@@ -99,7 +101,7 @@ def test_a_store_that_is_gone_is_no_fault_of_a_picture(url: str, monkeypatch: py
     else:
         monkeypatch.setattr(type(MEMORY), "info", gone)
     sentence = rf"^data\.source: {url} cannot be read \(connection reset\)"
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(InputError, match=sentence):
         source.picture("a.jpg")
 
 

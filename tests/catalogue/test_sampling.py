@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.catalogue.sampling import products, take
+from samesku.catalogue.sampling import products, take
 
 LABELS = ["a", "a", "", "b", "b", "b", "", "c"]
 

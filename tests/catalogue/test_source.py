@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.catalogue import quarantine as q
-from stages.catalogue import source as source_module
-from stages.catalogue.source import Source, open_source
-from stages.settings import Refused
+from samesku.catalogue import quarantine as q
+from samesku.catalogue import source as source_module
+from samesku.catalogue.source import Source, open_source
+from samesku.errors import InputError
 
 ODD_NAMES = [
     "a b.jpg",
@@ -129,7 +129,7 @@ def test_a_member_that_cannot_be_stopped_at_a_size_is_not_read(how: int, tmp_pat
         archive.writestr("listings.csv", "")
         archive.writestr("images/a.jpg", b"A" * 100)
     assert fault_of(opened(path), "a.jpg") == q.IMAGE_DAMAGED
-    with pytest.raises(Refused, match=r"listings\.csv in .* cannot be read"):
+    with pytest.raises(InputError, match=r"listings\.csv in .* cannot be read"):
         opened(path).table()
 
 
@@ -151,7 +151,7 @@ def test_a_member_that_lies_about_its_size_gives_no_more_than_that(tmp_path: Pat
 
 def test_a_table_above_the_limit_is_not_read(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "MAX_TABLE", 10)
-    with pytest.raises(Refused, match=r"listings\.csv.* has 17 bytes; allowed: up to 10"):
+    with pytest.raises(InputError, match=r"listings\.csv.* has 17 bytes; allowed: up to 10"):
         opened(catalogue).table()
 
 
@@ -170,12 +170,12 @@ def test_no_pictures_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_is_refused(catalogue: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"data\.source: .*nowhere does not exist"):
+    with pytest.raises(InputError, match=r"data\.source: .*nowhere does not exist"):
         opened(tmp_path / "nowhere")
-    with pytest.raises(Refused, match=r"data\.images: .* has no folder pictures"):
+    with pytest.raises(InputError, match=r"data\.images: .* has no folder pictures"):
         opened(catalogue, images="pictures")
-    with pytest.raises(Refused, match=r"data\.csv: .*train\.csv"):
+    with pytest.raises(InputError, match=r"data\.csv: .*train\.csv"):
         opened(catalogue, csv="train.csv").table()
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no more")
-    with pytest.raises(Refused, match=r"is no readable \.zip"):
+    with pytest.raises(InputError, match=r"is no readable \.zip"):
         opened(tmp_path / "broken.zip")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.catalogue.splits import assign, components
+from samesku.catalogue.splits import assign, components
 
 THIRDS = {"train": 0.7, "val": 0.15, "test": 0.15}
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.catalogue import thumbnails
-from stages.catalogue.images import writing
+from samesku.catalogue import thumbnails
+from samesku.catalogue.images import writing
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.demo.params import Params, load
-from stages.settings import Refused
+from samesku.errors import InputError
 
 
 def test_shipped_file_is_the_default() -> None:
@@ -25,5 +25,5 @@ def test_shipped_file_is_the_default() -> None:
 )
 def test_refused(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
-    with pytest.raises(Refused, match=sentence.replace("[", r"\[")):
+    with pytest.raises(InputError, match=sentence.replace("[", r"\[")):
         load(tmp_path / "params.yaml")

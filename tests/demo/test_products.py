@@ -58,7 +58,7 @@ def _differences(a: Product, b: Product) -> set[str]:
 
 
 def test_a_family_that_shares_one_hash_is_no_leak_hazard(families: list[Family]) -> None:
-    # The pipeline samples 3,000 listings, and no super-component may be above 2% of them.
+    # The pipeline samples 3,000 listings, and no connected component may be above 2% of them.
     assert max(sum(p.listings for p in family.products) for family in families) <= 0.02 * 3000
 
 

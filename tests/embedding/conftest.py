@@ -1,5 +1,5 @@
 """The tiny checkpoints of every backend, as the encoders' own tests have them."""
 
-from tests.encoders.conftest import bert, clip, encoders, images, sbert, specs, timm_file
+from tests.embedding.encoders.conftest import bert, clip, encoders, images, sbert, specs, timm_file
 
 __all__ = ["bert", "clip", "encoders", "images", "sbert", "specs", "timm_file"]

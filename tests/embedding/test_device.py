@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from stages.embedding import device
-from stages.settings import Refused
+from samesku.embedding import device
+from samesku.errors import InputError
 
 CPU = torch.device("cpu")
 
@@ -27,7 +27,7 @@ def test_auto_takes_what_is_there(bare, monkeypatch, capsys):
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_a_device_that_is_not_there_is_refused(bare, name):
     with pytest.raises(
-        Refused, match=f"machine.device is '{name}', which this machine lacks; allowed here: auto, cpu"
+        InputError, match=f"machine.device is '{name}', which this machine lacks; allowed here: auto, cpu"
     ):
         device.resolve(name)
 
@@ -58,7 +58,9 @@ def test_a_processor_is_asked_for_either_kind_of_bf16(monkeypatch):
 
 
 def test_half_precision_on_a_cpu_is_refused():
-    with pytest.raises(Refused, match=r"embed.precision is 'fp16' on a CPU; allowed there: auto, fp32, bf16"):
+    with pytest.raises(
+        InputError, match=r"embed.precision is 'fp16' on a CPU; allowed there: auto, fp32, bf16"
+    ):
         device.precision("fp16", CPU)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stages.embedding.mapper import MOST, About, Mapper, embed_elsewhere
-from stages.embedding.shards import Shards
-from stages.settings import Channel
-from stages.settings.schema import Embed, Machine
-from tests import tiny
+from samesku.embedding.mapper import MOST, About, Mapper, embed_elsewhere
+from samesku.embedding.shards import Shards
+from samesku.params import Channel
+from samesku.params.schema import Embed, Machine
+from tests.fixtures import random_checkpoints
 
 ABOUT = About(dim=2, origin={}, precision="fp32", kind=[], where="")
 ROWS = [8, 0, 5, 3, 9, 1, 7]  # of 10, in batches of 2
@@ -60,7 +60,10 @@ def test_a_run_that_was_stopped_goes_on_from_the_rows_that_came(tmp_path):
 
 def test_a_mapper_tells_what_it_is_and_embeds_as_the_runner(tmp_path):
     channel = Channel(
-        modality="title", backend="sentence_transformers", model="t", weights=str(tiny.bert(tmp_path))
+        modality="title",
+        backend="sentence_transformers",
+        model="t",
+        weights=str(random_checkpoints.bert(tmp_path)),
     )
     mapper = Mapper("bert", channel, Machine(device="cpu", threads=2), Embed(batch_size=2, precision="fp32"))
     assert mapper(None) == mapper.about

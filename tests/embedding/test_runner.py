@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.embedding import load_encoder, runner
-from stages.embedding.device import autocast
+from samesku.embedding import load_encoder, runner
+from samesku.embedding.device import autocast
 
 TITLES = [
     "blue shoe",

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from stages.embedding import runner
-from stages.embedding.shards import Shards
+from samesku.embedding import runner
+from samesku.embedding.shards import Shards
 from tests.conftest import ROOT
 
 
@@ -96,8 +96,8 @@ SLOW = """
 import sys, time
 import numpy as np
 from PIL import Image
-from stages.embedding import Spec, load_encoder, runner
-from stages.embedding.shards import Shards
+from samesku.embedding import Spec, load_encoder, runner
+from samesku.embedding.shards import Shards
 
 class Pictures(list):
     def __getitem__(self, i):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stages.embedding import Spec, load_encoder, runner, trained
-from stages.embedding.trained import Head
-from stages.settings import Refused
+from samesku.embedding import Spec, load_encoder, runner, trained
+from samesku.embedding.trained import Head
+from samesku.errors import InputError
 
 TITLES = ["red shoe", "", "blue"]
 
@@ -66,13 +66,13 @@ def test_without_a_head_the_trunk_stands_alone(specs, tmp_path):
 def test_another_architecture_is_refused(tuned, spec, said):
     file, _ = tuned
     spec = Spec(spec.modality, spec.backend, spec.model, str(file))
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(InputError, match=said):
         load_encoder("mine", spec)
 
 
 def test_a_side_that_was_not_trained_is_refused(specs, tmp_path):
     trained.save(tmp_path / "r.safetensors", {"image": load_encoder("i", specs["timm"])})
-    with pytest.raises(Refused, match="it has no tower for title"):
+    with pytest.raises(InputError, match="it has no tower for title"):
         load_encoder("mine", Spec("title", "sentence_transformers", "tiny", str(tmp_path / "r.safetensors")))
 
 
@@ -85,7 +85,7 @@ def test_tensors_that_do_not_fit_are_refused(tuned, specs, tmp_path):
     tensors = load_file(file)
     tensors["image.trunk.conv1.0.weight"] = torch.zeros(1, 3, 3, 3)
     save_file(tensors, tmp_path / "bad.safetensors", metadata)
-    with pytest.raises(Refused, match=r"conv1.0.weight"):
+    with pytest.raises(InputError, match=r"conv1.0.weight"):
         load_encoder("mine", Spec("image", "timm", "test_resnet", str(tmp_path / "bad.safetensors")))
 
 

@@ -1,4 +1,4 @@
-"""Weights are data from strangers: what is not as expected is refused, and no code of theirs runs."""
+"""Weights are data from negative_weight: what is not as expected is refused, and no code of theirs runs."""
 
 import json
 import pickle
@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stages.embedding import Spec, load_encoder, weights
-from stages.settings import Refused
+from samesku.embedding import Spec, load_encoder, weights
+from samesku.errors import InputError
 
 
 def refusal(spec):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InputError) as caught:
         load_encoder("mine", spec)
     sentence = str(caught.value)
     assert "\n" not in sentence

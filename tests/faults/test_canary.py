@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 # Every stage behind the zero-shot channels, in one process: the libraries are imported once.
 STAGES = """
 import sys
-from stages import compare, evaluate, fuse, index, mix, rerank, review, settings, sweep_alpha, train_pxk, tune
+from stages import compare, evaluate, fuse, index, mix, rerank, review, sweep_alpha, train_pxk, tune
+from samesku import params as settings
 params = settings.load()
 review.main()
 for run in params.train:
@@ -115,4 +116,8 @@ def test_no_component_is_on_two_sides(pipeline, told):
     assert table["component"].groupby(found).nunique().max() == 1
     assert found.nunique() == table["component"].nunique() > 50
     assert set(table["split"]) == {"train", "val", "test"}
-    told("leak", "super-components found anew by merging sets", f"none of {found.nunique()} is on two sides")
+    told(
+        "leak",
+        "connected components found anew by merging sets",
+        f"none of {found.nunique()} is on two sides",
+    )

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.faults import broken
-from tests.small import dvc
+from tests.fixtures.small_pipeline import dvc
 
 pytestmark = pytest.mark.slow
 RAN = re.compile(r"Running stage '([^']+)'")

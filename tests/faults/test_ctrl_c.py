@@ -11,7 +11,7 @@ from tests.faults.test_full_disk import stages_to_try
 #: Says when a script's own work begins, which is when its libraries are imported.
 LAUNCH = """
 import runpy, sys
-from stages import artefacts
+from samesku import artefacts
 run = artefacts.run
 def announced(stage, main):
     def begun():

@@ -1,4 +1,4 @@
-"""One catalogue with everything that strangers may send, from `sample` to submission.csv."""
+"""One catalogue with everything that negative_weight may send, from `sample` to submission.csv."""
 
 import csv
 import io
@@ -13,11 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from stages import artefacts, embed_zero_shot, evaluate, fuse, index, sample
-from stages.catalogue import quarantine as q
-from stages.catalogue.images import PackedImages
-from stages.catalogue.reader import id_fault
-from stages.settings import Refused
+from samesku import artefacts
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.images import PackedImages
+from samesku.catalogue.reader import id_fault
+from samesku.errors import InputError
+from stages import embed_zero_shot, evaluate, fuse, index, sample
 from tests.conftest import ROOT
 
 
@@ -243,7 +244,7 @@ def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, tabl
     (tmp_path / "shop/listings.csv").write_bytes(table)
     params["data"] |= {"source": str(tmp_path / "shop"), "n_listings": None}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
-    with pytest.raises(Refused, match=sentence) as caught:
+    with pytest.raises(InputError, match=sentence) as caught:
         sample.main()
     assert "\n" not in str(caught.value)
     told("input", f"table: {request.node.callspec.id}", "refused in one sentence")

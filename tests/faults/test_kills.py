@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import small
 from tests.faults import broken
+from tests.fixtures import small_pipeline
 
 OUTCOME = "repro ends with every out's hash and every metric of an undisturbed run; nothing beside them"
 STARTING = 1.0  # seconds in which the quickest script imports its libraries
@@ -61,7 +61,7 @@ def test_a_few_kills(pipeline, tmp_path, told):
         random = broken.chance(name).uniform(0, STARTING + took(pipeline, by_name[name]))
         kill(folder, name, ["repro", "--single-item", "--force", "--no-run-cache", name], random)
         hold_to(folder, expected)
-    small.dvc(folder, "repro", "--no-run-cache")
+    small_pipeline.dvc(folder, "repro", "--no-run-cache")
     assert broken.digests(folder, outs_of(pipeline)) == expected
     assert locks(folder) == locks(pipeline)
     assert broken.leftovers(folder) == []
@@ -71,7 +71,7 @@ def test_a_few_kills(pipeline, tmp_path, told):
 @pytest.mark.long
 def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, told):
     """From clean: each stage in turn is killed once it runs, and the next run goes on from what stands."""
-    folder = small.copy(tmp_path / "samesku")
+    folder = small_pipeline.copy(tmp_path / "samesku")
     expected = broken.digests(pipeline, outs_of(pipeline))
     landed = {}
     for stage in broken.stages(pipeline):
@@ -80,7 +80,7 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, told):
         # From clean, dvc.lock has a stage once it has ended.
         landed[stage.name] = stage.name not in locks(folder)
         hold_to(folder, expected)
-    small.dvc(folder, "repro", "--no-run-cache")
+    small_pipeline.dvc(folder, "repro", "--no-run-cache")
     assert broken.digests(folder, outs_of(pipeline)) == expected
     assert locks(folder) == locks(pipeline)
     assert broken.leftovers(folder) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stages.embedding.weights import PACKAGES
+from samesku.embedding.weights import PACKAGES
 from tests.conftest import ROOT
 from tests.faults import broken
 

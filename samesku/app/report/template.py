@@ -1,0 +1,52 @@
+"""A page from its template: one file that needs no other and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from samesku import artefacts
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **content: Any) -> str:
+    """Fill a template. Titles are negative_weight' text: all is escaped, in JSON by `tojson`."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {
+        "separators": (",", ":"),
+        "ensure_ascii": False,
+        "allow_nan": False,
+    }
+    environment.globals |= {"include": _include, "vega": _vega}
+    environment.filters |= {"thousands": "{:,}".format, "four": "{:.4f}".format}
+    return environment.get_template(template).render(content)
+
+
+def save(out: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Write a filled template: beside its place, then renamed."""
+    with artefacts.replacing(out) as beside:
+        beside.write_text(render(template, **content), "utf-8")
+
+
+def _include(name: str) -> Markup:
+    """A style or a script of ours, as it is."""
+    return Markup((TEMPLATES / name).read_text("utf-8"))  # noqa: S704
+
+
+def _vega() -> Markup:
+    """Vega, Vega-Lite and vega-embed as one script."""
+    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
+    assert "</script" not in script.lower()  # noqa: S101
+    return Markup(script)  # noqa: S704

@@ -1,0 +1,110 @@
+"""What was wrong with which row: the reasons, and the list that becomes quarantine.csv.
+
+A reason that begins with `row` or `posting_id` takes the whole row out; the others drop one modality, or only
+say what was left out of it. The reasons are few and fixed, so that they can be counted.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+ROW_CELLS = "row: more or fewer cells than the header"
+ROW_QUOTES = "row: broken quotes"
+ROW_NOTHING = "row: no title, no picture and no hash is left"
+ID_EMPTY = "posting_id: empty"
+ID_UNSAFE = "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte"
+ID_FORMULA = "posting_id: begins like a spreadsheet formula"
+ID_REPEATED = "posting_id: repeats an equal row"
+ID_CONFLICT = "posting_id: stands on rows that differ"
+TITLE_EMPTY = "title: empty"
+TITLE_BYTES = "title: bytes that are not UTF-8 were left out"
+IMAGE_UNNAMED = "image: no name"
+IMAGE_NAME = "image: a name that no file can have"
+IMAGE_OUTSIDE = "image: leaves the picture folder"
+IMAGE_MISSING = "image: missing"
+IMAGE_LINK = "image: a symbolic link"
+IMAGE_NO_FILE = "image: not a plain file"
+IMAGE_UNREADABLE = "image: cannot be read"
+IMAGE_EMPTY = "image: an empty file"
+IMAGE_BYTES = "image: a file above 64 MB"
+IMAGE_PIXELS = "image: more pixels than data.max_pixels"
+IMAGE_NONE = "image: not a picture of a known format"
+IMAGE_DAMAGED = "image: truncated or damaged"
+IMAGE_THIN = "image: too thin to pack"
+IMAGE_CRASH = "image: crashes the decoder"
+HASH_BAD = "image_phash: not 16 hex digits"
+HASH_FLAT = "image_phash: of a flat picture, which every flat picture has"
+
+#: What a spreadsheet takes for the beginning of a formula, the wide forms of Asian keyboards among it.
+FORMULA = "=+-@＝＋－＠"
+
+
+class Fault(Exception):
+    """One of the reasons above, raised where a single cell or file is at fault."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Entry(NamedTuple):
+    row: int
+    posting_id: str
+    file: str
+    reason: str
+
+
+class Quarantine:
+    """Collects entries in any order; writes them by row, then reason."""
+
+    def __init__(self) -> None:
+        self.entries: set[Entry] = set()
+
+    def add(self, row: int, posting_id: str, file: str, reason: str) -> None:
+        self.entries.add(Entry(row, posting_id, file, reason))
+
+    def rows(self) -> set[int]:
+        """The rows with at least one entry."""
+        return {entry.row for entry in self.entries}
+
+    def by_reason(self) -> str:
+        """«12 × image: missing, 3 × title: empty», the commonest first."""
+        counts = Counter(entry.reason for entry in self.entries)
+        return ", ".join(
+            f"{n} × {reason}" for reason, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+        )
+
+    def share(self, *, total: int, readable: int, taken: int) -> float:
+        """The share of rows at fault, 0 to 1, projected from the rows taken to all.
+
+        Args:
+            total: rows of the source.
+            readable: those of them with a valid id; the others are all in quarantine.
+            taken: those of the readable that were looked at further; the sample.
+        """
+        faulty = len(self.rows()) - (total - readable)
+        return 1 - readable / total * (1 - faulty / max(taken, 1))
+
+    def write(self, path: Path) -> None:
+        """Write row,posting_id,file,reason; cells of negative_weight are made harmless to a spreadsheet."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(Entry._fields)
+            for entry in sorted(self.entries):
+                writer.writerow([entry.row, _harmless(entry.posting_id), _harmless(entry.file), entry.reason])
+
+
+#: Where a spreadsheet may see a cell begin: half of the world's take a semicolon for the delimiter.
+_BEGINS = re.compile(rf"(^|;)(?=[{re.escape(FORMULA)}])")
+
+
+def _harmless(cell: str) -> str:
+    """Control characters and stray bytes escaped; a quote before what a spreadsheet would run."""
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cell
+    )
+    return _BEGINS.sub(r"\1'", shown)

@@ -1,0 +1,170 @@
+"""The table of a catalogue: bytes of a CSV -> rows of strings, each with a valid, unique posting_id.
+
+Broken rows are quarantined one by one; what makes the table as a whole unusable is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from samesku.catalogue.quarantine import (
+    FORMULA,
+    ID_CONFLICT,
+    ID_EMPTY,
+    ID_FORMULA,
+    ID_REPEATED,
+    ID_UNSAFE,
+    ROW_CELLS,
+    ROW_QUOTES,
+    Quarantine,
+)
+from samesku.errors import InputError
+
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+class Row(NamedTuple):
+    """A row of the table: `row` is its number, from 0, header and blank lines not counted. "" where a cell is
+    empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each."""
+
+    row: int
+    posting_id: str
+    title: str = ""
+    image: str = ""
+    image_phash: str = ""
+    label_group: str = ""
+    split: str = ""
+
+
+COLUMNS = Row._fields[1:]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A catalogue's readable rows, ordered by posting_id; the names in its header; all its rows counted."""
+
+    rows: list[Row]
+    columns: frozenset[str]
+    total: int
+
+
+def read(data: bytes, quarantine: Quarantine) -> Table:
+    """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
+
+    Titles, names and hashes are given as they stand; label_group and split without outer white space.
+
+    Raises:
+        InputError: no rows, a column twice, or no posting_id, or neither title nor image nor image_phash.
+    """
+    lines = list(io.StringIO(_decode(data), newline=""))
+    delimiter, names, used = _header(lines)
+    places = [names.index(column) if column in names else len(names) for column in COLUMNS]
+    rows = []
+    number = -1
+    for cells in _records(lines[used:], delimiter):
+        if not cells:
+            continue  # a blank line
+        number += 1
+        if cells is _BROKEN:
+            quarantine.add(number, "", "", ROW_QUOTES)
+        elif len(cells) < len(names) or any(cells[len(names) :]):
+            quarantine.add(number, "", "", ROW_CELLS)
+        else:
+            cells = [*cells[: len(names)], ""]
+            row = Row(number, *(cells[place] for place in places))
+            row = row._replace(label_group=_plain(row.label_group), split=_plain(row.split))
+            if fault := id_fault(row.posting_id):
+                quarantine.add(number, row.posting_id, row.image, fault)
+            else:
+                rows.append(row)
+    if number < 0:
+        raise InputError("data.csv has a header and no rows; allowed: at least one listing")
+    rows = sorted(_unique(rows, quarantine), key=lambda row: row.posting_id)
+    return Table(rows, frozenset(names), number + 1)
+
+
+def id_fault(posting_id: str) -> str | None:
+    """Why an id cannot stand in submission.csv, where ids are joined by spaces; None where it can."""
+    if not posting_id:
+        return ID_EMPTY
+    if any(c in ",;\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
+        return ID_UNSAFE
+    return ID_FORMULA if posting_id[0] in FORMULA else None
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+
+
+def _header(lines: list[str]) -> tuple[str, list[str], int]:
+    """The delimiter that makes most known columns of the header, the columns, and the lines they take."""
+
+    def split(delimiter: str) -> tuple[list[str], int]:
+        reader = csv.reader(lines, delimiter=delimiter)
+        try:
+            cells = next((cells for cells in reader if cells), [])
+        except csv.Error:
+            cells = []
+        return [cell.strip() for cell in cells], reader.line_num
+
+    delimiter = max(_DELIMITERS, key=lambda d: len(set(COLUMNS) & set(split(d)[0])))
+    names, used = split(delimiter)
+    twice = [name for name, n in Counter(names).items() if n > 1 and name]
+    if twice:
+        raise InputError(f"data.csv has the column {twice[0]!r} twice; allowed: each column once")
+    found = ", ".join(name for name in names if name)[:200] or "none"
+    if "posting_id" not in names:
+        raise InputError(f"data.csv has no column posting_id; it is required (columns found: {found})")
+    if not {"title", "image", "image_phash"} & set(names):
+        raise InputError(f"data.csv has neither title nor image; one is required (columns found: {found})")
+    return delimiter, names, used
+
+
+_BROKEN = ["broken"]  # known by identity
+
+
+def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    """Records by strict CSV rules; a line with broken quotes is _BROKEN alone, and reading goes on after it.
+
+    A lenient reader would swallow the rows up to the next quote into one cell, without a word.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader((lines[i] for i in range(start, len(lines))), delimiter=delimiter, strict=True)
+        done = 0
+        try:
+            for cells in reader:
+                done = reader.line_num
+                yield cells
+            return
+        except csv.Error:  # also where a cell is longer than 131,072 characters, so a retry is never long
+            yield _BROKEN
+            start += done + 1
+
+
+def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
+    """Of rows with one id that agree in every column, the first; where they differ, none can be believed."""
+    by_id: dict[str, list[Row]] = {}
+    for row in rows:
+        by_id.setdefault(row.posting_id, []).append(row)
+    kept = []
+    for same in by_id.values():
+        agree = all(row[1:] == same[0][1:] for row in same)
+        kept += same[:1] if agree else []
+        for row in same[1:] if agree else same:
+            quarantine.add(row.row, row.posting_id, row.image, ID_REPEATED if agree else ID_CONFLICT)
+    return kept
+
+
+def _plain(cell: str) -> str:
+    """Without outer white space; stray bytes escaped, so that equal bytes stay one label."""
+    return cell.strip().encode("utf-8", "backslashreplace").decode("utf-8")

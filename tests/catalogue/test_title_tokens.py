@@ -1,0 +1,87 @@
+"""What is read in a title: one quantity in two units is one item, and two codes are two."""
+
+import numpy as np
+import pytest
+
+from samesku.catalogue import title_tokens as tokens
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1 l", "1000ml"),
+        ("1,5 L", "1.5 liter"),
+        ("0.25kg", "250 gr"),
+        ("2 ons", "200 gram"),
+        ("1.000 ml", "1 ltr"),
+        ("2 lusin", "24 pcs"),
+        ("12.500 mAh", "12500mah"),
+        ("10-cm", "100 mm"),
+        ("1 tb", "1000 GB"),
+    ],
+)
+def test_one_quantity_in_two_units(one, other):
+    found = tokens.read([one, other])
+    assert found.quantities.items.toarray().tolist() == [[1], [1]]
+    assert found.numbers.items.shape[1] == 0  # the figure of a quantity is no bare number
+
+
+@pytest.mark.parametrize(
+    ("title", "numbers", "quantities", "codes"),
+    [
+        ("Sabun 500ml", 0, 1, 0),
+        ("36x115ml", 1, 1, 0),  # 36 · 115 ml
+        ("16x25 cm", 1, 1, 0),
+        ("RB941-2nD router", 0, 0, 1),  # rb9412nd
+        ("no.19 ukuran 39-46", 3, 0, 0),
+        ("2 in 1", 2, 0, 0),
+        ("spf50 3ply", 0, 0, 2),
+        ("rb941g", 0, 0, 1),  # no 941 grams inside a code
+        ("", 0, 0, 0),
+        ("500mlx", 0, 0, 1),
+        ("%", 0, 0, 0),
+    ],
+)
+def test_what_a_title_holds(title, numbers, quantities, codes):
+    found = tokens.read([title])
+    held = [bag.items.shape[1] for bag in (found.numbers, found.quantities, found.codes)]
+    assert held == [numbers, quantities, codes]
+
+
+def test_codes_of_one_stem_are_of_one_kind():
+    found = tokens.read(["Samsung A12", "samsung a-13", "Samsung M12"]).codes
+    assert found.items.toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # a12 a13 m12
+    assert found.kind.tolist() == [0, 0, 1]
+
+
+def test_quantities_of_one_dimension_are_of_one_kind():
+    found = tokens.read(["500 ml", "1 l", "1 kg"]).quantities
+    # mass:1000, volume:1000, volume:500
+    assert found.items.toarray().tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert found.kind.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,5", 1.5), ("1.000", 1000), ("0.250", 0.25), ("12.500.000", 12.5e6), ("7", 7)]
+)
+def test_decimal_and_thousands_signs(text, value):
+    assert tokens.number(text) == value
+
+
+def test_case_and_repeats_are_folded():
+    found = tokens.read(["Masker masker MASKER"])
+    assert found.words.items.toarray().tolist() == [[1]]
+    assert found.length.tolist() == [20]
+
+
+def test_no_titles():
+    found = tokens.read([])
+    assert found.words.items.shape == (0, 0)
+    assert found.length.shape == (0,)
+
+
+def test_rows_can_be_taken():
+    some = tokens.read(["a b", "b c", "c 5ml"])[np.array([2, 0])]
+    assert some.length.tolist() == [5, 3]
+    assert some.quantities.items.toarray().tolist() == [[1], [0]]
+    assert some.words.items.toarray().tolist() == [[1, 0, 0, 1], [0, 1, 1, 0]]  # 5ml, a, b, c

@@ -1,0 +1,118 @@
+"""Groups: mutual support merges, a bridge does not; no group outgrows its cap."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samesku.evaluation import clustering as groups
+
+
+def cluster(edges, size, **keys):
+    left, right, score = (np.array(side) for side in zip(*edges, strict=True)) if edges else ([], [], [])
+    return groups.cluster(
+        np.array(left, dtype=np.int32), np.array(right, dtype=np.int32), np.array(score, float), size, **keys
+    ).tolist()
+
+
+def whole(members, score=0.9):
+    return [(a, b, score) for a, b in itertools.combinations(members, 2)]
+
+
+def test_no_matches_every_listing_alone():
+    assert cluster([], 3) == [0, 1, 2]
+    assert cluster([(1, 1, 1.0)], 2) == [0, 1]  # a listing is no match of itself
+
+
+def test_groups_are_numbered_by_their_first_listing():
+    assert cluster([(3, 4, 0.9), (1, 2, 0.5)], 5) == [0, 1, 1, 2, 2]
+
+
+def test_a_bridge_between_two_groups_is_cut():
+    bridge = [*whole([0, 1, 2]), *whole([3, 4, 5]), (2, 3, 0.95)]
+    # 2–3 is surest and merges first; then 3 of 6 pairs of {2, 3} and {0, 1} are missing, and so on
+    assert len(set(cluster(bridge, 6, share=0.6))) > 1
+    late = [*whole([0, 1, 2]), *whole([3, 4, 5]), (2, 3, 0.1)]
+    assert cluster(late, 6) == [0, 0, 0, 1, 1, 1]  # 1 of 9
+
+
+def test_a_chain_does_not_become_one_group():
+    chain = [(i, i + 1, 0.9 - i / 100) for i in range(7)]
+    found = cluster(chain, 8)
+    assert max(np.bincount(found)) <= 3  # 0–1, then 2 with 1 of 2; a fourth would have 1 of 3
+
+
+def test_support_that_comes_late_still_merges():
+    # 0–2 (best) and 1–2 stand before 0–1: {0, 2} and 1 have 1 of 2 at 0.5, but at 0.75 they wait for 0–1
+    edges = [(0, 2, 0.9), (1, 2, 0.8), (0, 1, 0.1)]
+    assert cluster(edges, 3, share=0.75) == [0, 0, 0]
+
+
+def test_no_group_above_the_cap():
+    assert max(np.bincount(cluster(whole(range(6)), 6, cap=4))) <= 4
+
+
+def test_both_directions_count_once():
+    once = [(0, 1, 0.9), (1, 2, 0.8)]
+    twice = once + [(b, a, s) for a, b, s in once]
+    # {0, 1} and 2: 1 of 2 pairs; counted twice it would pass as 2 of 2
+    assert cluster(twice, 3, share=0.75) == cluster(once, 3, share=0.75) == [0, 0, 1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 20),
+    share=st.sampled_from([0.3, 0.5, 1.0]),
+    cap=st.integers(1, 8),
+)
+def test_the_order_of_matches_decides_nothing_and_the_guards_hold(seed, size, share, cap):
+    draw = np.random.default_rng(seed)
+    pairs = [pair for pair in itertools.combinations(range(size), 2) if draw.random() < 0.3]
+    edges = [(a, b, round(float(draw.random()), 1)) for a, b in pairs]
+    found = cluster(edges, size, share=share, cap=cap)
+    shuffled = [edges[i] for i in draw.permutation(len(edges))]
+    assert cluster([(b, a, s) for a, b, s in shuffled], size, share=share, cap=cap) == found
+    assert max(np.bincount(found)) <= cap
+    if share == 1.0:  # only cliques merge
+        linked = {frozenset(pair) for pair in pairs}
+        for a, b in itertools.combinations(range(size), 2):
+            assert found[a] != found[b] or frozenset((a, b)) in linked
+
+
+def links(*pairs):
+    return np.array(pairs, dtype=np.int32)
+
+
+def test_what_people_said_is_the_same_is_one_group_whatever_the_cap():
+    assert cluster([], 4, same=links((0, 2), (2, 3)), cap=2) == [0, 1, 0, 0]
+    # the group of two counts with both: one match to it is half of the pairs
+    assert cluster([(1, 2, 0.9)], 3, same=links((0, 2)), share=0.6) == [0, 1, 0]
+    assert cluster([(1, 2, 0.9)], 3, same=links((0, 2)), share=0.5) == [0, 0, 0]
+
+
+def test_what_people_said_is_different_is_never_in_one_group():
+    assert cluster(whole(range(4)), 4, different=links((0, 3)))[0::3] in ([0, 1], [0, 2])
+    # nor through the groups that the two have become part of
+    found = cluster([(0, 1, 0.9), (2, 3, 0.8), (1, 2, 0.7), (0, 3, 0.6)], 4, different=links((0, 3)))
+    assert found == [0, 0, 1, 1]
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_links_hold_whatever_matches(data):
+    size = 8
+    pair = st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(lambda p: p[0] != p[1])
+    matches = data.draw(st.lists(st.tuples(pair, st.floats(0, 1)), max_size=20))
+    same = data.draw(st.lists(pair, max_size=3))
+    parts = cluster([], size, same=links(*same).reshape(-1, 2))
+    different = [p for p in data.draw(st.lists(pair, max_size=5)) if parts[p[0]] != parts[p[1]]]
+    found = cluster(
+        [(a, b, score) for (a, b), score in matches],
+        size,
+        same=links(*same).reshape(-1, 2),
+        different=links(*different).reshape(-1, 2),
+    )
+    assert all(found[a] == found[b] for a, b in same)
+    assert all(found[a] != found[b] for a, b in different)

@@ -1,0 +1,114 @@
+"""params.yaml is checked whole, and what is wrong is one sentence: key, value, what is allowed."""
+
+import re
+
+import pytest
+import yaml
+
+from samesku.errors import InputError
+from samesku.params import load, member
+from tests.conftest import ROOT
+
+SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+
+
+def changed(tmp_path, key, value):
+    """params.yaml as shipped with one key set (created where it does not exist), as a path."""
+    params = yaml.safe_load(yaml.safe_dump(SHIPPED))
+    *groups, last = key.split(".")
+    at = params
+    for group in groups:
+        at = at[group]
+    if value is ...:
+        del at[last]
+    else:
+        at[last] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params), "utf-8")
+    return path
+
+
+def test_the_shipped_params_are_right():
+    assert load(ROOT / "params.yaml").fusion.alpha == SHIPPED["fusion"]["alpha"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("fusion.alpha", 1.4, "fusion.alpha is 1.4; allowed: less than or equal to 1"),
+        ("fusion.alpha", "half", "fusion.alpha is 'half'; allowed: a valid number"),
+        ("fusion.alhpa", 0.5, "fusion.alhpa is no key of params.yaml"),
+        ("fusion.alpha", ..., "fusion.alpha is missing"),
+        ("fusion.image.cnn", -1.0, "fusion.image.cnn is -1.0; allowed: greater than or equal to 0"),
+        ("fusion.image.cnn", float("nan"), "fusion.image.cnn is nan; allowed: "),
+        (
+            "fusion.image",
+            {"cnn": 0.0, "phash": 0.0},
+            "fusion: image weights are all zero; allowed: at least one",
+        ),
+        ("fusion.image.clip", 1.0, "fusion.image names clip, which is no image channel; allowed: clip_f"),
+        ("fusion.title.cnn", 1.0, "fusion.title names cnn, which is no title channel; allowed: clip_f"),
+        ("compare.phash.image", "hash", "compare.phash.image names hash, which is no image channel"),
+        ("compare.samesku", SHIPPED["compare"]["phash"], "compare.samesku has the name of a row"),
+        ("compare.pxk_sbert.alpha", [0.5], "compare.pxk_sbert.alpha is [0.5]; allowed: "),
+        ("mixes.samesku", SHIPPED["mixes"]["samesku_zero_shot"], "mixes.samesku has the name of a row"),
+        ("mixes.phash", SHIPPED["mixes"]["samesku_zero_shot"], "mixes.phash has the name of a row"),
+        (
+            "mixes.samesku_zero_shot.image",
+            {"sbert": 1.0},
+            "mixes.samesku_zero_shot.image names sbert, which is no image channel",
+        ),
+        (
+            "mixes.samesku_zero_shot.title",
+            {"sbert": 0.0},
+            "mixes.samesku_zero_shot: title weights are all zero",
+        ),
+        ("data.n_listings", 0, "data.n_listings is 0; allowed: greater than 0"),
+        ("data.n_listings", 30.5, "data.n_listings is 30.5; allowed: a valid integer"),
+        ("data.sample_by", "group", "data.sample_by is 'group'; allowed: 'product' or 'listing'"),
+        ("split.shares.train", 0.9, "split.shares: train + val + test is 1.2; allowed: shares that sum to 1"),
+        ("embed.engine", "onnx", "embed.engine is 'onnx'; allowed: 'torch' or 'openvino'"),
+        ("decision.value", "auto", "decision.value is 'auto'; allowed: "),
+        ("decision.floor", 0.5, "decision: floor is given without at_least_one"),
+        ("channels.cnn.modality", "title", "channels.cnn: modality title with backend timm; allowed: image"),
+        ("channels.cnn.model", None, "channels.cnn: model is missing; backend timm needs the name of one"),
+        ("channels.tfidf.dim", None, "channels.tfidf: dim is missing"),
+        ("channels.phash.weights", "x", "channels.phash: backend phash has no weights"),
+        ("channels", {"a.b": SHIPPED["channels"]["cnn"]}, "channels.a.b is 'a.b'; allowed: "),
+        ("channels.pxk", SHIPPED["channels"]["cnn"], "channels.pxk has a name that is taken by training"),
+        ("channels.pxk_title", SHIPPED["channels"]["sbert"], "channels.pxk_title has a name that is taken"),
+        ("machine.device", "gpu", "machine.device is 'gpu'; allowed: 'auto', 'cpu', 'cuda' or 'mps'"),
+        ("machine.engine", "spark", "machine.engine is 'spark'; allowed: 'local' or 'ray'"),
+        ("machine.address", "ray.example.com", "machine.address is 'ray.example.com'; allowed: "),
+        ("speed", 3, "speed is no key of params.yaml"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(tmp_path, key, value, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)) as refused:
+        load(changed(tmp_path, key, value))
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_may_all_be_zero_where_alpha_leaves_them_out(tmp_path):
+    path = changed(tmp_path, "fusion", {"alpha": 0.0, "image": {"cnn": 0.0}, "title": {"sbert": 1.0}})
+    assert load(path).fusion.alpha == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("a: [", "is no YAML"), ("- 1", "holds no groups of params"), ("", "holds no groups of params")],
+)
+def test_a_file_that_is_no_params(tmp_path, content, sentence):
+    (tmp_path / "params.yaml").write_text(content)
+    with pytest.raises(InputError, match=sentence):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_member_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(InputError, match=r"compare\.x does not exist; allowed: a, b"):
+        member({"a": 1, "b": 2}, "x", "compare")

@@ -1,0 +1,82 @@
+"""A training run is checked whole; what is wrong is one sentence."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from samesku.params.train import TrainRun, check_start
+
+IMAGE = {"towers": ["image"], "image": "cnn"}
+BOTH = {"towers": ["image", "title"], "image": "cnn", "title": "sbert"}
+CLIP = BOTH | {"loss": "image_text", "sampler": "listings", "batch_size": 64}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        IMAGE,
+        IMAGE | {"title": "sbert"},
+        BOTH | {"cross_modal": 0.5, "head_dim": 128},
+        CLIP | {"unfreeze_blocks": 0, "head_dim": 256, "augment": None},
+        IMAGE | {"loss": "contrastive", "sampler": "pairs", "margin": 0.5},
+        IMAGE | {"loss": "arcface", "margin": 45.0, "unfreeze_blocks": "all"},
+    ],
+)
+def test_what_is_allowed(params):
+    assert TrainRun(**params).towers == params["towers"]
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"towers": []}, "at least 1 item"),
+        ({"towers": ["sound"]}, "'image' or 'title'"),
+        (IMAGE | {"towers": ["image", "image"]}, "names a tower twice"),
+        ({"towers": ["title"]}, "title is missing; tower title needs the channel that it starts from"),
+        (IMAGE | {"K": 1}, "greater than or equal to 2"),
+        (IMAGE | {"P": 1}, "greater than or equal to 2"),
+        (IMAGE | {"lr": 0.0}, "greater than 0"),
+        (IMAGE | {"lr": float("nan")}, "greater than 0|finite"),
+        (IMAGE | {"lr": "1e-4"}, "valid number"),
+        (IMAGE | {"loss": "huber"}, "'infonce', 'arcface', 'triplet', 'contrastive' or 'image_text'"),
+        (IMAGE | {"unfreeze_blocks": "some"}, "'all'"),
+        (IMAGE | {"blocks": 3}, "Extra inputs"),
+        (IMAGE | {"augment": {"crop": 0.0}}, "greater than 0"),
+        (IMAGE | {"cross_modal": 0.5}, "cross_modal is 0.5 with one tower; allowed: 0, or both"),
+        (BOTH | {"cross_modal": 0.5, "loss": "arcface"}, "cross_modal is 0.5 with loss arcface; allowed: 0"),
+        (IMAGE | {"head_epochs": 1}, "head_epochs is 1 without a head"),
+        (IMAGE | {"unfreeze_blocks": 0}, "leaves nothing to train; give a head_dim"),
+        (CLIP | {"towers": ["image"]}, "loss image_text with towers ['image']; allowed: both"),
+        (CLIP | {"sampler": "pk", "batch_size": None}, "loss image_text with sampler pk"),
+        (IMAGE | {"sampler": "listings", "batch_size": 8}, "loss infonce with sampler listings"),
+        (CLIP | {"batch_size": None}, "batch_size goes with sampler listings"),
+        (IMAGE | {"batch_size": 64}, "batch_size goes with sampler listings"),
+        (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),
+        (IMAGE | {"loss": "triplet", "learnable_temperature": True}, "learnable_temperature with loss trip"),
+        (IMAGE | {"margin": 0.2}, "margin is 0.2 with loss infonce, which has none; allowed: null"),
+        (IMAGE | {"loss": "triplet", "margin": 3.0}, "margin is 3; allowed with triplet: up to 2"),
+    ],
+)
+def test_what_is_refused(params, sentence):
+    with pytest.raises(ValidationError, match=sentence if "|" in sentence else re.escape(sentence)):
+        TrainRun(**params)
+
+
+CHANNELS = {
+    "cnn": SimpleNamespace(modality="image", backend="timm"),
+    "phash": SimpleNamespace(modality="image", backend="phash"),
+    "sbert": SimpleNamespace(modality="title", backend="sentence_transformers"),
+    "tfidf": SimpleNamespace(modality="title", backend="tfidf"),
+}
+
+
+@pytest.mark.parametrize(("start", "side"), [("phash", "image"), ("sbert", "image"), ("clip", "image")])
+def test_a_tower_starts_from_a_network_of_its_modality(start, side):
+    with pytest.raises(ValueError, match=rf"train\.pxk\.{side} is {start}, .* allowed: cnn"):
+        check_start("pxk", TrainRun(**IMAGE | {side: start}), CHANNELS)
+
+
+def test_the_start_of_a_tower_that_is_not_trained_is_not_looked_at():
+    check_start("pxk", TrainRun(**IMAGE | {"title": "tfidf"}), CHANNELS)

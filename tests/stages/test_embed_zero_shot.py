@@ -1,0 +1,238 @@
+"""The stage on five listings: every backend's array, what is skipped or refused, the same bytes twice."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from samesku import artefacts
+from samesku.app.embedder import Batch, Embedder
+from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.picture import to_jpeg
+from samesku.embedding.encoders import tfidf
+from samesku.errors import InputError
+from samesku.params import load
+from stages import embed_zero_shot
+from stages.embed_zero_shot import shards_key
+from tests.conftest import ROOT
+from tests.fixtures import random_checkpoints
+
+TITLES = ["red shoe", "", "red shoes 42", "garden hose", "a mug"]
+HASHES = ["ffffffffffffffff", "0000000000000000", "", "fffffffffffffff0", "00000000000000ff"]
+PICTURES = [True, True, False, True, True]
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    name, file = random_checkpoints.timm(folder)
+    config, checkpoint = random_checkpoints.clip(folder / "clip")
+    clip = {"backend": "open_clip", "model": str(config), "weights": str(checkpoint)}
+    bert = str(random_checkpoints.bert(folder / "bert"))
+    return {
+        "cnn": {"modality": "image", "backend": "timm", "model": name, "weights": str(file)},
+        "clip_image": {"modality": "image", **clip},
+        "clip_title": {"modality": "title", **clip},
+        "bert": {
+            "modality": "title", "backend": "sentence_transformers", "model": "t", "weights": bert,
+            "pooling": "cls",
+        },
+        "tfidf": {"modality": "title", "backend": "tfidf", "dim": 64},
+        "phash": {"modality": "image", "backend": "phash"},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, channels):
+    """A folder as the stage finds it; listing 2 has no picture and no hash, listing 1 no title."""
+    monkeypatch.chdir(tmp_path)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["channels"] |= channels
+    params["embed"] |= {"batch_size": 2, "precision": "fp32"}
+    params["machine"] |= {"device": "cpu", "workers": 0, "threads": 2}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    write_sample(TITLES, HASHES, PICTURES)
+    return tmp_path
+
+
+def write_sample(titles, hashes, pictures, labels="AABBC", split=("train",) * 3 + ("val", "test")):
+    artefacts.SAMPLE.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(
+        {
+            "row": np.arange(5, dtype=np.int32), "posting_id": list("abcde"), "title": titles,
+            "image": ["x.jpg" if has else "" for has in pictures], "image_phash": hashes,
+            "label_group": list(labels) if labels else [None] * 5,
+            "component": np.arange(5, dtype=np.int32), "split": split, "has_image": pictures,
+        }
+    ).to_parquet(artefacts.LISTINGS)  # fmt: skip
+    random = np.random.default_rng(0)
+    with writing(artefacts.IMAGES) as out:
+        for has in pictures if any(pictures) else ():
+            picture = Image.fromarray(random.integers(0, 256, (50, 40, 3), np.uint8))
+            out.append(to_jpeg(picture) if has else None)
+
+
+def rows(channel):
+    return np.load(artefacts.embedding(channel), mmap_mode="r")
+
+
+def record(channel):
+    return json.loads((artefacts.MODELS / channel / "channel.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("channel", "width", "absent"),
+    [
+        ("cnn", 96, 2),
+        ("clip_image", 16, 2),
+        ("clip_title", 16, 1),
+        ("bert", 32, 1),
+        ("tfidf", 64, 1),
+        ("phash", 64, 2),
+    ],
+)
+def test_each_channel_writes_unit_rows_and_a_zero_where_the_modality_is_absent(place, channel, width, absent):
+    summary = embed_zero_shot.main(channel)
+    found = rows(channel)
+    assert found.shape == (5, width)
+    assert found.dtype == np.float32
+    expected = np.ones(5)
+    expected[absent] = 0
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), expected, atol=1e-5)
+    assert summary.startswith("5 listings, 4 with a ")
+    assert "/s, cpu" in summary
+    about = record(channel)
+    assert about["dim"] == width
+    if channel not in ("tfidf", "phash"):
+        assert len(about["sha256"]) == 64
+        assert about["weights"]
+
+
+def test_equal_pictures_and_hashes_are_near(place):
+    embed_zero_shot.main("phash")
+    found = rows("phash")
+    assert found[0] @ found[3] == pytest.approx(1 - 2 * 4 / 64)  # four bits differ
+    assert found[0] @ found[1] == pytest.approx(-1)
+
+
+def test_tfidf_is_fitted_on_labelled_train_titles_and_saved(place):
+    embed_zero_shot.main("tfidf")
+    saved = tfidf.load(artefacts.MODELS / "tfidf")
+    assert saved.titles == 2  # of train's three listings, one has no title
+    assert np.array_equal(saved.encode(TITLES), rows("tfidf"))
+    write_sample(TITLES, HASHES, PICTURES, labels=None)
+    embed_zero_shot.main("tfidf")
+    assert tfidf.load(artefacts.MODELS / "tfidf").titles == 4  # without labels: every title
+
+
+@pytest.mark.parametrize(
+    ("channel", "sample"),
+    [
+        ("cnn", (TITLES, HASHES, [False] * 5)),
+        ("clip_title", ([""] * 5, HASHES, PICTURES)),
+        ("tfidf", ([""] * 5, HASHES, PICTURES)),
+        ("phash", (TITLES, [""] * 5, PICTURES)),
+    ],
+)
+def test_a_channel_that_does_not_apply_is_skipped(place, channel, sample):
+    write_sample(*sample)
+    summary = embed_zero_shot.main(channel)
+    assert summary == f"skipped: none of 5 listings has a {embed_zero_shot.NEEDS[channel_needs(channel)]}"
+    assert rows(channel).shape == (5, 0)
+    assert record(channel)["dim"] == 0
+
+
+def channel_needs(channel):
+    return {"cnn": "image", "clip_title": "title", "tfidf": "title", "phash": "phash"}[channel]
+
+
+def test_a_second_run_writes_the_same_bytes(place, channels):
+    def outs():
+        files = [f for folder in (artefacts.EMBEDDINGS, artefacts.MODELS) for f in folder.rglob("*")]
+        return {f: f.read_bytes() for f in files if f.is_file()}
+
+    for channel in channels:
+        embed_zero_shot.main(channel)
+    first = outs()
+    for channel in channels:
+        embed_zero_shot.main(channel)
+    assert outs() == first
+    assert len(first) == 2 * len(channels) + 2  # tfidf has two files of its own
+
+
+def test_an_unknown_channel_is_refused(place):
+    with pytest.raises(InputError, match=r"'nope' is not in params.yaml; allowed: bert, clip_image"):
+        embed_zero_shot.main("nope")
+
+
+def test_pictures_of_another_sample_are_refused(place):
+    with writing(artefacts.IMAGES) as out:
+        out.append(None)
+    with pytest.raises(InputError, match=r"images.arrow holds 1 pictures for 5 listings"):
+        embed_zero_shot.main("cnn")
+
+
+def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
+    embed_zero_shot.main("cnn")
+    before = artefacts.embedding("cnn").read_bytes()
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    params["channels"]["cnn"]["weights"] = "nowhere.safetensors"
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(InputError, match="channel cnn cannot be loaded"):
+        embed_zero_shot.main("cnn")
+    assert artefacts.embedding("cnn").read_bytes() == before
+    assert sorted(p.name for p in artefacts.MODELS.iterdir()) == ["cnn"]
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `engines` is not installed")
+def test_another_engine_is_told_and_recorded_and_the_app_follows_the_record(place, monkeypatch):
+    keys = []
+    monkeypatch.setattr(
+        embed_zero_shot,
+        "shards_key",
+        lambda settled, _, real=shards_key: keys.append(real(settled, _)) or keys[-1],
+    )
+    assert embed_zero_shot.main("cnn").endswith("threads), fp32")
+    by_torch = np.array(rows("cnn"))
+    set_params(place, engine="openvino")
+    assert re.search(r"threads\), fp32, openvino \d", embed_zero_shot.main("cnn"))
+    found = np.array(rows("cnn"))
+    np.testing.assert_allclose(found, by_torch, atol=1e-5)
+    assert not np.array_equal(found, by_torch)
+    assert len(set(keys)) == 2  # rows that a killed run left are not mixed with the other engine's
+    assert record("cnn")["engine"] == "openvino"
+
+    set_params(place, engine="torch")  # and the catalogue not embedded anew
+    pictures = [picture for picture in PackedImages(artefacts.IMAGES) if picture]
+    batch = Batch([""] * 4, pictures, [""] * 4)
+    assert np.array_equal(Embedder(["cnn"], load())(batch)["cnn"], found[PICTURES])
+
+
+def set_params(place, **changes):
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    params["embed"] |= changes
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_as_a_script_it_prints_one_line_or_one_sentence(place):
+    def script(*args):
+        command = [sys.executable, "-m", "stages.embed_zero_shot", *args]
+        return subprocess.run(command, capture_output=True, text=True, env=ENV, timeout=60, check=False)
+
+    done = script("phash")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("embed_zero_shot@phash: 5 listings, 4 with a perceptual hash")
+    refused = script("nope")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("embed_zero_shot@nope: channel 'nope'")
+    assert script().returncode != 0
+
+
+ENV = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}

@@ -1,0 +1,412 @@
+"""The stage on small catalogues whose every row can be followed by hand."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from samesku import artefacts
+from samesku.catalogue import quarantine as q
+from samesku.catalogue import thumbnails
+from samesku.catalogue.images import PackedImages
+from samesku.errors import InputError
+from stages import sample as stage
+from tests.conftest import ROOT
+
+HEADER = ["posting_id", "title", "image", "image_phash", "label_group"]
+OUTS = ["images.arrow", "listings.parquet", "quarantine.csv", "summary.json", "thumbnails.arrow"]
+
+
+def jpeg(seed: int, size: tuple[int, int] = (40, 30)) -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(out, "JPEG")
+    return out.getvalue()
+
+
+def flat() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "white").save(out, "PNG")
+    return out.getvalue()
+
+
+def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *rows])
+    return out.getvalue().encode()
+
+
+class Place:
+    """A folder with its own params.yaml, where the stage is run as `dvc repro` runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+        self.params["data"] |= {
+            "source": "shop.zip",
+            "n_listings": None,
+            "image_size": 32,
+            "max_quarantined": 1.0,
+        }
+        self.params["machine"]["workers"] = 0
+
+    def write(self, content: bytes, pictures: dict[str, bytes] | None = None) -> None:
+        with zipfile.ZipFile(self.folder / "shop.zip", "w") as archive:
+            archive.writestr("listings.csv", content)
+            archive.writestr("images/", b"")
+            for name, data in (pictures or {}).items():
+                archive.writestr(f"images/{name}", data)
+
+    def run(self) -> str:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(self.params), "utf-8")
+        return stage.main()
+
+    @property
+    def listings(self) -> list[dict[str, Any]]:
+        return pq.read_table(self.folder / artefacts.LISTINGS).to_pylist()
+
+    @property
+    def images(self) -> PackedImages:
+        return PackedImages(self.folder / artefacts.IMAGES)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / artefacts.SUMMARY).read_text())
+
+    @property
+    def quarantine(self) -> list[tuple[str, ...]]:
+        with (self.folder / artefacts.QUARANTINE).open(encoding="utf-8", newline="") as file:
+            return [tuple(row) for row in csv.reader(file)][1:]
+
+    def column(self, name: str) -> list[Any]:
+        return [listing[name] for listing in self.listings]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.chdir(tmp_path)
+    return Place(tmp_path)
+
+
+def test_a_catalogue_by_hand(place: Place) -> None:
+    place.write(
+        table(
+            [
+                ["e", r"\xe2\x98\x85 Mug", "1.jpg", "", "mug"],
+                ["b", "Bag", "2.jpg", "00FF00FF00FF00FF", "bag"],
+                ["d", "Bag red", "2.jpg", "", ""],
+                ["a", "", "gone.jpg", "0123456789abcdef", " "],
+                ["c", "Cap", "", "", "cap"],
+            ]
+        ),
+        {"1.jpg": jpeg(1), "2.jpg": jpeg(2, (60, 100))},
+    )
+    said = place.run()
+    assert place.column("row") == [3, 1, 4, 2, 0]
+    assert place.column("posting_id") == ["a", "b", "c", "d", "e"]
+    assert place.column("title") == ["", "Bag", "Cap", "Bag red", "★ Mug"]
+    assert place.column("image") == ["", "2.jpg", "", "2.jpg", "1.jpg"]
+    assert place.column("has_image") == [False, True, False, True, True]
+    assert place.column("label_group") == [None, "bag", "cap", None, "mug"]
+    assert place.column("component") == [0, 1, 2, 1, 3]  # b and d share a file
+    hashes = place.column("image_phash")
+    assert hashes[:3] == ["0123456789abcdef", "00ff00ff00ff00ff", ""]
+    assert all(len(hash_) == 16 for hash_ in hashes[3:])
+    assert [image and image.size for image in place.images] == [None, (32, 53), None, (32, 53), (40, 30)]
+    assert place.quarantine == [
+        ("3", "a", "gone.jpg", q.IMAGE_MISSING),
+        ("3", "a", "gone.jpg", q.TITLE_EMPTY),
+        ("4", "c", "", q.IMAGE_UNNAMED),
+    ]
+    summary = place.summary
+    assert (summary["rows"], summary["listings"], summary["quarantined"]) == (5, 5, 2)
+    assert (summary["products"], summary["unlabelled"]) == (3, 2)
+    assert (summary["pictures"], summary["titles"], summary["hashes"]) == (3, 4, 4)
+    assert (summary["components"], summary["largest_component"]) == (4, 2)
+    assert summary["train"] + summary["val"] + summary["test"] == 5
+    assert said.startswith("5 listings of 3 products, 3 pictures, ")
+    assert pq.read_schema(artefacts.LISTINGS).equals(stage.SCHEMA)
+    assert sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
+
+
+ROW_FAULTS = {
+    "no id": (["", "Bag", "1.jpg", "", ""], [q.ID_EMPTY]),
+    "an id with a space": (["a b", "Bag", "1.jpg", "", ""], [q.ID_UNSAFE]),
+    "a formula": (["=1+1", "Bag", "1.jpg", "", ""], [q.ID_FORMULA]),
+    "an id twice": (["z", "Mug", "1.jpg", "", ""], [q.ID_CONFLICT]),
+    "a row twice": (["z", "Cap", "2.jpg", "", ""], [q.ID_REPEATED]),
+    "nothing left": (
+        ["x", " ", "text.jpg", "?", ""],
+        [q.IMAGE_NONE, q.HASH_BAD, q.ROW_NOTHING, q.TITLE_EMPTY],
+    ),
+    "a cell too many": (["x", "Bag", "1.jpg", "", "", "more"], [q.ROW_CELLS]),
+}
+MODALITY_FAULTS = {
+    "no title": (["x", "", "1.jpg", "", ""], [q.TITLE_EMPTY]),
+    "no name": (["x", "Bag", "", "", ""], [q.IMAGE_UNNAMED]),
+    "missing": (["x", "Bag", "gone.jpg", "", ""], [q.IMAGE_MISSING]),
+    "truncated": (["x", "Bag", "half.jpg", "", ""], [q.IMAGE_DAMAGED]),
+    "no picture": (["x", "Bag", "text.jpg", "", ""], [q.IMAGE_NONE]),
+    "zero bytes": (["x", "Bag", "empty.jpg", "", ""], [q.IMAGE_EMPTY]),
+    "too large": (["x", "Bag", "large.jpg", "", ""], [q.IMAGE_PIXELS]),
+    "out of the folder": (["x", "Bag", "../listings.csv", "", ""], [q.IMAGE_OUTSIDE]),
+    "absolute": (["x", "Bag", "/etc/hostname", "", ""], [q.IMAGE_OUTSIDE]),
+    "bad hash": (["x", "Bag", "1.jpg", "12", ""], [q.HASH_BAD]),
+    "hash of nothing": (["x", "Bag", "1.jpg", "0" * 16, ""], [q.HASH_FLAT]),
+    "flat picture": (["x", "Bag", "flat.png", "", ""], [q.HASH_FLAT]),
+    "ten thousand letters, and no fault": (["x", "ab " * 4000, "1.jpg", "", ""], []),
+    "another extension, and no fault": (["x", "Bag", "jpeg.png", "", ""], []),
+}
+PICTURES = {
+    "1.jpg": jpeg(1), "2.jpg": jpeg(2), "half.jpg": jpeg(3)[:700], "text.jpg": b"<html>", "empty.jpg": b"",
+    "large.jpg": jpeg(4, (200, 200)), "flat.png": flat(), "jpeg.png": jpeg(5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "reasons"), ROW_FAULTS.values(), ids=ROW_FAULTS.keys())
+def test_a_faulty_row_is_out(place: Place, row: list[str], reasons: list[str]) -> None:
+    place.write(table([["y", "Mug", "1.jpg", "", ""], ["z", "Cap", "2.jpg", "", ""], row]), PICTURES)
+    place.run()
+    assert place.column("posting_id") == (["y"] if reasons == [q.ID_CONFLICT] else ["y", "z"])
+    assert sorted({entry[3] for entry in place.quarantine}) == sorted(reasons)
+    assert ("2", reasons[0]) in {(entry[0], entry[3]) for entry in place.quarantine}
+    assert len(place.images) == len(place.listings)
+
+
+@pytest.mark.parametrize(("row", "reasons"), MODALITY_FAULTS.values(), ids=MODALITY_FAULTS.keys())
+def test_a_faulty_cell_costs_its_modality_alone(place: Place, row: list[str], reasons: list[str]) -> None:
+    place.params["data"]["max_pixels"] = 30_000
+    place.write(table([["y", "Mug", "2.jpg", "", ""], row]), PICTURES)
+    place.run()
+    assert [entry[1:] for entry in place.quarantine] == [("x", row[2], reason) for reason in reasons]
+    listing = place.listings[0]
+    assert listing["posting_id"] == "x"
+    assert bool(listing["title"]) is bool(row[1])
+    lost = any(reason.startswith("image:") for reason in reasons)
+    assert listing["has_image"] is (not lost) is (place.images[0] is not None)
+    assert listing["image"] == ("" if lost else row[2])
+    assert bool(listing["image_phash"]) is (not lost and row[2] != "flat.png")
+
+
+def test_without_pictures_a_given_hash_still_serves(place: Place) -> None:
+    place.params["data"]["images"] = None
+    place.write(
+        table(
+            [
+                ["a", "", "x.jpg", "0123456789abcdef", "1"],
+                ["b", "Bag", "x.jpg", "", ""],
+                ["c", "", "y.jpg", "", ""],
+                ["d", "Mug", "z.jpg", "0123456789abcdef", ""],
+            ]
+        )
+    )
+    place.run()
+    assert place.column("posting_id") == ["a", "b", "d"]
+    assert place.column("image") == ["", "", ""]
+    assert place.column("component") == [0, 0, 0]  # by file name and by hash
+    assert len(place.images) == 0
+    assert [entry[3] for entry in place.quarantine] == [q.TITLE_EMPTY, q.ROW_NOTHING, q.TITLE_EMPTY]
+
+
+def test_titles_alone(place: Place) -> None:
+    place.write(b"posting_id;title\na;Bag\nb;Mug\n")
+    place.run()
+    assert place.column("label_group") == [None, None]
+    assert place.summary["pictures"] == 0
+    assert place.quarantine == []
+
+
+def test_pictures_alone(place: Place) -> None:
+    place.write(b"posting_id,image\na,1.jpg\nb,2.jpg\n", PICTURES)
+    place.run()
+    assert place.column("title") == ["", ""]
+    assert place.quarantine == []
+
+
+def many(n: int = 120) -> tuple[bytes, dict[str, bytes]]:
+    rows = [[f"id{i:03}", f"Title {i}", f"{i % 70}.jpg", "", str(i // 3)] for i in range(n)]
+    rows[5][2], rows[7][1], rows[9][0] = "gone.jpg", "", ""
+    return table(rows), {f"{i}.jpg": jpeg(i) for i in range(70)}
+
+
+def test_the_outs_are_the_same_whatever_the_workers_or_the_order_of_rows(place: Place) -> None:
+    content, pictures = many()
+    place.write(content, pictures)
+    found = []
+    for workers in (0, 2):
+        place.params["machine"]["workers"] = workers
+        place.run()
+        found.append([(artefacts.SAMPLE / name).read_bytes() for name in OUTS])
+    assert found[0] == found[1]
+    before = place.listings
+    header, *rows = content.splitlines(keepends=True)
+    place.write(b"".join([header, *reversed(rows)]), pictures)
+    place.run()
+    drop = {"row"}
+    assert [{k: v for k, v in listing.items() if k not in drop} for listing in place.listings] == [
+        {k: v for k, v in listing.items() if k not in drop} for listing in before
+    ]
+
+
+def test_what_is_not_taken_is_not_decoded(place: Place) -> None:
+    rows = [[f"id{i:03}", f"Title {i}", f"{i}.jpg", "", str(i // 3)] for i in range(120)]
+    place.params["data"]["n_listings"] = 30
+    place.write(table(rows))
+    place.run()
+    assert place.summary["listings"] == 30
+    assert {place.column("label_group").count(label) for label in place.column("label_group")} == {3}
+    assert [entry[3] for entry in place.quarantine] == [q.IMAGE_MISSING] * 30  # none of the other 90
+    first = place.column("posting_id")
+    place.params["data"]["seed"] = 1
+    place.run()
+    assert place.column("posting_id") != first
+    place.params["data"]["sample_by"] = "listing"
+    place.run()
+    assert place.summary["listings"] == 30
+
+
+def test_a_component_is_on_one_side(place: Place) -> None:
+    place.params["split"]["shares"] = {"train": 0.4, "val": 0.3, "test": 0.3}
+    place.write(*many())
+    place.run()
+    for key in ("component", "label_group", "image", "image_phash"):
+        sides: dict[Any, set[str]] = {}
+        for listing in place.listings:
+            if listing[key] not in (None, ""):
+                sides.setdefault(listing[key], set()).add(listing["split"])
+        assert all(len(side) == 1 for side in sides.values()), key
+    leaks = place.summary["leaks"]
+    assert (leaks["label"], leaks["image"], leaks["phash"]) == (0, 0, 0)
+
+
+def test_a_plain_split_by_label_leaks_and_says_so(place: Place) -> None:
+    rows = [[f"id{i:03}", f"Title {i % 40}", "", f"{i % 20 + 1:016x}", str(i)] for i in range(80)]
+    place.params["split"] = {
+        "by": "label_group",
+        "shares": {"train": 0.5, "val": 0.0, "test": 0.5},
+        "seed": 0,
+    }
+    place.params["data"]["images"] = None
+    place.write(table(rows))
+    place.run()
+    leaks = place.summary["leaks"]
+    assert leaks["label"] == 0
+    assert leaks["phash"] > 0
+    assert leaks["title"] > 0
+    assert leaks["largest"] == leaks["near_phash"] >= leaks["phash"]
+
+
+def test_the_tables_own_split(place: Place) -> None:
+    place.params["split"]["by"] = "column"
+    place.write(b"posting_id,title,split\na,Bag,test\nb,Mug,train\nc,Cap, val\n")
+    place.run()
+    assert place.column("split") == ["test", "train", "val"]
+    place.write(b"posting_id,title,split\na,Bag,test\nb,Mug,Train\nc,Cap,\n")
+    with pytest.raises(
+        InputError, match=r"split is 'Train' in row 1, and wrong in 1 others.*train, val, test"
+    ):
+        place.run()
+    place.write(b"posting_id,title\na,Bag\n")
+    with pytest.raises(InputError, match="no column split"):
+        place.run()
+
+
+def test_too_many_faults_stop_the_stage_and_are_listed(place: Place) -> None:
+    place.params["data"]["max_quarantined"] = 0.25
+    rows = [["a", "Bag", "1.jpg", "", ""], ["b", "Mug", "gone.jpg", "", ""], ["c", "Cap", "2.jpg", "", ""]]
+    place.write(table([*rows, ["d", "Box", "1.jpg", "", ""]]), PICTURES)
+    place.run()
+    place.write(table(rows), PICTURES)
+    with pytest.raises(
+        InputError, match=r"33\.3% of the rows.*max_quarantined 0\.25: 1 × image: missing; .*quarantine\.csv"
+    ):
+        place.run()
+    assert [entry[1] for entry in place.quarantine] == ["b"]
+    assert (
+        sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
+    )  # the last good ones, nothing beside
+
+
+def test_nothing_left_is_refused(place: Place) -> None:
+    place.write(table([["", "Bag", "1.jpg", "", ""], ["b", "", "gone.jpg", "", ""]]), PICTURES)
+    with pytest.raises(InputError, match=r"no listing is left: .*row: no title"):
+        place.run()
+
+
+def test_as_a_command_a_refusal_is_one_line(place: Place) -> None:
+    place.write(b"id,title\n1,Bag\n")
+    (place.folder / "params.yaml").write_text(yaml.safe_dump(place.params), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.sample"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "sample: data.csv has no column posting_id; it is required (columns found: id, title)\n"
+    )
+
+
+_CELL = st.text(max_size=8)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(_CELL, _CELL, _CELL, _CELL, _CELL), min_size=1, max_size=6), st.binary(max_size=40))
+def test_any_table_ends_in_outs_or_a_refusal(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], noise: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("fuzz")
+    out = io.StringIO()
+    csv.writer(out).writerows([HEADER, *rows])
+    (folder / "images").mkdir()
+    (folder / "images" / "1.jpg").write_bytes(jpeg(1, (8, 8)))
+    (folder / "listings.csv").write_bytes(out.getvalue().encode("utf-8", "surrogateescape") + noise)
+    place = Place(folder)
+    source = stage.open_source(folder, "listings.csv", "images")
+    faults = q.Quarantine()
+    data = stage.Data.model_validate(place.params["data"])
+    split = stage.Split.model_validate(place.params["split"])
+    try:
+        arrow = folder / "images.arrow", folder / "thumbnails.arrow"
+        listings, summary = stage.sample(source, data, split, 0, *arrow, faults)
+    except InputError:
+        faults.write(folder / "quarantine.csv")
+        return
+    pq.write_table(listings, folder / "listings.parquet")
+    faults.write(folder / "quarantine.csv")
+    assert len(PackedImages(folder / "images.arrow")) == listings.num_rows == summary["listings"]
+    assert len(thumbnails.read(folder / "thumbnails.arrow")) == listings.num_rows
+    assert set(listings["row"].to_pylist()) | faults.rows() == set(range(summary["rows"]))
+
+
+def test_every_summary_number_is_finite(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.write(*many(30))
+    place.run()
+
+    def numbers(node: Any) -> list[Any]:
+        return [
+            n for value in node.values() for n in (numbers(value) if isinstance(value, dict) else [value])
+        ]
+
+    assert all(type(number) is int for number in numbers(place.summary))
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_full_pass_reports_a_size_per_split(place: Place) -> None:
+    place.params["split"]["shares"] = {"train": 0.0, "val": 0.5, "test": 0.5}
+    place.write(*many(60))
+    place.run()
+    assert place.summary["train"] == 0
+    assert abs(place.summary["val"] - place.summary["test"]) <= 2 * place.summary["largest_component"]

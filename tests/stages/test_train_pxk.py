@@ -1,0 +1,321 @@
+"""The stage on a small sample and tiny models: its outs, what it skips, what it refuses, a kill."""
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from samesku import artefacts
+from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.picture import to_jpeg
+from samesku.embedding import load_encoder, runner
+from samesku.errors import InputError
+from samesku.params import Channel
+from samesku.params.train import TrainRun
+from stages import train_pxk
+from tests.conftest import ROOT
+from tests.fixtures import random_checkpoints
+from tests.training.conftest import make_bert, make_pictures
+
+PRODUCTS, EACH = 16, 4
+SMALL = {"P": 4, "K": 2, "epochs": 2, "unfreeze_blocks": 1, "lr": 1e-3}
+IMAGE = SMALL | {"towers": ["image"], "image": "cnn"}
+BOTH = IMAGE | {"towers": ["image", "title"], "title": "sbert"}
+CLIP = BOTH | {
+    "loss": "image_text", "sampler": "listings", "batch_size": 8, "unfreeze_blocks": 0, "head_dim": 8,
+    "augment": None, "learnable_temperature": True,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder with the tensors of a tiny CNN (cnn.safetensors) and a tiny BERT (sbert/)."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_efficientnet").state_dict(), folder / "cnn.safetensors")
+    make_bert(folder)
+    random_checkpoints.clip(folder)
+    return folder
+
+
+@pytest.fixture
+def channels(models):
+    return {
+        "cnn": Channel(
+            modality="image",
+            backend="timm",
+            model="test_efficientnet",
+            weights=str(models / "cnn.safetensors"),
+        ),
+        "vit": Channel(
+            modality="image",
+            backend="open_clip",
+            model=str(models / "tiny-clip.json"),
+            weights=str(models / "tiny-clip.pt"),
+        ),
+        "sbert": Channel(
+            modality="title", backend="sentence_transformers", model="tiny", weights=str(models / "sbert")
+        ),
+    }
+
+
+@pytest.fixture
+def listings():
+    """64 listings of 16 products, eight of them to train on, four each for val and test."""
+    n = PRODUCTS * EACH
+    product = np.arange(PRODUCTS).repeat(EACH)
+    return pd.DataFrame(
+        {
+            "posting_id": [f"p{i:03}" for i in range(n)],
+            "title": [f"a {'bcdefghij'[p % 9]} {'bcdefghij'[p // 9]}" for p in product],
+            "label_group": [f"g{p}" for p in product],
+            "component": product.astype(np.int32),
+            "split": np.array(["train", "train", "val", "test"])[product % 4],
+            "has_image": True,
+        }
+    )
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, listings, channels):
+    """run(params, changed listings): the summary of the stage, run in tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    os.symlink(ROOT / "stages", tmp_path / "stages")  # the code is part of the checkpoint's key
+    artefacts.SAMPLE.mkdir(parents=True)
+
+    def stage(params, table=listings):
+        table.to_parquet(artefacts.LISTINGS)
+        with writing(artefacts.IMAGES) as file:
+            for image, there in zip(make_pictures(PRODUCTS, EACH)[0], table["has_image"], strict=True):
+                file.append(to_jpeg(image) if there else None)
+        settings = SimpleNamespace(
+            train={"r": TrainRun(**params)}, channels=channels,
+            machine=SimpleNamespace(device="cpu", threads=2, workers=0, processes=1),
+            embed=SimpleNamespace(batch_size=16, precision="fp32"),
+        )  # fmt: skip
+        monkeypatch.setattr(train_pxk, "load", lambda: settings)
+        return train_pxk.main("r")
+
+    return stage
+
+
+def rows(side):
+    return np.load(artefacts.embedding(f"r_{side}"), mmap_mode="r")
+
+
+def test_outs_of_an_image_tower(run, channels):
+    summary = run(IMAGE)
+    assert "best epoch" in summary
+    assert rows("image").shape == (64, 256)
+    assert rows("image").dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows("image"), axis=1), 1, atol=1e-5)
+    assert rows("title").shape == (64, 0)
+    epochs = artefacts.read_json(artefacts.MODELS / "r" / "epochs.json")
+    assert [row["epoch"] for row in epochs] == [0, 1, 2]
+    assert all(0 < row["val_f1"] <= 1 for row in epochs)
+    assert (train_pxk.CURVES / "r" / "plots" / "metrics" / "val_f1.tsv").is_file()
+    assert not list(train_pxk.CHECKPOINTS.glob("*")), "a finished run keeps no checkpoint"
+
+
+def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
+    run(IMAGE | {"image": "vit"})
+    before, after = (
+        load_encoder("vit", channels["vit"].model_copy(update={"weights": weights})).module.state_dict()
+        for weights in (channels["vit"].weights, str(artefacts.MODELS / "r.safetensors"))
+    )
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert any("resblocks.1.attn" in key for key in moved)
+    assert not any(key.startswith(("conv1", "transformer.resblocks.0")) for key in moved)
+    images = PackedImages(artefacts.IMAGES)
+    spec = channels["vit"].model_copy(update={"weights": str(artefacts.MODELS / "r.safetensors")})
+    found = runner.embed_images(load_encoder("r", spec), images)
+    np.testing.assert_allclose(found, rows("image"), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "params", [IMAGE | {"head_dim": 8, "head_epochs": 1}, BOTH | {"cross_modal": 0.5, "head_dim": 8}]
+)
+def test_the_trained_towers_embed_without_the_training_data(run, channels, listings, params):
+    run(params)
+    weights = str(artefacts.MODELS / "r.safetensors")
+    for side, name in (("image", "cnn"), ("title", "sbert")):
+        if side in params["towers"]:
+            encoder = load_encoder("r", channels[name].model_copy(update={"weights": weights}))
+            images = PackedImages(artefacts.IMAGES)
+            found = (
+                runner.embed_images(encoder, images)
+                if side == "image"
+                else runner.embed_titles(encoder, listings["title"].tolist())
+            )
+            np.testing.assert_allclose(found, rows(side), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        IMAGE | {"towers": ["title"], "title": "sbert"},
+        IMAGE | {"loss": "arcface"},
+        IMAGE | {"loss": "triplet", "unfreeze_blocks": "all", "batch_norm": "train"},
+        IMAGE | {"loss": "contrastive", "sampler": "pairs", "max_steps": 8},
+        IMAGE | {"unfreeze_blocks": 0, "head_dim": 8, "augment": None},
+        BOTH | {"cross_modal": 1.0, "head_dim": 8, "unfreeze_blocks": 0, "augment": None},
+    ],
+    ids=["titles", "arcface", "triplet", "siamese", "frozen head", "frozen heads, cross-modal"],
+)
+def test_every_system_is_trained_by_the_same_stage(run, params):
+    run(params)
+    for side in ("image", "title"):
+        assert (rows(side).shape[1] > 0) == (side in params["towers"])
+    epochs = artefacts.read_json(artefacts.MODELS / "r" / "epochs.json")
+    assert all(np.isfinite(row["loss"]) for row in epochs[1:])
+
+
+def test_clip_is_saved_as_an_open_clip_model(run, listings):
+    import open_clip
+
+    run(CLIP)
+    folder = artefacts.MODELS / "r"
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    text = config["model_cfg"]["text_cfg"] | {"hf_model_name": str(folder)}
+    model = open_clip.create_model(f"local-dir:{folder}", text_cfg=text).eval()
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(listings["title"].tolist())
+    with torch.inference_mode():
+        found = model.encode_text(tokens, normalize=True).numpy()
+    np.testing.assert_allclose(found, rows("title"), atol=1e-5)
+    # And as channels of the project, exactly as the run embedded.
+    for side in ("image", "title"):
+        spec = Channel(modality=side, backend="open_clip", model="clip", weights=str(folder))
+        encoder = load_encoder("clip", spec)
+        if side == "image":
+            found = runner.embed_images(encoder, PackedImages(artefacts.IMAGES))
+        else:
+            found = runner.embed_titles(encoder, listings["title"].tolist())
+        np.testing.assert_allclose(found, rows(side), atol=1e-5)
+    # The best epoch is a trained one: at the start the two share no space.
+    epochs = artefacts.read_json(folder / "epochs.json")
+    assert epochs[0]["best"] == 0
+    assert epochs[-1]["temperature"] > 0
+
+
+def test_a_frozen_trunks_features_are_the_zero_shot_rows(run, channels):
+    frozen = IMAGE | {"unfreeze_blocks": 0, "head_dim": 8, "augment": None}
+    run(frozen)
+    computed = np.array(rows("image"))
+    images = PackedImages(artefacts.IMAGES)
+    np.save(artefacts.embedding("cnn"), runner.embed_images(load_encoder("cnn", channels["cnn"]), images))
+    run(frozen)
+    np.testing.assert_allclose(rows("image"), computed, atol=1e-5)
+    np.save(artefacts.embedding("cnn"), np.zeros((5, 256), np.float32))
+    with pytest.raises(InputError, match=r"cnn\.npy has 5 rows for 64 listings"):
+        run(frozen)
+
+
+def test_a_rerun_gives_the_same_bytes(run):
+    def outs():
+        files = [*artefacts.EMBEDDINGS.iterdir(), *artefacts.MODELS.rglob("*"), *train_pxk.CURVES.rglob("*")]
+        return {file: file.read_bytes() for file in files if file.is_file()}
+
+    run(IMAGE)
+    first = outs()
+    run(IMAGE)
+    assert outs() == first
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"label_group": None}, "no listing has a label_group"),
+        ({"has_image": False}, "no listing has image"),
+    ],
+)
+def test_what_does_not_apply_is_skipped(run, listings, change, why):
+    assert run(IMAGE, listings.assign(**change)) == f"skipped: 1 ({why})"
+    assert rows("image").shape == rows("title").shape == (64, 0)
+    assert artefacts.read_json(artefacts.MODELS / "r" / "epochs.json") == []
+    assert (artefacts.MODELS / "r.safetensors").is_file()
+    assert (train_pxk.CURVES / "r").is_dir()
+
+
+def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
+    listings.loc[[0, 33, 63], "has_image"] = False
+    run(IMAGE, listings)
+    assert np.flatnonzero(~rows("image").any(axis=1)).tolist() == [0, 33, 63]
+
+
+@pytest.mark.parametrize(
+    ("params", "change", "sentence"),
+    [
+        (IMAGE, {"label_group": [f"g{i}" for i in range(64)]}, "no product has two or more listings"),
+        (IMAGE | {"P": 9}, {}, "P is 9, but only 8 products"),
+        (IMAGE | {"unfreeze_blocks": 99}, {}, "unfreeze_blocks is 99; allowed with test_efficientnet: 0 to"),
+        (CLIP | {"batch_size": 64}, {}, "batch_size is 64, but there are 32 training listings"),
+        (BOTH | {"cross_modal": 0.5}, {}, "image 256 and title 16 columns; give a head_dim"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_training(run, listings, params, change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        run(params, listings.assign(**change))
+    assert not artefacts.EMBEDDINGS.exists()
+
+
+def test_weights_of_another_architecture_are_refused(run, channels, models):
+    channels["cnn"] = channels["cnn"].model_copy(update={"model": "test_resnet"})
+    with pytest.raises(InputError, match="channel cnn cannot be loaded"):
+        run(IMAGE)
+
+
+def test_an_unknown_run_is_refused(run):
+    run(IMAGE | {"max_steps": 1})
+    with pytest.raises(InputError, match="run 'x' is not in params"):
+        train_pxk.main("x")
+
+
+def test_a_diverged_run_names_the_listings_and_keeps_its_best_epoch(run, channels, monkeypatch):
+    from samesku.training import trainer
+
+    compute, seen = trainer.Trainer.compute, []
+
+    def spoilt(self, batch):
+        seen.append(batch)
+        return compute(self, batch) * (float("nan") if batch.step == 5 else 1.0)
+
+    monkeypatch.setattr(trainer.Trainer, "compute", spoilt)
+    with pytest.raises(InputError, match="nan at step 5") as caught:
+        run(IMAGE)
+    in_train = [i for i in range(64) if i // EACH % 4 < 2]
+    assert all(f"p{in_train[row]:03}" in str(caught.value) for row in seen[5].rows)
+    (kept,) = train_pxk.CHECKPOINTS.rglob("best.safetensors")
+    assert str(kept) in str(caught.value)
+    assert load_encoder("r", channels["cnn"].model_copy(update={"weights": str(kept)})).dim == 256
+    assert not artefacts.EMBEDDINGS.exists()
+
+
+def test_params_data_and_code_name_the_checkpoint(run, channels, listings):
+    run(IMAGE | {"max_steps": 1})
+    machine = train_pxk.Machine(torch.device("cpu"), "fp32")
+    data = (artefacts.LISTINGS, artefacts.IMAGES)
+
+    def key(**changed):
+        return train_pxk.checkpoint_key(TrainRun(**IMAGE | changed), channels, machine, data)
+
+    first = key()
+    assert key() == first
+    assert key(lr=2e-3) != first
+    listings.assign(title="a").to_parquet(artefacts.LISTINGS)
+    assert key() != first
+
+
+def test_a_run_imports_no_library_of_other_losses_and_backends():
+    """They take seven seconds, at each start of each process."""
+    heavy = {"open_clip", "pytorch_metric_learning", "sentence_transformers", "timm", "torchvision"}
+    code = f"import sys, stages.train_pxk; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,120 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samesku.errors import InputError
+from samesku.training.sampler import ListingSampler, PairSampler, PKSampler, draws, products
+
+#: Sizes of the products of a catalogue.
+SIZES = st.lists(st.integers(1, 9), min_size=2, max_size=12).filter(lambda s: sum(n > 1 for n in s) >= 2)
+
+
+def labels_of(sizes, seed=0):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return np.random.default_rng(seed).permutation(labels)
+
+
+@given(n=st.integers(1, 12), take=st.integers(1, 30), seed=st.integers(0, 5), count=st.integers(1, 20))
+def test_draws_are_even_within_and_over_draws(n, take, seed, count):
+    total = np.zeros(n, int)
+    for drawn in islice(draws(n, take, np.random.default_rng(seed)), count):
+        within = np.bincount(drawn, minlength=n)
+        assert len(drawn) == take
+        assert within.max() - within.min() <= 1
+        total += within
+        assert total.max() - total.min() <= 1
+
+
+@settings(deadline=None)
+@given(sizes=SIZES, K=st.integers(2, 6), seed=st.integers(0, 3), data=st.data())
+def test_every_batch_is_p_products_of_k_listings(sizes, K, seed, data):
+    labels = labels_of(sizes)
+    learnable = sum(n > 1 for n in sizes)
+    P = data.draw(st.integers(2, learnable))
+    visits = np.zeros(len(sizes), int)
+    drawn = np.zeros(len(labels), int)
+    for batch in islice(PKSampler(labels, P, K, seed), 15):
+        of = labels[batch].reshape(P, K)
+        assert len({tuple(row) for row in of}) == P  # P products …
+        assert (of == of[:, :1]).all()  # … of K listings each
+        for label, rows in zip(of[:, 0], batch.reshape(P, K), strict=True):
+            assert sizes[label] > 1
+            counts = np.unique(rows, return_counts=True)[1]
+            assert counts.max() <= -(-K // sizes[label])  # no repetition while it has K
+            visits[label] += 1
+        np.add.at(drawn, batch, 1)
+        eligible = visits[[n > 1 for n in sizes]]
+        assert eligible.max() - eligible.min() <= 1  # every product is visited equally often
+    for label in range(len(sizes)):  # and every listing of it
+        own = drawn[labels == label]
+        assert own.max() - own.min() <= 1
+
+
+def test_the_stream_is_a_function_of_the_seed():
+    labels = labels_of([3, 4, 5, 2])
+
+    def first(seed):
+        return [batch.tolist() for batch in islice(PKSampler(labels, 2, 2, seed), 10)]
+
+    assert first(1) == first(1)
+    assert first(1) != first(2)
+
+
+def test_an_epoch_visits_every_product_and_draws_as_many_as_there_are():
+    assert PKSampler(labels_of([2] * 10), 5, 4, 0).steps_per_epoch == 2  # 10 products, 5 a step
+    assert PKSampler(labels_of([40, 40, 2]), 2, 4, 0).steps_per_epoch == 11  # 82 listings, 8 a step
+
+
+def test_invariants_are_asserted():
+    sampler = PKSampler(np.array([0, 0, 1, 1]), 2, 2, 0)
+    with pytest.raises(AssertionError, match="2 products"):
+        sampler._assert_invariants(np.array([0, 1, 0, 1]))
+    with pytest.raises(AssertionError, match="evenly"):
+        PKSampler(np.array([0, 0, 0, 1, 1, 1]), 2, 3, 0)._assert_invariants(np.array([0, 0, 0, 3, 4, 5]))
+
+
+@given(sizes=SIZES, seed=st.integers(0, 3))
+def test_pairs_are_one_positive_and_one_negative(sizes, seed):
+    labels = labels_of(sizes)
+    first = np.zeros(len(sizes), int)
+    for batch in islice(PairSampler(labels, seed), 20):
+        a, positive, negative = labels[batch]
+        assert a == positive
+        assert batch[0] != batch[1]
+        assert a != negative
+        first[a] += 1
+    eligible = first[[n > 1 for n in sizes]]
+    assert eligible.max() - eligible.min() <= 1
+
+
+def test_listings_are_drawn_equally_often():
+    sampler = ListingSampler(10, 4, 0)
+    assert sampler.steps_per_epoch == 3
+    drawn = np.concatenate(list(islice(sampler, 5)))
+    assert (np.bincount(drawn) == 2).all()
+
+
+def test_products_leave_out_the_unlabelled_and_the_single():
+    found = products(np.array([7, -1, 3, 7, -1, 3, 9]))
+    assert [rows.tolist() for rows in found] == [[2, 5], [0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: PKSampler(np.array([0, 1, 2, -1, -1]), 2, 2, 0), "no product has two or more listings"),
+        (
+            lambda: PKSampler(np.array([0, 0, 1, 1, 2]), 3, 2, 0),
+            "P is 3, but only 2 products .* allowed: 2 to 2",
+        ),
+        (lambda: PKSampler(np.array([], int), 2, 2, 0), "no product has two or more listings"),
+        (lambda: PairSampler(np.array([0, 0, 1]), 0), "only one product"),
+        (lambda: ListingSampler(3, 4, 0), "batch_size is 4, but there are 3"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(make, sentence):
+    with pytest.raises(InputError, match=sentence):
+        make()
