@@ -30,9 +30,9 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings
 from samesku.embedding import device, load_encoder, runner
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries
 from samesku.params import Decision, Params, load
-from samesku.search import fusion
+from samesku.search.fusion import concatenate_channels
+from samesku.search.galleries import search_galleries
 
 Rows = NDArray[np.float32]
 ENGINES = ("torch", "openvino")
@@ -63,7 +63,7 @@ def change(rows: Rows, reference: Rows) -> tuple[float, float]:
 
 def f1(rows: Rows, listings: Listings, k: int) -> float:
     """Mean row-wise F1 of test in the split gallery, by the threshold that is best on val."""
-    found = galleries.search(fusion.concatenate({"it": rows}, {"it": 1.0}), listings, k)["split"]
+    found = search_galleries(concatenate_channels({"it": rows}, {"it": 1.0}), listings, k)["split"]
     judged = judge.judge(found, listings, Decision(), "split")
     return float(judged.f1[judged.split == "test"].mean())
 

@@ -26,7 +26,7 @@ from samesku.evaluation import validation as val
 from samesku.pairs import gallery
 from samesku.pairs import two_rounds as reranker
 from samesku.pairs.pair_model import Learning
-from samesku.search import neighbours
+from samesku.search.exact import search_neighbours
 from stages import rerank
 
 
@@ -49,7 +49,7 @@ def measure() -> None:
     with timed("read channels and titles", len(rows)):
         found = rerank.evidence(spec)
     with timed("plain search", len(rows)):
-        plain = neighbours.search(found.fused, rows, spec.k)
+        plain = search_neighbours(found.fused, rows, spec.k)
     cut = val.best_threshold(plain, listings, rows)
     with timed("blend, search, features", len(rows)):
         ready = gallery.prepare(found, plain, spec.k, spec.blend, cut)

@@ -11,19 +11,17 @@ from samesku import params as settings
 from samesku.annotations import links
 from samesku.catalogue import listings as catalogue
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries, predictions
-from samesku.search import fused_files as mixing
+from samesku.evaluation import predictions
+from samesku.search.fusion import load_channels
+from samesku.search.galleries import read_galleries
 
 
 def main() -> str:
     params = settings.load()
     listings = catalogue.read(artefacts.LISTINGS)
-    neighbours = {
-        name: galleries.read(artefacts.NEIGHBOURS / f"{name}.parquet", listings, name)
-        for name in catalogue.GALLERIES
-    }
+    neighbours = read_galleries(artefacts.NEIGHBOURS, listings)
     judged, full = judge.both(neighbours, listings, params.decision, params.groups)
-    channels = mixing.load_channels([*params.fusion.image, *params.fusion.title])
+    channels = load_channels([*params.fusion.image, *params.fusion.title], artefacts.embedding)
     said = links.read(artefacts.LINKS / "all.parquet")
     predictions.write("samesku", judged, full, listings, channels, params.groups, said)
     short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))

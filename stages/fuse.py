@@ -1,20 +1,35 @@
-"""fuse: the channels of params.yaml's `fusion`, weighted into one row for each listing.
+"""fuse: the channels of `fusion` in params.yaml, weighted into one row for each listing.
 
-Reads data/embeddings/<channel>.npy by name; writes data/fused/ (vectors.npy, modality_masks.npy, weights.json).
+Reads data/embeddings/<channel>.npy. Writes data/fused/: vectors.npy, modality_masks.npy (bit c is set where
+a listing has channel c) and weights.json. The inner product of two rows is Σ w_c · cos_c; divided by the
+weights of the channels that both listings have, it is their score. A block of listings is fused at a time.
 """
 
 from __future__ import annotations
 
 from samesku import artefacts
 from samesku import params as settings
-from samesku.search import fused_files as mixing
+from samesku.search.fusion import (
+    channel_weights,
+    common_length,
+    embedded,
+    fuse_in_blocks,
+    load_channels,
+    write_fused,
+)
 
 
 def main() -> str:
-    spec = settings.load().fusion
-    (rows, columns), weights = mixing.write(spec, artefacts.FUSED)
-    mix = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-    return f"{rows} listings, {columns} columns ({spec.method}: {mix})"
+    fusion = settings.load().fusion
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding)
+    n_listings = common_length(channels)
+    # α keeps its meaning where a channel is empty: the rest of its side take its share.
+    image, title = embedded(fusion.image, channels), embedded(fusion.title, channels)
+    weights = channel_weights(image, title, fusion.alpha)
+    blocks = fuse_in_blocks(channels, weights, fusion.method)
+    rows, columns = write_fused(artefacts.FUSED, blocks, n_listings, list(weights))
+    described = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+    return f"{rows} listings, {columns} columns ({fusion.method}: {described})"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from samesku.catalogue import listings as catalogue
 from samesku.catalogue import title_tokens as tokens
 from samesku.catalogue.listings import Listings
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries
 from samesku.evaluation import validation as val
 from samesku.pairs import candidates, gallery
 from samesku.pairs import outputs as verdicts
@@ -32,9 +31,9 @@ from samesku.pairs.pair_model import Learning
 from samesku.pairs.two_rounds import FellBack, Learned, Reranked
 from samesku.params import Decision
 from samesku.params.rerank import Rerank
-from samesku.search import fused_files as mixing
-from samesku.search import fusion
-from samesku.search import neighbours as search
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import channel_weights, load_channels
+from samesku.search.neighbours import stack_neighbours
 
 
 def evidence(spec: Rerank) -> Evidence:
@@ -42,8 +41,8 @@ def evidence(spec: Rerank) -> Evidence:
     mix = spec.fusion
     table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
     return Evidence(
-        mixing.load_channels([*mix.image, *mix.title]),
-        fusion.channel_weights(mix.image, mix.title, mix.alpha),
+        load_channels([*mix.image, *mix.title], artefacts.embedding),
+        channel_weights(mix.image, mix.title, mix.alpha),
         tokens.read(table["title"].to_pylist()),
         {"file": identity(table["image"].to_pylist()), "hash": identity(table["image_phash"].to_pylist())},
     )
@@ -67,7 +66,7 @@ def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: i
         ready: list[Gallery] = []
         for part in parts:
             rows = listings.gallery(part)
-            plain = search.search(found.fused, rows, spec.k)
+            plain = search_neighbours(found.fused, rows, spec.k)
             if part != "test":  # in `split`, val comes first, and its threshold serves test
                 threshold = val.best_threshold(plain, listings, rows)
             ready.append(gallery.prepare(found, plain, spec.k, spec.blend, threshold))
@@ -82,14 +81,14 @@ def _finish(
     ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int, threads: int
 ) -> Reranked:
     if isinstance(learned, str):
-        return FellBack(learned, galleries.stack([one.plain for one in ready], k))
+        return FellBack(learned, stack_neighbours([one.plain for one in ready], k))
     model, own = learned
     said = [own, *(reranker.apply(model, one, threads) for one in ready[1:])]
     found = [
         candidates.as_neighbours(one.candidates, verdict.probability, k)
         for one, verdict in zip(ready, said, strict=True)
     ]
-    return Learned(ready, said, model, galleries.stack(found, k))
+    return Learned(ready, said, model, stack_neighbours(found, k))
 
 
 def main() -> str:

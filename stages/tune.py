@@ -1,165 +1,156 @@
-"""tune: the channel weights and α that are best on val in the full gallery, and what each next step adds.
+"""tune: the channel weights and α of `fusion` that are best on val, and what each further step adds.
 
-Beside the main road, which keeps the weights that params.yaml gives. The weights are sought over the
-similarities of a union of each channel's neighbours, which are computed once. Writes data/tuned/
-(weights.json, surface.csv) and three rows of the table, each with one step more: `tuned`, `tuned_blended` and
-`tuned_blended_one` (at least one match). Labels of val choose everything; test is scored once.
+The main system keeps the weights of params.yaml; the last line printed is the command that adopts these. They
+are sought by moving weight between channels while val's F1 in the full gallery rises. Writes data/tuned/
+(weights.json; surface.csv, F1 by α and by the share of one channel; alpha.csv, F1 of the main system by α)
+and three rows of the table, each with one step more: `tuned`, `tuned_augmented` (database-side augmentation)
+and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from pathlib import Path
 
-import faiss
-import numpy as np
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
 from samesku import params as settings
 from samesku.catalogue import listings as catalogue
-from samesku.catalogue.listings import Listings
+from samesku.catalogue.listings import GALLERIES, Listings
 from samesku.errors import InputError
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries, predictions
+from samesku.evaluation import predictions
 from samesku.evaluation import validation as val
-from samesku.params import Decision
-from samesku.params.rerank import Tune
-from samesku.search import augmentation as blending
-from samesku.search import fused_files as mixing
-from samesku.search import fusion, tuning
-from samesku.search.neighbours import Neighbours
-from samesku.search.tuning import Weights
+from samesku.params import Decision, Fusion
+from samesku.search.augmentation import search_augmented
+from samesku.search.fusion import Channels, channel_weights, concatenate_channels, embedded, load_channels
+from samesku.search.neighbours import Neighbours, stack_neighbours
+from samesku.search.tuning import (
+    Weights,
+    ascend_weights,
+    normalise_weights,
+    sweep_alphas,
+    unite_neighbours,
+    weight_surface,
+)
 
-TUNED = artefacts.Path("data/tuned")
-ROWS = ("tuned", "tuned_blended", "tuned_blended_one")
-ALPHAS = [step / 10 for step in range(11)]
-SHARES = [step / 4 for step in range(5)]
-
-Channels = Mapping[str, NDArray[np.float32]]
-
-
-def objective(channels: Channels, listings: Listings, k: int, deep: int) -> Callable[[Weights], float]:
-    """What is to be made large: val's F1 in the full gallery at its best static threshold, by weights.
-
-    Args:
-        k: neighbours of each channel that are united. deep: neighbours kept of the mix, as `index` keeps.
-    """
-    every = listings.gallery("full")
-    pool = tuning.pool(channels, every[val.labelled(listings)], every, k)
-
-    def f1(weights: Weights) -> float:
-        found = pool.neighbours({name: weights.get(name, 0.0) for name in pool.names}, deep)
-        return float(val.curve(found, listings, every).f1.max())
-
-    return f1
+TUNED = Path("data/tuned")
+ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
+SURFACE_ALPHAS = [step / 10 for step in range(11)]
+SURFACE_SHARES = [step / 4 for step in range(5)]
+SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
-def surface(f1: Callable[[Weights], float], best: Weights, spec: Tune) -> list[dict[str, float]]:
-    """Rows {alpha, share_0 … share_100}: F1 by α and by the share of one channel within its side.
+def search_both(
+    channels: Channels, weights: Weights, listings: Listings, k: int, steps: int
+) -> tuple[dict[str, Neighbours], dict[str, Neighbours], dict[str, float]]:
+    """Each gallery's neighbours without and with augmentation, and its threshold: the best on val."""
+    fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
+    plain, augmented, thresholds = {}, {}, {}
+    for gallery, parts in GALLERIES.items():
+        before, after = [], []
+        for part in parts:
+            rows = listings.gallery(part)
+            before.append(search_augmented(fused, rows, k, 0, 1.0)[0])
+            if part != "test":  # in `split`, val comes first
+                thresholds[gallery] = val.best_threshold(before[0], listings, rows)
+            after.append(search_augmented(fused, rows, k, steps, thresholds[gallery])[0])
+        plain[gallery], augmented[gallery] = stack_neighbours(before, k), stack_neighbours(after, k)
+    return plain, augmented, thresholds
 
-    That channel is the first title channel, or the first image channel where there is one of title; the
-    others of its side keep their proportions, and so does the other side.
-    """
-    sides = [spec.image, spec.title]
-    at = 1 if len(spec.title) > 1 else 0
-    first, *rest = sides[at]
+
+def alpha_curve(
+    channels: Channels, fusion: Fusion, listings: Listings, decision: Decision, k: int
+) -> list[dict[str, float]]:
+    """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`."""
+    if fusion.method != "concat":
+        return []
+    image = channel_weights(embedded(fusion.image, channels), {}, 1.0)
+    title = channel_weights({}, embedded(fusion.title, channels), 0.0)
+    sides = concatenate_channels(channels, image), concatenate_channels(channels, title)
+    parts = [sweep_alphas(*sides, listings.gallery(part), k, SWEPT_ALPHAS) for part in GALLERIES["split"]]
     rows = []
-    for alpha in ALPHAS:
-        row = {"alpha": alpha}
-        for share in SHARES if rest else [1.0]:
-            parts = [shares(best, side) for side in sides]
-            parts[at] = {first: share} | {c: (1 - share) * s for c, s in shares(best, rest).items()}
-            mix = {c: alpha * s for c, s in parts[0].items()} | {
-                c: (1 - alpha) * s for c, s in parts[1].items()
-            }
-            row[f"share_{round(100 * share)}"] = f1(mix)
-        rows.append(row)
+    for alpha in SWEPT_ALPHAS:
+        neighbours = stack_neighbours([part[alpha] for part in parts], k)
+        decisions = judge.judge(neighbours, listings, decision, "split")
+        f1 = {f"{split}_f1": decisions.f1[decisions.split == split] for split in ("val", "test")}
+        rows.append({"alpha": alpha} | {name: values.mean() for name, values in f1.items() if len(values)})
     return rows
 
 
-def shares(weights: Weights, side: list[str]) -> Weights:
-    """The weights of a side's channels over their sum; equal where none has any."""
-    total = sum(weights[name] for name in side)
-    return {name: weights[name] / total if total else 1 / len(side) for name in side}
-
-
-def searched(
-    fused: fusion.Fused, listings: Listings, k: int, steps: int
-) -> dict[str, tuple[dict[str, Neighbours], float]]:
-    """Each gallery's neighbours, `plain` and `blended`, and the threshold of blending: from val."""
-    found = {}
-    for name, parts in catalogue.GALLERIES.items():
-        plain: list[Neighbours] = []
-        blended: list[Neighbours] = []
-        for part in parts:
-            rows = listings.gallery(part)
-            plain.append(blending.search(fused, rows, k, 0, 1.0)[0])
-            if part != "test":  # in `split`, val comes first
-                threshold = val.best_threshold(plain[0], listings, rows)
-            blended.append(blending.search(fused, rows, k, steps, threshold)[0])
-        found[name] = (
-            {"plain": galleries.stack(plain, k), "blended": galleries.stack(blended, k)},
-            threshold,
-        )
-    return found
-
-
-def adopted(best: Weights, spec: Tune) -> str:
-    """The one line that puts the weights found into the main road, whose fusion lists the same channels."""
-    alpha = sum(best[name] for name in spec.image)
-    values = {"fusion.alpha": alpha}
-    for side, tuned in (("image", spec.image), ("title", spec.title)):
-        values |= {f"fusion.{side}.{name}": share for name, share in shares(best, tuned).items()}
+def adopting_command(weights: Weights, fusion: Fusion) -> str:
+    """The command that runs the main system with these weights."""
+    values = {"fusion.alpha": sum(weights[name] for name in fusion.image)}
+    for side, names in (("image", list(fusion.image)), ("title", list(fusion.title))):
+        values |= {f"fusion.{side}.{name}": s for name, s in normalise_weights(weights, names).items()}
     return "dvc exp run " + " ".join(f"-S {key}={value:.4g}" for key, value in values.items())
 
 
 def main() -> str:
     params = settings.load()
-    faiss.omp_set_num_threads(params.machine.threads)
-    spec, k = params.tune, params.index.k
+    threadpool_limits(params.machine.threads)
+    fusion, k = params.fusion, params.index.k
     listings = catalogue.read(artefacts.LISTINGS)
-    if not val.labelled(listings).any():
-        return _skip()
-    channels = mixing.load_channels([*spec.image, *spec.title])
-    if not any(values.shape[1] for values in channels.values()):
-        raise InputError(f"none of the channels of tune has an embedding: {', '.join(channels)}")
-    f1 = objective(channels, listings, spec.k, k)
-    best, height = tuning.ascend({name: float(channels[name].shape[1] > 0) for name in channels}, f1)
-    weights = {name: weight for name, weight in best.items() if weight > 0}
-    found = searched(fusion.concatenate(channels, weights), listings, k, spec.blend)
-    told = []
-    for row, (kind, one) in zip(ROWS, (("plain", False), ("blended", False), ("blended", True)), strict=True):
-        lists = {name: neighbours[kind] for name, (neighbours, _) in found.items()}
-        judged, full = judge.both(lists, listings, Decision(at_least_one=one), params.groups)
-        full["weights"] = best | {f"blending.{name}": threshold for name, (_, threshold) in found.items()}
+    labelled, every = val.labelled(listings), listings.gallery("full")
+    if not labelled.any():
+        return skip("no val listing has a label to tune on")
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding)
+    if not any(vectors.shape[1] for vectors in channels.values()):
+        raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
+
+    pool = unite_neighbours(channels, every[labelled], every, params.tune.k)
+
+    def val_f1(weights: Weights) -> float:
+        return float(val.curve(pool.rank(weights, k), listings, every).f1.max())
+
+    equal = {name: float(vectors.shape[1] > 0) for name, vectors in channels.items()}
+    weights, highest = ascend_weights(equal, val_f1)
+    plain, augmented, thresholds = search_both(channels, weights, listings, k, params.tune.augmentation_steps)
+    for row, neighbours, at_least_one in zip(
+        ROWS, (plain, augmented, augmented), (False, False, True), strict=True
+    ):
+        judged, full = judge.both(neighbours, listings, Decision(at_least_one=at_least_one), params.groups)
+        full["weights"] = weights | {f"augmentation.{name}": value for name, value in thresholds.items()}
         predictions.write(row, judged, artefacts.rounded(full), listings, channels, params.groups)
         short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)
-        told.append(f"{row}: {judge.describe(short)}")
-    line = adopted(best, spec)
-    _write(surface(f1, best, spec), best, line)
-    print("\n".join([*told, line]), flush=True)
-    return f"val f1 {height:.4f} in the full gallery, over the channels' united neighbours"
+        print(f"{row}: {judge.describe(short)}")
+
+    command = adopting_command(weights, fusion)
+    surface = weight_surface(
+        val_f1, weights, list(fusion.image), list(fusion.title), SURFACE_ALPHAS, SURFACE_SHARES
+    )
+    write_tuned(weights, command, surface, alpha_curve(channels, fusion, listings, params.decision, k))
+    print(command, flush=True)
+    return f"val f1 {highest:.4f} in the full gallery, over the channels' united neighbours"
 
 
-def _write(rows: list[dict[str, float]], best: Weights, line: str) -> None:
+def write_tuned(
+    weights: Weights, command: str, surface: list[dict[str, float]], alphas: list[dict[str, float]]
+) -> None:
     with artefacts.replacing(TUNED) as beside:
         beside.mkdir()
-        artefacts.write_json(beside / "weights.json", {"weights": artefacts.rounded(best), "adopt": line})
-        with (beside / "surface.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(artefacts.rounded(rows))
+        content = {"weights": artefacts.rounded(weights), "adopt": command}
+        artefacts.write_json(beside / "weights.json", content)
+        for name, rows, columns in (
+            ("surface.csv", surface, list(surface[0])),
+            ("alpha.csv", alphas, ["alpha", "val_f1", "test_f1"]),
+        ):
+            with (beside / name).open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(artefacts.rounded(rows))
 
 
-def _skip() -> str:
+def skip(reason: str) -> str:
+    """Leave empty outs: a baseline that cannot run stops nothing."""
     for row in ROWS:
         artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", {"skipped": 1})
     for folder in (TUNED, *(artefacts.PREDICTIONS / row for row in ROWS)):
         with artefacts.replacing(folder) as beside:
             beside.mkdir()
-    return "skipped: no val listing has a label to tune on"
+    return f"skipped: {reason}"
 
 
 if __name__ == "__main__":

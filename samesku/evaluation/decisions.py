@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.neighbours import DECIMALS, Neighbours
+from samesku.search.neighbours import Neighbours
+from samesku.search.scorer import DECIMALS
 
 
 def static(neighbours: Neighbours) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from samesku.catalogue.quarantine import ID_UNSAFE
 from samesku.catalogue.reader import id_fault
 from samesku.evaluation import decisions, plots
 from samesku.evaluation import groups as grouping
-from samesku.search import scorer as pairs
+from samesku.search.scorer import channel_cosines
 
 if TYPE_CHECKING:
     from samesku.annotations.links import Links
@@ -57,7 +57,7 @@ def write(
             "query": listings.posting_id[query],
             "match": listings.posting_id[match],
             "score": whole.neighbours.score[at, rank],
-        } | pairs.similarities(channels, query, match)
+        } | channel_cosines(channels, query, match)
         pq.write_table(tables.table(columns), beside / "matches.parquet")
         group_of = grouping.group(whole, listings, groups, links)
         pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")

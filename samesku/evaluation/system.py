@@ -8,11 +8,12 @@ from samesku import artefacts
 from samesku.catalogue import listings as catalogue
 from samesku.catalogue.listings import Listings
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries, predictions
+from samesku.evaluation import predictions
 from samesku.params import Decision, Fusion
 from samesku.params.rerank import Groups
-from samesku.search import fused_files as mixing
-from samesku.search import neighbours
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import fuse_channels, fusion_weights, load_channels
+from samesku.search.galleries import search_galleries
 
 
 def best_on_val(
@@ -28,8 +29,9 @@ def best_on_val(
         return candidates[0], {}
     found = {}
     for spec in candidates:
-        fused, _ = mixing.fuse(spec)
-        val = neighbours.search(fused, listings.gallery("val"), k)
+        channels = load_channels([*spec.image, *spec.title], artefacts.embedding)
+        fused = fuse_channels(channels, fusion_weights(spec, channels), spec.method)
+        val = search_neighbours(fused, listings.gallery("val"), k)
         judged = judge.judge(val, listings, decision, "split")
         found[spec.alpha] = judged.f1[judged.split == "val"].mean()
     best = max(candidates, key=lambda spec: found[spec.alpha])
@@ -47,9 +49,9 @@ def match_and_score(system: str, candidates: list[Fusion], decision: Decision, k
             beside.mkdir()
         return "skipped: no val listing has a label to tune on"
     spec, choice = best_on_val(candidates, listings, decision, k)
-    fused, _ = mixing.fuse(spec)
-    judged, full = judge.both(galleries.search(fused, listings, k), listings, decision, groups)
-    channels = mixing.load_channels([*spec.image, *spec.title])
+    channels = load_channels([*spec.image, *spec.title], artefacts.embedding)
+    fused = fuse_channels(channels, fusion_weights(spec, channels), spec.method)
+    judged, full = judge.both(search_galleries(fused, listings, k), listings, decision, groups)
     predictions.write(system, judged, full | choice, listings, channels, groups)
     short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(metrics, short)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from samesku.evaluation import decisions
 from samesku.evaluation import relevance as truth
 from samesku.evaluation import threshold_sweep as sweep
-from samesku.search import fusion, neighbours
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
 from samesku.training.sample import Sample
 
 
@@ -23,8 +24,8 @@ def val_f1(embeddings: Mapping[str, NDArray[np.float32]], sample: Sample) -> dic
     sizes = np.bincount(sample.product[rows][sample.product[rows] >= 0], minlength=1)
     if not sizes.any():
         return None
-    fused = fusion.concatenate(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)))
-    found = neighbours.search(fused, rows, max(50, int(sizes.max()) - 1))
+    fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)))
+    found = search_neighbours(fused, rows, max(50, int(sizes.max()) - 1))
     labelled = sample.product[found.query] >= 0
     relevant = truth.relevant(sample.product, found.query, found.neighbour)[labelled]
     n_relevant = truth.n_relevant(sample.product, found.query, rows)[labelled]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.neighbours import DECIMALS, Neighbours
+from samesku.search.neighbours import Neighbours
+from samesku.search.scorer import DECIMALS
 
 
 @dataclass(frozen=True)

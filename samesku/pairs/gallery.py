@@ -13,13 +13,10 @@ from samesku.catalogue.title_tokens import Titles
 from samesku.pairs import candidates, features
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import Features
-from samesku.search import augmentation as blending
-from samesku.search import fusion
-from samesku.search import scorer as pairs
-from samesku.search.fusion import Fused
+from samesku.search.augmentation import augment_rows, search_augmented
+from samesku.search.fusion import Fused, concatenate_channels
 from samesku.search.neighbours import Neighbours
-
-PAIRS = 8192  # in one block of wide rows
+from samesku.search.scorer import channel_cosines, pair_scores
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Evidence:
     @cached_property
     def fused(self) -> Fused:
         """The weighted channels as one row for each listing."""
-        return fusion.concatenate(self.channels, self.weights)
+        return concatenate_channels(self.channels, self.weights)
 
 
 @dataclass(frozen=True)
@@ -61,28 +58,15 @@ def prepare(evidence: Evidence, plain: Neighbours, k: int, steps: int, threshold
     """
     rows, found = plain.query, [plain]
     if steps:
-        blended = blending.blend(evidence.fused, plain, threshold)
-        more, blended = blending.search(blended, rows, k, steps - 1, threshold)
+        blended = augment_rows(evidence.fused, plain, threshold)
+        more, blended = search_augmented(blended, rows, k, steps - 1, threshold)
         found.append(more)
     pool = candidates.union(rows, found)
-    signals = pairs.similarities(
+    signals = channel_cosines(
         {name: values for name, values in evidence.channels.items() if values.shape[1]}, *pool.pairs
     )
-    signals["fused"] = score(evidence.fused, *pool.pairs)
+    signals["fused"] = pair_scores(evidence.fused, *pool.pairs).astype(np.float32)
     if steps:
-        signals["blended"] = score(blended, *pool.pairs)
+        signals["blended"] = pair_scores(blended, *pool.pairs).astype(np.float32)
     pictures = {name: identity[rows] for name, identity in evidence.pictures.items()}
     return Gallery(plain, pool, features.describe(pool, signals, evidence.titles[rows], pictures))
-
-
-def score(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.float32]:
-    """The fused score of P pairs, as `neighbours.search` gives it; float32 (P,), NaN where there is none."""
-    codes, at = np.unique(fused.modality_mask, return_inverse=True)
-    shared = np.array([[fused.shared_weight(int(a), int(b)) for b in codes] for a in codes])
-    weight = shared[at[left], at[right]]
-    found = np.full(len(left), np.nan, dtype=np.float32)
-    for start in range(0, len(left), PAIRS):
-        block = slice(start, start + PAIRS)
-        inner = np.einsum("pd,pd->p", fused.vectors[left[block]], fused.vectors[right[block]])
-        np.divide(inner, weight[block], out=found[block], where=weight[block] > 0, casting="same_kind")
-    return found

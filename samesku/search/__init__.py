@@ -1,1 +1,1 @@
-"""From embeddings to matches: fusion, neighbours, decisions. NumPy and FAISS, no torch."""
+"""From embeddings to neighbours: fusion, the scorer, search. Torch and Ray are imported only where used."""

@@ -1,67 +1,67 @@
-"""Neighbourhood blending: each row replaced by the weighted mean of its neighbours, then searched again.
+"""Database-side augmentation (DBA): each row becomes the weighted mean of its neighbours.
 
-Transductive: the rows of a gallery move each other, unlabelled ones too, and none from outside it does.
+Transductive: the rows of a gallery move each other, unlabelled ones too, and none from outside it does. The
+winners of the Shopee competition call it neighbourhood blending.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours
-from samesku.search.neighbours import search as exact
 
 
-def blend(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
-    """x_i + Σ s_ij · x_j over i's neighbours j with s_ij ≥ threshold; each channel's part keeps its length.
+def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
+    """x_i + Σ s_ij · x_j over i's neighbours j of score s_ij ≥ threshold.
 
-    The neighbourhood blending of the Shopee competition's first place. A channel that a listing lacks stays
-    lacking: it is not inferred from neighbours.
+    Each channel's part of a row keeps its length. A channel that a listing lacks stays zero: it is
+    not inferred from neighbours.
 
     Args:
         neighbours: those of every listing of one gallery within it; rows outside it become zero.
     """
-    from scipy.sparse import csr_array  # here, since an index that does not blend does without SciPy
+    from scipy.sparse import csr_array  # here, since an index without augmentation does without SciPy
 
     rows = neighbours.query
-    at, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
-    other = np.searchsorted(rows, neighbours.neighbour[at, rank])
-    own = np.arange(len(rows))
-    mixing = csr_array(
+    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
+    neighbour = np.searchsorted(rows, neighbours.neighbour[position, rank])
+    diagonal = np.arange(len(rows))
+    weights = csr_array(
         (
-            np.concatenate([np.ones(len(rows), np.float32), neighbours.score[at, rank]]),
-            (np.concatenate([own, at]), np.concatenate([own, other])),
+            np.concatenate([np.ones(len(rows), np.float32), neighbours.score[position, rank]]),
+            (np.concatenate([diagonal, position]), np.concatenate([diagonal, neighbour])),
         ),
         shape=(len(rows), len(rows)),
     )
     vectors = np.zeros_like(fused.vectors)
     for stop, width in zip(np.cumsum(fused.widths), fused.widths, strict=True):
-        part = slice(stop - width, stop)
-        before = fused.vectors[rows, part]
-        after = mixing @ before
+        channel = slice(stop - width, stop)
+        before = fused.vectors[rows, channel]
+        after = weights @ before
         length = np.linalg.norm(after, axis=1, keepdims=True)
         scale = np.divide(
             np.linalg.norm(before, axis=1, keepdims=True), length, out=np.zeros_like(length), where=length > 0
         )
-        vectors[rows, part] = after * scale
+        vectors[rows, channel] = after * scale
     return replace(fused, vectors=vectors)
 
 
-def search(
+def search_augmented(
     fused: Fused,
     rows: NDArray[np.int32],
     k: int,
     steps: int,
     threshold: float,
-    nearest: Callable[[Fused, NDArray[np.int32], int], Neighbours] = exact,
+    search: Search = search_neighbours,
 ) -> tuple[Neighbours, Fused]:
-    """The k nearest within a gallery after so many steps of blending (0: none), and the blended rows."""
-    found = nearest(fused, rows, k)
+    """The k nearest within a gallery after `steps` augmentations, and the augmented rows."""
+    neighbours = search(fused, rows, k)
     for _ in range(steps):
-        fused = blend(fused, found, threshold)
-        found = nearest(fused, rows, k)
-    return found, fused
+        fused = augment_rows(fused, neighbours, threshold)
+        neighbours = search(fused, rows, k)
+    return neighbours, fused

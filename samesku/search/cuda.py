@@ -9,13 +9,14 @@ from torch import Tensor
 
 from samesku.embedding.device import resolve
 from samesku.errors import InputError
-from samesku.search.neighbours import COLUMNS, Block, Found, Looks, Part
+from samesku.search.exact import COLUMNS, BlockSearch, QueryBlock, TopProducts
+from samesku.search.scorer import MaskGroup
 
-KEPT = 0.75  # of the free memory, for vectors; the rest is for scores and for vectors that find no room
+GALLERY_SHARE = 0.75  # of the free memory, for vectors; the rest is for scores and for vectors sent again
 
 
-def looking(name: str) -> Looks | None:
-    """How `neighbours.search` looks in parts of a gallery on the device of `machine.device`; None: not CUDA.
+def cuda_search(name: str) -> BlockSearch | None:
+    """The `search_blocks` of `search_neighbours` on the device of `machine.device`; None: it is not CUDA.
 
     Raises:
         InputError: the device was asked for by name and is not there.
@@ -24,13 +25,13 @@ def looking(name: str) -> Looks | None:
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
-    return on(device, int(KEPT * free))
+    return device_search(device, int(GALLERY_SHARE * free))
 
 
-def on(device: torch.device, room: int) -> Looks:
-    """How it looks on any device: blocks of columns are sent once, and again only beyond `room` bytes.
+def device_search(device: torch.device, memory: int) -> BlockSearch:
+    """The same on any device: COLUMNS listings are sent once, and again only beyond `memory` bytes.
 
-    It finds what NumPy finds, scores to 1e-6. Parts have no index.
+    It finds what NumPy finds, scores to 1e-6.
 
     Raises:
         InputError: the memory of the device does not hold even two blocks and their scores.
@@ -39,40 +40,40 @@ def on(device: torch.device, room: int) -> Looks:
     # is off by default, but an environment variable (TORCH_ALLOW_TF32_CUBLAS_OVERRIDE) turns it on.
     torch.set_float32_matmul_precision("highest")
 
-    def look(blocks: Iterable[Block]) -> Iterator[list[Found]]:
-        kept: dict[tuple[int, int], Tensor] = {}  # by pattern and first column
-        left = room  # bytes
+    def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
+        on_device: dict[tuple[int, int], Tensor] = {}  # by modality mask and first column
+        memory_left = memory
 
-        def columns(part: Part, start: int) -> Tensor:
-            """Float32 (C, D), the listings of a part from `start` on."""
-            nonlocal left
-            if (found := kept.get((part.code, start))) is None:
-                found = torch.tensor(part.vectors[start : start + COLUMNS], device=device)
-                if found.nbytes <= left:
-                    kept[part.code, start] = found
-                    left -= found.nbytes
-            return found
+        def columns(group: MaskGroup, start: int) -> Tensor:
+            """Float32 (C, D), the listings of a group from `start` on."""
+            nonlocal memory_left
+            if (vectors := on_device.get((group.mask, start))) is None:
+                vectors = torch.tensor(group.vectors[start : start + COLUMNS], device=device)
+                if vectors.nbytes <= memory_left:
+                    on_device[group.mask, start] = vectors
+                    memory_left -= vectors.nbytes
+            return vectors
 
-        def nearest(queries: Tensor, part: Part, fetch: int) -> Found:
-            """Of float32 (Q, D) queries: inner products (Q, fetch), falling; places (Q, fetch), or −1."""
-            inner = torch.full((len(queries), fetch), -torch.inf, device=device)
-            at = torch.full((len(queries), fetch), -1, dtype=torch.int64, device=device)
-            for start in range(0, len(part.ids), COLUMNS):
-                scores = queries @ columns(part, start).T
-                more, place = scores.topk(min(fetch, scores.shape[1]), dim=1)
-                inner, first = torch.cat([inner, more], 1).topk(fetch, dim=1)
-                at = torch.cat([at, place + start], 1).gather(1, first)
-            return inner.cpu().numpy(), at.cpu().numpy()
+        def top_products(queries: Tensor, group: MaskGroup, count: int) -> TopProducts:
+            inner = torch.full((len(queries), count), -torch.inf, device=device)
+            position = torch.full((len(queries), count), -1, dtype=torch.int64, device=device)
+            for start in range(0, len(group.rows), COLUMNS):
+                scores = queries @ columns(group, start).T
+                more, place = scores.topk(min(count, scores.shape[1]), dim=1)
+                inner, first = torch.cat([inner, more], 1).topk(count, dim=1)
+                position = torch.cat([position, place + start], 1).gather(1, first)
+            return inner.cpu().numpy(), position.cpu().numpy()
 
-        for queries, parts, fetch in blocks:
+        for vectors, groups, counts in blocks:
             try:
-                sent = torch.tensor(queries, device=device)
-                found = [nearest(sent, part, count) for part, count in zip(parts, fetch, strict=True)]
+                queries = torch.tensor(vectors, device=device)
+                yield [
+                    top_products(queries, group, count) for group, count in zip(groups, counts, strict=True)
+                ]
             except torch.OutOfMemoryError as error:
                 raise InputError(
                     f"the search found too little free memory on {device}; ways out: to end what else uses "
                     "it, or machine.device: cpu"
                 ) from error
-            yield found
 
-    return look
+    return search

@@ -1,4 +1,4 @@
-"""Exact search over a Ray cluster: a gallery in shards, one task to each, their k largest merged."""
+"""Exact search over a Ray cluster: a gallery in shards, one task to each, their largest products merged."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from threadpoolctl import threadpool_limits
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.search.neighbours import COLUMNS, Block, Floats, Found, Looks, Part, nearest
+from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, top_products
+from samesku.search.scorer import MaskGroup
 from samesku.workers.ray_cluster import connected, room
 
-SHARD = COLUMNS  # listings: those that the search on one machine scores at once, and so the same products
+SHARD = COLUMNS  # listings: as many as one machine scores at once, so that the matrix products are the same
 AHEAD = 2  # tasks for each worker, under way or waiting to be merged
 
 
 @contextmanager
-def looking(machine: Machine) -> Iterator[Looks]:
-    """How `neighbours.search` looks in parts of a gallery elsewhere; it finds what it would find here.
+def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
+    """The `search_blocks` of `search_neighbours` that searches on a cluster: it finds what one machine finds.
 
-    To the bit where `machine.threads` and the processors are the same: a matrix product's last bit hangs on
-    its shape and on the number of threads, never on the number of workers. Parts have no index, and are sent
-    once.
+    To the bit where `machine.threads` and the processors are the same: a matrix product's last bit depends on
+    its shape and on the number of threads, never on the number of workers. Shards are sent once.
 
     Raises:
         InputError: a task kills every worker that it is given to.
@@ -35,33 +35,35 @@ def looking(machine: Machine) -> Iterator[Looks]:
         from ray.exceptions import RayError
 
         workers = room(machine.threads).workers
-        task: Any = ray.remote(num_cpus=machine.threads)(_nearest)  # tried four times by Ray, on any machine
+        task: Any = ray.remote(num_cpus=machine.threads)(_search_shard)  # tried four times, on any machine
 
-        def look(blocks: Iterable[Block]) -> Iterator[list[Found]]:
-            shards: dict[int, list[tuple[int, Any]]] = {}  # by pattern: numbers of listings, their vectors
-            waiting: deque[list[tuple[list[Any], int]]] = deque()  # blocks: of each part its tasks, and fetch
+        def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
+            shards: dict[int, list[tuple[int, Any]]] = {}  # by modality mask: listings, and their vectors
+            waiting: deque[list[tuple[list[Any], int]]] = deque()  # blocks: of each group its tasks and count
 
-            def ask(queries: Floats, parts: list[Part], fetch: list[int]) -> list[tuple[list[Any], int]]:
-                for part in parts:
-                    if part.code not in shards:
-                        cut = range(0, len(part.ids), SHARD)
-                        rows = [np.asarray(part.vectors[start : start + SHARD]) for start in cut]
-                        shards[part.code] = [(len(some), ray.put(some)) for some in rows]
+            def send(
+                queries: Floats, groups: list[MaskGroup], counts: list[int]
+            ) -> list[tuple[list[Any], int]]:
+                for group in groups:
+                    if group.mask not in shards:
+                        starts = range(0, len(group.rows), SHARD)
+                        parts = [np.asarray(group.vectors[start : start + SHARD]) for start in starts]
+                        shards[group.mask] = [(len(part), ray.put(part)) for part in parts]
                 sent = ray.put(queries)
                 return [
                     (
                         [
-                            task.remote(sent, rows, min(count, n), machine.threads)
-                            for n, rows in shards[part.code]
+                            task.remote(sent, vectors, min(count, size), machine.threads)
+                            for size, vectors in shards[group.mask]
                         ],
                         count,
                     )
-                    for part, count in zip(parts, fetch, strict=True)
+                    for group, count in zip(groups, counts, strict=True)
                 ]
 
-            def answer() -> list[Found]:
+            def receive() -> list[TopProducts]:
                 try:
-                    return [merged(ray.get(tasks), count) for tasks, count in waiting.popleft()]
+                    return [merge_shards(ray.get(tasks), count) for tasks, count in waiting.popleft()]
                 except RayError as error:
                     raise InputError(
                         f"a task of the search failed on every worker of Ray ({type(error).__name__}); too "
@@ -69,26 +71,26 @@ def looking(machine: Machine) -> Iterator[Looks]:
                     ) from error
 
             for block in blocks:
-                waiting.append(ask(*block))
-                if sum(len(tasks) for asked in waiting for tasks, _ in asked) >= AHEAD * workers:
-                    yield answer()
+                waiting.append(send(*block))
+                if sum(len(tasks) for sent in waiting for tasks, _ in sent) >= AHEAD * workers:
+                    yield receive()
             while waiting:
-                yield answer()
+                yield receive()
 
-        yield look
+        yield search
 
 
-def merged(shards: list[Found], fetch: int) -> Found:
-    """What was found in each shard of SHARD listings -> what would be found in all of them, largest first."""
+def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
+    """The top products of each shard of SHARD listings -> those of all of them, largest first."""
     inner = np.concatenate([inner for inner, _ in shards], axis=1)
-    at = np.concatenate([at + number * SHARD for number, (_, at) in enumerate(shards)], axis=1)
-    if fetch < inner.shape[1]:
-        first = np.argpartition(-inner, fetch - 1, axis=1)[:, :fetch]
-        inner, at = np.take_along_axis(inner, first, 1), np.take_along_axis(at, first, 1)
+    position = np.concatenate([place + number * SHARD for number, (_, place) in enumerate(shards)], axis=1)
+    if count < inner.shape[1]:
+        first = np.argpartition(-inner, count - 1, axis=1)[:, :count]
+        inner, position = np.take_along_axis(inner, first, 1), np.take_along_axis(position, first, 1)
     order = np.argsort(-inner, axis=1, kind="stable")
-    return np.take_along_axis(inner, order, 1), np.take_along_axis(at, order, 1)
+    return np.take_along_axis(inner, order, 1), np.take_along_axis(position, order, 1)
 
 
-def _nearest(queries: Floats, rows: Floats, fetch: int, threads: int) -> Found:
+def _search_shard(queries: Floats, vectors: Floats, count: int, threads: int) -> TopProducts:
     with threadpool_limits(threads):
-        return nearest(queries, rows, fetch)
+        return top_products(queries, vectors, count)

@@ -1,4 +1,4 @@
-"""The weights of channels that are best by some objective, over similarities that are computed once."""
+"""Weights and α that are best by an objective, over similarities that are computed once."""
 
 from __future__ import annotations
 
@@ -8,101 +8,101 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.neighbours import DECIMALS, Neighbours, best
+from samesku.search.fusion import Channels, Fused
+from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
+from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_weights
 
-QUERIES = 256  # in one block: C × 256 × G similarities are held at once
+QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
+SWEEP_QUERIES = 512  # in one block of sides
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
 
 Weights = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The union of each channel's neighbours of Q queries, with every channel's similarity.
+class CandidatePool:
+    """The union of each channel's neighbours of Q queries, with every channel's cosine.
 
     Attributes:
         query: int32 (Q,) rows. names: the C channels.
         neighbour: int32 (Q, M) rows, −1 where there is none.
-        similarity: float32 (Q, M, C), 0 where one of the two lacks the channel; known: float32, 1 or 0.
+        cosine: float32 (Q, M, C), 0 where one of the two lacks the channel; present: float32, 1 or 0.
     """
 
     query: NDArray[np.int32]
     names: list[str]
     neighbour: NDArray[np.int32]
-    similarity: NDArray[np.float32]
-    known: NDArray[np.float32]
+    cosine: NDArray[np.float32]
+    present: NDArray[np.float32]
 
-    def neighbours(self, weights: Mapping[str, float], k: int) -> Neighbours:
-        """The k best of each query by Σ w·cos / Σ w over the channels that both have."""
-        w = np.array([weights[name] for name in self.names], dtype=np.float32)
-        mass = self.known @ w
-        score = np.full(mass.shape, -np.inf, dtype=np.float32)
-        np.divide(self.similarity @ w, mass, out=score, where=mass > 0)
-        ids = np.where(mass > 0, self.neighbour, np.int32(-1))
-        neighbour, value = best(ids, score.round(DECIMALS), k)
-        return Neighbours(self.query, neighbour, value.astype(np.float32))
+    def rank(self, weights: Mapping[str, float], k: int) -> Neighbours:
+        """The k best of each query by the score of these weights; a channel without a weight has 0."""
+        w = np.array([weights.get(name, 0.0) for name in self.names], dtype=np.float32)
+        score = mean_cosine(self.cosine, self.present, w).round(DECIMALS)
+        comparable = ~np.isnan(score)
+        neighbour, score = select_top_k(
+            np.where(comparable, self.neighbour, np.int32(-1)), np.where(comparable, score, -np.inf), k
+        )
+        return Neighbours(self.query, neighbour, score.astype(np.float32))
 
 
-def pool(
-    channels: Mapping[str, NDArray[np.float32]], query: NDArray[np.int32], rows: NDArray[np.int32], k: int
-) -> Pool:
+def unite_neighbours(
+    channels: Channels, query: NDArray[np.int32], rows: NDArray[np.int32], k: int
+) -> CandidatePool:
     """Search each channel alone for the k nearest of every query among `rows`, and unite what they find.
 
     Args:
-        channels: name -> float32 (N, d), rows L2-normalised or zero; those that nobody has are left out.
+        channels: name -> float32 (N, d), rows L2-normalised or zero; empty ones are left out.
         query: int32 (Q,) rows. rows: int32 (G,), the gallery, ascending.
     """
-    kept = {name: np.ascontiguousarray(values[rows]) for name, values in channels.items() if values.shape[1]}
-    blocks = list(_blocks({name: channels[name] for name in kept}, kept, query, rows, k))
-    width = max((block.shape[1] for block, _ in blocks), default=0)
+    channels = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
+    blocks = list(_unite_blocks(channels, query, rows, k))
+    width = max((neighbour.shape[1] for neighbour, _ in blocks), default=0)
     neighbour = np.full((len(query), width), -1, dtype=np.int32)
-    similarity = np.zeros((len(query), width, len(kept)), dtype=np.float32)
-    known = np.zeros_like(similarity)
+    cosine = np.zeros((len(query), width, len(channels)), dtype=np.float32)
+    present = np.zeros_like(cosine)
     start = 0
-    for ids, values in blocks:
-        at = slice(start, start + len(ids)), slice(0, ids.shape[1])
-        neighbour[at] = ids
-        known[at] = ~np.isnan(values)
-        similarity[at] = np.nan_to_num(values)
-        start += len(ids)
-    return Pool(query, list(kept), neighbour, similarity, known)
+    for rows_found, cosines in blocks:
+        place = slice(start, start + len(rows_found)), slice(0, rows_found.shape[1])
+        neighbour[place] = rows_found
+        present[place] = ~np.isnan(cosines)
+        cosine[place] = np.nan_to_num(cosines)
+        start += len(rows_found)
+    return CandidatePool(query, list(channels), neighbour, cosine, present)
 
 
-def _blocks(
-    channels: Mapping[str, NDArray[np.float32]],
-    gallery: Mapping[str, NDArray[np.float32]],
-    query: NDArray[np.int32],
-    rows: NDArray[np.int32],
-    k: int,
+def _unite_blocks(
+    channels: Channels, query: NDArray[np.int32], rows: NDArray[np.int32], k: int
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-    """For each block of queries, (Q, M) neighbours and their (Q, M, C) similarities, NaN where unknown."""
-    has = {name: values.any(axis=1) for name, values in gallery.items()}
+    """For each block of queries, (Q, M) neighbours and their (Q, M, C) cosines, NaN where unknown."""
+    gallery = {name: np.ascontiguousarray(vectors[rows]) for name, vectors in channels.items()}
+    present = {name: vectors.any(axis=1) for name, vectors in gallery.items()}
     k = min(k, len(rows))
     for start in range(0, len(query), QUERIES):
-        at = query[start : start + QUERIES]
-        own = at[:, None] == rows
-        found = np.zeros(own.shape, dtype=bool)
-        every = []
-        for name, values in gallery.items():
-            mine = channels[name][at]
-            value = mine @ values.T
-            value[~mine.any(axis=1)] = np.nan
-            value[:, ~has[name]] = np.nan
-            first = np.argpartition(-np.where(np.isnan(value) | own, -2, value), k - 1, axis=1)[:, :k]
-            np.put_along_axis(found, first, True, axis=1)
-            every.append(value)
-        found &= ~own
-        asked, place = np.nonzero(found)
-        count = found.sum(axis=1)
-        rank = np.arange(len(asked)) - np.repeat(np.cumsum(count) - count, count)
-        ids = np.full((len(at), int(count.max(initial=0))), -1, dtype=np.int32)
-        values = np.full((*ids.shape, len(every)), np.nan, dtype=np.float32)
-        ids[asked, rank] = rows[place]
-        values[asked, rank] = np.stack([value[asked, place] for value in every], axis=-1)
-        yield ids, values
+        block = query[start : start + QUERIES]
+        is_self = block[:, None] == rows
+        united = np.zeros(is_self.shape, dtype=bool)
+        cosines = []
+        for name, vectors in gallery.items():
+            queries = channels[name][block]
+            cosine = queries @ vectors.T
+            cosine[~queries.any(axis=1)] = np.nan
+            cosine[:, ~present[name]] = np.nan
+            first = np.argpartition(-np.where(np.isnan(cosine) | is_self, -2, cosine), k - 1, axis=1)[:, :k]
+            np.put_along_axis(united, first, True, axis=1)
+            cosines.append(cosine)
+        united &= ~is_self
+        position, column = np.nonzero(united)
+        count = united.sum(axis=1)
+        rank = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
+        neighbour = np.full((len(block), int(count.max(initial=0))), -1, dtype=np.int32)
+        values = np.full((*neighbour.shape, len(cosines)), np.nan, dtype=np.float32)
+        neighbour[position, rank] = rows[column]
+        values[position, rank] = np.stack([cosine[position, column] for cosine in cosines], axis=-1)
+        yield neighbour, values
 
 
-def ascend(
+def ascend_weights(
     start: Mapping[str, float], objective: Callable[[Weights], float], steps: Sequence[float] = STEPS
 ) -> tuple[Weights, float]:
     """Move weight from channel to channel while the objective rises, in ever smaller steps.
@@ -115,7 +115,7 @@ def ascend(
     """
     total = sum(start.values())
     weights = {name: weight / total for name, weight in start.items()}
-    value = objective(weights)
+    highest = objective(weights)
     for step in steps:
         risen = True
         while risen:
@@ -129,6 +129,72 @@ def ascend(
                         giver: round(weights[giver] - moved, 9),
                         taker: round(weights[taker] + moved, 9),
                     }
-                    if (found := objective(tried)) > value + 1e-6:
-                        weights, value, risen = tried, found, True
-    return weights, value
+                    if (value := objective(tried)) > highest + 1e-6:
+                        weights, highest, risen = tried, value, True
+    return weights, highest
+
+
+def normalise_weights(weights: Mapping[str, float], names: Sequence[str]) -> Weights:
+    """The weights of these channels over their sum; equal where none has any."""
+    total = sum(weights[name] for name in names)
+    return {name: weights[name] / total if total else 1 / len(names) for name in names}
+
+
+def weight_surface(
+    objective: Callable[[Weights], float],
+    best: Weights,
+    image: Sequence[str],
+    title: Sequence[str],
+    alphas: Sequence[float],
+    shares: Sequence[float],
+) -> list[dict[str, float]]:
+    """Rows {alpha, share_0 … share_100}: the objective by α and by the share of one channel within its side.
+
+    That channel is the first title channel where there are several, else the first image channel. The rest of
+    its side keep their proportions, and so does the opposite side.
+    """
+    varied, fixed = (title, image) if len(title) > 1 or not image else (image, title)
+    first, *rest = varied
+    of_fixed, of_rest = normalise_weights(best, fixed), normalise_weights(best, rest)
+    rows = []
+    for alpha in alphas:
+        row = {"alpha": alpha}
+        for share in shares if rest else [1.0]:
+            of_varied = {first: share} | {name: (1 - share) * weight for name, weight in of_rest.items()}
+            of_image, of_title = (of_fixed, of_varied) if varied is title else (of_varied, of_fixed)
+            weights = {name: alpha * weight for name, weight in of_image.items()}
+            weights |= {name: (1 - alpha) * weight for name, weight in of_title.items()}
+            row[f"share_{round(100 * share)}"] = objective(weights)
+        rows.append(row)
+    return rows
+
+
+def sweep_alphas(
+    image: Fused, title: Fused, rows: NDArray[np.int32], k: int, alphas: Sequence[float]
+) -> dict[float, Neighbours]:
+    """α -> what `search_neighbours` finds in the gallery at that α, without fusing and searching for each.
+
+    Args:
+        image, title: the two sides, each fused with its own shares (Σ w_c = 1 within a side).
+        rows: int32 (G,), the gallery, which is also the queries.
+
+    The inner products of the sides are computed once for each block of queries. With n and d the weighted
+    sums of cosines and of weights over the channels that both listings have, score(α) is
+    (α n_image + (1 − α) n_title) / (α d_image + (1 − α) d_title).
+    """
+    k = max(0, min(k, len(rows) - 1))
+    neighbours = {alpha: no_neighbours(rows, k) for alpha in alphas}
+    for start in range(0, len(rows), SWEEP_QUERIES):
+        block = slice(start, start + SWEEP_QUERIES)
+        queries = rows[block]
+        n_image, n_title = (side.vectors[queries] @ side.vectors[rows].T for side in (image, title))
+        d_image, d_title = (shared_weights(side, queries[:, None], rows[None, :]) for side in (image, title))
+        is_self = queries[:, None] == rows
+        for alpha, nearest in neighbours.items():
+            score = ranking_scores(
+                alpha * n_image + (1 - alpha) * n_title, alpha * d_image + (1 - alpha) * d_title
+            )
+            score[is_self] = -np.inf
+            row = np.where(np.isfinite(score), rows, np.int32(-1))
+            nearest.neighbour[block], nearest.score[block] = select_top_k(row, score, k)
+    return neighbours

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from samesku.evaluation import decisions
-from samesku.search import fusion, neighbours
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.five_listings import CHANNELS, HALVES
 
@@ -49,6 +50,6 @@ def test_at_least_one_keeps_the_best_neighbour_above_the_floor():
 
 
 def test_five_listings_by_hand():
-    found = neighbours.search(fusion.concatenate(CHANNELS, HALVES), np.arange(5, dtype=np.int32), 4)
+    found = search_neighbours(concatenate_channels(CHANNELS, HALVES), np.arange(5, dtype=np.int32), 4)
     keep = decisions.static(found) >= 0.7
     assert [found.neighbour[q][keep[q]].tolist() for q in range(5)] == [[2, 1], [2, 3, 0], [0, 1], [1], []]

@@ -6,7 +6,7 @@ import pytest
 from samesku.catalogue import title_tokens as tokens
 from samesku.pairs import gallery
 from samesku.pairs.gallery import Evidence
-from samesku.search import neighbours
+from samesku.search.exact import search_neighbours
 from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE, A, B, C, D, E
 
 EVERY = np.array([A, B, C, D, E], dtype=np.int32)
@@ -18,7 +18,7 @@ def evidence(**more):
 
 
 def prepare(found, rows=EVERY, steps=1):
-    plain = neighbours.search(found.fused, rows, 4)
+    plain = search_neighbours(found.fused, rows, 4)
     return gallery.prepare(found, plain, 4, steps, 0.7)
 
 

@@ -21,8 +21,8 @@ from samesku import artefacts
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer
 from samesku.errors import InputError
-from samesku.search import neighbours
-from samesku.search import ray_search as search
+from samesku.search import exact, ray_search
+from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
 from samesku.workers import ray_decoding as decoding
 from samesku.workers import ray_embedding as embedding
@@ -169,20 +169,20 @@ def fused(listings, seed=0):
 def test_neighbours_are_the_same(machine, monkeypatch, tmp_path):
     catalogue, k = fused(700), 20
     rows = np.arange(700, dtype=np.int32)[3:]
-    here = neighbours.search(catalogue, rows, k)
-    monkeypatch.setattr(search, "SHARD", 50)
-    monkeypatch.setattr(neighbours, "QUERIES", 100)
-    killed, nearest = tmp_path / "killed", search._nearest
+    here = search_neighbours(catalogue, rows, k)
+    monkeypatch.setattr(ray_search, "SHARD", 50)
+    monkeypatch.setattr(exact, "QUERIES", 100)
+    killed, search_shard = tmp_path / "killed", ray_search._search_shard
 
     def dying(*args):
         if not killed.exists():
             killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return nearest(*args)
+        return search_shard(*args)
 
-    monkeypatch.setattr(search, "_nearest", dying)
-    with search.looking(machine) as look:
-        there = neighbours.search(catalogue, rows, k, look=look)
+    monkeypatch.setattr(ray_search, "_search_shard", dying)
+    with ray_search.open_ray_search(machine) as search_blocks:
+        there = search_neighbours(catalogue, rows, k, search_blocks=search_blocks)
     assert killed.exists()
     assert np.array_equal(there.neighbour, here.neighbour)
     np.testing.assert_allclose(there.score, here.score, atol=1e-6, rtol=0)
@@ -235,19 +235,20 @@ OUTSIDE = """
 import sys
 import numpy as np
 import ray
-from samesku.search import fusion, neighbours
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
 from samesku.workers import ray_decoding as decoding
-from samesku.search import ray_search as search
+from samesku.search import ray_search
 from samesku.params.schema import Machine
 
 machine = Machine(device="cpu", workers=0, threads=1, engine="ray", address=sys.argv[1])
 rows = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-fused, all_ = fusion.concatenate({"a": rows}, {"a": 1.0}), np.arange(500, dtype=np.int32)
-here = neighbours.search(fused, all_, 9)
-with search.looking(machine) as look:
+fused, all_ = concatenate_channels({"a": rows}, {"a": 1.0}), np.arange(500, dtype=np.int32)
+here = search_neighbours(fused, all_, 9)
+with ray_search.open_ray_search(machine) as search_blocks:
     print("client" if ray.util.client.ray.is_connected() else "driver")
-    there = neighbours.search(fused, all_, 9, look=look)
+    there = search_neighbours(fused, all_, 9, search_blocks=search_blocks)
 print("same" if np.array_equal(here.neighbour, there.neighbour) else "other")
 with decoding.workers(machine) as in_order:
     print(sum(1 for a, b in zip(in_order(str, range(400), crashed=""), range(400)) if a == str(b)))
@@ -258,7 +259,7 @@ def test_more_threads_than_a_machine_has_are_refused(machine):
     sentence = (
         r"machine\.threads is 4, and no machine of the Ray cluster has so many.*; allowed there: up to 1"
     )
-    with pytest.raises(InputError, match=sentence), search.looking(machine.model_copy(update={"threads": 4})):
+    with pytest.raises(InputError, match=sentence), ray_search.open_ray_search(machine.model_copy(update={"threads": 4})):
         pass
 
 

@@ -1,0 +1,236 @@
+"""Exact search: the k nearest neighbours of every listing of a gallery, in blocks and in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import combinations_with_replacement
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from samesku.search.fusion import Fused
+from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
+from samesku.search.scorer import MaskGroup, group_by_mask, positions_by_mask, ranking_scores, score_matrix
+
+QUERIES = 1024  # in one block; nothing is N × N
+COLUMNS = 16_384  # listings of the gallery that are scored at once
+WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
+SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
+
+Floats = NDArray[np.float32]
+#: The largest inner products of Q queries with a group, float32 (Q, n), falling, and the positions of these
+#: listings in the group, int64 (Q, n); −1 where fewer were found.
+TopProducts = tuple[Floats, NDArray[np.int64]]
+#: Queries, float32 (Q, D), the groups to search, and how many products to fetch from each.
+QueryBlock = tuple[Floats, list[MaskGroup], list[int]]
+#: Searches blocks, one after the other; gives the top products of each group of a block, in order.
+BlockSearch = Callable[[Iterable[QueryBlock]], Iterator[list[TopProducts]]]
+#: (fused rows, gallery, k) -> the k nearest within the gallery; `search_neighbours` is one.
+Search = Callable[[Fused, NDArray[np.int32], int], Neighbours]
+
+
+def search_neighbours(
+    fused: Fused,
+    rows: NDArray[np.int32],
+    k: int,
+    *,
+    queries: NDArray[np.int32] | None = None,
+    groups: list[MaskGroup] | None = None,
+    search_blocks: BlockSearch | None = None,
+    approximate: Container[int] = (),
+) -> Neighbours:
+    """The k nearest of every listing in `rows` among the others in `rows`.
+
+    A query is dropped from its own list by its row, not by its rank: copies of a listing tie with it. A
+    gallery is searched by modality mask, since the divisor of the score is constant for two masks.
+
+    Args:
+        fused: the whole catalogue.
+        rows: (G,) the gallery, ascending.
+        k: neighbours wanted; min(k, G − 1) are given.
+        queries: those of `rows` to search for, ascending; by default all.
+        groups: the gallery by modality mask; by default made here.
+        search_blocks: where the groups are searched; by default here.
+        approximate: modality masks of the groups in which `search_blocks` may miss listings.
+    """
+    k = max(0, min(k, len(rows) - 1))
+    everything = queries is None
+    queries = rows if queries is None else queries
+    neighbours = no_neighbours(queries, k)
+    groups = group_by_mask(fused, rows) if groups is None else groups
+    blocks = list(_query_blocks(fused, queries, groups)) if k else []
+    if everything and search_blocks is None:
+        top_products = _self_join(fused, groups, blocks, k)
+    else:
+        top_products = (search_blocks or search_groups)(
+            (np.ascontiguousarray(fused.vectors[queries[positions]]), comparable, _counts(comparable, k))
+            for _, _, positions, comparable in blocks
+        )
+    for (mask, _, positions, comparable), products in zip(blocks, top_products, strict=True):
+        shared = [fused.shared_weight(mask, group.mask) for group in comparable]
+        *block, unsettled = _merge(queries[positions], comparable, shared, products, k)
+        _fill(neighbours, positions, *block)
+        if any(group.mask in approximate for group in comparable):  # more may be missing than a tie
+            continue
+        for start in range(0, len(unsettled), WHOLE_ROW_QUERIES):
+            again = positions[unsettled[start : start + WHOLE_ROW_QUERIES]]
+            _fill(
+                neighbours, again, *_search_whole_rows(fused[queries[again]], queries[again], comparable, k)
+            )
+    return neighbours
+
+
+def search_queries(
+    queries: Fused, rows: NDArray[np.int32], groups: Sequence[MaskGroup], k: int
+) -> Neighbours:
+    """The k nearest of Q further listings in a gallery; whole rows of scores, for few queries.
+
+    Args:
+        queries: Q fused rows. rows: int32 (Q,), the row of each query, which is no neighbour of its own; −1
+            where the gallery does not have it.
+        groups: the gallery; their rows settle ties, and a listing of row −1 is left out.
+
+    Returns:
+        Neighbours whose `query` counts from 0.
+    """
+    neighbours = no_neighbours(np.arange(len(queries), dtype=np.int32), k)
+    for start in range(0, len(queries) if groups else 0, WHOLE_ROW_QUERIES):
+        positions = np.arange(start, min(start + WHOLE_ROW_QUERIES, len(queries)))
+        _fill(neighbours, positions, *_search_whole_rows(queries[positions], rows[positions], groups, k))
+    return neighbours
+
+
+def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
+    """Search blocks here, one group after the other."""
+    for queries, groups, counts in blocks:
+        yield [
+            top_products(queries, group.vectors, count) for group, count in zip(groups, counts, strict=True)
+        ]
+
+
+def top_products(queries: Floats, vectors: Floats, count: int) -> TopProducts:
+    """The `count` largest inner products of each query and their positions, largest first.
+
+    FAISS's flat index with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no recent
+    processor and is up to five times slower there (benchmarks/search.py).
+    """
+    heap = _Heap(len(queries), count)
+    for start in range(0, len(vectors), COLUMNS):
+        heap.add(queries @ vectors[start : start + COLUMNS].T, 0, start)
+    return heap.sorted()
+
+
+class _Heap:
+    """The largest inner products of n queries so far: FAISS's heap."""
+
+    def __init__(self, n: int, count: int) -> None:
+        self.inner, self.position = np.empty((n, count), np.float32), np.empty((n, count), np.int64)
+        self.heap = faiss.float_minheap_array_t()
+        self.heap.nh, self.heap.k = n, count
+        self.heap.val, self.heap.ids = faiss.swig_ptr(self.inner), faiss.swig_ptr(self.position)
+        self.heap.heapify()
+
+    def add(self, products: Floats, query: int, position: int) -> None:
+        """Add (Q, G) products of the queries from `query` on with the listings from `position` on."""
+        products = np.ascontiguousarray(products)
+        self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
+
+    def sorted(self) -> TopProducts:
+        self.heap.reorder()
+        return self.inner, self.position
+
+
+#: Modality mask of some queries, which of those that have it, their positions, and the groups to search.
+_Block = tuple[int, slice, NDArray[np.intp], list[MaskGroup]]
+
+
+def _query_blocks(fused: Fused, queries: NDArray[np.int32], groups: list[MaskGroup]) -> Iterator[_Block]:
+    """Queries of one modality mask, QUERIES at a time; none that cannot be compared with any listing."""
+    for mask, positions in positions_by_mask(fused, queries):
+        comparable = [group for group in groups if fused.shared_weight(mask, group.mask) > 0]
+        for start in range(0, len(positions) if comparable else 0, QUERIES):
+            block = slice(start, start + QUERIES)
+            yield mask, block, positions[block], comparable
+
+
+def _counts(groups: list[MaskGroup], k: int) -> list[int]:
+    """How many products to fetch from each group: k, the query itself, and some to see ties."""
+    return [min(k + 1 + SPARE, len(group.rows)) for group in groups]
+
+
+def _self_join(
+    fused: Fused, groups: list[MaskGroup], blocks: list[_Block], k: int
+) -> Iterator[list[TopProducts]]:
+    """The top products of a gallery with itself; each product of two blocks serves both its sides."""
+    products: dict[tuple[int, int], TopProducts] = {}
+    for left, right in combinations_with_replacement(groups, 2):
+        if fused.shared_weight(left.mask, right.mask) <= 0:
+            continue
+        same = left is right
+        [left_count, right_count] = _counts([left, right], k)
+        forth = _Heap(len(left.rows), right_count)
+        back = forth if same else _Heap(len(right.rows), left_count)
+        for row in range(0, len(left.rows), QUERIES):
+            vectors = left.vectors[row : row + QUERIES]
+            if same:
+                forth.add(vectors @ vectors.T, row, row)
+            for column in range(row + QUERIES if same else 0, len(right.rows), COLUMNS):
+                inner = vectors @ right.vectors[column : column + COLUMNS].T
+                forth.add(inner, row, column)
+                back.add(inner.T, column, row)
+        products[left.mask, right.mask] = forth.sorted()
+        if not same:
+            products[right.mask, left.mask] = back.sorted()
+    for mask, block, _, comparable in blocks:
+        whole = [products[mask, group.mask] for group in comparable]
+        yield [(inner[block], position[block]) for inner, position in whole]
+
+
+def _merge(
+    queries: NDArray[np.int32],
+    groups: list[MaskGroup],
+    shared: list[float],
+    products: list[TopProducts],
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.floating], NDArray[np.intp]]:
+    """The k nearest over all groups, and the positions of queries whose end of the list is not settled."""
+    rows, scores, unseen = [], [], np.full(len(queries), -np.inf)
+    for group, weight, (inner, position) in zip(groups, shared, products, strict=True):
+        score = np.where(position < 0, -np.inf, ranking_scores(inner, weight))
+        if inner.shape[1] < len(group.rows):  # what was not fetched scores at most this
+            unseen = np.maximum(unseen, score[:, -1])
+        rows.append(np.where(position < 0, np.int32(-1), group.rows[position]))
+        scores.append(score)
+    row, score = _without_self(queries, np.concatenate(rows, 1), np.concatenate(scores, 1))
+    row, score = select_top_k(row, score, k)
+    # A listing that was not fetched may tie with the last one here, and come before it by its row.
+    unsettled = np.flatnonzero((score[:, -1] <= unseen) | (row[:, -1] < 0))
+    return row, score, unsettled[np.isfinite(unseen[unsettled])]
+
+
+def _search_whole_rows(
+    queries: Fused, rows: NDArray[np.int32], groups: Sequence[MaskGroup], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+    """The k nearest of a few queries, by their scores with every listing of the gallery."""
+    scores = score_matrix(queries, groups)
+    gallery = np.broadcast_to(np.concatenate([group.rows for group in groups]), scores.shape)
+    return select_top_k(*_without_self(rows, gallery, scores), k)
+
+
+def _without_self(
+    queries: NDArray[np.int32], rows: NDArray[np.int32], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+    """Without each query itself, and without places that hold no listing."""
+    left_out = (rows == queries[:, None]) | (rows < 0)
+    return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
+
+
+def _fill(
+    neighbours: Neighbours, positions: NDArray[np.intp], rows: NDArray[np.int32], scores: NDArray
+) -> None:
+    """Put the first neighbours of some queries into their places."""
+    columns = slice(rows.shape[1])
+    comparable = np.isfinite(scores)
+    neighbours.neighbour[positions, columns] = np.where(comparable, rows, np.int32(-1))
+    neighbours.score[positions, columns] = scores

@@ -1,0 +1,60 @@
+"""The neighbours in every gallery: the whole sample, and val and test each within itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from samesku.catalogue.listings import GALLERIES, Listings
+from samesku.errors import InputError
+from samesku.search.augmentation import search_augmented
+from samesku.search.exact import Search, search_neighbours
+from samesku.search.fusion import Fused
+from samesku.search.neighbours import Neighbours, read_neighbours, stack_neighbours, write_neighbours
+
+
+def search_galleries(
+    fused: Fused,
+    listings: Listings,
+    k: int,
+    steps: int = 0,
+    threshold: float = 1.0,
+    search: Search = search_neighbours,
+) -> dict[str, Neighbours]:
+    """The neighbours in each gallery of GALLERIES; in `split`, val's queries first and then test's.
+
+    Args:
+        steps, threshold: of database-side augmentation within each gallery, as of `search_augmented`.
+
+    Raises:
+        InputError: the fused rows are those of another sample.
+    """
+    if len(fused) != len(listings):
+        raise InputError(
+            f"data/fused has {len(fused)} rows, listings.parquet {len(listings)}; run `dvc repro`"
+        )
+    neighbours = {}
+    for name, parts in GALLERIES.items():
+        results = [
+            search_augmented(fused, listings.gallery(part), k, steps, threshold, search) for part in parts
+        ]
+        neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
+    return neighbours
+
+
+def write_galleries(folder: Path, neighbours: Mapping[str, Neighbours]) -> None:
+    """Write one file for each gallery."""
+    for name, nearest in neighbours.items():
+        write_neighbours(folder / f"{name}.parquet", nearest)
+
+
+def read_galleries(folder: Path, listings: Listings) -> dict[str, Neighbours]:
+    """What `write_galleries` wrote."""
+    return {
+        name: read_neighbours(
+            folder / f"{name}.parquet", np.concatenate([listings.gallery(part) for part in parts])
+        )
+        for name, parts in GALLERIES.items()
+    }
