@@ -1,6 +1,1 @@
-"""Embedding: what every encoder shares, from a channel's spec and weights to the rows of all listings."""
-
-from samesku.embedding.registry import load_encoder
-from samesku.embedding.spec import Spec
-
-__all__ = ["Spec", "load_encoder"]
+"""Embedding: channels, from params.yaml to one row for each listing."""

@@ -20,29 +20,29 @@ def group(module: nn.Module, block_of: Callable[[str], int]) -> list[nn.Module]:
         submodules that lie wholly in the block (so that train() and eval() reach their norms), and the bare
         parameters that their owner shares with other blocks.
     """
-    found: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
+    blocks: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
 
     def walk(part: nn.Module, name: str) -> None:
         prefix = f"{name}." if name else ""
         numbers = {block_of(prefix + key) for key, _ in part.named_parameters()}
         if len(numbers) == 1:
-            found.setdefault(numbers.pop(), ([], []))[0].append(part)
+            blocks.setdefault(numbers.pop(), ([], []))[0].append(part)
         elif numbers:
             for key, parameter in part.named_parameters(recurse=False):
-                found.setdefault(block_of(prefix + key), ([], []))[1].append(parameter)
+                blocks.setdefault(block_of(prefix + key), ([], []))[1].append(parameter)
             for key, child in part.named_children():
                 walk(child, prefix + key)
 
     walk(module, "")
-    return [nn.ModuleList([*parts, nn.ParameterList(bare)]) for _, (parts, bare) in sorted(found.items())]
+    return [nn.ModuleList([*parts, nn.ParameterList(bare)]) for _, (parts, bare) in sorted(blocks.items())]
 
 
 def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]:
-    """Number a transformer's parameters: what stands before its layers is block 0, layer i is block i + 1.
+    """Number a transformer's parameters: those before its layers are block 0, those of layer i block i + 1.
 
     Args:
         within: name of the submodule that holds the layers.
-        tail: regular expression of the names behind the layers; they belong to the last layer's block.
+        tail: regular expression of the parameters after the layers; they belong to the last layer's block.
     """
     lists = [
         (name, part)
@@ -56,8 +56,8 @@ def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]
     inside, after = re.compile(rf"{re.escape(stack)}\.(\d+)\."), re.compile(tail)
 
     def block_of(name: str) -> int:
-        if found := inside.match(name):
-            return int(found[1]) + 1
+        if match := inside.match(name):
+            return int(match[1]) + 1
         return len(layers) if after.match(name) else 0
 
     return block_of
@@ -66,7 +66,7 @@ def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]
 def by_timm(trunk: Any) -> dict[str, int]:
     """Parameter name -> block, as timm groups them for layer-wise learning rates.
 
-    A last group without a matrix (a final norm alone) is no block of its own; it joins the one before.
+    A last group without a matrix (a final norm alone) joins the block before it.
     """
     from timm.models import group_parameters
 

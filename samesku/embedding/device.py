@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
 
@@ -18,22 +19,24 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 def resolve(name: str = "auto") -> torch.device:
     """The device of `machine.device`; auto takes CUDA, then MPS, then the CPU.
 
-    A machine with a CUDA processor that is run on its CPU is told so loudly: it is almost never meant.
+    A CUDA processor that is left unused is warned of in capitals: it is almost never meant.
 
     Raises:
         InputError: the device was asked for by name and is not there.
     """
-    there = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    chosen = next(d for d, found in there.items() if found) if name == "auto" else name
-    if not there.get(chosen, False):
-        found = ", ".join(d for d, is_there in there.items() if is_there)
-        raise InputError(f"machine.device is {name!r}, which this machine lacks; allowed here: auto, {found}")
-    if chosen == "cpu" and (there["cuda"] or _has_nvidia()):
-        why = "machine.device says so" if there["cuda"] else "this build of torch cannot use it"
+    devices = [device for device, is_available in available.items() if is_available]
+    chosen = devices[0] if name == "auto" else name
+    if chosen not in devices:
+        raise InputError(
+            f"machine.device is {name!r}, which this machine lacks; allowed here: auto, {', '.join(devices)}"
+        )
+    if chosen == "cpu" and (available["cuda"] or _has_nvidia()):
+        why = "machine.device says so" if available["cuda"] else "this build of torch cannot use it"
         print(
             f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!",
             file=sys.stderr,
@@ -73,10 +76,10 @@ def autocast(device: torch.device, chosen: str) -> AbstractContextManager[object
 
 
 def set_threads(threads: int) -> None:
-    """Fix the CPU threads (a sum's order, and so its last bit, hangs on their number) and cuDNN's choices.
+    """Fix the CPU threads, whose number decides a sum's order and so its last bit, and cuDNN's algorithms.
 
-    Also keeps the memory that a step of a model frees for the next one, where the C library can be told so:
-    handed back and mapped anew each time, it costs a vision model on a CPU half of its time in page faults.
+    Also keep the memory that one step of a model frees for the next one, where the C library allows it: given
+    back and mapped again each time, it costs a vision model on a CPU half of its time in page faults.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -85,7 +88,7 @@ def set_threads(threads: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to serve large blocks from its heap, and to give none of it back before the process ends."""
+    """Make glibc serve large blocks from its heap, and give none of it back before the process ends."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         mallopt(M_MMAP_THRESHOLD, 2**30)
@@ -94,28 +97,25 @@ def keep_freed_memory() -> None:
 
 
 def describe(device: torch.device, chosen: str, engine: str = "torch") -> str:
-    """For a summary line: «cpu (2 threads), bf16»; with an engine that is not torch, that too."""
-    match device.type:
-        case "cuda":
-            where = torch.cuda.get_device_name(device)
-        case "cpu":
-            where = f"cpu ({torch.get_num_threads()} threads)"
-        case other:
-            where = other
-    return f"{where}, {chosen}" + (f", {engine}" if engine != "torch" else "")
+    """For a summary line: «cpu (2 threads), bf16», and the engine where it is not torch."""
+    name = device.type
+    if name == "cuda":
+        name = torch.cuda.get_device_name(device)
+    elif name == "cpu":
+        name = f"cpu ({torch.get_num_threads()} threads)"
+    return ", ".join([name, chosen, *([engine] if engine != "torch" else [])])
 
 
-def kind(device: torch.device) -> list[str]:
-    """What the bits of a vector hang on, beside the number of threads, on which they do not."""
-    processor = {
-        "cuda": lambda: torch.cuda.get_device_name(device),
-        "cpu": torch.backends.cpu.get_cpu_capability,
-    }.get(device.type, lambda: "")
-    return [device.type, processor(), torch.__version__]
+def processor(device: torch.device) -> list[str]:
+    """What the bits of a vector depend on; the number of threads is not among it."""
+    model = ""
+    if device.type == "cuda":
+        model = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        model = torch.backends.cpu.get_cpu_capability()
+    return [device.type, model, torch.__version__]
 
 
 def _has_nvidia() -> bool:
     """Whether a CUDA processor is there that this build of torch does not see."""
-    from pathlib import Path
-
     return Path("/proc/driver/nvidia/version").exists()

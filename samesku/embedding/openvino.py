@@ -1,4 +1,4 @@
-"""Engines beside torch: an encoder's trunk and head, compiled by another library for a CPU."""
+"""The engine OpenVINO in torch's place: a network's trunk and head, compiled for a CPU."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from samesku.embedding.base import ImageEncoder, TitleEncoder
+from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.errors import InputError
 
-#: OpenVINO's word for a precision of ours.
+ENGINE = "openvino"
+#: OpenVINO's names of our number formats.
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
-def version(engine: str) -> str:
-    """«torch», or the engine with its version, on which the last bits hang: «openvino 2026.4.1».
+def check_installed(engine: str) -> str:
+    """The engine with its version, on which the last bits of a row depend: «openvino 2026.4.1»; or «torch».
 
     Raises:
         InputError: its package is not installed.
@@ -38,30 +39,30 @@ def version(engine: str) -> str:
         ) from None
 
 
-def compiled(encoder: ImageEncoder | TitleEncoder, engine: str) -> ImageEncoder | TitleEncoder:
-    """`encoder` run by `engine`: the same rows but for their last bits; it can no longer be trained.
+def compile_encoder(encoder: ImageEncoder | TitleEncoder) -> ImageEncoder | TitleEncoder:
+    """`encoder` run by OpenVINO: the same rows but for their last bits; it can no longer be trained.
 
-    As many batches as torch has threads are computed side by side, each on one thread, so that no row hangs
-    on the number of threads. Batches and titles may have any size and length.
+    As many batches as torch has threads are computed at the same time, each on one thread, so that no row
+    depends on the number of threads. Batches and titles may have any size and length.
 
     Raises:
-        InputError: the engine is not installed, the encoder is not on a CPU, or it cannot be converted.
+        InputError: OpenVINO is not installed, the encoder is not on a CPU, or it cannot be converted.
     """
-    version(engine)
+    engine = check_installed(ENGINE)
     if encoder.device.type != "cpu":
         raise InputError(
-            f"embed.engine is {engine!r}, which computes on a CPU, and machine.device gives "
+            f"embed.engine is {ENGINE!r}, which computes on a CPU, and machine.device gives "
             f"{encoder.device.type}; allowed: embed.engine torch there, or machine.device cpu"
         )
     try:
-        module = _OpenVINO(encoder)
+        module = _Compiled(encoder)
     except Exception as error:
         reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise InputError(
-            f"embed.engine is {engine!r}, which cannot convert {encoder.spec.backend} model "
+            f"embed.engine is {ENGINE!r}, which cannot convert {encoder.spec.backend} model "
             f"{encoder.spec.model}: {reason}; way out: embed.engine torch"
         ) from error
-    return replace(encoder, module=module, head=nn.Identity())
+    return replace(encoder, module=module, head=nn.Identity(), engine=engine)
 
 
 class _Positional(nn.Module):
@@ -71,59 +72,59 @@ class _Positional(nn.Module):
         super().__init__()
         self.module, self.head, self.keys = encoder.module, encoder.head, keys
 
-    def forward(self, *given: Tensor) -> Tensor:
-        batch = dict(zip(self.keys, given, strict=True)) if self.keys else given[0]
+    def forward(self, *inputs: Tensor) -> Tensor:
+        batch = dict(zip(self.keys, inputs, strict=True)) if self.keys else inputs[0]
         return self.head(self.module(batch))
 
 
 @cache
 def _library() -> tuple[Any, Any]:
-    """OpenVINO's core, and what converts a model.
+    """OpenVINO's core, and its function that converts a model.
 
-    One core for the life of the process: each brings a stack for signal handlers, and of several that end in
-    another order than they came the last leaves a stack that is freed, so that Ctrl-C would crash.
+    One core for the life of the process: each has a stack for signal handlers. If several end in another
+    order than they began, the last leaves a stack that is freed, and Ctrl-C would crash.
     """
-    # OpenVINO asks for leave to report what it converts, and waits for an answer; so it is mute.
+    # OpenVINO asks for leave to report what it converts, and waits for an answer; so reporting is taken away.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
     return openvino.Core(), openvino.convert_model
 
 
-class _OpenVINO(nn.Module):
+class _Compiled(nn.Module):
     """An encoder's trunk and head, converted and compiled for the CPU by OpenVINO."""
 
     def __init__(self, encoder: ImageEncoder | TitleEncoder) -> None:
         super().__init__()
         core, convert = _library()
         if isinstance(encoder, ImageEncoder):
+            size = encoder.prepare.size
             self.keys: list[str] = []
-            example: tuple[Tensor, ...] = (torch.zeros(2, 3, encoder.size, encoder.size),)
+            example: tuple[Tensor, ...] = (torch.zeros(2, 3, size, size),)
         else:
             tokens = encoder.prepare(["a", "two of them"])
             self.keys, example = list(tokens), tuple(tokens.values())
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # torch would rather export, which takes four times as long
-            logging.disable(logging.WARNING)  # of transformers, whose every property a trace looks at
+            warnings.simplefilter("ignore")  # torch recommends its exporter, which takes four times as long
+            logging.disable(logging.WARNING)  # of transformers, whose every property a trace reads
             try:
                 traced = torch.jit.trace(_Positional(encoder, self.keys).eval(), example, check_trace=False)
                 model = convert(traced, example_input=example)
             finally:
                 logging.disable(logging.NOTSET)
         threads = torch.get_num_threads()
-        how = {
+        config = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
             "INFERENCE_PRECISION_HINT": PRECISIONS[encoder.precision],
         }
-        self.model: Any = core.compile_model(model, "CPU", how)
-        self.own = threading.local()
+        self.model: Any = core.compile_model(model, "CPU", config)
+        self.local = threading.local()
 
     def forward(self, batch: Tensor | dict[str, Tensor]) -> Tensor:
         """(B, 3, size, size) float32, or tokens (B, length) int64 -> (B, dim) float32, not normalised."""
-        if not hasattr(self.own, "request"):
-            self.own.request = self.model.create_infer_request()
-        given = [batch[key] for key in self.keys] if isinstance(batch, dict) else [batch]
-        return torch.from_numpy(
-            self.own.request.infer([part.numpy() for part in given], share_inputs=True)[0]
-        )
+        if not hasattr(self.local, "request"):
+            self.local.request = self.model.create_infer_request()
+        inputs = [batch[key] for key in self.keys] if isinstance(batch, dict) else [batch]
+        arrays = [part.numpy() for part in inputs]
+        return torch.from_numpy(self.local.request.infer(arrays, share_inputs=True)[0])

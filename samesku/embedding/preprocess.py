@@ -16,13 +16,13 @@ RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling
 
 @dataclass(frozen=True)
 class Preprocess:
-    """The eval preprocessing of an image model; small and picklable, so that worker processes can hold it.
+    """The eval preprocessing of an image model; small and picklable, for worker processes.
 
     Attributes:
         size: side of the square that the model takes.
         mean, std: of each channel, in the range 0…1.
         crop: share of the short side that is kept by the centre crop, 0 < crop <= 1.
-        fit: "crop" keeps the proportions and cuts the centre square; "squash" takes the whole picture and
+        fit: "crop" keeps the proportions and takes the centre square; "squash" takes the whole picture and
             changes its proportions.
     """
 
@@ -51,8 +51,8 @@ class Preprocess:
         """(…, 3, size, size) uint8 -> float32, (pixels / 255 − mean) / std, channels last in memory."""
         std = torch.tensor(self.std, device=pixels.device)
         shift = -torch.tensor(self.mean, device=pixels.device) / std
-        # Whole lines of pixels at a time, in place: a loop over three channels would take twice as long, and
-        # memory that is new to the process thrice.
+        # Whole lines of pixels at a time, in place: a loop over the three channels would take twice as long,
+        # newly allocated memory three times.
         lines, width = pixels.movedim(-3, -1).flatten(-2).float(), pixels.shape[-1]
         torch.addcmul(shift.repeat(width), lines, (1 / (255 * std)).repeat(width), out=lines)
         return lines.unflatten(-1, (-1, 3)).movedim(-1, -3)

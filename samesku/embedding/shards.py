@@ -1,4 +1,4 @@
-"""Embedded rows, kept on disk as they come: a run that is killed goes on from them."""
+"""Embedded rows on disk, written as they come: a run that is killed goes on from them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-#: Rows of a shard, which a kill loses at most, beside the batches at hand: some seconds' work of a processor.
+#: Rows of a shard. A kill loses at most these and the batches that are computed: seconds of work.
 ROWS = 2048
 
 
 class Shards:
-    """The rows of one array that are done, in a folder that belongs to it alone.
+    """The rows of one array that are embedded, in a folder of their own.
 
-    A shard is one file of row numbers and vectors, written beside and renamed; which rows it holds is of no
-    matter, so threads may add batches in any order.
+    A shard is one file of row numbers and vectors, written under another name and renamed. Any rows can form a
+    shard, so threads may add batches in any order.
     """
 
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
@@ -29,15 +29,18 @@ class Shards:
         self._lock = threading.Lock()
 
     def load(self, out: Floats) -> NDArray[np.bool_]:
-        """Put the rows that are kept into `out`, float32 (N, dim); which they are, bool (N,).
+        """Read the rows of all shards into `out`, float32 (N, dim).
 
-        What is no whole shard of such rows is removed.
+        A file that is no whole shard, or has rows of another width, is removed.
+
+        Returns:
+            bool (N,): the rows that were read; the rest of `out` is set to zero.
         """
         done = np.zeros(len(out), bool)
         for file in sorted(self.folder.glob("*.npz")):
             try:
-                with np.load(file, allow_pickle=False) as kept:
-                    rows, vectors = kept["rows"], kept["vectors"]
+                with np.load(file, allow_pickle=False) as shard:
+                    rows, vectors = shard["rows"], shard["vectors"]
                 out[rows] = vectors
             except (ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
                 file.unlink()
@@ -47,14 +50,14 @@ class Shards:
         return done
 
     def add(self, rows: Sequence[int], vectors: Floats) -> None:
-        """Keep a batch: its row numbers, and float32 (B, dim)."""
+        """Add a batch: its row numbers, and float32 (B, dim); written when the shard is full."""
         with self._lock:
             self._waiting.append((rows, vectors))
             if sum(len(rows) for rows, _ in self._waiting) >= self.rows:
                 self._write()
 
     def flush(self) -> None:
-        """Write what waits for its shard to be full."""
+        """Write the batches that wait for their shard to be full."""
         with self._lock:
             self._write()
 
@@ -65,12 +68,12 @@ class Shards:
         vectors = np.concatenate([vectors for _, vectors in self._waiting])
         self._waiting = []
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.folder / ".partial"
+        partial = self.folder / ".partial"
         try:
-            with beside.open("wb") as file:
+            with partial.open("wb") as file:
                 np.savez(file, rows=rows, vectors=vectors)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, self.folder / f"{rows.min():08d}.npz")
+            os.replace(partial, self.folder / f"{rows.min():08d}.npz")
         finally:
-            beside.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)

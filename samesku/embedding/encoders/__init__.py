@@ -1,5 +1,4 @@
-"""Encoders: one file per backend, each imported only when a channel uses it.
+"""One file for each backend, with `load(spec) -> Encoder`; imported when a channel uses it.
 
-A backend with weights (open_clip, timm, sentence_transformers) is reached through
-`samesku.embedding.load_encoder`; tfidf and phash are modules of their own and import no torch.
+samesku.params.backends lists them, and samesku.embedding.registry loads them. tfidf and phash import no torch.
 """

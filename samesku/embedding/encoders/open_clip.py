@@ -1,8 +1,9 @@
-"""CLIP models of open_clip: the image tower or the text tower of one; the other is not kept in memory."""
+"""CLIP models of open_clip: the image tower or the text tower, whichever the channel needs."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.base import ImageEncoder, TitleEncoder
 from samesku.embedding.blocks import by_layers, by_timm
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.embedding.preprocess import Preprocess
-from samesku.embedding.spec import Spec
 
 CONFIG = "open_clip_config.json"
 #: In the hub's repositories model.safetensors is the model as transformers names its tensors: it comes last.
@@ -29,12 +30,12 @@ TENSORS = (
 EXTRAS = (CONFIG, "config.json", "tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.model")
 
 
-def load(name: str, spec: Spec) -> ImageEncoder | TitleEncoder:
+def load(spec: Spec) -> ImageEncoder | TitleEncoder:
     """Build the tower of `spec.modality` on the CPU.
 
     `spec.model` is a name that open_clip knows or the path of a config (JSON: a model's config, or one that
     holds `model_cfg` and `preprocess_cfg`). `spec.weights` is "hub:<repository>" or "hub:<pretrained tag>", a
-    checkpoint, or a folder as open_clip saves it, whose own config is then followed.
+    checkpoint, or a folder as open_clip saves it, whose config is then followed.
 
     Raises:
         ValueError, RuntimeError, OSError: no such model or weights, or those of another architecture.
@@ -44,14 +45,14 @@ def load(name: str, spec: Spec) -> ImageEncoder | TitleEncoder:
     if tag and "/" not in tag:
         if not known.get("hf_hub"):
             raise ValueError(f"open_clip knows no weights {tag!r} of {spec.model} on the hub")
-        spec = Spec(**{**vars(spec), "weights": "hub:" + "/".join(known["hf_hub"].split("/")[:2])})
+        spec = replace(spec, weights="hub:" + "/".join(known["hf_hub"].split("/")[:2]))
     if spec.weights is None:
         raise ValueError(
             f"weights is null; allowed: hub:<tag of {spec.model} or repository>, a file or a folder"
         )
-    found = weights.locate(spec, None, TENSORS, EXTRAS)
-    folder = found.file.parent
-    config, looks = architecture(spec.model, folder if found.path.is_dir() or tag else None)
+    located = weights.locate(spec, None, TENSORS, EXTRAS)
+    folder = located.file.parent
+    config, preprocess_cfg = architecture(spec.model, folder if located.path.is_dir() or tag else None)
     if known.get("quick_gelu"):
         config["quick_gelu"] = True
     text = config["text_cfg"]
@@ -59,15 +60,15 @@ def load(name: str, spec: Spec) -> ImageEncoder | TitleEncoder:
         if text.get(key):
             text[key] = str(named(text[key], folder))
     model = build(config)
-    if found.file.suffix not in (".safetensors", ".bin", ".pt", ".pth"):
-        raise ValueError(f"{found.file.name} is no file of tensors; allowed: .safetensors, .bin, .pt, .pth")
-    open_clip.load_checkpoint(model, str(found.file), strict=True, weights_only=True)
-    common: dict[str, Any] = {"spec": spec, "dim": config["embed_dim"], "origin": found.origin}
+    if located.file.suffix not in (".safetensors", ".bin", ".pt", ".pth"):
+        raise ValueError(f"{located.file.name} is no file of tensors; allowed: .safetensors, .bin, .pt, .pth")
+    open_clip.load_checkpoint(model, str(located.file), strict=True, weights_only=True)
+    common: dict[str, Any] = {"spec": spec, "dim": config["embed_dim"], "origin": located.origin}
     if spec.modality == "image":
         return ImageEncoder(
             module=model.visual,
             block_of=image_blocks(model.visual),
-            prepare=preprocess({**known, **looks}, model.visual),
+            prepare=preprocess({**known, **preprocess_cfg}, model.visual),
             **common,
         )
     module = TextTower(model.text)
@@ -86,29 +87,29 @@ def architecture(model: str, folder: Path | None) -> tuple[dict[str, Any], dict[
     Raises:
         ValueError: there is no such model, or the file is no config of one.
     """
-    own = folder / CONFIG if folder else None
-    file = own if own and own.is_file() else Path(model)
+    beside_weights = folder / CONFIG if folder else None
+    file = beside_weights if beside_weights and beside_weights.is_file() else Path(model)
     if file.suffix == ".json":
         read = json.loads(file.read_text("utf-8"))
-        config, looks = read.get("model_cfg", read), read.get("preprocess_cfg", {})
+        config, preprocess_cfg = read.get("model_cfg", read), read.get("preprocess_cfg", {})
     else:
-        config, looks = open_clip.get_model_config(model), {}
+        config, preprocess_cfg = open_clip.get_model_config(model), {}
     if not config:
         raise ValueError(f"open_clip knows no model {model!r}")
     if not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys() or "multimodal_cfg" in config:
         raise ValueError(f"{file} is no config of a CLIP model")
-    return config, looks
+    return config, preprocess_cfg
 
 
 def build(config: dict[str, Any]) -> Any:
-    """A CustomTextCLIP with random weights; neither tower fetches weights of its own.
+    """A CustomTextCLIP with random weights; neither tower fetches its weights.
 
     The plain CLIP has the same tensors with the text tower's at top level; open_clip converts those.
     """
-    own = {key: value for key, value in config.items() if key != "custom_text"}
+    rest = {key: value for key, value in config.items() if key != "custom_text"}
     vision = {**config["vision_cfg"], "timm_model_pretrained": False}
     text = {**config["text_cfg"], "hf_model_pretrained": False}
-    return open_clip.CustomTextCLIP(**{**own, "vision_cfg": vision, "text_cfg": text})
+    return open_clip.CustomTextCLIP(**{**rest, "vision_cfg": vision, "text_cfg": text})
 
 
 def named(model: str, folder: Path) -> Path | str:
@@ -123,29 +124,29 @@ def named(model: str, folder: Path) -> Path | str:
 class TextTower(nn.Module):
     """A text tower that takes what its tokenizer gives, padded no further than its longest title.
 
-    open_clip cuts its positions to the length of a batch but not its causal mask, which is therefore cut
+    open_clip shortens its positions to the length of a batch but not its causal mask, so the mask is shortened
     here: most titles are a third of the 77 tokens that it would otherwise compute.
     """
 
     def __init__(self, tower: Any) -> None:
         super().__init__()
         self.tower = tower
-        tower.transformer.register_forward_pre_hook(_cut_mask, with_kwargs=True)
+        tower.transformer.register_forward_pre_hook(_shorten_mask, with_kwargs=True)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """input_ids (B, length) int64 -> (B, dim) float."""
         return self.tower(tokens["input_ids"])
 
 
-def _cut_mask(layers: nn.Module, args: tuple[Tensor, ...], given: dict[str, Any]) -> Any:
-    if args and isinstance(mask := given.get("attn_mask"), Tensor):
+def _shorten_mask(layers: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> Any:
+    if args and isinstance(mask := kwargs.get("attn_mask"), Tensor):
         length = args[0].shape[1]
-        given = {**given, "attn_mask": mask[..., :length, :length]}
-    return args, given
+        kwargs = {**kwargs, "attn_mask": mask[..., :length, :length]}
+    return args, kwargs
 
 
 class Tokens:
-    """Titles -> input_ids, truncated in tokens, padded to the longest where the tower overlooks padding."""
+    """Titles -> input_ids, truncated in tokens, padded to the longest where the tower ignores padding."""
 
     def __init__(self, config: dict[str, Any], tower: Any) -> None:
         length, kwargs = config.get("context_length", 77), config.get("tokenizer_kwargs") or {}
@@ -154,7 +155,7 @@ class Tokens:
             self.tokenizer: Any = HFTokenizer(source, context_length=length, tokenizer_mode=mode, **kwargs)
         else:
             self.tokenizer = SimpleTokenizer(context_length=length, **kwargs)
-        # A causal tower pools at the end-of-text token, blind to what follows; Hugging Face's masks it.
+        # A causal tower pools at the end-of-text token, which sees nothing after it; Hugging Face's masks padding.
         causal = getattr(tower, "attn_mask", None) is not None and tower.pool_type in ("argmax", "eos")
         self.pad = tower.config.pad_token_id if hasattr(tower, "config") else 0 if causal else None
 
@@ -177,14 +178,14 @@ def image_blocks(tower: Any) -> Any:
     return by_layers(tower, "transformer", r"ln_post|proj|attn_pool")
 
 
-def preprocess(looks: dict[str, Any], tower: Any) -> Preprocess:
-    """The eval preprocessing from a `preprocess_cfg`; where it is silent, CLIP's own."""
+def preprocess(config: dict[str, Any], tower: Any) -> Preprocess:
+    """The eval preprocessing from a `preprocess_cfg`; what it does not say, as CLIP."""
     size = tower.image_size
     return Preprocess(
         size=size[0] if isinstance(size, tuple | list) else size,
-        mean=tuple(looks.get("mean") or OPENAI_DATASET_MEAN),
-        std=tuple(looks.get("std") or OPENAI_DATASET_STD),
-        crop=looks.get("crop_pct", 1.0),
-        fit="squash" if looks.get("resize_mode") == "squash" else "crop",
-        interpolation=looks.get("interpolation", "bicubic"),
+        mean=tuple(config.get("mean") or OPENAI_DATASET_MEAN),
+        std=tuple(config.get("std") or OPENAI_DATASET_STD),
+        crop=config.get("crop_pct", 1.0),
+        fit="squash" if config.get("resize_mode") == "squash" else "crop",
+        interpolation=config.get("interpolation", "bicubic"),
     )

