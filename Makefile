@@ -34,9 +34,10 @@ test-long: install  ## Break the pipeline for real, some 40 minutes; writes docs
 	python -m pytest -n 2 --dist loadfile --timeout 3600 -m long --ignore=tests/faults
 	SAMESKU_FAULTS_TABLE=docs/faults.md python -m pytest -n 2 --dist loadfile --timeout 3600 -m "" tests/faults
 
-lint: install  ## ruff: style, imports, security
+lint: install  ## Style, security and the direction of imports: ruff, import-linter
 	ruff check .
 	ruff format --check .
+	lint-imports --no-cache
 
 types: install  ## mypy
 	mypy

@@ -1,4 +1,4 @@
-"""One catalogue with everything that negative_weight may send, from `sample` to submission.csv."""
+"""One catalogue with everything that can be wrong in it, from `sample` to submission.csv."""
 
 import csv
 import io

@@ -1,20 +1,24 @@
-"""params.yaml as shipped says of every key that the schema knows what it does."""
+"""params.yaml says of every key that the schema knows what it does, and is laid out as DVC writes it."""
 
 import re
-from collections import Counter
+import shutil
 from typing import get_args
 
 import pytest
+import yaml
+from dvc.utils.serialize import modify_yaml
 from pydantic import BaseModel
 
 from samesku.params import Params
+from samesku.params.profile import apply_profile, read_profile
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text("utf-8")
+PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
 
 def sections():
-    """Each top-level group -> its text, with the comment that stands above it."""
+    """Each group of params -> its text, with the comment above it."""
     parts = re.split(r"\n\n(?=(?:#.*\n)*\w+:)", TEXT)[1:]  # after the head of the file
     return {re.search(r"^(\w+):", part, re.M).group(1): part for part in parts}
 
@@ -29,30 +33,57 @@ def models(annotation):
         yield from models(inner)
 
 
-def keys(group):
-    return {key for m in models(Params.model_fields[group].annotation) for key in m.model_fields}
-
-
-#: Keys of several groups, which one of them documents for all (`alpha` of compare is that of fusion).
-SHARED = Counter(key for group in Params.model_fields for key in keys(group))
-
-
-def documented(key, text):
-    """`key: value  # what it does`, or in a comment `# key: what it does`."""
-    return re.search(rf"^ *{key}:.*# *\w|^ *# +{key}: \S", text, re.M)
+def documented(text):
+    """The keys that a group's comments explain: in the list above the group, or by the sentence above a key."""
+    keys = set()
+    for line in re.findall(r"^#  +([\w, ]+?)  +\S", text, re.M):
+        keys |= set(line.split(", "))
+    sentence = ""
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            sentence = f"{sentence} {line}"
+        elif match := re.match(r" +(\w+):", line):
+            if sentence:
+                keys.add(match[1])
+                keys |= {key for key in re.findall(r"\w+", sentence.lower()) if len(key) > 2}
+                last = sentence
+            elif match[1] in last.lower():
+                keys.add(match[1])
+            sentence = ""
+    return keys
 
 
 @pytest.mark.parametrize("group", Params.model_fields)
-def test_every_key_is_documented(group):
-    own = sections()[group]
-    missing = {
-        key
-        for key in keys(group)
-        if not documented(key, own) and not (SHARED[key] > 1 and documented(key, TEXT))
-    }
-    assert not missing, f"params.yaml, {group}: no comment says what these do: {sorted(missing)}"
+def test_every_key_is_explained(group):
+    annotation = Params.model_fields[group].annotation
+    keys = {key for model in models(annotation) for key in model.model_fields}
+    elsewhere = documented(sections()["fusion"]) | documented(sections()["decision"])  # as compare says
+    assert not keys - documented(sections()[group]) - elsewhere
 
 
-def test_every_group_says_whose_it_is():
+def test_every_group_begins_with_a_sentence():
     for group, text in sections().items():
-        assert text.startswith("#"), group
+        assert re.match(r"# [A-Z].*", text), group
+
+
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+def test_dvc_would_write_the_file_as_it_is(profile, tmp_path):
+    text = TEXT if profile is None else apply_profile(TEXT, read_profile(ROOT / "profiles", profile))
+    file = tmp_path / "params.yaml"
+    file.write_text(text, "utf-8")
+    with modify_yaml(str(file)) as content:
+        content["fusion"]["alpha"] = 0.25
+    expected = re.sub(r"(?m)^  alpha: .*$", "  alpha: 0.25", text, count=1)
+    assert file.read_text("utf-8") == expected
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_changes_the_entries_that_it_holds_and_no_other(profile):
+    overlay = yaml.safe_load(read_profile(ROOT / "profiles", profile))
+    before = yaml.safe_load(TEXT)
+    after = yaml.safe_load(apply_profile(TEXT, read_profile(ROOT / "profiles", profile)))
+    assert before.keys() == after.keys()
+    for group, entries in after.items():
+        expected = before[group] | overlay[group] if overlay.get(group) else overlay.get(group, before[group])
+        assert entries == expected, group
