@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from samesku.errors import InputError
-from samesku.search import approximate, fusion, neighbours
+from samesku.search import approximate
+from samesku.search.approximate import recall, search_approximate
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
+from samesku.search.neighbours import Neighbours
 
 EVERY = np.arange(600, dtype=np.int32)
 
@@ -25,59 +29,59 @@ def fused():
         rows += 0.3 * generator.normal(size=rows.shape)
         channels[name] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     channels["b"][generator.random(600) < 0.3] = 0
-    return fusion.concatenate(channels, {"a": 0.6, "b": 0.4})
+    return concatenate_channels(channels, {"a": 0.6, "b": 0.4})
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw", "IVF16,Flat", "IVF16,SQfp16", "IVF4,PQ8x4"])
 def test_with_enough_effort_it_finds_what_exact_search_finds(fused, kind):
-    exact = neighbours.search(fused, EVERY, 5)
-    found = approximate.search(fused, EVERY, 5, kind, effort=600, min_recall=0.8)
-    assert approximate.recall(found, exact) > (0.8 if "PQ" in kind else 0.99)
-    same = found.neighbour == exact.neighbour
-    assert found.score[same] == pytest.approx(exact.score[same], abs=2e-6)  # compressed vectors too
-    assert (np.diff(found.score, axis=1) <= 0).all()
-    assert (found.neighbour != EVERY[:, None]).all()
+    exact = search_neighbours(fused, EVERY, 5)
+    result = search_approximate(fused, EVERY, 5, kind, effort=600, min_recall=0.8)
+    assert recall(result, exact) > (0.8 if "PQ" in kind else 0.99)
+    same = result.neighbour == exact.neighbour
+    assert result.score[same] == pytest.approx(exact.score[same], abs=2e-6)  # compressed vectors too
+    assert (np.diff(result.score, axis=1) <= 0).all()
+    assert (result.neighbour != EVERY[:, None]).all()
 
 
-def test_too_few_found_is_refused_with_the_effort_that_finds_enough(fused):
+def test_too_few_are_refused_with_the_effort_that_finds_enough(fused):
     with pytest.raises(InputError, match=r"finds 0\.\d+ of the 20 nearest of 200 .*index\.effort \d+ finds"):
-        approximate.search(fused, EVERY, 20, "IVF64,Flat", effort=1, min_recall=0.99)
+        search_approximate(fused, EVERY, 20, "IVF64,Flat", effort=1, min_recall=0.99)
 
 
 def test_where_no_effort_is_enough_it_says_so(fused):
     with pytest.raises(InputError, match="no effort up to 4096 finds enough"):
-        approximate.search(fused, EVERY, 20, "PQ4x2", effort=4096, min_recall=1.0)
+        search_approximate(fused, EVERY, 20, "PQ4x2", effort=4096, min_recall=1.0)
 
 
 @pytest.mark.parametrize("kind", ["nonsense", "IVF", "IVF4,PQ7"])
 def test_a_kind_that_faiss_cannot_make_is_refused(fused, kind):
     with pytest.raises(InputError, match=r"index\.kind: FAISS cannot make.*allowed: flat, ivf, hnsw"):
-        approximate.search(fused, EVERY, 5, kind, effort=8, min_recall=0.9)
+        search_approximate(fused, EVERY, 5, kind, effort=8, min_recall=0.9)
 
 
 def test_small_parts_are_searched_exactly(fused, monkeypatch):
     monkeypatch.setattr(approximate, "SMALL", 600)
-    found = approximate.search(fused, EVERY, 5, "IVF64,Flat", effort=1, min_recall=0.99)
-    exact = neighbours.search(fused, EVERY, 5)
-    assert (found.neighbour == exact.neighbour).all()
-    assert (found.score == exact.score).all()
+    result = search_approximate(fused, EVERY, 5, "IVF64,Flat", effort=1, min_recall=0.99)
+    exact = search_neighbours(fused, EVERY, 5)
+    assert (result.neighbour == exact.neighbour).all()
+    assert (result.score == exact.score).all()
 
 
 def test_recall_by_hand():
-    """Of 2 + 1 true ones: one of two found; the third's place is taken by one that ties with it."""
+    """Of 2 + 1 true neighbours one of two is found; the third's place is taken by one that ties with it."""
     query = np.array([0, 1], np.int32)
-    true = neighbours.Neighbours(
+    true = Neighbours(
         query, np.array([[5, 6], [7, -1]], np.int32), np.array([[0.9, 0.8], [0.7, -np.inf]], np.float32)
     )
-    found = neighbours.Neighbours(
+    result = Neighbours(
         query, np.array([[5, 4], [8, 3]], np.int32), np.array([[0.9, 0.1], [0.7, 0.2]], np.float32)
     )
-    assert approximate.recall(found, true) == pytest.approx(2 / 3)
+    assert recall(result, true) == pytest.approx(2 / 3)
 
 
 def test_some_queries_alone(fused):
     some = np.array([3, 77, 599], np.int32)
-    whole, part = neighbours.search(fused, EVERY, 5), neighbours.search(fused, EVERY, 5, queries=some)
+    whole, part = search_neighbours(fused, EVERY, 5), search_neighbours(fused, EVERY, 5, queries=some)
     assert (part.query == some).all()
     assert (part.neighbour == whole.neighbour[some]).all()
     assert part.score == pytest.approx(whole.score[some], abs=2e-6)

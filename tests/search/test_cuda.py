@@ -1,25 +1,20 @@
-"""Exact search by torch, here on the processor: what NumPy finds, whatever is kept and however it is cut."""
-
-import os
-import subprocess
-import sys
+"""Exact search by torch, here on the CPU: what NumPy finds, whatever the blocks and the memory."""
 
 import numpy as np
 import pytest
 import torch
 
 from samesku.errors import InputError
-from samesku.params.schema import Index, Machine
-from samesku.search import cuda as accelerator
-from samesku.search import fusion, neighbours
-from stages import index
-from tests.conftest import ROOT
+from samesku.search import cuda, exact
+from samesku.search.cuda import device_search
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
+from samesku.search.scorer import MaskGroup
 from tests.search import oracle
 
 CPU = torch.device("cpu")
 WEIGHTS = {"a": 0.7, "b": 0.3}
 PLENTY = 10**9
-MANY = 10**6  # listings
 
 
 def catalogue(n=300, values=None):
@@ -30,32 +25,32 @@ def catalogue(n=300, values=None):
         if not values:
             rows += np.where(rows.any(1, keepdims=True), generator.normal(scale=0.1, size=rows.shape), 0)
             rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    return fusion.concatenate(channels, WEIGHTS)
+    return concatenate_channels(channels, WEIGHTS)
 
 
-def both(fused, rows, k, room=PLENTY):
+def both(fused, rows, k, memory=PLENTY):
     return (
-        neighbours.search(fused, rows, k),
-        neighbours.search(fused, rows, k, look=accelerator.on(CPU, room)),
+        search_neighbours(fused, rows, k),
+        search_neighbours(fused, rows, k, search_blocks=device_search(CPU, memory)),
     )
 
 
 @pytest.fixture
 def sent(monkeypatch):
     """Small blocks; the shapes of what is sent to the device, in order."""
-    monkeypatch.setattr(neighbours, "QUERIES", 23)
-    monkeypatch.setattr(accelerator, "COLUMNS", 17)
-    found, tensor = [], torch.tensor
-    monkeypatch.setattr(torch, "tensor", lambda rows, **to: found.append(rows.shape) or tensor(rows, **to))
-    return found
+    monkeypatch.setattr(exact, "QUERIES", 23)
+    monkeypatch.setattr(cuda, "COLUMNS", 17)
+    shapes, tensor = [], torch.tensor
+    monkeypatch.setattr(torch, "tensor", lambda rows, **to: shapes.append(rows.shape) or tensor(rows, **to))
+    return shapes
 
 
-def equal(one, other):
+def assert_equal(left, right):
     """Scores to 1e-6; and within that, two listings may stand in either order."""
-    assert one.neighbour.shape == other.neighbour.shape
-    np.testing.assert_allclose(one.score, other.score, atol=1.1e-6)
-    assert (one.valid == other.valid).all()
-    for query, a, b, scores in zip(one.query, one.neighbour, other.neighbour, one.score, strict=True):
+    assert left.neighbour.shape == right.neighbour.shape
+    np.testing.assert_allclose(left.score, right.score, atol=1.1e-6)
+    assert (left.valid == right.valid).all()
+    for query, a, b, scores in zip(left.query, left.neighbour, right.neighbour, left.score, strict=True):
         assert query not in b
         assert len({*b[b >= 0]}) == (b >= 0).sum()
         only = np.isin(a, b, invert=True)  # beyond the end by a rounding
@@ -63,72 +58,53 @@ def equal(one, other):
 
 
 @pytest.mark.parametrize("values", [None, 3])
-@pytest.mark.parametrize("room", [0, 3_000, PLENTY])
+@pytest.mark.parametrize("memory", [0, 3_000, PLENTY])
 @pytest.mark.parametrize("k", [1, 20, 500])
-def test_equals_the_search_by_numpy(sent, values, room, k):
+def test_equals_the_search_by_numpy(sent, values, memory, k):
     fused = catalogue(values=values)
     rows = np.flatnonzero(np.arange(len(fused)) % 7).astype(np.int32)
-    equal(*both(fused, rows, k, room))
+    assert_equal(*both(fused, rows, k, memory))
 
 
 def test_in_one_block_it_is_the_same():
-    equal(*both(catalogue(), np.arange(300, dtype=np.int32), 20))
+    assert_equal(*both(catalogue(), np.arange(300, dtype=np.int32), 20))
 
 
 def test_exact_ties_stand_in_the_order_of_rows():
     copies = np.tile(np.array([[1.0, 0.0]], np.float32), (200, 1))
     copies[150] = [0.0, 1.0]
-    here, there = both(fusion.concatenate({"a": copies}, {"a": 1.0}), np.arange(200, dtype=np.int32), 5)
+    here, there = both(concatenate_channels({"a": copies}, {"a": 1.0}), np.arange(200, dtype=np.int32), 5)
     assert there.neighbour.tolist() == here.neighbour.tolist()
     assert there.score.tolist() == here.score.tolist()
 
 
-def test_columns_are_sent_once_while_they_fit(sent):
+def test_listings_are_sent_once_while_they_fit(sent):
     rows = np.eye(64, dtype=np.float32)
-    fused, every = fusion.concatenate({"a": rows}, {"a": 1.0}), np.arange(64, dtype=np.int32)
+    fused, every = concatenate_channels({"a": rows}, {"a": 1.0}), np.arange(64, dtype=np.int32)
     queries, columns = [(23, 64), (23, 64), (18, 64)], [(17, 64), (17, 64), (17, 64), (13, 64)]
     both(fused, every, 5)
     assert sorted(sent) == sorted(queries + columns)
     sent.clear()
-    both(fused, every, 5, room=2 * 17 * 64 * 4)
+    both(fused, every, 5, memory=2 * 17 * 64 * 4)
     assert sorted(sent) == sorted(queries + columns + 2 * columns[2:])  # the first two stay
 
 
-def test_what_it_gives():
-    """As any `Looks`: falling, −1 beyond what is there; of a read-only file too."""
+def test_what_a_block_gives():
+    """As any BlockSearch: falling, −1 beyond what is there; of a read-only file too."""
     vectors = np.array([[0.0, 1.0], [1.0, 0.0], [0.6, 0.8]], np.float32)
     vectors.flags.writeable = False
-    part = neighbours.Part(1, np.arange(3, dtype=np.int32), vectors)
-    ((inner, at),) = next(accelerator.on(CPU, PLENTY)([(np.array([[1, 0]], np.float32), [part], [5])]))
+    group = MaskGroup(1, np.arange(3, dtype=np.int32), vectors)
+    ((inner, position),) = next(device_search(CPU, PLENTY)([(np.array([[1, 0]], np.float32), [group], [5])]))
     assert inner.dtype == np.float32
-    assert at.dtype == np.int64
+    assert position.dtype == np.int64
     np.testing.assert_allclose(inner, [[1.0, 0.6, 0.0, -np.inf, -np.inf]], rtol=1e-6)
-    assert at.tolist() == [[1, 2, 0, -1, -1]]
+    assert position.tolist() == [[1, 2, 0, -1, -1]]
 
 
 def test_products_are_of_whole_floats():
     torch.backends.cuda.matmul.allow_tf32 = True
-    accelerator.on(CPU, 0)
+    device_search(CPU, 0)
     assert not torch.backends.cuda.matmul.allow_tf32
-
-
-@pytest.mark.parametrize("device", ["cuda", "auto"])
-def test_index_searches_on_cuda(monkeypatch, tmp_path, device):
-    monkeypatch.setattr(index, "DRIVER", (tmp_path,))
-    monkeypatch.setattr(accelerator, "resolve", lambda name: torch.device("cuda"))
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda where: (1000, 2000))
-    monkeypatch.setattr(accelerator, "on", lambda where, room: (where.type, room))
-    with index.nearest(Index(), Machine(device=device), MANY) as searched:
-        assert searched.func is neighbours.search
-        assert searched.keywords == {"look": ("cuda", 750)}
-    with index.nearest(Index(kind="hnsw"), Machine(device=device), MANY) as searched:
-        assert "look" not in searched.keywords
-
-
-def test_few_listings_are_searched_before_torch_is_imported(monkeypatch, tmp_path):
-    monkeypatch.setattr(index, "DRIVER", (tmp_path,))
-    with index.nearest(Index(), Machine(), 3000) as searched:
-        assert searched is neighbours.search
 
 
 def test_too_little_memory_there_is_one_sentence(monkeypatch):
@@ -139,34 +115,6 @@ def test_too_little_memory_there_is_one_sentence(monkeypatch):
     with pytest.raises(
         InputError, match=r"too little free memory on cpu; ways out: .* machine\.device: cpu$"
     ):
-        neighbours.search(catalogue(), np.arange(300, dtype=np.int32), 5, look=accelerator.on(CPU, PLENTY))
-
-
-def test_a_driver_without_cuda_leaves_the_search_on_the_processor(monkeypatch, tmp_path):
-    monkeypatch.setattr(index, "DRIVER", (tmp_path,))
-    monkeypatch.setattr(accelerator, "resolve", lambda name: CPU)
-    with index.nearest(Index(), Machine(), MANY) as searched:
-        assert searched.keywords == {"look": None}
-
-
-WITHOUT = """
-import sys
-from stages import index
-from samesku.params.schema import Index, Machine
-index.DRIVER = ()
-for device in ("auto", "cpu", "mps"):
-    with index.nearest(Index(), Machine(device=device), 10**6) as searched:
-        assert searched is index.neighbours.search
-assert "torch" not in sys.modules
-"""
-
-
-def test_elsewhere_index_imports_no_torch():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+        search_neighbours(
+            catalogue(), np.arange(300, dtype=np.int32), 5, search_blocks=device_search(CPU, PLENTY)
+        )

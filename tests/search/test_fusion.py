@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.errors import InputError
-from samesku.search import fusion
+from samesku.search.fusion import average_channels, channel_weights, concatenate_channels
 from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE
 from tests.search.oracle import random_channels
 
 
 def test_weights_are_shares_of_alpha():
-    weights = fusion.channel_weights({"cnn": 1.0, "phash": 0.25}, {"sbert": 2.0, "tfidf": 2.0}, alpha=0.6)
+    weights = channel_weights({"cnn": 1.0, "phash": 0.25}, {"sbert": 2.0, "tfidf": 2.0}, alpha=0.6)
     assert weights == pytest.approx(
         {"cnn": 0.6 * 1 / 1.25, "phash": 0.6 * 0.25 / 1.25, "sbert": 0.4 / 2, "tfidf": 0.4 / 2}
     )
@@ -20,11 +20,11 @@ def test_weights_are_shares_of_alpha():
 
 
 def test_a_weight_of_zero_leaves_the_channel_out():
-    assert fusion.channel_weights({"cnn": 1.0, "phash": 0.0}, {"sbert": 1.0}, alpha=1.0) == {"cnn": 1.0}
+    assert channel_weights({"cnn": 1.0, "phash": 0.0}, {"sbert": 1.0}, alpha=1.0) == {"cnn": 1.0}
 
 
 def test_five_listings_by_hand():
-    fused = fusion.concatenate(CHANNELS, HALVES)
+    fused = concatenate_channels(CHANNELS, HALVES)
     assert fused.modality_mask.tolist() == [0b11, 0b11, 0b10, 0b01, 0b11]
     for (i, j), score in SCORE.items():
         shared = fused.shared_weight(int(fused.modality_mask[i]), int(fused.modality_mask[j]))
@@ -35,21 +35,23 @@ def test_five_listings_by_hand():
 def test_inner_product_is_the_weighted_mean_of_cosines(seed, alpha):
     generator = np.random.default_rng(seed)
     channels = random_channels(generator, 6, {"a": 3, "b": 5, "c": 4}, missing=0)
-    weights = fusion.channel_weights({"a": 1.0, "b": 0.3}, {"c": 2.0}, alpha)
-    fused = fusion.concatenate(channels, weights)
+    weights = channel_weights({"a": 1.0, "b": 0.3}, {"c": 2.0}, alpha)
+    fused = concatenate_channels(channels, weights)
     expected = sum(w * channels[c].astype(float) @ channels[c].T.astype(float) for c, w in weights.items())
     np.testing.assert_allclose(fused.vectors @ fused.vectors.T, expected, atol=1e-6)
 
 
-def test_a_channel_that_nobody_has_changes_nothing():
-    with_empty = fusion.concatenate(CHANNELS | {"none": np.zeros((5, 0), np.float32)}, HALVES | {"none": 0.5})
-    alone = fusion.concatenate(CHANNELS, HALVES)
+def test_an_empty_channel_changes_nothing():
+    with_empty = concatenate_channels(
+        CHANNELS | {"none": np.zeros((5, 0), np.float32)}, HALVES | {"none": 0.5}
+    )
+    alone = concatenate_channels(CHANNELS, HALVES)
     np.testing.assert_array_equal(with_empty.vectors, alone.vectors)
     np.testing.assert_array_equal(with_empty.modality_mask, alone.modality_mask)
 
 
 def test_average_is_the_renormalised_mean_of_one_space():
-    fused = fusion.average(CHANNELS, {"image": 0.75, "title": 0.25})
+    fused = average_channels(CHANNELS, {"image": 0.75, "title": 0.25})
     b = 0.75 * np.array([0.6, 0.8]) + 0.25 * np.array([0.8, 0.6])
     np.testing.assert_allclose(fused.vectors[1], b / np.linalg.norm(b), atol=1e-6)
     np.testing.assert_allclose(fused.vectors[2], [1, 0])  # C has a title alone
@@ -60,9 +62,9 @@ def test_average_is_the_renormalised_mean_of_one_space():
 def test_average_of_two_spaces_is_refused():
     wide = {"image": CHANNELS["image"], "title": np.eye(5, 3, dtype=np.float32)}
     with pytest.raises(InputError, match="image has 2, title has 3 columns; use concat"):
-        fusion.average(wide, HALVES)
+        average_channels(wide, HALVES)
 
 
 def test_arrays_of_different_samples_are_refused():
     with pytest.raises(InputError, match="image 5, title 4"):
-        fusion.concatenate({"image": CHANNELS["image"], "title": CHANNELS["title"][:4]}, HALVES)
+        concatenate_channels({"image": CHANNELS["image"], "title": CHANNELS["title"][:4]}, HALVES)

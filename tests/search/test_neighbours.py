@@ -1,111 +1,48 @@
-"""Search: exact, in one order, whatever the blocks; copies lose neither themselves nor each other."""
+"""The table of neighbours: its order, stacked tables, and the file."""
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pyarrow.parquet as pq
 
-from samesku.search import fusion, neighbours
-from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, SCORE
-from tests.search import oracle
-
-
-def as_lists(found):
-    return {
-        int(query): [(int(n), float(s)) for n, s in zip(ns, ss, strict=True) if n >= 0]
-        for query, ns, ss in zip(found.query, found.neighbour, found.score, strict=True)
-    }
-
-
-def rows(*at):
-    return np.array(at, dtype=np.int32)
-
-
-def test_five_listings_by_hand():
-    found = as_lists(neighbours.search(fusion.concatenate(CHANNELS, HALVES), rows(0, 1, 2, 3, 4), k=4))
-    assert {q: [n for n, _ in list_] for q, list_ in found.items()} == NEIGHBOURS
-    for query, list_ in found.items():
-        for other, score in list_:
-            assert score == pytest.approx(SCORE[min(query, other), max(query, other)], abs=1e-6)
-
-
-def test_k_cuts_the_list_and_a_gallery_smaller_than_k_is_whole():
-    fused = fusion.concatenate(CHANNELS, HALVES)
-    assert neighbours.search(fused, rows(0, 1, 2, 3, 4), k=2).neighbour.tolist()[0] == [2, 1]
-    assert neighbours.search(fused, rows(0, 1, 4), k=50).neighbour.tolist() == [[1, 4], [0, 4], [1, 0]]
-
-
-@pytest.mark.parametrize("size", [0, 1])
-def test_a_gallery_without_others_has_no_neighbours(size):
-    found = neighbours.search(fusion.concatenate(CHANNELS, HALVES), rows(*range(size)), k=5)
-    assert found.neighbour.shape == (size, 0)
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    n=st.integers(2, 90),
-    k=st.integers(1, 30),
-    values=st.sampled_from([None, 2, 5]),
+from samesku.search.neighbours import (
+    Neighbours,
+    read_neighbours,
+    select_top_k,
+    stack_neighbours,
+    write_neighbours,
 )
-def test_equals_the_naive_oracle_also_where_most_pairs_tie(seed, n, k, values):
-    generator = np.random.default_rng(seed)
-    channels = oracle.random_channels(generator, n, {"a": 4, "b": 3}, values=values)
-    weights = {"a": 0.7, "b": 0.3}
-    gallery = np.flatnonzero(generator.random(n) < 0.8).astype(np.int32)
-    found = as_lists(neighbours.search(fusion.concatenate(channels, weights), gallery, k))
-    score = oracle.scores(channels, weights)
-    expected = oracle.neighbours(score, gallery.tolist(), k)
-    for query in expected:
-        # Within 1e-6 two pairs may stand in either order, so the scores are compared, and each pair's own.
-        assert [s for _, s in found[query]] == pytest.approx([s for _, s in expected[query]], abs=2e-6)
-        assert len({n for n, _ in found[query]}) == len(found[query])
-        assert all(s == pytest.approx(score[query, n], abs=2e-6) for n, s in found[query])
+
+INF = np.inf
 
 
-def test_exact_ties_stand_in_the_order_of_rows_past_what_was_fetched():
-    copies = np.tile(np.array([[1.0, 0.0]], np.float32), (200, 1))
-    copies[150] = [0.0, 1.0]
-    found = neighbours.search(
-        fusion.concatenate({"a": copies}, {"a": 1.0}), np.arange(200, dtype=np.int32), 5
-    )
-    assert found.neighbour[199].tolist() == [0, 1, 2, 3, 4]
-    assert found.neighbour[2].tolist() == [0, 1, 3, 4, 5]
-    assert found.neighbour[150].tolist() == [0, 1, 2, 3, 4]
+def table(query, neighbour, score):
+    return Neighbours(np.array(query, np.int32), np.array(neighbour, np.int32), np.array(score, np.float32))
 
 
-def test_copies_find_each_other_and_never_themselves():
-    generator = np.random.default_rng(3)
-    channels = oracle.random_channels(generator, 60, {"a": 8}, missing=0)
-    channels["a"][10:18] = channels["a"][10]
-    found = as_lists(
-        neighbours.search(fusion.concatenate(channels, {"a": 1.0}), np.arange(60, dtype=np.int32), 7)
-    )
-    for copy in range(10, 18):
-        assert {n for n, _ in found[copy]} == set(range(10, 18)) - {copy}
+def test_the_first_k_by_score_and_then_by_row():
+    rows = np.array([[7, 3, 5, 9], [4, 2, 8, -1]], np.int32)
+    scores = np.array([[0.5, 0.9, 0.5, 0.1], [0.2, 0.2000004, 0.3, -INF]])  # 0.2 ties by rounding
+    row, score = select_top_k(rows, scores, 3)
+    assert row.tolist() == [[3, 5, 7], [8, 2, 4]]
+    assert score.tolist() == [[0.9, 0.5, 0.5], [0.3, 0.2000004, 0.2]]
+    assert select_top_k(rows, scores, 9)[0].tolist() == [[3, 5, 7, 9], [8, 2, 4, -1]]
 
 
-def test_blocks_change_nothing(monkeypatch):
-    generator = np.random.default_rng(5)
-    channels = oracle.random_channels(generator, 300, {"a": 16, "b": 7}, values=40)
-    fused = fusion.concatenate(channels, {"a": 0.5, "b": 0.5})
-    whole = neighbours.search(fused, np.arange(300, dtype=np.int32), 20)
-    monkeypatch.setattr(neighbours, "QUERIES", 17)
-    monkeypatch.setattr(neighbours, "TIED_QUERIES", 3)
-    blocks = neighbours.search(fused, np.arange(300, dtype=np.int32), 20)
-    np.testing.assert_allclose(blocks.score, whole.score, atol=1.1e-6)
-    differing = blocks.neighbour != whole.neighbour
-    np.testing.assert_allclose(blocks.score[differing], whole.score[differing], atol=1.1e-6)
+def test_stacked_tables_are_padded_to_the_widest():
+    narrow = table([0, 1], [[1], [0]], [[0.5], [0.5]])
+    wide = table([5, 6, 7], [[6, 7], [7, 5], [6, -1]], [[0.9, 0.1], [0.8, 0.1], [0.8, -INF]])
+    stacked = stack_neighbours([narrow, wide], 2)
+    assert stacked.query.tolist() == [0, 1, 5, 6, 7]
+    assert stacked.neighbour.tolist() == [[1, -1], [0, -1], [6, 7], [7, 5], [6, -1]]
+    assert stacked.valid.sum(axis=1).tolist() == [1, 1, 2, 2, 1]
 
 
-def test_the_order_of_listings_changes_no_score():
-    generator = np.random.default_rng(6)
-    channels = oracle.random_channels(generator, 120, {"a": 16, "b": 7})
-    shuffled = generator.permutation(120)
-    weights = {"a": 0.5, "b": 0.5}
-    every = np.arange(120, dtype=np.int32)
-    plain = neighbours.search(fusion.concatenate(channels, weights), every, 10)
-    moved = neighbours.search(
-        fusion.concatenate({c: rows_[shuffled] for c, rows_ in channels.items()}, weights), every, 10
-    )
-    np.testing.assert_allclose(moved.score, plain.score[shuffled], atol=1.1e-6)
+def test_what_is_written_is_read_with_the_queries_that_have_no_neighbour(tmp_path):
+    neighbours = table([2, 4, 9], [[4, 9], [-1, -1], [2, -1]], [[0.7, 0.6], [-INF, -INF], [0.7, -INF]])
+    write_neighbours(tmp_path / "split.parquet", neighbours)
+    columns = pq.read_table(tmp_path / "split.parquet").to_pydict()
+    assert columns["query"] == [2, 2, 9]
+    assert columns["neighbour"] == [4, 9, 2]
+    assert columns["rank"] == [1, 2, 1]
+    read = read_neighbours(tmp_path / "split.parquet", neighbours.query)
+    for name in ("query", "neighbour", "score"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(neighbours, name))

@@ -1,11 +1,14 @@
-"""Weights: the pool scores as a search does, and the ascent finds what it should."""
+"""Weights: the pool scores as a search does, the ascent finds a peak, a sweep equals a search at each α."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samesku.search import fusion, neighbours, tuning
+from samesku.search import tuning
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import channel_weights, concatenate_channels
+from samesku.search.tuning import ascend_weights, sweep_alphas, unite_neighbours, weight_surface
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, A, B, C, D, E
 from tests.search import oracle
 
@@ -13,49 +16,79 @@ EVERY = np.array([A, B, C, D, E], dtype=np.int32)
 
 
 def test_five_listings_by_hand():
-    found = tuning.pool(CHANNELS, EVERY, EVERY, 4).neighbours(HALVES, 4)
-    lists = {q: [int(n) for n in ns if n >= 0] for q, ns in enumerate(found.neighbour)}
+    result = unite_neighbours(CHANNELS, EVERY, EVERY, 4).rank(HALVES, 4)
+    lists = {q: [int(n) for n in ns if n >= 0] for q, ns in enumerate(result.neighbour)}
     assert lists == NEIGHBOURS
-    assert found.score[A, :2] == pytest.approx([1.0, 0.7])
+    assert result.score[A, :2] == pytest.approx([1.0, 0.7])
 
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 60), queries=st.integers(1, 20))
 def test_with_whole_lists_the_pool_is_the_search(seed, n, queries):
     channels = oracle.random_channels(np.random.default_rng(seed), n, {"image": 3, "title": 5})
-    weights = fusion.channel_weights({"image": 1.0}, {"title": 1.0}, 0.4)
+    weights = channel_weights({"image": 1.0}, {"title": 1.0}, 0.4)
     rows = np.arange(n, dtype=np.int32)
     query = rows[:queries]
-    whole = neighbours.search(fusion.concatenate(channels, weights), rows, 5)
-    found = tuning.pool(channels, query, rows, n).neighbours(weights, 5)
-    assert found.score == pytest.approx(whole.score[: len(query)], abs=2e-6)
+    whole = search_neighbours(concatenate_channels(channels, weights), rows, 5)
+    result = unite_neighbours(channels, query, rows, n).rank(weights, 5)
+    assert result.score == pytest.approx(whole.score[: len(query)], abs=2e-6)
 
 
-def test_a_channel_that_nobody_has_is_left_out():
-    found = tuning.pool(CHANNELS | {"none": np.empty((5, 0), np.float32)}, EVERY, EVERY, 2)
-    assert found.names == ["image", "title"]
+def test_an_empty_channel_is_left_out():
+    result = unite_neighbours(CHANNELS | {"none": np.empty((5, 0), np.float32)}, EVERY, EVERY, 2)
+    assert result.names == ["image", "title"]
 
 
 def test_the_union_holds_what_each_channel_ranks():
-    found = tuning.pool(CHANNELS, EVERY[:1], EVERY, 1)
+    result = unite_neighbours(CHANNELS, EVERY[:1], EVERY, 1)
     # A: by picture E (1), by title C (1)
-    assert sorted(found.neighbour[0].tolist()) == [C, E]
+    assert sorted(result.neighbour[0].tolist()) == [C, E]
 
 
-def test_the_ascent_finds_a_peak_and_tells_its_height():
+def test_the_ascent_finds_a_peak_and_its_height():
     aim = {"a": 0.3, "b": 0.7, "c": 0.0}
-    asked = []
+    tried = []
 
     def near(weights):
-        asked.append(weights)
+        tried.append(weights)
         return -sum((weights[name] - aim[name]) ** 2 for name in aim)
 
-    weights, height = tuning.ascend({"a": 1.0, "b": 1.0, "c": 1.0}, near)
+    weights, height = ascend_weights({"a": 1.0, "b": 1.0, "c": 1.0}, near)
     assert weights == pytest.approx(aim, abs=0.051)
     assert sum(weights.values()) == pytest.approx(1.0)
     assert height == near(weights)
-    assert all(w >= 0 for tried in asked for w in tried.values())
+    assert all(w >= 0 for step in tried for w in step.values())
 
 
 def test_one_channel_has_all_the_weight():
-    assert tuning.ascend({"a": 2.0}, lambda _: 0.5) == ({"a": 1.0}, 0.5)
+    assert ascend_weights({"a": 2.0}, lambda _: 0.5) == ({"a": 1.0}, 0.5)
+
+
+def test_the_surface_varies_one_channel_within_its_side():
+    """The first title channel by its share; the second and the image side keep their proportions."""
+    best = {"cnn": 0.4, "sbert": 0.3, "tfidf": 0.3}
+    rows = weight_surface(lambda w: w["sbert"], best, ["cnn"], ["sbert", "tfidf"], [0.0, 0.5], [0.0, 1.0])
+    assert rows == [
+        {"alpha": 0.0, "share_0": 0.0, "share_100": 1.0},
+        {"alpha": 0.5, "share_0": 0.0, "share_100": 0.5},
+    ]
+    rows = weight_surface(lambda w: w["cnn"], best, ["cnn"], ["sbert", "tfidf"], [0.25], [0.5])
+    assert rows == [{"alpha": 0.25, "share_50": 0.25}]
+
+
+@pytest.mark.parametrize("block", [512, 7])
+def test_the_sweep_equals_a_search_at_each_alpha(monkeypatch, block):
+    monkeypatch.setattr(tuning, "SWEEP_QUERIES", block)
+    channels = oracle.random_channels(np.random.default_rng(1), 80, {"cnn": 6, "phash": 4, "sbert": 5})
+    image, title = {"cnn": 1.0, "phash": 0.5}, {"sbert": 1.0}
+    sides = [
+        concatenate_channels(channels, channel_weights(image, {}, 1.0)),
+        concatenate_channels(channels, channel_weights({}, title, 0.0)),
+    ]
+    rows = np.arange(5, 75, dtype=np.int32)
+    swept = sweep_alphas(*sides, rows, 12, [0.0, 0.3, 1.0])
+    assert list(swept) == [0.0, 0.3, 1.0]
+    for alpha, neighbours in swept.items():
+        fused = concatenate_channels(channels, channel_weights(image, title, alpha))
+        expected = search_neighbours(fused, rows, 12)
+        np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
