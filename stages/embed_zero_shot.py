@@ -4,8 +4,8 @@
 
 Writes <channel>.npy to the folder `out` of the channel: float32 (N, dim), rows of norm 1, or zero where a
 listing lacks what the channel embeds; no columns where every listing does. Writes to data/models/<channel>/
-what embeds new listings in the same way. A network's rows are kept in data/checkpoints/ as they come: a run that
-is killed goes on from them when it is started again.
+what embeds new listings in the same way. A network's rows go to data/checkpoints/ as they come: a run that is
+killed goes on from them when it is started again.
 """
 
 from __future__ import annotations

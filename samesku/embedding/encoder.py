@@ -134,7 +134,7 @@ class Encoder:
         """
 
     def encode(self, column: Sequence[Any]) -> Rows:
-        """Embed a block of listings: (B, dim) float32, rows of norm 1; zero where there is nothing to embed."""
+        """Embed a block of listings: (B, dim) float32, rows of norm 1, or zero as in `embed`."""
         raise NotImplementedError
 
     def embed(

@@ -19,7 +19,8 @@ from samesku.embedding.preprocess import Preprocess
 from samesku.embedding.runner import RowList
 from samesku.embedding.shards import Shards
 
-#: Pictures that a thread of a CPU takes at a time. The layers' outputs of 64 no longer fit its cache: a third slower.
+#: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
+#: a third slower.
 CPU_PICTURES = 8
 
 

@@ -29,7 +29,7 @@ MapWorkers = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 class Worker:
-    """A channel's encoder in one worker: called with titles or pictures -> their rows; with None -> what it is."""
+    """An encoder in one worker: called with titles or pictures -> their rows; with None -> what it is."""
 
     def __init__(self, load: Callable[[], Encoder]) -> None:
         self.encoder = load()

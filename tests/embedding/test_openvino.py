@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from samesku.embedding import load_encoder, runner
-from samesku.embedding import openvino as engines
+from samesku.embedding.openvino import compile_encoder
+from samesku.embedding.registry import load_encoder
 from samesku.embedding.trained import Head
 from samesku.errors import InputError
 from tests.conftest import ROOT
 
-# Found, not imported: the engine must be the first to do that, or it is not mute.
+# Looked up, not imported: the engine must import it first, or it would report.
 if find_spec("openvino") is None:
     pytest.skip("the extra `engines` is not installed", allow_module_level=True)
 
@@ -26,48 +26,46 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
-def fast(specs):
+def compiled(specs):
     return {name: load_encoder(name, spec, engine="openvino") for name, spec in specs.items()}
 
 
 @pytest.mark.parametrize("size", [1, 2, 64])
 @pytest.mark.parametrize("name", ["timm", "clip_image"])
-def test_pictures_have_torchs_rows_in_batches_of_any_size(fast, encoders, images, name, size):
-    found = runner.embed_images(fast[name], images, batch_size=size, quiet=True)
-    expected = runner.embed_images(encoders[name], images, batch_size=size, quiet=True)
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
-    assert not np.array_equal(found, expected)  # another library did compute them
+def test_pictures_have_torchs_rows_in_batches_of_any_size(compiled, encoders, images, name, size):
+    rows, expected = (replace(by[name], batch_size=size).embed(images) for by in (compiled, encoders))
+    np.testing.assert_allclose(rows, expected, atol=TOLERANCE)
+    assert not np.array_equal(rows, expected)  # another library did compute them
 
 
 @pytest.mark.parametrize("size", [1, 2, 64])
 @pytest.mark.parametrize("name", ["sbert", "bert", "clip_title"])
-def test_titles_have_torchs_rows_at_any_length(fast, encoders, name, size):
-    found = runner.embed_titles(fast[name], TITLES, batch_size=size, quiet=True)
-    expected = runner.embed_titles(encoders[name], TITLES, batch_size=size, quiet=True)
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
-    assert not np.array_equal(found, expected)
+def test_titles_have_torchs_rows_at_any_length(compiled, encoders, name, size):
+    rows, expected = (replace(by[name], batch_size=size).embed(TITLES) for by in (compiled, encoders))
+    np.testing.assert_allclose(rows, expected, atol=TOLERANCE)
+    assert not np.array_equal(rows, expected)
 
 
 def test_the_head_of_a_trained_tower_is_part_of_it(encoders, images):
     torch.manual_seed(0)
     headed = replace(encoders["timm"], head=Head(encoders["timm"].dim, 8), dim=8)
-    found = runner.embed_images(engines.compiled(headed, "openvino"), images, quiet=True)
-    np.testing.assert_allclose(found, runner.embed_images(headed, images, quiet=True), atol=TOLERANCE)
+    rows = compile_encoder(headed).embed(images)
+    np.testing.assert_allclose(rows, headed.embed(images), atol=TOLERANCE)
 
 
-def test_no_bit_hangs_on_the_number_of_threads(specs, images):
-    before, found = torch.get_num_threads(), []
+def test_no_bit_depends_on_the_number_of_threads(specs, images):
+    before, rows = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            encoder = load_encoder("timm", specs["timm"], engine="openvino")
-            found.append(runner.embed_images(encoder, images, batch_size=2, quiet=True))
+            encoder = load_encoder("timm", specs["timm"], engine="openvino", batch_size=2)
+            rows.append(encoder.embed(images))
     finally:
         torch.set_num_threads(before)
-    assert np.array_equal(*found)
+    assert np.array_equal(*rows)
 
 
-def test_it_reports_nothing_to_anybody(fast):
+def test_it_reports_nothing_to_anybody(compiled):
     from openvino.tools.ovc import convert_impl
 
     assert sys.modules["openvino_telemetry"] is None
@@ -79,8 +77,8 @@ def test_an_engine_that_is_not_installed_is_refused(specs, monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    told = r"embed.engine is 'openvino', whose package is not installed; .*\.\[engines\].*embed.engine: torch"
-    with pytest.raises(InputError, match=told):
+    sentence = r"embed.engine is 'openvino', whose package is not installed; .*\.\[engines\].*embed.engine: torch"
+    with pytest.raises(InputError, match=sentence):
         load_encoder("timm", specs["timm"], engine="openvino")
     load_encoder("timm", specs["timm"])  # torch asks for nothing
 
@@ -88,7 +86,7 @@ def test_an_engine_that_is_not_installed_is_refused(specs, monkeypatch):
 def test_an_accelerator_is_refused(encoders):
     elsewhere = replace(encoders["timm"], device=torch.device("cuda"))
     with pytest.raises(InputError, match=r"computes on a CPU, and machine.device gives cuda; allowed: "):
-        engines.compiled(elsewhere, "openvino")
+        compile_encoder(elsewhere)
 
 
 def test_what_cannot_be_converted_is_refused(encoders):
@@ -99,15 +97,15 @@ def test_what_cannot_be_converted_is_refused(encoders):
     with pytest.raises(
         InputError, match="cannot convert timm model test_resnet: no such thing; way out: embed"
     ):
-        engines.compiled(replace(encoders["timm"], module=Odd()), "openvino")
+        compile_encoder(replace(encoders["timm"], module=Odd()))
 
 
 CTRL_C = """
 import gc, signal
-from samesku.embedding import openvino as engines
+from samesku.embedding.openvino import compile_encoder
 from tests.training.conftest import make_encoder
 
-encoders = [engines.compiled(make_encoder(seed), "openvino") for seed in range(3)]
+encoders = [compile_encoder(make_encoder(seed)) for seed in range(3)]
 while encoders:
     del encoders[0]
     gc.collect()

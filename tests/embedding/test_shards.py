@@ -25,12 +25,12 @@ def test_rows_come_back_and_a_broken_shard_does_not(tmp_path):
     assert Shards(shards.folder).load(out).tolist() == [True, True, True, False, True, True, True]
     assert np.array_equal(out, np.where(np.arange(7)[:, None] == 3, 0, vectors))
 
-    kept = shards.folder / "00000002.npz"
-    for content in (b"", kept.read_bytes()[:-40], bytes(len(kept.read_bytes()))):
-        kept.write_bytes(content)
+    second = shards.folder / "00000002.npz"
+    for content in (b"", second.read_bytes()[:-40], bytes(len(second.read_bytes()))):
+        second.write_bytes(content)
         assert Shards(shards.folder).load(out).tolist() == [True, True, False, False, True, True, False]
         assert not out[[2, 3, 6]].any()
-        assert not kept.exists()
+        assert not second.exists()
 
 
 def test_shards_of_another_width_are_not_taken(tmp_path):
@@ -47,56 +47,49 @@ def test_nothing_is_kept_of_nothing(tmp_path):
     assert not shards.folder.exists()
 
 
-class Counted:
-    """An encoder that counts the listings it is given, and fails at one of its batches."""
-
-    def __init__(self, encoder, fail_at=None):
-        self.encoder, self.fail_at, self.seen, self.batches = encoder, fail_at, 0, 0
-
-    def __getattr__(self, name):
-        return getattr(self.encoder, name)
-
-    def forward(self, batch):
-        if self.batches == self.fail_at:
-            raise KeyboardInterrupt
-        self.batches += 1
-        self.seen += len(next(iter(batch.values())) if isinstance(batch, dict) else batch)
-        return self.encoder.forward(batch)
-
-
 TITLES = [" ".join(["red", "shoe", "blue"][: i % 4]) + str(i) * (i % 5 > 0) for i in range(23)]
 
 
-@pytest.mark.parametrize("kind", ["timm", "bert"])
-def test_a_run_that_stopped_goes_on_and_gives_the_same_bits(encoders, images, tmp_path, kind, monkeypatch):
+@pytest.mark.parametrize("name", ["timm", "bert"])
+def test_a_run_that_stopped_goes_on_and_gives_the_same_bits(encoders, images, tmp_path, name, monkeypatch):
     monkeypatch.setattr(runner.torch, "get_num_threads", lambda: 1)  # so that batches come in order
     monkeypatch.setattr(runner.torch, "set_num_threads", lambda threads: None)
-    encoder = encoders[kind]
 
-    def embed(encoder, shards=None):
-        if kind == "bert":
-            return runner.embed_titles(encoder, TITLES, batch_size=2, quiet=True, shards=shards)
-        return runner.embed_images(encoder, images * 4, batch_size=2, quiet=True, shards=shards)
+    class Counting(type(encoders[name])):
+        """Counts the listings it is given, and is stopped at one of its batches."""
 
-    expected = embed(encoder)
-    stopped = Counted(encoder, fail_at=5)
+        def forward(self, batch):
+            if self.batches == self.stop_at:
+                raise KeyboardInterrupt
+            self.batches += 1
+            self.listings += len(next(iter(batch.values())) if isinstance(batch, dict) else batch)
+            return super().forward(batch)
+
+    def counting(stop_at=None):
+        encoder = Counting(**vars(encoders[name]) | {"batch_size": 2})
+        encoder.stop_at, encoder.batches, encoder.listings = stop_at, 0, 0
+        return encoder
+
+    column = TITLES if name == "bert" else images * 4
+    whole = counting()
+    expected = whole.embed(column)
+    stopped = counting(stop_at=5)
     with pytest.raises(KeyboardInterrupt):
-        embed(stopped, Shards(tmp_path, rows=4))
-    again = Counted(encoder)
-    assert np.array_equal(embed(again, Shards(tmp_path, rows=4)), expected)
-    whole = Counted(encoder)
-    embed(whole)
-    assert stopped.seen + again.seen == whole.seen  # on Ctrl-C nothing is lost
-    last = Counted(encoder)
-    assert np.array_equal(embed(last, Shards(tmp_path, rows=4)), expected)
-    assert last.seen == 0
+        stopped.embed(column, shards=Shards(tmp_path, rows=4))
+    again = counting()
+    assert np.array_equal(again.embed(column, shards=Shards(tmp_path, rows=4)), expected)
+    assert stopped.listings + again.listings == whole.listings  # on Ctrl-C nothing is lost
+    last = counting()
+    assert np.array_equal(last.embed(column, shards=Shards(tmp_path, rows=4)), expected)
+    assert last.listings == 0
 
 
 SLOW = """
 import sys, time
 import numpy as np
 from PIL import Image
-from samesku.embedding import Spec, load_encoder, runner
+from samesku.embedding.encoder import Spec
+from samesku.embedding.registry import load_encoder
 from samesku.embedding.shards import Shards
 
 class Pictures(list):
@@ -106,38 +99,37 @@ class Pictures(list):
     def __copy__(self):
         return self
 
-encoder = load_encoder("cnn", Spec("image", "timm", "test_resnet", sys.argv[1]))
+encoder = load_encoder("cnn", Spec("image", "timm", "test_resnet", sys.argv[1]), batch_size=4)
 shards = Shards(__import__("pathlib").Path(sys.argv[2]), rows=20)
-rows = runner.embed_images(encoder, Pictures(range(200)), batch_size=4, quiet=True, shards=shards)
-np.save(sys.argv[3], rows)
+np.save(sys.argv[3], encoder.embed(Pictures(range(200)), shards=shards))
 """
 
 
 @pytest.mark.slow
-def test_a_kill_loses_at_most_a_shard_and_the_batches_at_hand(timm_file, tmp_path):
+def test_a_kill_loses_at_most_a_shard_and_the_batches_of_the_moment(timm_file, tmp_path):
     def start(shards, out):
         command = [sys.executable, "-c", SLOW, str(timm_file), str(tmp_path / shards), str(tmp_path / out)]
         return subprocess.Popen(command, cwd=ROOT)
 
-    def kept():
+    def rows_on_disk():
         return sum(len(np.load(file)["rows"]) for file in (tmp_path / "shards").glob("*.npz"))
 
     before = -1
     for _ in range(3):
         process = start("shards", "killed.npy")
         deadline = time.monotonic() + 120
-        while kept() <= max(before, 0):
+        while rows_on_disk() <= max(before, 0):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL
-        assert kept() > before  # it went on from what was there
-        assert kept() % 20 == 0  # whole shards
-        before = kept()
+        assert rows_on_disk() > before  # it went on from what was there
+        assert rows_on_disk() % 20 == 0  # whole shards
+        before = rows_on_disk()
     assert not (tmp_path / "killed.npy").exists()
     assert before < 200
     assert start("shards", "killed.npy").wait(120) == 0
-    assert start("other", "whole.npy").wait(120) == 0
+    assert start("undisturbed", "whole.npy").wait(120) == 0
     assert (tmp_path / "killed.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert not list((tmp_path / "shards").glob(".*"))

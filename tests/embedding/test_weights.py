@@ -1,4 +1,4 @@
-"""Weights are data from negative_weight: what is not as expected is refused, and no code of theirs runs."""
+"""Weights are untrusted data: what is not as expected is refused, and none of their code runs."""
 
 import json
 import pickle
@@ -10,7 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from samesku.embedding import Spec, load_encoder, weights
+from samesku.embedding import weights
+from samesku.embedding.encoder import Spec
+from samesku.embedding.registry import load_encoder
 from samesku.errors import InputError
 
 
@@ -44,10 +46,10 @@ NOT_THERE = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "said"), NOT_THERE)
-def test_what_is_not_there_is_one_sentence(spec, said):
+@pytest.mark.parametrize(("spec", "part"), NOT_THERE)
+def test_what_is_not_there_is_one_sentence(spec, part):
     sentence = refusal(spec)
-    assert said in sentence
+    assert part in sentence
     assert f"{spec.backend} model {spec.model}" in sentence
 
 
@@ -104,7 +106,7 @@ class Evil:
         return (exec, ("raise SystemExit('a pickle was run')",))
 
 
-def test_a_pickle_is_not_run(tmp_path, clip, bert):
+def test_a_pickle_is_not_run(tmp_path, clip, bert_folder):
     for name in ("pickled.pth", "pickled.safetensors"):
         (tmp_path / name).write_bytes(pickle.dumps({"state_dict": Evil()}, protocol=2))
         refusal(Spec("image", "timm", "test_resnet", str(tmp_path / name)))
@@ -112,27 +114,27 @@ def test_a_pickle_is_not_run(tmp_path, clip, bert):
     refusal(Spec("image", "timm", "test_resnet", str(tmp_path / "saved.pth")))
     refusal(Spec("image", "open_clip", str(clip.config), str(tmp_path / "saved.pth")))
     folder = tmp_path / "bert"
-    shutil.copytree(bert, folder)
+    shutil.copytree(bert_folder, folder)
     (folder / "model.safetensors").unlink()
     shutil.copy(tmp_path / "saved.pth", folder / "pytorch_model.bin")
     refusal(Spec("title", "sentence_transformers", "t", str(folder)))
 
 
-def test_a_folders_own_code_is_not_run(tmp_path, sbert):
+def test_a_folders_own_code_is_not_run(tmp_path, sbert_folder):
     folder = tmp_path / "sbert"
-    shutil.copytree(sbert, folder)
+    shutil.copytree(sbert_folder, folder)
     modules = json.loads((folder / "modules.json").read_text())
     modules[1]["type"] = "evil.Pooling"
     (folder / "modules.json").write_text(json.dumps(modules))
     (folder / "evil.py").write_text("raise SystemExit('code of the folder was run')")
-    said = refusal(Spec("title", "sentence_transformers", "t", str(folder)))
-    assert "modules.json names code of its own (evil.Pooling)" in said, said
+    sentence = refusal(Spec("title", "sentence_transformers", "t", str(folder)))
+    assert "modules.json names code of its own (evil.Pooling)" in sentence
 
 
 @pytest.mark.parametrize("key", ["auto_map", "tokenizer_auto_map"])
-def test_a_configs_own_code_is_not_run(tmp_path, bert, key):
+def test_a_configs_own_code_is_not_run(tmp_path, bert_folder, key):
     folder = tmp_path / "bert"
-    shutil.copytree(bert, folder)
+    shutil.copytree(bert_folder, folder)
     (folder / "evil.py").write_text("raise SystemExit('code of the folder was run')")
     if key == "auto_map":
         config = json.loads((folder / "config.json").read_text())

@@ -13,14 +13,14 @@ import yaml
 from PIL import Image
 
 from samesku import artefacts
-from samesku.app.embedder import Batch, Embedder
+from samesku.app.query_encoders import QueryEncoders
 from samesku.catalogue.images import PackedImages, writing
 from samesku.catalogue.picture import to_jpeg
-from samesku.embedding.encoders import tfidf
+from samesku.embedding.encoder import Content, Spec
+from samesku.embedding.registry import load_encoder
 from samesku.errors import InputError
-from samesku.params import load
+from samesku.params import load_params
 from stages import embed_zero_shot
-from stages.embed_zero_shot import shards_key
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints
 
@@ -32,10 +32,10 @@ PICTURES = [True, True, False, True, True]
 @pytest.fixture(scope="module")
 def channels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
-    name, file = random_checkpoints.timm(folder)
-    config, checkpoint = random_checkpoints.clip(folder / "clip")
+    name, file = random_checkpoints.save_timm(folder)
+    config, checkpoint = random_checkpoints.save_clip(folder / "clip")
     clip = {"backend": "open_clip", "model": str(config), "weights": str(checkpoint)}
-    bert = str(random_checkpoints.bert(folder / "bert"))
+    bert = str(random_checkpoints.save_bert(folder / "bert"))
     return {
         "cnn": {"modality": "image", "backend": "timm", "model": name, "weights": str(file)},
         "clip_image": {"modality": "image", **clip},
@@ -80,7 +80,13 @@ def write_sample(titles, hashes, pictures, labels="AABBC", split=("train",) * 3 
 
 
 def rows(channel):
-    return np.load(artefacts.embedding(channel), mmap_mode="r")
+    return np.load(artefacts.embedding_path(channel), mmap_mode="r")
+
+
+def fitted(channel):
+    encoder = load_encoder(channel, Spec("title", "tfidf", dim=64))
+    encoder.restore(artefacts.MODELS / channel)
+    return encoder
 
 
 def record(channel):
@@ -100,57 +106,51 @@ def record(channel):
 )
 def test_each_channel_writes_unit_rows_and_a_zero_where_the_modality_is_absent(place, channel, width, absent):
     summary = embed_zero_shot.main(channel)
-    found = rows(channel)
-    assert found.shape == (5, width)
-    assert found.dtype == np.float32
+    written = rows(channel)
+    assert written.shape == (5, width)
+    assert written.dtype == np.float32
     expected = np.ones(5)
     expected[absent] = 0
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(written, axis=1), expected, atol=1e-5)
     assert summary.startswith("5 listings, 4 with a ")
     assert "/s, cpu" in summary
-    about = record(channel)
-    assert about["dim"] == width
+    assert record(channel)["dim"] == width
     if channel not in ("tfidf", "phash"):
-        assert len(about["sha256"]) == 64
-        assert about["weights"]
+        assert len(record(channel)["sha256"]) == 64
+        assert record(channel)["weights"]
 
 
 def test_equal_pictures_and_hashes_are_near(place):
     embed_zero_shot.main("phash")
-    found = rows("phash")
-    assert found[0] @ found[3] == pytest.approx(1 - 2 * 4 / 64)  # four bits differ
-    assert found[0] @ found[1] == pytest.approx(-1)
+    hashed = rows("phash")
+    assert hashed[0] @ hashed[3] == pytest.approx(1 - 2 * 4 / 64)  # four bits differ
+    assert hashed[0] @ hashed[1] == pytest.approx(-1)
 
 
 def test_tfidf_is_fitted_on_labelled_train_titles_and_saved(place):
     embed_zero_shot.main("tfidf")
-    saved = tfidf.load(artefacts.MODELS / "tfidf")
+    saved = fitted("tfidf")
     assert saved.titles == 2  # of train's three listings, one has no title
-    assert np.array_equal(saved.encode(TITLES), rows("tfidf"))
+    assert np.array_equal(saved.embed(TITLES), rows("tfidf"))
     write_sample(TITLES, HASHES, PICTURES, labels=None)
     embed_zero_shot.main("tfidf")
-    assert tfidf.load(artefacts.MODELS / "tfidf").titles == 4  # without labels: every title
+    assert fitted("tfidf").titles == 4  # without labels: every title
 
 
 @pytest.mark.parametrize(
-    ("channel", "sample"),
+    ("channel", "lacks", "sample"),
     [
-        ("cnn", (TITLES, HASHES, [False] * 5)),
-        ("clip_title", ([""] * 5, HASHES, PICTURES)),
-        ("tfidf", ([""] * 5, HASHES, PICTURES)),
-        ("phash", (TITLES, [""] * 5, PICTURES)),
+        ("cnn", "picture", (TITLES, HASHES, [False] * 5)),
+        ("clip_title", "title", ([""] * 5, HASHES, PICTURES)),
+        ("tfidf", "title", ([""] * 5, HASHES, PICTURES)),
+        ("phash", "perceptual hash", (TITLES, [""] * 5, PICTURES)),
     ],
 )
-def test_a_channel_that_does_not_apply_is_skipped(place, channel, sample):
+def test_a_channel_that_does_not_apply_is_skipped(place, channel, lacks, sample):
     write_sample(*sample)
-    summary = embed_zero_shot.main(channel)
-    assert summary == f"skipped: none of 5 listings has a {embed_zero_shot.NEEDS[channel_needs(channel)]}"
+    assert embed_zero_shot.main(channel) == f"skipped: none of 5 listings has a {lacks}"
     assert rows(channel).shape == (5, 0)
     assert record(channel)["dim"] == 0
-
-
-def channel_needs(channel):
-    return {"cnn": "image", "clip_title": "title", "tfidf": "title", "phash": "phash"}[channel]
 
 
 def test_a_second_run_writes_the_same_bytes(place, channels):
@@ -168,7 +168,7 @@ def test_a_second_run_writes_the_same_bytes(place, channels):
 
 
 def test_an_unknown_channel_is_refused(place):
-    with pytest.raises(InputError, match=r"'nope' is not in params.yaml; allowed: bert, clip_image"):
+    with pytest.raises(InputError, match=r"channels.nope does not exist; allowed: bert, clip_image"):
         embed_zero_shot.main("nope")
 
 
@@ -181,38 +181,41 @@ def test_pictures_of_another_sample_are_refused(place):
 
 def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
     embed_zero_shot.main("cnn")
-    before = artefacts.embedding("cnn").read_bytes()
+    before = artefacts.embedding_path("cnn").read_bytes()
     params = yaml.safe_load((place / "params.yaml").read_text())
     params["channels"]["cnn"]["weights"] = "nowhere.safetensors"
     (place / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(InputError, match="channel cnn cannot be loaded"):
         embed_zero_shot.main("cnn")
-    assert artefacts.embedding("cnn").read_bytes() == before
+    assert artefacts.embedding_path("cnn").read_bytes() == before
     assert sorted(p.name for p in artefacts.MODELS.iterdir()) == ["cnn"]
 
 
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `engines` is not installed")
-def test_another_engine_is_told_and_recorded_and_the_app_follows_the_record(place, monkeypatch):
-    keys = []
-    monkeypatch.setattr(
-        embed_zero_shot,
-        "shards_key",
-        lambda settled, _, real=shards_key: keys.append(real(settled, _)) or keys[-1],
-    )
+def test_another_engine_is_recorded_and_the_app_follows_the_record(place, monkeypatch):
+    folders, open_shards = [], embed_zero_shot.open_shards
+
+    def spy(*args):
+        shards = open_shards(*args)
+        folders.append(shards.folder)
+        return shards
+
+    monkeypatch.setattr(embed_zero_shot, "open_shards", spy)
     assert embed_zero_shot.main("cnn").endswith("threads), fp32")
     by_torch = np.array(rows("cnn"))
     set_params(place, engine="openvino")
     assert re.search(r"threads\), fp32, openvino \d", embed_zero_shot.main("cnn"))
-    found = np.array(rows("cnn"))
-    np.testing.assert_allclose(found, by_torch, atol=1e-5)
-    assert not np.array_equal(found, by_torch)
-    assert len(set(keys)) == 2  # rows that a killed run left are not mixed with the other engine's
+    by_openvino = np.array(rows("cnn"))
+    np.testing.assert_allclose(by_openvino, by_torch, atol=1e-5)
+    assert not np.array_equal(by_openvino, by_torch)
+    assert len(set(folders)) == 2  # rows that a killed run left are never mixed with those of another engine
     assert record("cnn")["engine"] == "openvino"
 
     set_params(place, engine="torch")  # and the catalogue not embedded anew
     pictures = [picture for picture in PackedImages(artefacts.IMAGES) if picture]
-    batch = Batch([""] * 4, pictures, [""] * 4)
-    assert np.array_equal(Embedder(["cnn"], load())(batch)["cnn"], found[PICTURES])
+    content = Content([""] * 4, pictures, [""] * 4)
+    embeddings = QueryEncoders(["cnn"], load_params()).embed(content)
+    assert np.array_equal(embeddings["cnn"], by_openvino[PICTURES])
 
 
 def set_params(place, **changes):
@@ -231,7 +234,7 @@ def test_as_a_script_it_prints_one_line_or_one_sentence(place):
     assert done.stdout.startswith("embed_zero_shot@phash: 5 listings, 4 with a perceptual hash")
     refused = script("nope")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("embed_zero_shot@nope: channel 'nope'")
+    assert refused.stderr.startswith("embed_zero_shot@nope: params.yaml: channels.nope does not exist")
     assert script().returncode != 0
 
 

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from samesku.embedding import load_encoder
-from samesku.embedding.base import ImageEncoder
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import ImageEncoder
 from samesku.embedding.preprocess import Preprocess
-from samesku.embedding.spec import Spec
+from samesku.embedding.registry import load_encoder
 
 SIZE = 32
 

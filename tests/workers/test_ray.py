@@ -20,6 +20,7 @@ from PIL import Image
 from samesku import artefacts
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer
+from samesku.embedding import ray_encoder
 from samesku.errors import InputError
 from samesku.search import exact, ray_search
 from samesku.search.exact import search_neighbours
@@ -67,14 +68,14 @@ def run(tmp_path, monkeypatch, shop, cluster):
     """run(stage, engine, *arguments): its outs, by name."""
     monkeypatch.chdir(tmp_path)
     weights = tmp_path / "weights"
-    name, file = random_checkpoints.timm(weights)
+    name, file = random_checkpoints.save_timm(weights)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"] |= {"source": str(shop), "n_listings": None, "image_size": 32, "max_quarantined": 1.0}
     params["channels"] |= {
         "cnn": {"modality": "image", "backend": "timm", "model": name, "weights": str(file)},
         "bert": {
             "modality": "title", "backend": "sentence_transformers", "model": "t",
-            "weights": str(random_checkpoints.bert(weights / "bert")),
+            "weights": str(random_checkpoints.save_bert(weights / "bert")),
         },
     }  # fmt: skip
     params["embed"] |= {"batch_size": 8, "precision": "fp32"}
@@ -110,7 +111,7 @@ def test_arrays_are_the_same_to_1e_6(run, monkeypatch, channel, kills):
     here = np.load(artefacts.embedding(channel))
     record = (artefacts.MODELS / channel / "channel.json").read_bytes()
     killer = Killer("ray::_Worker", at=3 if kills else 0)
-    monkeypatch.setattr(embed_zero_shot, "sent", killer.before(embed_zero_shot.sent))
+    monkeypatch.setattr(ray_encoder, "take", killer.before(ray_encoder.take))
     summary = run(embed_zero_shot, "ray", channel)
     there = np.load(artefacts.embedding(channel))
     assert killer.calls >= LISTINGS // 8

@@ -27,7 +27,7 @@ assert not found, found
 
 @pytest.mark.slow
 def test_local_imports_none_of_it(tmp_path):
-    name, file = random_checkpoints.timm(tmp_path)
+    name, file = random_checkpoints.save_timm(tmp_path)
     val_and_test_copies.write(
         tmp_path,
         params={

@@ -1,4 +1,5 @@
 """One file for each backend, with `load(spec) -> Encoder`; imported when a channel uses it.
 
-samesku.params.backends lists them, and samesku.embedding.registry loads them. tfidf and phash import no torch.
+samesku.params.backends lists them, and samesku.embedding.registry loads them. tfidf and phash do without
+torch.
 """

@@ -124,7 +124,7 @@ def named(model: str, folder: Path) -> Path | str:
 class TextTower(nn.Module):
     """A text tower that takes what its tokenizer gives, padded no further than its longest title.
 
-    open_clip shortens its positions to the length of a batch but not its causal mask, so the mask is shortened
+    open_clip shortens its positions to the length of a batch but not its causal mask, which is shortened
     here: most titles are a third of the 77 tokens that it would otherwise compute.
     """
 
@@ -155,7 +155,7 @@ class Tokens:
             self.tokenizer: Any = HFTokenizer(source, context_length=length, tokenizer_mode=mode, **kwargs)
         else:
             self.tokenizer = SimpleTokenizer(context_length=length, **kwargs)
-        # A causal tower pools at the end-of-text token, which sees nothing after it; Hugging Face's masks padding.
+        # A causal tower pools at the end-of-text token, which sees no padding; Hugging Face's masks padding.
         causal = getattr(tower, "attn_mask", None) is not None and tower.pool_type in ("argmax", "eos")
         self.pad = tower.config.pad_token_id if hasattr(tower, "config") else 0 if causal else None
 

@@ -20,12 +20,13 @@ TRIPLES = 41_664  # of 64 bits
 class PhashEncoder(Encoder):
     """Gives each hash a row of ±1/√dim.
 
-    Two unrelated hashes differ in about 32 bits, give or take 4. By their 64 bits as signs (`dim` 64, spec.dim
-    None) the inner product is 1 − 2h/64 exactly where h bits differ, for unrelated ones 0 ± 0.125: noise in a
-    mean with other channels. The product of three bits agrees with expectation
-    Σ_j (−1)^j C(h, j) C(64 − h, 3 − j) / C(64, 3), about (1 − 2h/64)³ (a Krawtchouk polynomial): rows of
-    similar pictures stay similar, and those of unrelated ones are near 0. spec.dim triples stand for all
-    41,664, with an error of the inner product of about 1/√dim.
+    Without spec.dim the row is the 64 bits as signs. The inner product of two hashes that differ in h bits is
+    then 1 − 2h/64. Unrelated hashes differ in about 32 ± 4 bits, so theirs is 0 ± 0.125: noise in a mean with
+    further channels.
+
+    With spec.dim the row is that many products of three bits. Over all 41,664 triples the inner product is
+    Σ_j (−1)^j C(h, j) C(64 − h, 3 − j) / C(64, 3), a Krawtchouk polynomial, about (1 − 2h/64)³: it stays high
+    for similar pictures and is nearly 0 for unrelated ones. Fewer triples have an error of about 1/√dim.
     """
 
     @cached_property
@@ -33,7 +34,7 @@ class PhashEncoder(Encoder):
         return None if self.spec.dim is None else choose_triples(self.spec.dim)
 
     def encode(self, column: Sequence[str]) -> Rows:
-        """Hashes of 16 hex digits -> (B, dim) float32; zero for "". Bits: + where set, most significant first."""
+        """Hashes of 16 hex digits -> (B, dim) float32, zero for "". Set bits are +, the highest is first."""
         hashes = np.array([int(digits or "0", 16) for digits in column], np.uint64)
         octets = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
         rows = np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1

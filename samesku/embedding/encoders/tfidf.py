@@ -1,9 +1,9 @@
 """TF-IDF of words and character trigrams as a dense row; it needs no torch, and saves no vocabulary.
 
 N-grams are hashed (the hashing trick, Weinberger et al. 2009), so that one that was never seen in fitting
-still has a column, and the largest idf: a new model number is the best evidence there is. The long sparse row
-is then reduced to `dim` columns by a sparse random projection with four entries of ±1/2 for each bucket (Kane &
-Nelson 2014), which keeps inner products in expectation, with a standard deviation near 1/√dim.
+still has a column, and the largest idf: a new model number is the best evidence there is. The long sparse
+row is then reduced to `dim` columns by a sparse random projection with four entries of ±1/2 for each bucket
+(Kane & Nelson 2014), which keeps inner products in expectation, with a standard deviation near 1/√dim.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class TfidfEncoder(Encoder):
         return normalize((sparse.hstack(parts, format="csr") @ self.projection).toarray())
 
     def save(self, folder: Path) -> None:
-        """Write the buckets that were seen with their counts, int32 (2, n); the same fit gives the same bytes."""
+        """Write the buckets that were seen and their counts, int32 (2, n), in bytes that the fit decides."""
         buckets = np.flatnonzero(self.counts).astype(np.int32)
         np.save(folder / COUNTS, np.stack([buckets, self.counts[buckets]]))
         numbers = {"titles": self.titles, "dim": self.dim, "seed": SEED}
@@ -90,7 +90,8 @@ class TfidfEncoder(Encoder):
 
 
 def load(spec: Spec) -> TfidfEncoder:
-    assert spec.dim is not None, "params.yaml is checked for it"
+    if spec.dim is None:
+        raise ValueError("a channel of the backend tfidf needs a dim")
     return TfidfEncoder(spec=spec, dim=spec.dim)
 
 

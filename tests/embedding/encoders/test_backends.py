@@ -5,14 +5,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from samesku.embedding import Spec, load_encoder
-from samesku.embedding.base import ImageEncoder
+from samesku.embedding.encoder import Spec
+from samesku.embedding.network import ImageEncoder
+from samesku.embedding.registry import load_encoder
+from tests.embedding.conftest import WIDTHS
+from tests.fixtures import random_checkpoints
 
 TITLES = ["red shoe 42", "blue shoe", "a red bottle of 500 ml and its cap", "mug"]
 
-
 NAMES = ["timm", "sbert", "bert", "clip_image", "clip_title"]
-WIDTHS = {"timm": 96, "sbert": 16, "bert": 16, "clip_image": 12, "clip_title": 12}
 # The stem or the embeddings, then four residual blocks, or two layers.
 BLOCKS = {"timm": 5, "sbert": 3, "bert": 3, "clip_image": 3, "clip_title": 3}
 
@@ -67,12 +68,14 @@ def test_open_clip_gives_what_open_clip_itself_gives(clip, encoders, images, sid
     import open_clip
 
     encoder = encoders[f"clip_{side}"]
+    model = open_clip.CLIP(**random_checkpoints.CLIP).eval()
+    model.load_state_dict(torch.load(clip.file))
     with torch.inference_mode():
         if side == "image":
             pixels = batch_of(encoder, images)
-            expected, found = clip.model.encode_image(pixels), encoder.forward(pixels)
+            expected, found = model.encode_image(pixels), encoder.forward(pixels)
         else:
-            expected = clip.model.encode_text(open_clip.get_tokenizer("tiny-clip")(TITLES))
+            expected = model.encode_text(open_clip.get_tokenizer("tiny-clip")(TITLES))
             found = encoder.forward(encoder.prepare(TITLES))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
@@ -83,21 +86,21 @@ def test_open_clip_takes_a_registered_name_and_keeps_one_tower(clip, encoders):
     assert not any("text" in key for key in encoder.module.state_dict())
 
 
-def test_pooling_is_mean_or_the_first_token(bert):
+def test_pooling_is_mean_or_the_first_token(bert_folder):
     from transformers import AutoModel
 
     vectors = {}
     for pooling in ("mean", "cls"):
-        encoder = load_encoder("b", Spec("title", "sentence_transformers", "t", str(bert), pooling=pooling))
+        encoder = load_encoder("b", Spec("title", "sentence_transformers", "t", str(bert_folder), pooling=pooling))
         tokens = encoder.prepare(["red shoe"])
         vectors[pooling] = encoder.forward(tokens)[0]
-    states = AutoModel.from_pretrained(bert).eval()(**tokens).last_hidden_state[0]
+    states = AutoModel.from_pretrained(bert_folder).eval()(**tokens).last_hidden_state[0]
     torch.testing.assert_close(vectors["cls"], states[0], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(vectors["mean"], states.mean(0), atol=1e-5, rtol=1e-4)
 
 
-def test_a_saved_normalisation_is_left_out(sbert, bert, encoders):
-    plain = load_encoder("b", Spec("title", "sentence_transformers", "t", str(bert), pooling="mean"))
+def test_a_saved_normalisation_is_left_out(bert_folder, encoders):
+    plain = load_encoder("b", Spec("title", "sentence_transformers", "t", str(bert_folder), pooling="mean"))
     tokens = plain.prepare(["red shoe"])
     torch.testing.assert_close(encoders["sbert"].forward(tokens), plain.forward(tokens))
 
