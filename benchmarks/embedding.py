@@ -1,14 +1,14 @@
-"""How near embedding comes to its slower half: python -m benchmarks.embedding [channel ...] [--listings 640]
+"""How close embedding comes to its slower half: python -m benchmarks.embedding [channel ...] [--listings 640]
 
 For each channel of params.yaml with a model (default: all of them) on data/sample/ as it stands, it prints in
 each precision, listings a second of
 
     read     reading, decoding and shrinking pictures in the workers, or tokenising titles, without the model
     model    the model on batches that are held in memory
-    both     what the stage does: embed_images, embed_titles
+    both     what the stage does: encoder.embed
 
 and the ratio of `both` to the smaller of the other two, which should be 0.95 or more. The three are measured
-in turn, several times over, and the medians are compared: a machine's other load falls on all alike.
+in turn, several times, and the medians are compared, so that a machine's load by others falls on all alike.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import torch
 from PIL import Image
 
-from samesku import artefacts
+from samesku.artefacts import IMAGES, LISTINGS, SAMPLE
 from samesku.catalogue.images import PackedImages
-from samesku.embedding import device, load_encoder, runner
-from samesku.embedding.base import ImageEncoder, TitleEncoder
+from samesku.catalogue.listings import read_listings
+from samesku.embedding import device, runner
+from samesku.embedding.network import ImageEncoder, NetworkEncoder
+from samesku.embedding.registry import load_encoder
 from samesku.errors import InputError
-from samesku.params import Params, load
+from samesku.params import Params, load_params
 
 ROUNDS = 3
 
@@ -47,7 +49,7 @@ class Repeated(Sequence[Image.Image | None]):
         return self.images[self.rows[i % len(self.rows)]]
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     if torch.cuda.is_available():
@@ -60,98 +62,82 @@ def rates(length: int, **work: Callable[[], object]) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in work}
     for round_ in range(ROUNDS + 1):
         for name, do in work.items():
-            spent = seconds(do)
+            spent = seconds_of(do)
             if round_:  # the first round warms caches and memory pools
                 taken[name].append(spent)
     return {name: length / statistics.median(spent) for name, spent in taken.items()}
 
 
-def images_a_second(
-    encoder: ImageEncoder, images: Sequence[Image.Image | None], batch_size: int, workers: int
-) -> dict[str, float]:
-    rows, read = list(range(len(images))), runner.reader(images, encoder.prepare)
-    batches = runner.chunks(rows, runner.pictures_at_once(encoder, batch_size))
-    held = [encoder.prepare.normalise(read(batch)[1].to(encoder.device)) for batch in batches]
-
-    def read_all() -> None:
-        if encoder.device.type == "cpu":
-            runner.side_by_side(batches, read)
-        else:
-            for _ in runner.read_ahead(images, rows, encoder.prepare, batch_size, workers):
-                pass
-
-    return rates(
-        len(images),
-        read=read_all,
-        model=lambda: compute(encoder, held),
-        both=lambda: runner.embed_images(encoder, images, batch_size=batch_size, workers=workers, quiet=True),
+def measure(name: str, params: Params, target: torch.device, precision: str, n: int, sample: Path) -> None:
+    """Print the rates of one channel in one number format."""
+    encoder = load_encoder(
+        name,
+        params.channels[name],
+        device=target,
+        precision=precision,
+        batch_size=params.embed.batch_size,
+        workers=params.machine.workers,
     )
-
-
-def titles_a_second(encoder: TitleEncoder, titles: list[str], batch_size: int) -> dict[str, float]:
-    batches = runner.chunks(sorted(titles, key=len, reverse=True), batch_size)
-    held = [{key: ids.to(encoder.device) for key, ids in encoder.prepare(batch).items()} for batch in batches]
-    return rates(
-        len(titles),
-        read=lambda: [encoder.prepare(batch) for batch in batches],
-        model=lambda: compute(encoder, held),
-        both=lambda: runner.embed_titles(encoder, titles, batch_size=batch_size, quiet=True),
-    )
-
-
-def compute(encoder: ImageEncoder | TitleEncoder, held: list[Any]) -> None:
-    """The model alone, as the stage runs it."""
-    if encoder.device.type == "cpu":
-        runner.side_by_side(held, lambda batch: runner.vectors(encoder, batch), encoder.precision)
-    else:
-        for batch in held:
-            runner.vectors(encoder, batch)
-
-
-def measure(
-    name: str, settings: Params, where: torch.device, precision: str, listings: int, sample: Path
-) -> None:
-    encoder = load_encoder(name, settings.channels[name], device=where, precision=precision)
-    size, workers = settings.embed.batch_size, settings.machine.workers
-    table = pd.read_parquet(sample / artefacts.LISTINGS.name)
+    listings = read_listings(sample / LISTINGS.name)
+    column: Sequence[Any]
     if isinstance(encoder, ImageEncoder):
-        rows = [i for i, has in enumerate(table["has_image"]) if has]
-        found = images_a_second(
-            encoder, Repeated(PackedImages(sample / artefacts.IMAGES.name), rows, listings), size, workers
-        )
+        column = Repeated(PackedImages(sample / IMAGES.name), np.flatnonzero(listings.has_image).tolist(), n)
     else:
-        titles = [title for title in table["title"] if title][:listings]
-        found = titles_a_second(encoder, titles, size)
-    slower = min(found["read"], found["model"])
+        column = [title for title in listings.title if title][:n]
+    batches = runner.chunks(runner.embedding_order(encoder.spec.modality, column), encoder.at_once)
+    read = encoder.reader(column)
+    inputs = [read(batch)[1] for batch in batches]
+    rate = rates(
+        len(column),
+        read=lambda: read_all(encoder, column, batches),
+        model=lambda: compute_all(encoder, inputs),
+        both=lambda: encoder.embed(column),
+    )
     print(
-        f"{name:12} {precision:5} read {found['read']:7.0f}/s  model {found['model']:7.1f}/s  "
-        f"both {found['both']:7.1f}/s  ratio {found['both'] / slower:.2f}",
+        f"{name:12} {precision:5} read {rate['read']:7.0f}/s  model {rate['model']:7.1f}/s  "
+        f"both {rate['both']:7.1f}/s  ratio {rate['both'] / min(rate['read'], rate['model']):.2f}",
         flush=True,
     )
+
+
+def read_all(encoder: NetworkEncoder, column: Sequence[Any], batches: list[list[int]]) -> None:
+    """Reading alone, as the stage reads."""
+    if encoder.device.type == "cpu":
+        runner.run_threads(batches, encoder.reader(column))
+    else:
+        for _ in encoder.read_ahead(column, batches):
+            pass
+
+
+def compute_all(encoder: NetworkEncoder, inputs: list[Any]) -> None:
+    """The model alone, as the stage runs it."""
+    if encoder.device.type == "cpu":
+        runner.run_threads(inputs, encoder.compute, encoder.precision)
+    else:
+        for batch in inputs:
+            encoder.compute(batch)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("channels", nargs="*")
     parser.add_argument("--listings", type=int, default=640)
-    parser.add_argument(
-        "--sample", type=Path, default=artefacts.SAMPLE, help="folder of listings and pictures"
-    )
+    parser.add_argument("--sample", type=Path, default=SAMPLE, help="folder of listings and pictures")
     parser.add_argument("--precision", nargs="*", default=["fp32", "auto"])
-    given = parser.parse_args()
-    settings = load()
-    neural = [name for name, channel in settings.channels.items() if channel.model]
-    if unknown := set(given.channels) - set(neural):
+    args = parser.parse_args()
+    params = load_params()
+    networks = [name for name, channel in params.channels.items() if channel.model]
+    if unknown := set(args.channels) - set(networks):
         raise InputError(
-            f"channel {min(unknown)!r} has no model in params.yaml; allowed: {', '.join(neural)}"
+            f"channel {min(unknown)!r} has no model in params.yaml; allowed: {', '.join(networks)}"
         )
-    device.set_threads(settings.machine.threads)
-    where = device.resolve(settings.machine.device)
-    size, workers = settings.embed.batch_size, settings.machine.workers
-    print(f"{device.describe(where, f'batches of {size}')}, {workers} workers")
-    for name in given.channels or neural:
-        for precision in dict.fromkeys(device.precision(p, where) for p in given.precision):
-            measure(name, settings, where, precision, given.listings, given.sample)
+    device.set_threads(params.machine.threads)
+    target = device.resolve(params.machine.device)
+    size, workers = params.embed.batch_size, params.machine.workers
+    print(f"{device.describe(target, f'batches of {size}')}, {workers} workers")
+    for name in args.channels or networks:
+        for precision in dict.fromkeys(device.precision(p, target) for p in args.precision):
+            measure(name, params, target, precision, args.listings, args.sample)
 
 
 if __name__ == "__main__":

@@ -1,60 +1,45 @@
 """What each engine gives and costs: python -m benchmarks.engines [channel ...] [--listings 640]
 
 For each channel of params.yaml with a model (default: all of them) on data/sample/ as it stands, it prints
-for torch and for each other engine, in fp32 and in the precision of params.yaml,
+for each engine, in fp32 and in the precision of params.yaml,
 
     listings/s   as the stage embeds, reading or tokenising included; the first --listings of them, the
-                 median of three rounds in which all take turns: a machine's other load falls on all alike
+                 median of three rounds in which all take turns
     ratio        to torch in fp32
     change       of the similarities of all pairs of the catalogue, from torch in fp32: mean and max
     f1           of the channel alone on test, in the split gallery, at the static threshold best on val
 
-Every listing is embedded once with each; with the shipped sample that is some minutes.
+Every listing is embedded once with each, which takes some minutes with the shipped sample.
 """
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.embedding import rates
-from samesku import artefacts
-from samesku.catalogue import listings as catalogue
+from samesku.artefacts import IMAGES, LISTINGS
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.listings import Listings
-from samesku.embedding import device, load_encoder, runner
+from samesku.catalogue.listings import Listings, read_listings
+from samesku.embedding import device
+from samesku.embedding.encoder import Content, Rows
+from samesku.embedding.registry import load_encoder, needed_column
 from samesku.evaluation import evaluate as judge
-from samesku.params import Decision, Params, load
+from samesku.params import Decision, Params, load_params
 from samesku.search.fusion import concatenate_channels
 from samesku.search.galleries import search_galleries
 
-Rows = NDArray[np.float32]
 ENGINES = ("torch", "openvino")
-
-
-def embed(encoder: Any, content: Any, settings: Params, length: int, quiet: bool = False) -> Rows:
-    """The first `length` pictures or titles of `content`, as the stage embeds them."""
-    size = settings.embed.batch_size
-    if encoder.spec.modality == "title":
-        return runner.embed_titles(encoder, content[:length], batch_size=size, quiet=quiet)
-    present = np.arange(len(content)) < length
-    workers = settings.machine.workers
-    return runner.embed_images(
-        encoder, content, batch_size=size, workers=workers, present=present, quiet=quiet
-    )
 
 
 def change(rows: Rows, reference: Rows) -> tuple[float, float]:
     """Mean and max of |similarity − reference's| over all pairs, a block of rows at a time."""
     mean, largest = 0.0, 0.0
-    for at in range(0, len(rows), 1024):
-        block = slice(at, at + 1024)
+    for start in range(0, len(rows), 1024):
+        block = slice(start, start + 1024)
         moved = np.abs(rows[block] @ rows.T - reference[block] @ reference.T)
         mean += float(moved.sum(dtype=np.float64)) / len(rows) ** 2
         largest = max(largest, float(moved.max()))
@@ -68,32 +53,33 @@ def f1(rows: Rows, listings: Listings, k: int) -> float:
     return float(judged.f1[judged.split == "test"].mean())
 
 
-def measure(name: str, settings: Params, where: torch.device, length: int) -> None:
-    table, listings = pd.read_parquet(artefacts.LISTINGS), catalogue.read(artefacts.LISTINGS)
-    content: Any = table["title"].tolist()
-    if settings.channels[name].modality == "image":
-        content = PackedImages(artefacts.IMAGES)
-    chosen = dict.fromkeys(device.precision(p, where) for p in ("fp32", settings.embed.precision))
+def measure(name: str, params: Params, length: int) -> None:
+    """Print one line for each engine and number format."""
+    listings, channel, cpu = read_listings(LISTINGS), params.channels[name], torch.device("cpu")
+    content = Content(listings.title, PackedImages(IMAGES), listings.image_phash, listings.has_image)
+    column, present = content.column(needed_column(channel)), content.present(needed_column(channel))
     encoders = {
         f"{engine} {precision}": load_encoder(
-            name, settings.channels[name], device=where, precision=precision, engine=engine
+            name,
+            channel,
+            device=cpu,
+            precision=precision,
+            engine=engine,
+            batch_size=params.embed.batch_size,
         )
         for engine in ENGINES
-        for precision in chosen
+        for precision in dict.fromkeys(device.precision(p, cpu) for p in ("fp32", params.embed.precision))
     }
-    speed = rates(
-        length,
-        **{
-            kind: partial(embed, encoder, content, settings, length, quiet=True)
-            for kind, encoder in encoders.items()
-        },
+    first = present & (np.cumsum(present) <= length)
+    rate = rates(
+        int(first.sum()), **{key: partial(e.embed, column, present=first) for key, e in encoders.items()}
     )
-    rows = {kind: embed(encoder, content, settings, len(content)) for kind, encoder in encoders.items()}
-    for kind, found in rows.items():
-        mean, largest = change(found, rows["torch fp32"])
+    rows = {key: encoder.embed(column, present=present, label=key) for key, encoder in encoders.items()}
+    for key, computed in rows.items():
+        mean, largest = change(computed, rows["torch fp32"])
         print(
-            f"{name:12} {kind:14} {speed[kind]:7.1f}/s  ratio {speed[kind] / speed['torch fp32']:.2f}  "
-            f"change {mean:.1e} mean, {largest:.1e} max  f1 {f1(found, listings, settings.index.k):.4f}",
+            f"{name:12} {key:14} {rate[key]:7.1f}/s  ratio {rate[key] / rate['torch fp32']:.2f}  "
+            f"change {mean:.1e} mean, {largest:.1e} max  f1 {f1(computed, listings, params.index.k):.4f}",
             flush=True,
         )
 
@@ -102,13 +88,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("channels", nargs="*")
     parser.add_argument("--listings", type=int, default=640)
-    given = parser.parse_args()
-    settings = load()
-    device.set_threads(settings.machine.threads)
-    where = torch.device("cpu")  # the other engines know no accelerator
-    print(device.describe(where, f"batches of {settings.embed.batch_size}"))
-    for name in given.channels or [name for name, channel in settings.channels.items() if channel.model]:
-        measure(name, settings, where, given.listings)
+    args = parser.parse_args()
+    params = load_params()
+    device.set_threads(params.machine.threads)  # OpenVINO computes on a CPU, so torch does here too
+    print(device.describe(torch.device("cpu"), f"batches of {params.embed.batch_size}"))
+    for name in args.channels or [name for name, channel in params.channels.items() if channel.model]:
+        measure(name, params, args.listings)
 
 
 if __name__ == "__main__":

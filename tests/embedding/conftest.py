@@ -1,4 +1,4 @@
-"""An encoder of every kind of tower from a tiny random checkpoint, through the code that loads the real ones."""
+"""An encoder of every kind of tower from a tiny random checkpoint, by the code that loads the real ones."""
 
 from types import SimpleNamespace
 

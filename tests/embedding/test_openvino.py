@@ -77,7 +77,9 @@ def test_an_engine_that_is_not_installed_is_refused(specs, monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    sentence = r"embed.engine is 'openvino', whose package is not installed; .*\.\[engines\].*embed.engine: torch"
+    sentence = (
+        r"embed.engine is 'openvino', whose package is not installed; .*\.\[engines\].*embed.engine: torch"
+    )
     with pytest.raises(InputError, match=sentence):
         load_encoder("timm", specs["timm"], engine="openvino")
     load_encoder("timm", specs["timm"])  # torch asks for nothing

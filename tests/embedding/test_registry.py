@@ -17,7 +17,7 @@ from samesku.params.backends import BACKENDS, Backend
 from samesku.params.schema import Channel, Embed, Machine
 from tests.conftest import ROOT
 
-COLOUR = '''
+COLOUR = """
 import numpy as np
 from samesku.embedding.encoder import Encoder
 
@@ -31,7 +31,7 @@ class ColourEncoder(Encoder):
 
 def load(spec):
     return ColourEncoder(spec=spec, dim=3)
-'''
+"""
 
 
 def test_a_backend_that_is_unknown_is_refused():
@@ -65,7 +65,9 @@ def test_a_new_backend_is_one_file_and_one_entry(tmp_path, monkeypatch):
             out.append(colour and to_jpeg(Image.new("RGB", (40, 40), colour)))
     channel = Channel.model_construct(modality="image", backend="colour")
     pictures = PackedImages(tmp_path / "images.arrow")
-    with open_channel("colour", channel, Embed(), Machine(engine="ray")) as opened:  # a cluster is for networks
+    with open_channel(
+        "colour", channel, Embed(), Machine(engine="ray")
+    ) as opened:  # a cluster is for networks
         rows = opened.embed(pictures)
     assert np.allclose(rows @ rows[0], [1, 0, 0, 1], atol=0.02)
     assert np.array_equal(rows[1], np.zeros(3))

@@ -91,7 +91,9 @@ def test_pooling_is_mean_or_the_first_token(bert_folder):
 
     vectors = {}
     for pooling in ("mean", "cls"):
-        encoder = load_encoder("b", Spec("title", "sentence_transformers", "t", str(bert_folder), pooling=pooling))
+        encoder = load_encoder(
+            "b", Spec("title", "sentence_transformers", "t", str(bert_folder), pooling=pooling)
+        )
         tokens = encoder.prepare(["red shoe"])
         vectors[pooling] = encoder.forward(tokens)[0]
     states = AutoModel.from_pretrained(bert_folder).eval()(**tokens).last_hidden_state[0]
