@@ -1,120 +1,137 @@
-"""rerank: candidates by fusion and blending, then a learned model of pairs, beside the main road.
+"""rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
-Reads the channels of `rerank.fusion` and listings.parquet, its titles and hashes too; writes
-metrics/compare/rerank.json, data/predictions/rerank/ and data/models/rerank/. Everything is learned from
-val's labels: the models by folds of connected components; threshold, floor, calibration and bands from scores of
-models that saw neither side. Each gallery has its own candidates, features, blending and models; test is
-scored once.
+Every gallery has candidates, features and a pair model of its own. The labels of val teach the model, which
+scores val out of fold, so that the scores of val may choose the calibration and every threshold. Test is
+scored once. Where the labels cannot teach a model, the fused score stays.
+
+Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compare/rerank.json,
+data/predictions/rerank/ and data/models/rerank/.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import faiss
-import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from samesku import artefacts
 from samesku import params as settings
+from samesku.annotations import links
 from samesku.catalogue import listings as catalogue
-from samesku.catalogue import title_tokens as tokens
-from samesku.catalogue.listings import Listings
+from samesku.catalogue.listings import GALLERIES, Listings
+from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import validation as val
-from samesku.pairs import candidates, gallery
-from samesku.pairs import outputs as verdicts
-from samesku.pairs import two_rounds as reranker
-from samesku.pairs.gallery import Evidence, Gallery
-from samesku.pairs.pair_model import Learning
-from samesku.pairs.two_rounds import FellBack, Learned, Reranked
+from samesku.evaluation import predictions, validation
+from samesku.pairs.candidates import best_candidates, unite_candidates
+from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs, number_distinct
+from samesku.pairs.labels import NotEnoughPairs, label_pairs
+from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_gallery, write_models
+from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
 from samesku.params import Decision
 from samesku.params.rerank import Rerank
+from samesku.search.augmentation import augment_rows, search_augmented
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import channel_weights, load_channels
-from samesku.search.neighbours import stack_neighbours
+from samesku.search.fusion import Fused, channel_weights, concatenate_channels, load_channels
+from samesku.search.neighbours import Neighbours, stack_neighbours
 
 
-def evidence(spec: Rerank) -> Evidence:
-    """The channels and their weights, the titles' words, and what identifies each picture."""
-    mix = spec.fusion
-    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
-    return Evidence(
-        load_channels([*mix.image, *mix.title], artefacts.embedding),
-        channel_weights(mix.image, mix.title, mix.alpha),
-        tokens.read(table["title"].to_pylist()),
-        {"file": identity(table["image"].to_pylist()), "hash": identity(table["image_phash"].to_pylist())},
-    )
-
-
-def identity(names: list[str]) -> NDArray[np.int64]:
-    """One number for each distinct name, −1 for none."""
-    distinct, at = np.unique(np.array(names, dtype=str), return_inverse=True)
-    return np.where(distinct[at] == "", -1, at)
-
-
-def rerank(found: Evidence, listings: Listings, spec: Rerank, k: int, threads: int) -> dict[str, Reranked]:
-    """Both galleries of the table, reranked; only labels of val are looked at, and of train beside val's.
-
-    Args:
-        k: neighbours kept of each listing.
-    """
-    learning = Learning(**spec.model.model_dump(), threads=threads)
-    done = {}
-    for name, parts in catalogue.GALLERIES.items():
-        ready: list[Gallery] = []
-        for part in parts:
-            rows = listings.gallery(part)
-            plain = search_neighbours(found.fused, rows, spec.k)
-            if part != "test":  # in `split`, val comes first, and its threshold serves test
-                threshold = val.best_threshold(plain, listings, rows)
-            ready.append(gallery.prepare(found, plain, spec.k, spec.blend, threshold))
-        learned = reranker.learn(
-            ready[0], val.known(listings), val.labelled(listings), listings.component, learning
-        )
-        done[name] = _finish(ready, learned, k, threads)
-    return done
-
-
-def _finish(
-    ready: list[Gallery], learned: tuple[reranker.Reranker, reranker.Verdicts] | str, k: int, threads: int
-) -> Reranked:
-    if isinstance(learned, str):
-        return FellBack(learned, stack_neighbours([one.plain for one in ready], k))
-    model, own = learned
-    said = [own, *(reranker.apply(model, one, threads) for one in ready[1:])]
-    found = [
-        candidates.as_neighbours(one.candidates, verdict.probability, k)
-        for one, verdict in zip(ready, said, strict=True)
-    ]
-    return Learned(ready, said, model, stack_neighbours(found, k))
+def find_candidates(
+    evidence: PairEvidence, fused: Fused, listings: Listings, parts: Sequence[str], spec: Rerank
+) -> tuple[list[Neighbours], list[PairFeatures]]:
+    """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features."""
+    searches, features = [], []
+    for part in parts:
+        neighbours = search_neighbours(fused, listings.gallery(part), spec.k)
+        rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
+        if part != "test":  # val comes first, and its threshold serves test
+            threshold = validation.best_threshold(neighbours, listings, rows)
+        if spec.augmentation_steps:
+            augmented = augment_rows(fused, neighbours, threshold)
+            steps = spec.augmentation_steps - 1
+            nearest, augmented = search_augmented(augmented, rows, spec.k, steps, threshold)
+            united.append(nearest)
+            scored_rows["augmented"] = augmented
+        searches.append(neighbours)
+        features.append(describe_pairs(unite_candidates(rows, united), evidence, scored_rows))
+    return searches, features
 
 
 def main() -> str:
     params = settings.load()
     faiss.omp_set_num_threads(params.machine.threads)
-    spec = params.rerank
+    spec, k, threads = params.rerank, params.index.k, params.machine.threads
     listings = catalogue.read(artefacts.LISTINGS)
-    if not val.labelled(listings).any():
-        verdicts.skip("rerank")
-        return "skipped: no val listing has a label to learn from"
-    found = evidence(spec)
-    done = rerank(found, listings, spec, params.index.k, params.machine.threads)
+    product, val_labelled = validation.known(listings), validation.labelled(listings)
+    if not val_labelled.any():
+        return skip()
+
+    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding)
+    weights = channel_weights(spec.fusion.image, spec.fusion.title, spec.fusion.alpha)
+    fused = concatenate_channels(channels, weights)
+    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
+    pictures = {"file": table["image"].to_pylist(), "hash": table["image_phash"].to_pylist()}
+    evidence = PairEvidence(
+        channels,
+        tokenize_titles(table["title"].to_pylist()),
+        {name: number_distinct(names) for name, names in pictures.items()},
+    )
+    model_settings = PairModelSettings(**spec.model.model_dump(), threads=threads)
+    neighbours, reranked, fallbacks = {}, {}, {}
+    for name, parts in GALLERIES.items():
+        searches, features = find_candidates(evidence, fused, listings, parts, spec)
+        pairs = [part.candidates for part in features]
+        labels = label_pairs(
+            pairs[0], product, val_labelled, listings.component, spec.model.folds, spec.model.seed
+        )
+        try:
+            model, val_scores = fit_pair_model(features[0], labels, model_settings)
+        except NotEnoughPairs as error:
+            neighbours[name], fallbacks[name] = stack_neighbours(searches, k), str(error)
+            continue
+        scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
+        best = [
+            best_candidates(part, part_scores.probability, k)
+            for part, part_scores in zip(pairs, scores, strict=True)
+        ]
+        neighbours[name] = stack_neighbours(best, k)
+        reranked[name] = RerankedGallery(features, scores, model, neighbours[name])
+
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    neighbours = {name: one.neighbours for name, one in done.items()}
-    judged, full = judge.both(neighbours, listings, decision, params.groups)
-    bands, figures = verdicts.bands(done, listings, spec)
-    full |= figures
-    short: dict[str, Any] = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
-    lacking = {name: one.lacking for name, one in done.items() if isinstance(one, FellBack)}
-    # At most a dozen numbers make a row: what sample quarantined stands in every other one.
-    del short["quarantined"]
-    short["fallback"] = len(lacking)
-    verdicts.write("rerank", done, judged, full, listings, found.channels, bands, params.groups)
+    decisions, full = judge.both(neighbours, listings, decision, params.groups)
+    full["model"] = dict.fromkeys(reranked, "pair model") | {
+        name: f"fused score: {reason}" for name, reason in fallbacks.items()
+    }
+    full["clerical_review"], thresholds = {}, {}
+    for name, gallery in reranked.items():
+        thresholds[name], figures = review_gallery(
+            gallery, listings, product, spec.clerical_review.model_dump()
+        )
+        full["clerical_review"][name] = artefacts.rounded(figures)
+
+    folder = artefacts.PREDICTIONS / "rerank"
+    annotations = links.read(artefacts.LINKS / "all.parquet")
+    predictions.write("rerank", decisions, full, listings, channels, params.groups, annotations)
+    if "full" in reranked:
+        add_pair_evidence(folder, reranked["full"], decisions["full"].keep, listings, thresholds["full"])
+    write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
+    short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    del short["quarantined"]  # at most a dozen numbers make a row, and every other row has it
+    short["fallback"] = len(fallbacks)
     artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
-    told = "".join(f"; {name} falls back to the fused score: {why}" for name, why in lacking.items())
-    return judge.describe(short) + told
+    reasons = "".join(
+        f"; {name} falls back to the fused score: {reason}" for name, reason in fallbacks.items()
+    )
+    return judge.describe(short) + reasons
+
+
+def skip() -> str:
+    """Write the empty outs of a catalogue without labels."""
+    artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", {"skipped": 1})
+    for folder in (artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"):
+        with artefacts.replacing(folder) as beside:
+            beside.mkdir()
+    return "skipped: no val listing has a label to learn from"
 
 
 if __name__ == "__main__":

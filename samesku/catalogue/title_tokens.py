@@ -1,10 +1,11 @@
-"""What a title says in words, numbers, quantities and model codes: sets of items, as sparse rows."""
+"""The numbers, quantities and model codes of titles: as sets for the pair model, with places for people."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,96 +23,155 @@ DIGIT, LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 
 
+class Item(NamedTuple):
+    """A number, quantity or model code of a title.
+
+    Attributes:
+        group: `numbers`, `quantities` or `codes`.
+        kind: what the item gives a value of: `number`, a dimension such as `volume`, or the stem of a code,
+            `a#` of `a12`. Two titles conflict in a kind that both have without a value in common.
+        value: the value in one spelling; `1 l` and `1000ml` are both `1000`, `A-12` is `a12`.
+        start, stop: the place in the title, in characters.
+    """
+
+    group: str
+    kind: str
+    value: str
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True)
-class Bag:
+class ItemSets:
     """A set of items for each listing.
 
     Attributes:
-        items: float32 (N, V) of 0 and 1. kind: int (V,), what each item is one of: the dimension of a
-            quantity, the stem of a code; two items of a kind stand against each other.
+        items: float32 (N, V) of 0 and 1.
+        kind: int (V,), the number of each item's kind.
     """
 
     items: csr_array
     kind: NDArray[np.int64]
 
     @property
-    def kinds(self) -> int:
+    def n_kinds(self) -> int:
         return int(self.kind.max(initial=-1)) + 1
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> Bag:
-        """The bags of some listings."""
-        return Bag(self.items[rows], self.kind)
+    def __getitem__(self, rows: NDArray[np.integer]) -> ItemSets:
+        """The sets of some listings."""
+        return ItemSets(self.items[rows], self.kind)
 
 
 @dataclass(frozen=True)
-class Titles:
-    """Titles read once: their words, bare numbers, quantities with a unit, and model codes; length (N,)."""
+class TitleTokens:
+    """N titles as sets of words, numbers, quantities and model codes, and their length in characters.
 
-    words: Bag
-    numbers: Bag
-    quantities: Bag
-    codes: Bag
+    Attributes:
+        length: float32 (N,).
+    """
+
+    words: ItemSets
+    numbers: ItemSets
+    quantities: ItemSets
+    codes: ItemSets
     length: NDArray[np.float32]
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> Titles:
+    def __getitem__(self, rows: NDArray[np.integer]) -> TitleTokens:
         """The titles of some listings."""
-        return Titles(
+        return TitleTokens(
             self.words[rows], self.numbers[rows], self.quantities[rows], self.codes[rows], self.length[rows]
         )
 
 
-def read(titles: Sequence[str]) -> Titles:
-    """Read N titles into sets of items; upper and lower case are one, `1 l` and `1000ml` are one quantity."""
+def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
+    """Read N titles into sets of items; upper and lower case are equal."""
     folded = [title.casefold() for title in titles]
-    found = [_items(title) for title in folded]
-    words, numbers, quantities, codes = (
-        (list(column) for column in zip(*found, strict=True)) if found else ([], [], [], [])
-    )
-    return Titles(
-        _bag(words, lambda item: ""),
-        _bag(numbers, lambda item: ""),
-        _bag(quantities, lambda item: item.partition(":")[0]),
-        _bag(codes, stem),
-        np.array([len(title) for title in folded], dtype=np.float32),
-    )
+    words = [{("", word) for word in WORD.findall(title)} for title in folded]
+    items = [list(_parse_items(_spread_products(title))) for title in folded]
+    groups = {
+        group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
+        for group in ("numbers", "quantities", "codes")
+    }
+    length = np.array([len(title) for title in folded], dtype=np.float32)
+    return TitleTokens(_item_sets(words), **groups, length=length)
 
 
-def number(text: str) -> float:
-    """`1,5` and `1.5` are 1.5; `1.000` and `1,000` are 1000: three digits after a sign that leads no zero."""
+def read_items(title: str) -> list[Item]:
+    """The numbers, quantities and codes of a title, from left to right."""
+    letters = [(letter, i) for i, character in enumerate(title) for letter in character.casefold()]
+    text = "".join(letter for letter, _ in letters)
+    place = [i for _, i in letters]
+    # Backwards, so that the places before a match stay where they are.
+    for match in reversed(list(TIMES.finditer(text))):
+        place[match.start() : match.end()] = [place[match.start()]] * 3
+    items = [
+        item._replace(start=place[item.start], stop=place[item.stop - 1] + 1)
+        for item in _parse_items(_spread_products(text))
+    ]
+    return sorted(items, key=lambda item: item.start)
+
+
+def conflict_places(left: Sequence[Item], right: Sequence[Item]) -> list[dict[str, list[list[int]]]]:
+    """Where two titles contradict each other: the kinds that both have without a value in common.
+
+    Args:
+        left, right: the items of the two titles, as `read_items` gives them.
+
+    Returns:
+        For each such kind {"left": places in the left title, "right": places in the right title}; a place is
+        [start, stop]. JSON can hold it.
+    """
+    conflicts = []
+    for kind in dict.fromkeys((item.group, item.kind) for item in left):
+        sides = [[item for item in side if (item.group, item.kind) == kind] for side in (left, right)]
+        values = [{item.value for item in side} for side in sides]
+        if sides[1] and values[0].isdisjoint(values[1]):
+            places = [[[item.start, item.stop] for item in side] for side in sides]
+            conflicts.append({"left": places[0], "right": places[1]})
+    return conflicts
+
+
+def parse_number(text: str) -> float:
+    """`1,5` and `1.5` are 1.5; `1.000` and `1,000` are 1000, for three digits follow each sign."""
     if THOUSANDS.fullmatch(text):
         return float(re.sub(r"[.,]", "", text))
     head, *tail = re.split(r"[.,]", text)
     return float(f"{head}.{''.join(tail)}") if tail else float(head)
 
 
-def stem(code: str) -> str:
-    """A code with each run of digits as #: `a12` and `a13` share `a#`."""
-    return re.sub(r"\d+", "#", code)
+def _spread_products(text: str) -> str:
+    """`2x3` as `2 x 3`, so that both numbers are seen."""
+    return TIMES.sub(" x ", text)
 
 
-def _items(title: str) -> tuple[set[str], set[str], set[str], set[str]]:
-    """The words, numbers, quantities (`volume:500`) and codes (`a12`, also from `a-12`) of a folded title."""
-    apart = TIMES.sub(" x ", title)
-    quantities = {
-        f"{UNITS[unit][0]}:{number(figure) * UNITS[unit][1]:g}" for figure, unit in QUANTITY.findall(apart)
-    }
-    rest = QUANTITY.sub(" ", apart)
-    codes = {match for match in CODE.findall(rest) if DIGIT.search(match) and LETTER.search(match)}
-    numbers = NUMBER.findall(CODE.sub(lambda match: " " if match[0] in codes else match[0], rest))
-    return (
-        set(WORD.findall(title)),
-        {f"{number(figure):g}" for figure in numbers},
-        quantities,
-        {code.replace("-", "") for code in codes},
-    )
+def _parse_items(text: str) -> Iterator[Item]:
+    """The items of a folded title after `_spread_products`; places are in `text`.
+
+    What is read as a quantity is blanked before codes are sought, and codes before numbers.
+    """
+    for match in QUANTITY.finditer(text):
+        dimension, factor = UNITS[match[2]]
+        yield Item("quantities", dimension, f"{parse_number(match[1]) * factor:g}", *match.span())
+    text = QUANTITY.sub(_blank, text)
+    for match in CODE.finditer(text):
+        if DIGIT.search(match[0]) and LETTER.search(match[0]):
+            code = match[0].replace("-", "")
+            yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
+            text = text[: match.start()] + _blank(match) + text[match.end() :]
+    for match in NUMBER.finditer(text):
+        yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
 
 
-def _bag(sets: list[set[str]], kind_of: Callable[[str], str]) -> Bag:
-    vocabulary = {item: place for place, item in enumerate(sorted(set().union(*sets)))}
-    kinds = [kind_of(item) for item in vocabulary]
-    place = {kind: at for at, kind in enumerate(sorted(set(kinds)))}
-    columns = [sorted(vocabulary[item] for item in one) for one in sets]
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
+    """Sets of (kind, value) as sparse rows."""
+    vocabulary = {item: column for column, item in enumerate(sorted(set().union(*sets)))}
+    _, kind = np.unique(np.array([kind for kind, _ in vocabulary], dtype=str), return_inverse=True)
+    columns = [sorted(vocabulary[item] for item in row) for row in sets]
     ends = np.cumsum([0, *map(len, columns)])
-    flat = np.fromiter((at for one in columns for at in one), np.int32, count=int(ends[-1]))
+    flat = np.fromiter((column for row in columns for column in row), np.int32, count=int(ends[-1]))
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
-    return Bag(items, np.array([place[kind] for kind in kinds], dtype=np.int64))
+    return ItemSets(items, kind.astype(np.int64))

@@ -1,1 +1,1 @@
-"""Reranking: candidate pairs, their features and the model that judges them."""
+"""The pair model: candidate pairs, their features, a classifier of pairs, calibration and clerical review."""

@@ -1,8 +1,8 @@
-"""From the model's log-odds to a probability that can be taken at its word."""
+"""Calibration: from the log-odds of the pair model to probabilities that hold on unseen pairs."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,42 +11,42 @@ from sklearn.linear_model import LogisticRegression
 
 @dataclass(frozen=True)
 class Platt:
-    """1 / (1 + exp(−(slope · margin + intercept))): Platt (1999), two numbers, so that no order is lost."""
+    """1 / (1 + exp(−(slope · log-odds + intercept))), Platt (1999). A slope above 0 keeps the order."""
 
     slope: float
     intercept: float
 
-    def __call__(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probability(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of log-odds, of the same shape."""
-        return 1.0 / (1.0 + np.exp(-(self.slope * margin + self.intercept)))
-
-    def plain(self) -> dict[str, float]:
-        """For a JSON file; `Platt(**content)` reads it back."""
-        return asdict(self)
+        return 1.0 / (1.0 + np.exp(-(self.slope * log_odds + self.intercept)))
 
 
-def fit(
-    margin: NDArray[np.float64], same: NDArray[np.bool_], times: NDArray[np.integer] | None = None
+def fit_platt(
+    log_odds: NDArray[np.float64], same_product: NDArray[np.bool_], count: NDArray[np.integer] | None = None
 ) -> Platt:
-    """The maximum-likelihood curve over pairs whose models saw none of them.
+    """The maximum-likelihood curve over pairs that are scored out of fold.
 
     Args:
-        margin: float64 (P,). same: bool (P,), with at least one pair of each kind.
-        times: (P,), how often each pair is met; once each where not given.
+        log_odds: float64 (P,). same_product: bool (P,), with at least one pair of each kind.
+        count: (P,), how often each pair counts; by default once.
     """
-    line = LogisticRegression(C=np.inf).fit(margin[:, None], same, times)
-    slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
-    # Margins that speak against themselves are taken as they are: order is never turned round.
+    regression = LogisticRegression(C=np.inf).fit(log_odds[:, None], same_product, count)
+    slope, intercept = float(regression.coef_[0, 0]), float(regression.intercept_[0])
+    # A slope of 0 or less would turn the order of pairs round: log-odds are then taken as they are.
     return Platt(slope, intercept) if slope > 0 else Platt(1.0, 0.0)
 
 
-def error(probability: NDArray[np.float64], same: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error: the mean gap of probability and truth over bins of equally many pairs.
+def calibration_error(
+    probability: NDArray[np.float64], same_product: NDArray[np.bool_], bins: int = 15
+) -> float:
+    """Expected calibration error: the mean of |mean probability − share of true pairs| over bins.
+
+    Bins hold equally many pairs and weigh by their size; Naeini et al. (2015).
 
     Args:
-        probability: float64 (P,). same: bool (P,).
+        probability: float64 (P,). same_product: bool (P,).
     """
     order = np.argsort(probability, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [abs(probability[part].mean() - same[part].mean()) * len(part) for part in parts]
+    gaps = [abs(probability[part].mean() - same_product[part].mean()) * len(part) for part in parts]
     return float(sum(gaps) / max(1, len(probability)))

@@ -1,23 +1,26 @@
-"""Candidate pairs: each unordered pair of listings of which one is among the other's neighbours, once."""
+"""Candidate pairs: two listings of which one is among the neighbours of the other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.neighbours import Neighbours
+from samesku.search.neighbours import Neighbours, no_neighbours
 from samesku.search.scorer import DECIMALS
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """P unordered pairs within a gallery, ordered by (left, right).
+    """P unordered pairs within a gallery of G listings, ordered by (left, right).
+
+    A listing's list holds the pairs that it is in, so a pair stands in two lists.
 
     Attributes:
         rows: int32 (G,), the gallery as rows of the catalogue, ascending.
-        left, right: int32 (P,), places in `rows`, left < right.
+        left, right: int32 (P,), positions in `rows`, left < right.
     """
 
     rows: NDArray[np.int32]
@@ -28,59 +31,63 @@ class Candidates:
         return len(self.left)
 
     @property
-    def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The two sides as rows of the catalogue."""
+    def catalogue_rows(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The left and the right listings as rows of the catalogue."""
         return self.rows[self.left], self.rows[self.right]
 
     @property
-    def sides(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-        """Both directions of every pair: (2P,) whose list it stands in, and (2P,) the pair; by listing."""
-        owner = np.concatenate([self.left, self.right])
-        order = np.argsort(owner, kind="stable")
-        return owner[order], order % max(1, len(self))
+    def lists(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.intp]]:
+        """All lists, one after the other, as three arrays (2P,).
 
-    def find(self, one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.intp]:
-        """The places of M pairs, given as rows of the catalogue in either order, that are among these."""
-        a, b = np.searchsorted(self.rows, one), np.searchsorted(self.rows, other)
-        size = max(1, len(self.rows))
-        keys = self.left.astype(np.int64) * size + self.right
-        return np.searchsorted(keys, np.minimum(a, b).astype(np.int64) * size + np.maximum(a, b))
+        Returns:
+            The listing whose list it is, the candidate in it, and the index of their pair.
+        """
+        listing = np.concatenate([self.left, self.right])
+        order = np.argsort(listing, kind="stable")
+        candidate = np.concatenate([self.right, self.left])
+        return listing[order], candidate[order], order % max(1, len(self))
+
+    def index(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.intp]:
+        """The indices of M pairs that are among these, given as rows of the catalogue in either order."""
+        keys = self.left.astype(np.int64) * max(1, len(self.rows)) + self.right
+        return np.searchsorted(keys, _pair_keys(self.rows, left, right))
 
 
-def union(rows: NDArray[np.int32], found: list[Neighbours]) -> Candidates:
-    """The pairs of every neighbour list, each once, whichever of its sides named the other.
+def unite_candidates(rows: NDArray[np.int32], searches: Iterable[Neighbours]) -> Candidates:
+    """The pairs of several searches in one gallery, each pair once.
 
     Args:
-        rows: int32 (G,), ascending. found: neighbours of queries among `rows`, within `rows`.
+        rows: int32 (G,), the gallery, ascending. searches: neighbours of its listings within it.
     """
     keys = [np.empty(0, np.int64)]
-    for neighbours in found:
-        at, rank = np.nonzero(neighbours.valid)
-        a = np.searchsorted(rows, neighbours.query[at])
-        b = np.searchsorted(rows, neighbours.neighbour[at, rank])
-        keys.append(np.minimum(a, b).astype(np.int64) * len(rows) + np.maximum(a, b))
+    for neighbours in searches:
+        position, rank = np.nonzero(neighbours.valid)
+        keys.append(_pair_keys(rows, neighbours.query[position], neighbours.neighbour[position, rank]))
     left, right = np.divmod(np.unique(np.concatenate(keys)), max(1, len(rows)))
     return Candidates(rows, left.astype(np.int32), right.astype(np.int32))
 
 
-def as_neighbours(candidates: Candidates, score: NDArray[np.floating], k: int) -> Neighbours:
-    """Each listing's k best candidates by a score of pairs, which is therefore the same from either side.
+def best_candidates(candidates: Candidates, score: NDArray[np.floating], k: int) -> Neighbours:
+    """The k best candidates of each listing.
 
     Args:
-        score: (P,), −1 to 1.
+        score: (P,), −1 to 1: the score of a pair in both of its lists.
     """
-    size, step = len(candidates.rows), 10**DECIMALS
-    owner, pair = candidates.sides
-    other = candidates.left[pair] + candidates.right[pair] - owner
-    order = np.lexsort((other, -np.rint(score[pair] * step), owner))
-    count = np.bincount(owner, minlength=size)
-    rank = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    order, owner, rank = order[rank < k], owner[rank < k], rank[rank < k]
-    found = Neighbours(
-        candidates.rows,
-        np.full((size, min(k, int(count.max(initial=0)))), -1, dtype=np.int32),
-        np.full((size, min(k, int(count.max(initial=0)))), -np.inf, dtype=np.float32),
-    )
-    found.neighbour[owner, rank] = candidates.rows[other[order]]
-    found.score[owner, rank] = np.round(score[pair[order]], DECIMALS)
-    return found
+    listing, candidate, pair = candidates.lists
+    order = np.lexsort((candidate, -np.rint(score[pair] * 10**DECIMALS), listing))
+    size = len(candidates.rows)
+    count = np.bincount(listing, minlength=size)
+    rank = np.arange(len(listing)) - np.repeat(np.cumsum(count) - count, count)
+    order, listing, rank = order[rank < k], listing[rank < k], rank[rank < k]
+    best = no_neighbours(candidates.rows, min(k, int(count.max(initial=0))))
+    best.neighbour[listing, rank] = candidates.rows[candidate[order]]
+    best.score[listing, rank] = np.round(score[pair[order]], DECIMALS)
+    return best
+
+
+def _pair_keys(
+    rows: NDArray[np.int32], left: NDArray[np.integer], right: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """One number for each unordered pair of catalogue rows, int64 (M,): ascending by (left, right)."""
+    a, b = np.searchsorted(rows, left), np.searchsorted(rows, right)
+    return np.minimum(a, b).astype(np.int64) * max(1, len(rows)) + np.maximum(a, b)

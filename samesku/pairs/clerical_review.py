@@ -1,104 +1,101 @@
-"""Accept, review, reject: pairs by calibrated probability, with edges that labelled pairs fix."""
+"""Clerical review: accept the probable pairs, reject the improbable ones, let a person see the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-NAMES = ("reject", "review", "accept")
-CUTS = 400  # tried as the edge of the accepted band
+OUTCOMES = ("reject", "review", "accept")
+MAX_THRESHOLDS = 400  # tried for `accept`
 RESAMPLES = 1000
-NEVER = 1.000001  # an edge that no probability reaches
+UNREACHABLE = 1.000001  # a threshold that no probability reaches
 
 
 @dataclass(frozen=True)
-class Bands:
-    """A pair is accepted at `accept` or above, rejected below `reject`; what lies between, a person sees."""
+class ReviewThresholds:
+    """A pair is accepted from `accept` on, rejected below `reject`, and reviewed in between."""
 
     accept: float
     reject: float
 
-    def __call__(self, probability: NDArray[np.floating]) -> NDArray[np.intp]:
-        """0 reject, 1 review, 2 accept: places in NAMES, of the same shape."""
+    def outcome(self, probability: NDArray[np.floating]) -> NDArray[np.intp]:
+        """What happens to pairs, as indices into OUTCOMES, of the shape of `probability`."""
         return (probability >= self.reject).astype(np.intp) + (probability >= self.accept)
 
 
-def edges(
+def choose_review_thresholds(
     probability: NDArray[np.floating],
-    same: NDArray[np.bool_],
+    same_product: NDArray[np.bool_],
     component: NDArray[np.integer],
     *,
     precision: float,
     missed: float,
     seed: int = 0,
-) -> Bands:
-    """The lowest edge of accept that keeps `precision`, and the highest of reject within `missed`.
+) -> ReviewThresholds:
+    """The lowest `accept` that reaches a precision, and the highest `reject` that misses few pairs.
 
     Args:
-        probability: (P,), by models that saw none of these pairs. same: bool (P,).
-        component: int (P,), the connected component that each pair is counted to.
-        precision: what the lower end of the one-sided 95% bootstrap interval (over components, percentile)
-            of the accepted pairs' precision must reach, so that unseen products are likely to reach it too.
-        missed: the largest share of the pairs of one product that may lie in the rejected band.
+        probability: (P,), scored out of fold. same_product: bool (P,).
+        component: int (P,), the connected component of each pair's query.
+        precision: what the precision of accepted pairs must reach at the lower end of its one-sided 95%
+            bootstrap interval (percentiles, over components), so that unseen products are likely to reach it.
+        missed: the largest share of the pairs of one product that may be rejected.
     """
-    true = np.sort(probability[same])
-    reject = float(true[min(int(missed * len(true)), len(true) - 1)]) if len(true) else 0.0
-    cuts = (
-        np.unique(np.quantile(probability[same], np.linspace(0, 1, CUTS), method="higher"))
-        if len(true)
-        else np.array([])
-    )
-    accept = NEVER
-    reached = _lower_precision(probability, same, component, cuts, seed) >= precision
-    if reached.any():
-        accept = float(cuts[np.argmax(reached)])
-    return Bands(round(accept, 6), round(min(reject, accept), 6))
+    true = np.sort(probability[same_product])
+    if not len(true):
+        return ReviewThresholds(UNREACHABLE, 0.0)
+    reject = float(true[min(int(missed * len(true)), len(true) - 1)])
+    thresholds = np.unique(np.quantile(true, np.linspace(0, 1, MAX_THRESHOLDS), method="higher"))
+    reached = _lower_precision(probability, same_product, component, thresholds, seed) >= precision
+    accept = float(thresholds[np.argmax(reached)]) if reached.any() else UNREACHABLE
+    return ReviewThresholds(round(accept, 6), round(min(reject, accept), 6))
 
 
-def figures(
-    bands: Bands, probability: NDArray[np.floating], same: NDArray[np.bool_], n_relevant: int
-) -> dict[str, dict[str, Any]]:
-    """Of each band: its pairs, their share of the candidates, precision, and recall of what there is to find.
+def review_figures(
+    thresholds: ReviewThresholds,
+    probability: NDArray[np.floating],
+    same_product: NDArray[np.bool_],
+    n_relevant: int,
+) -> dict[str, dict[str, float]]:
+    """For each outcome: its pairs, their share of the candidates, their precision, their recall.
 
     Args:
-        probability, same: (P,), the candidate pairs of the queries in question, as often as a query has them.
-        n_relevant: the pairs of one product in the gallery, candidates or not, counted likewise.
+        probability, same_product: (P,), the candidates of some queries, one after the other.
+        n_relevant: the number of relevant listings of these queries, candidates or not.
     """
-    band = bands(probability)
-    found = {}
-    for at, name in enumerate(NAMES):
-        pairs, true = int((band == at).sum()), int(same[band == at].sum())
-        found[name] = {
-            "pairs": pairs,
-            "share": pairs / max(1, len(band)),
-            "precision": true / max(1, pairs),
-            "recall": true / max(1, n_relevant),
+    outcome = thresholds.outcome(probability)
+    figures = {}
+    for i, name in enumerate(OUTCOMES):
+        n_pairs, n_correct = int((outcome == i).sum()), int(same_product[outcome == i].sum())
+        figures[name] = {
+            "pairs": n_pairs,
+            "share": n_pairs / max(1, len(outcome)),
+            "precision": n_correct / max(1, n_pairs),
+            "recall": n_correct / max(1, n_relevant),
         }
-    return found
+    return figures
 
 
 def _lower_precision(
     probability: NDArray[np.floating],
-    same: NDArray[np.bool_],
+    same_product: NDArray[np.bool_],
     component: NDArray[np.integer],
-    cuts: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
     seed: int,
 ) -> NDArray[np.float64]:
-    """The 5th percentile of precision at each ascending cut, when components are drawn with replacement."""
-    if not len(cuts):
-        return np.array([])
-    names, at = np.unique(component, return_inverse=True)
-    passed = np.searchsorted(cuts, probability, side="right")  # cuts that this pair reaches
-    shape = (len(names), len(cuts) + 1)
+    """The 5th percentile of precision at T ascending thresholds, components drawn with replacement."""
+    names, component = np.unique(component, return_inverse=True)
+    n_reached = np.searchsorted(thresholds, probability, side="right")  # thresholds that a pair reaches
+    shape = len(names), len(thresholds) + 1
 
-    def reaching(of: NDArray[np.bool_]) -> NDArray[np.float64]:
-        counts = np.bincount(at[of] * shape[1] + passed[of], minlength=shape[0] * shape[1]).reshape(shape)
-        return counts[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].astype(np.float64)
+    def accepted(pairs: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Of these pairs, the number in each component at each threshold: (components, T)."""
+        counts = np.bincount(component[pairs] * shape[1] + n_reached[pairs], minlength=shape[0] * shape[1])
+        return counts.reshape(shape)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].astype(np.float64)
 
-    kept, true = reaching(np.ones(len(same), bool)), reaching(same)
+    n_accepted, n_correct = accepted(np.ones(len(same_product), bool)), accepted(same_product)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES).astype(float)
-    return np.quantile((drawn @ true) / np.maximum(drawn @ kept, 1.0), 0.05, axis=0)
+    return np.quantile((drawn @ n_correct) / np.maximum(drawn @ n_accepted, 1.0), 0.05, axis=0)

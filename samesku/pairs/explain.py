@@ -1,4 +1,4 @@
-"""Why the pair model says what it says: each score taken apart along the paths of its trees."""
+"""Explanations: how far each family of features moves the score of a pair, along the paths of the trees."""
 
 from __future__ import annotations
 
@@ -10,75 +10,110 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from samesku.pairs.features import PairFeatures
+from samesku.pairs.pair_model import PairModel, PairScores
+
 ROWS = 16_384  # explained in one block
 
 
-def contributions(
-    models: Sequence[lightgbm.Booster],
-    values: NDArray[np.float32],
-    use: NDArray[np.bool_],
-    families: Sequence[str],
-) -> tuple[list[str], NDArray[np.float32], NDArray[np.float64]]:
-    """How far each family of features moved each pair's log-odds.
-
-    On its way to a leaf a pair moves from the mean of a node to that of its child; the move is put down to
-    the feature that split the node (Saabas 2014: exact, and a hundred times as fast as SHAP values).
+def explain_scores(
+    model: PairModel, features: PairFeatures, scores: PairScores, pair: NDArray[np.integer]
+) -> dict[str, NDArray[np.float32]]:
+    """How far each family of features moved the log-odds of some pairs.
 
     Args:
-        models: those of `verifier.fit`; values: float32 (P, F); use: bool (P, models), those that score it.
+        pair: int (M,), indices of candidates.
+
+    Returns:
+        Family -> float32 (M,). `base` is the score before any feature, `support` what the second round adds.
+        The values of a pair sum to its log-odds before calibration.
+    """
+    families, moves, base = family_contributions(
+        model.first, features.values(pair), scores.scored_by[pair], features.families
+    )
+    contributions = {"base": base.astype(np.float32)} | dict(zip(families, moves.T, strict=True))
+    return contributions | {"support": (scores.second[pair] - scores.first[pair]).astype(np.float32)}
+
+
+def feature_importances(model: PairModel, families: Sequence[str]) -> list[dict[str, float | str]]:
+    """Rows {feature, family, gain} of the first round by falling gain, which sums to 1."""
+    gain = np.sum([booster.feature_importance("gain") for booster in model.first], axis=0)
+    names = model.first[0].feature_name()
+    order = np.argsort(-gain, kind="stable")
+    return [{"feature": names[i], "family": families[i], "gain": float(gain[i] / gain.sum())} for i in order]
+
+
+def family_contributions(
+    models: Sequence[lightgbm.Booster],
+    values: NDArray[np.float32],
+    scored_by: NDArray[np.bool_],
+    families: Sequence[str],
+) -> tuple[list[str], NDArray[np.float32], NDArray[np.float64]]:
+    """How far each family of features moves the log-odds of each pair.
+
+    On its way to a leaf a pair moves from the mean of a node to that of its child. The move counts for the
+    feature that splits the node (Saabas 2014): exact, and a hundred times as fast as SHAP values.
+
+    Args:
+        values: float32 (P, F). scored_by: bool (P, models), the models that score each pair.
         families: the family of each of the F columns.
 
     Returns:
-        The K families, float32 (P, K), and float64 (P,) what the models say before any feature: with the sum
-        of its row, a pair's log-odds.
+        The names of K families, the moves float32 (P, K), and the score before any feature float64 (P,).
+        That score and the moves of a pair sum to its log-odds.
     """
     names = list(dict.fromkeys(families))
     family = np.array([names.index(name) for name in families])
-    found, base = np.zeros((len(values), len(names)), np.float32), np.zeros(len(values))
-    share = 1.0 / use.sum(axis=1)
+    contributions, base = np.zeros((len(values), len(names)), np.float32), np.zeros(len(values))
+    share = 1.0 / scored_by.sum(axis=1)
     for k, model in enumerate(models):
-        moves, starts, root = _moves(model, family, len(names))
-        at = np.flatnonzero(use[:, k])
-        base[at] += root * share[at]
-        for start in range(0, len(at), ROWS):
-            block = at[start : start + ROWS]
-            leaf = model.predict(values[block], pred_leaf=True) + starts
+        moves, first_leaf, root = _leaf_moves(model, family, len(names))
+        pairs = np.flatnonzero(scored_by[:, k])
+        base[pairs] += root * share[pairs]
+        for start in range(0, len(pairs), ROWS):
+            block = pairs[start : start + ROWS]
+            leaf = model.predict(values[block], pred_leaf=True) + first_leaf
             ends = np.arange(len(block) + 1) * leaf.shape[1]
             paths = csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=(len(block), len(moves)))
-            found[block] += (paths @ moves) * share[block, None]
-    return names, found, base
+            contributions[block] += (paths @ moves) * share[block, None]
+    return names, contributions, base
 
 
-def _moves(
-    model: lightgbm.Booster, family: NDArray[np.integer], count: int
+def _leaf_moves(
+    model: lightgbm.Booster, family: NDArray[np.integer], n_families: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
-    """What each family moves on the way to each leaf of all trees (L, K), where trees start, Σ of roots."""
+    """The moves of each family on the way to each of the L leaves of all trees.
+
+    Returns:
+        The moves float64 (L, K), the first leaf of each tree int64 (trees,), the sum of the roots.
+    """
     rows: list[NDArray[np.float64]] = []
-    starts, roots = [], 0.0
+    first_leaf, roots = [], 0.0
     for tree in model.dump_model()["tree_info"]:
-        starts.append(len(rows))
+        first_leaf.append(len(rows))
         root = tree["tree_structure"]
-        roots += _value(root)
+        roots += _node_value(root)
         leaves: dict[int, NDArray[np.float64]] = {}
-        _descend(root, np.zeros(count), family, leaves)
+        _collect_leaves(root, np.zeros(n_families), family, leaves)
         rows += [leaves[leaf] for leaf in range(len(leaves))]
-    return np.array(rows).reshape(len(rows), count), np.array(starts, dtype=np.int64), roots
+    return np.array(rows).reshape(len(rows), n_families), np.array(first_leaf, dtype=np.int64), roots
 
 
-def _descend(
+def _collect_leaves(
     node: dict[str, Any],
-    moved: NDArray[np.float64],
+    moves: NDArray[np.float64],
     family: NDArray[np.integer],
     leaves: dict[int, NDArray[np.float64]],
 ) -> None:
+    """Put the moves to every leaf below `node` into `leaves`; `moves` are those to `node`."""
     if "split_feature" not in node:
-        leaves[node.get("leaf_index", 0)] = moved
+        leaves[node.get("leaf_index", 0)] = moves
         return
     for side in ("left_child", "right_child"):
-        onward = moved.copy()
-        onward[family[node["split_feature"]]] += _value(node[side]) - _value(node)
-        _descend(node[side], onward, family, leaves)
+        moves_to_child = moves.copy()
+        moves_to_child[family[node["split_feature"]]] += _node_value(node[side]) - _node_value(node)
+        _collect_leaves(node[side], moves_to_child, family, leaves)
 
 
-def _value(node: dict[str, Any]) -> float:
+def _node_value(node: dict[str, Any]) -> float:
     return float(node["leaf_value"] if "leaf_value" in node else node["internal_value"])

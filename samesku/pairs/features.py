@@ -1,28 +1,47 @@
-"""What the pair model sees of a candidate pair; every feature is the same from either side."""
+"""The features of a candidate pair; each is the same whichever listing comes first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.catalogue.title_tokens import Bag, Titles
-from samesku.pairs import context, overlap
+from samesku.catalogue.title_tokens import ItemSets, TitleTokens
 from samesku.pairs.candidates import Candidates
+from samesku.pairs.list_features import (
+    best_rivals,
+    list_statistics,
+    list_sums,
+    ranks_in_lists,
+    shared_neighbours,
+    two_step_paths,
+)
+from samesku.pairs.title_features import (
+    inverse_document_frequency,
+    n_conflicts,
+    rarest_shared,
+    rarest_unshared,
+    shared_weight,
+    total_weight,
+)
+from samesku.search.fusion import Channels, Fused
+from samesku.search.scorer import channel_cosines, pair_scores
+
+MIN_SUPPORT = 0.01  # a less probable pair supports no pair
 
 
 @dataclass
-class Features:
-    """P pairs in F columns, filled one by one.
+class PairFeatures:
+    """P candidate pairs in F columns, filled column by column.
 
     Attributes:
-        values: float32 (P, F), NaN where a feature does not apply.
-        names: F names. families: the family of each column, which explains it to a person.
+        names: F names. families: the family of each column, by which scores are explained to people.
+        columns: F columns, float32 (P,); NaN where a feature does not apply.
     """
 
-    pairs: int
+    candidates: Candidates
     names: list[str] = field(default_factory=list)
     families: list[str] = field(default_factory=list)
     columns: list[NDArray[np.float32]] = field(default_factory=list)
@@ -32,100 +51,165 @@ class Features:
         self.names.append(name)
         self.columns.append(column.astype(np.float32))
 
-    def add_sides(self, family: str, name: str, sides: tuple[NDArray, NDArray]) -> None:
-        """The lower and the higher of the two sides' values: which side is which does not show."""
-        self.add(family, f"{name}_low", np.minimum(*sides))
-        self.add(family, f"{name}_high", np.maximum(*sides))
+    def add_low_high(self, family: str, name: str, left_right: tuple[NDArray, NDArray]) -> None:
+        """Two columns: the lower and the higher of the values of the left and the right listing."""
+        self.add(family, f"{name}_low", np.minimum(*left_right))
+        self.add(family, f"{name}_high", np.maximum(*left_right))
 
-    @property
-    def values(self) -> NDArray[np.float32]:
-        return np.stack(self.columns, axis=1) if self.columns else np.empty((self.pairs, 0), np.float32)
-
-    def beside(self, other: Features) -> Features:
-        """These columns, then those of another description of the same pairs."""
-        return Features(
-            self.pairs, self.names + other.names, self.families + other.families, self.columns + other.columns
-        )
-
-    def at(self, pair: NDArray[np.integer]) -> NDArray[np.float32]:
-        """The rows of some pairs; float32 (M, F)."""
+    def values(self, pair: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
+        """The rows of some pairs, of all by default: float32 (M, F)."""
+        if not self.columns:
+            return np.empty((len(self.candidates), 0), np.float32)[pair]
         return np.stack([column[pair] for column in self.columns], axis=1)
 
+    def join(self, right: PairFeatures) -> PairFeatures:
+        """These columns, then those of `right` for the same pairs."""
+        return PairFeatures(
+            self.candidates,
+            self.names + right.names,
+            self.families + right.families,
+            self.columns + right.columns,
+        )
 
-def describe(
-    candidates: Candidates,
-    signals: Mapping[str, NDArray[np.float32]],
-    titles: Titles,
-    pictures: Mapping[str, NDArray[np.integer]],
-) -> Features:
-    """All features of a gallery's candidate pairs.
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """What the features of pairs are computed from: N listings, none of their labels.
+
+    Attributes:
+        channels: name -> float32 (N, d), rows L2-normalised or zero; (N, 0) where no listing has the channel.
+        pictures: name -> int (N,), a number for each distinct picture (file or hash); −1 where there is none.
+    """
+
+    channels: Channels
+    titles: TitleTokens
+    pictures: Mapping[str, NDArray[np.integer]]
+
+
+def number_distinct(names: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each distinct name, −1 for the empty one: int64 (N,)."""
+    distinct, number = np.unique(np.array(names, dtype=str), return_inverse=True)
+    return np.where(distinct[number] == "", -1, number)
+
+
+def describe_pairs(
+    candidates: Candidates, evidence: PairEvidence, fused: Mapping[str, Fused]
+) -> PairFeatures:
+    """The features of the candidate pairs of a gallery. No listing outside the gallery changes them.
 
     Args:
-        signals: name -> float32 (P,), the similarity of each pair by one channel, by all of them `fused`, and
-            so after they were `blended`; NaN where one of the two lacks it.
-        titles: those of the gallery's listings alone, so that word frequencies are the gallery's own.
-        pictures: name -> int (G,), what identifies a listing's picture (its file, its hash); −1 where none.
+        fused: rows of the catalogue whose scores are features: `fused`, and `augmented` where they are.
     """
-    found = Features(len(candidates))
-    for name, similarity in signals.items():
-        _similarity(found, candidates, name, similarity)
-    _density(found, candidates, signals["fused"])
-    _titles(found, candidates, titles)
-    for name, identity in pictures.items():
-        _picture(found, candidates, name, identity)
-    return found
+    rows, (left, right) = candidates.rows, candidates.catalogue_rows
+    channels = {name: channel for name, channel in evidence.channels.items() if channel.shape[1]}
+    similarities = channel_cosines(channels, left, right) | {
+        name: pair_scores(vectors, left, right).astype(np.float32) for name, vectors in fused.items()
+    }
+    pictures = {name: picture[rows] for name, picture in evidence.pictures.items()}
+    return pair_features(candidates, similarities, evidence.titles[rows], pictures)
 
 
-def _similarity(found: Features, candidates: Candidates, name: str, similarity: NDArray[np.float32]) -> None:
-    """A similarity, its rank in either list, and how far it lies from each list's best and mean."""
-    known = ~np.isnan(similarity)
-    low, high = context.ranks(candidates, similarity)
-    best, mean, std = context.statistics(candidates, similarity).T
-    a, b = candidates.left, candidates.right
-    found.add(name, name, similarity)
-    found.add_sides(name, f"{name}_rank", (np.where(known, low, np.nan), np.where(known, high, np.nan)))
-    found.add_sides(name, f"{name}_best", (best[a], best[b]))
-    found.add_sides(name, f"{name}_gap", (best[a] - similarity, best[b] - similarity))
+def pair_features(
+    candidates: Candidates,
+    similarities: Mapping[str, NDArray[np.float32]],
+    titles: TitleTokens,
+    pictures: Mapping[str, NDArray[np.integer]],
+) -> PairFeatures:
+    """The features that need no label and no first score.
+
+    Args:
+        similarities: name -> float32 (P,), of each channel and of the channels `fused`, perhaps of the rows
+            after augmentation too; NaN where one of the two listings lacks it.
+        titles: those of the G listings of the gallery, so that word frequencies are the gallery's.
+        pictures: name -> int (G,), as of `PairEvidence`.
+    """
+    features = PairFeatures(candidates)
+    for name, similarity in similarities.items():
+        _add_similarity(features, name, similarity)
+    _add_density(features, similarities["fused"])
+    _add_titles(features, titles)
+    for name, picture in pictures.items():
+        _add_picture(features, name, picture)
+    return features
+
+
+def support_features(candidates: Candidates, log_odds: NDArray[np.float64]) -> PairFeatures:
+    """How the first scores of the pairs around a pair support it.
+
+    Args:
+        log_odds: float64 (P,), the first round's log-odds that the two listings are one product.
+    """
+    left, right = candidates.left, candidates.right
+    probability = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
+    features = PairFeatures(candidates)
+    features.add("pair", "log_odds", log_odds)
+    features.add_low_high("support", "probability_rank", ranks_in_lists(candidates, probability))
+    sums = list_sums(candidates, probability)
+    rival_sums = sums[left] - probability, sums[right] - probability
+    features.add_low_high("support", "rival_sum", rival_sums)
+    features.add_low_high("support", "best_rival", best_rivals(candidates, probability))
+    paths, strongest = two_step_paths(candidates, probability, MIN_SUPPORT)
+    features.add("support", "paths", paths)
+    features.add("support", "paths_share", paths / (rival_sums[0] + rival_sums[1] + np.float32(1e-3)))
+    features.add("support", "strongest_path", strongest)
+    return features
+
+
+def _add_similarity(features: PairFeatures, name: str, similarity: NDArray[np.float32]) -> None:
+    """A similarity, its ranks in the two lists, and its distance to the maximum and mean of each list."""
+    candidates = features.candidates
+    left, right = candidates.left, candidates.right
+    valid = ~np.isnan(similarity)
+    ranks = ranks_in_lists(candidates, similarity)
+    best, mean, std = list_statistics(candidates, similarity).T
+    features.add(name, name, similarity)
+    features.add_low_high(
+        name, f"{name}_rank", (np.where(valid, ranks[0], np.nan), np.where(valid, ranks[1], np.nan))
+    )
+    features.add_low_high(name, f"{name}_best", (best[left], best[right]))
+    features.add_low_high(name, f"{name}_gap", (best[left] - similarity, best[right] - similarity))
     spread = np.maximum(std, np.float32(1e-6))
-    found.add_sides(
-        name, f"{name}_deviations", ((similarity - mean[a]) / spread[a], (similarity - mean[b]) / spread[b])
+    features.add_low_high(
+        name,
+        f"{name}_deviations",
+        ((similarity - mean[left]) / spread[left], (similarity - mean[right]) / spread[right]),
     )
 
 
-def _density(found: Features, candidates: Candidates, fused: NDArray[np.float32]) -> None:
-    """How alike each side's candidates are to it, and how many the two sides share."""
-    _, mean, std = context.statistics(candidates, fused).T
-    a, b = candidates.left, candidates.right
-    found.add_sides("density", "fused_mean", (mean[a], mean[b]))
-    found.add_sides("density", "fused_std", (std[a], std[b]))
+def _add_density(features: PairFeatures, fused: NDArray[np.float32]) -> None:
+    """How similar the candidates of each listing are to it, and how many the two listings share."""
+    candidates = features.candidates
+    left, right = candidates.left, candidates.right
+    _, mean, std = list_statistics(candidates, fused).T
+    features.add_low_high("density", "fused_mean", (mean[left], mean[right]))
+    features.add_low_high("density", "fused_std", (std[left], std[right]))
     weight = np.nan_to_num(np.maximum(fused, 0))
-    found.add("density", "shared_neighbours", context.shared_neighbours(candidates, weight))
+    features.add("density", "shared_neighbours", shared_neighbours(candidates, weight))
 
 
-def _titles(found: Features, candidates: Candidates, titles: Titles) -> None:
-    pairs = candidates.left, candidates.right
-    idf = overlap.idf(titles.words.items)
-    both = overlap.shared(titles.words, pairs, idf)
-    mass = overlap.own(titles.words, idf)
-    left, right = mass[pairs[0]], mass[pairs[1]]
-    found.add("words", "words_shared", both)
-    found.add("words", "words_jaccard", both / np.maximum(left + right - both, 1e-6))
-    found.add_sides("words", "words_alone", (left - both, right - both))
-    found.add_sides("words", "words_held", (both / np.maximum(left, 1e-6), both / np.maximum(right, 1e-6)))
-    found.add_sides("words", "words_rarest_alone", overlap.rarest_alone(titles.words, pairs, idf))
-    found.add("words", "words_rarest_shared", overlap.rarest_shared(titles.words, pairs, idf))
+def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
+    left, right = pairs = features.candidates.left, features.candidates.right
+    idf = inverse_document_frequency(titles.words.items)
+    shared, total = shared_weight(titles.words, pairs, idf), total_weight(titles.words, idf)
+    union = total[left] + total[right] - shared
+    coverage = shared / np.maximum(total[left], 1e-6), shared / np.maximum(total[right], 1e-6)
+    features.add("words", "words_shared", shared)
+    features.add("words", "words_jaccard", shared / np.maximum(union, 1e-6))
+    features.add_low_high("words", "words_unshared", (total[left] - shared, total[right] - shared))
+    features.add_low_high("words", "words_coverage", coverage)
+    features.add_low_high("words", "words_rarest_unshared", rarest_unshared(titles.words, pairs, idf))
+    features.add("words", "words_rarest_shared", rarest_shared(titles.words, pairs, idf))
     for name in ("numbers", "quantities", "codes"):
-        bag: Bag = getattr(titles, name)
-        count, alike = overlap.own(bag), overlap.shared(bag, pairs)
-        found.add(name, f"{name}_shared", alike)
-        found.add_sides(name, f"{name}_alone", (count[pairs[0]] - alike, count[pairs[1]] - alike))
-        found.add(name, f"{name}_conflicts", overlap.conflicts(bag, pairs))
-    found.add_sides("length", "title_length", (titles.length[pairs[0]], titles.length[pairs[1]]))
+        sets: ItemSets = getattr(titles, name)
+        count, n_shared = total_weight(sets), shared_weight(sets, pairs)
+        features.add(name, f"{name}_shared", n_shared)
+        features.add_low_high(name, f"{name}_unshared", (count[left] - n_shared, count[right] - n_shared))
+        features.add(name, f"{name}_conflicts", n_conflicts(sets, pairs))
+    features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
-def _picture(found: Features, candidates: Candidates, name: str, identity: NDArray[np.integer]) -> None:
-    left, right = identity[candidates.left], identity[candidates.right]
-    copies = np.bincount(identity[identity >= 0], minlength=int(identity.max(initial=-1)) + 2)
-    known = (left >= 0) & (right >= 0)
-    found.add("picture", f"same_{name}", np.where(known, left == right, np.nan))
-    found.add_sides("picture", f"{name}_copies", (copies[left], copies[right]))
+def _add_picture(features: PairFeatures, name: str, picture: NDArray[np.integer]) -> None:
+    left, right = picture[features.candidates.left], picture[features.candidates.right]
+    copies = np.bincount(picture[picture >= 0], minlength=int(picture.max(initial=-1)) + 2)
+    features.add("picture", f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))
+    features.add_low_high("picture", f"{name}_copies", (copies[left], copies[right]))

@@ -1,12 +1,13 @@
-"""What rerank writes beside every system's predictions: why each match, bands, models."""
+"""What the pair model adds to the outs of a system: explanations, clerical review, figures, models."""
 
 from __future__ import annotations
 
 import csv
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,121 +15,105 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.annotations import links
 from samesku.catalogue.listings import Listings
-from samesku.evaluation import predictions
-from samesku.evaluation import relevance as truth
-from samesku.evaluation import validation as val
-from samesku.pairs import calibration
-from samesku.pairs import clerical_review as banding
-from samesku.pairs import two_rounds as reranker
-from samesku.pairs.clerical_review import Bands
-from samesku.pairs.two_rounds import FellBack, Learned, Reranked
-from samesku.params.rerank import Groups, Rerank
+from samesku.evaluation import relevance
+from samesku.evaluation.evaluate import Judged
+from samesku.pairs.calibration import calibration_error
+from samesku.pairs.clerical_review import (
+    OUTCOMES,
+    ReviewThresholds,
+    choose_review_thresholds,
+    review_figures,
+)
+from samesku.pairs.explain import explain_scores, feature_importances
+from samesku.pairs.features import PairFeatures
+from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.search.neighbours import Neighbours
 
-if TYPE_CHECKING:
-    from samesku.evaluation.evaluate import Judged
-
-MODELS = artefacts.MODELS / "rerank"
-SHOWN = 30  # features in the plot of importances
-
-
-def skip(system: str) -> None:
-    """The empty outs of a stage that does not apply."""
-    artefacts.write_json(artefacts.METRICS / "compare" / f"{system}.json", {"skipped": 1})
-    for folder in (artefacts.PREDICTIONS / system, MODELS):
-        with artefacts.replacing(folder) as beside:
-            beside.mkdir()
+MAX_IMPORTANCES = 30  # features in the plot
 
 
-def bands(
-    done: Mapping[str, Reranked], listings: Listings, spec: Rerank
-) -> tuple[dict[str, Bands], dict[str, Any]]:
-    """Each gallery's bands, with edges from val, and what metrics.json says of them and of the model.
+@dataclass(frozen=True)
+class RerankedGallery:
+    """A gallery whose candidate pairs are scored by a pair model.
 
-    A pair is counted once for each of its sides that is a query of the split.
+    Attributes:
+        features, scores: of each part of the gallery; val is in the first part, test in the last.
+        neighbours: the best candidates of each listing of all parts.
     """
-    found: dict[str, Bands] = {}
-    told: dict[str, Any] = {"model": {}, "bands": {}}
-    for name, one in done.items():
-        if isinstance(one, FellBack):
-            told["model"][name] = f"fused score: {one.lacking}"
-            continue
-        told["model"][name] = "pair model"
-        seen = {split: _directed(one, listings, split) for split in ("val", "test")}
-        probability, same, component, _ = seen["val"]
-        targets = spec.bands.model_dump()
-        found[name] = banding.edges(probability, same, component, **targets)
-        told["bands"][name] = {"accept": found[name].accept, "reject": found[name].reject} | {
-            split: banding.figures(found[name], p, y, n_relevant)
-            | {"calibration_error": calibration.error(p, y)}
-            for split, (p, y, _, n_relevant) in seen.items()
-            if len(p)
-        }
-    return found, artefacts.rounded(told)
+
+    features: list[PairFeatures]
+    scores: list[PairScores]
+    model: PairModel
+    neighbours: Neighbours
 
 
-def _directed(
-    one: Learned, listings: Listings, split: str
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int32], int]:
-    """Of a split's queries: their candidates' probability, truth and component, and the pairs to find."""
-    at = -1 if split == "test" else 0
-    pool, verdicts = one.galleries[at].candidates, one.verdicts[at]
-    owner, pair = pool.sides
-    other = pool.rows[pool.left[pair] + pool.right[pair] - owner]
-    query = pool.rows[owner]
-    product = val.known(listings) if split == "val" else listings.product
-    asks = (listings.split[query] == split) & (product[query] >= 0)
-    same = product[query] == product[other]
-    asked = pool.rows[(listings.split[pool.rows] == split) & (product[pool.rows] >= 0)]
-    n_relevant = int(truth.n_relevant(product, asked, pool.rows).sum())
-    return verdicts.probability[pair[asks]], same[asks], listings.component[query[asks]], n_relevant
-
-
-def write(
-    system: str,
-    done: Mapping[str, Reranked],
-    judged: dict[str, Judged],
-    full: dict[str, Any],
+def review_gallery(
+    gallery: RerankedGallery,
     listings: Listings,
-    channels: Mapping[str, NDArray[np.float32]],
-    edges: Mapping[str, Bands],
-    groups: Groups,
+    visible_product: NDArray[np.int32],
+    targets: Mapping[str, float],
+) -> tuple[ReviewThresholds, dict[str, Any]]:
+    """Choose the thresholds of clerical review on val, and measure them on val and test.
+
+    A pair counts once for each of its listings that is a labelled query of the split.
+
+    Args:
+        visible_product: int32 (N,), without the labels of test.
+        targets: `precision` and `missed` of `choose_review_thresholds`.
+    """
+    pairs = {
+        "val": _query_pairs(gallery.features[0], gallery.scores[0], listings, visible_product, "val"),
+        "test": _query_pairs(gallery.features[-1], gallery.scores[-1], listings, listings.product, "test"),
+    }
+    probability, same_product, component, _ = pairs["val"]
+    thresholds = choose_review_thresholds(probability, same_product, component, **targets)
+    figures: dict[str, Any] = asdict(thresholds)
+    for split, (probability, same_product, _, n_relevant) in pairs.items():
+        if len(probability):
+            figures[split] = review_figures(thresholds, probability, same_product, n_relevant)
+            figures[split]["calibration_error"] = calibration_error(probability, same_product)
+    return thresholds, figures
+
+
+def add_pair_evidence(
+    folder: Path,
+    gallery: RerankedGallery,
+    is_match: NDArray[np.bool_],
+    listings: Listings,
+    thresholds: ReviewThresholds,
 ) -> None:
-    """A system's predictions, and with them the reasons of each match, the pairs to review, the models."""
-    said = links.read(artefacts.LINKS / "all.parquet")
-    predictions.write(system, judged, full, listings, channels, groups, said)
-    folder = artefacts.PREDICTIONS / system
-    whole = done["full"]
-    if not isinstance(whole, FellBack):
-        keep, neighbours = judged["full"].keep, whole.neighbours
-        at, rank = np.nonzero(keep)
-        pair = whole.galleries[0].candidates.find(neighbours.query[at], neighbours.neighbour[at, rank])
-        with artefacts.replacing(folder) as beside:
-            shutil.copytree(folder, beside)
-            matches = pq.read_table(beside / "matches.parquet")
-            pq.write_table(_with_reasons(matches, whole, pair, edges["full"]), beside / "matches.parquet")
-            pq.write_table(_review(whole, listings, edges["full"]), beside / "review.parquet")
-            _write_importances(whole, beside / "plots" / "importance.csv")
-    _write_models(done, judged, edges)
+    """Add to the predictions of the full gallery: columns of matches.parquet, review.parquet, importances.
+
+    Args:
+        folder: as `write_predictions` left it. is_match: bool (Q, k), the neighbours that are matches.
+    """
+    features, scores, neighbours = gallery.features[0], gallery.scores[0], gallery.neighbours
+    query, rank = np.nonzero(is_match)
+    pair = features.candidates.index(neighbours.query[query], neighbours.neighbour[query, rank])
+    with artefacts.replacing(folder) as beside:
+        shutil.copytree(folder, beside)
+        matches = pq.read_table(beside / "matches.parquet")
+        outcome = np.array(OUTCOMES)[thresholds.outcome(scores.probability[pair])]
+        matches = matches.append_column("clerical_review", pa.array(outcome.tolist(), pa.string()))
+        distinct, position = np.unique(pair, return_inverse=True)
+        for family, moves in explain_scores(gallery.model, features, scores, distinct).items():
+            matches = matches.append_column(f"why_{family}", pa.array(moves[position]))
+        pq.write_table(matches, beside / "matches.parquet")
+        pq.write_table(review_table(gallery, listings, thresholds), beside / "review.parquet")
+        importances = feature_importances(gallery.model, features.families)[:MAX_IMPORTANCES]
+        with (beside / "plots" / "importance.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["feature", "family", "gain"], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(artefacts.rounded(importances))
 
 
-def _with_reasons(table: pa.Table, whole: Learned, pair: NDArray[np.intp], edges: Bands) -> pa.Table:
-    said = whole.verdicts[0]
-    band = np.array(banding.NAMES)[edges(said.probability[pair])]
-    table = table.append_column("band", pa.array(band.tolist(), pa.string()))
-    distinct, place = np.unique(pair, return_inverse=True)
-    for family, moved in reranker.reasons(whole.model, whole.galleries[0], said, distinct).items():
-        table = table.append_column(f"why_{family}", pa.array(moved[place]))
-    return table
-
-
-def _review(whole: Learned, listings: Listings, edges: Bands) -> pa.Table:
-    """review.parquet: the pairs that a person should see, likeliest first."""
-    probability = whole.verdicts[0].probability
-    pair = np.flatnonzero(edges(probability) == banding.NAMES.index("review"))
+def review_table(gallery: RerankedGallery, listings: Listings, thresholds: ReviewThresholds) -> pa.Table:
+    """review.parquet: the pairs that a person should see, the most probable first."""
+    candidates, probability = gallery.features[0].candidates, gallery.scores[0].probability
+    pair = np.flatnonzero(thresholds.outcome(probability) == OUTCOMES.index("review"))
     pair = pair[np.argsort(-probability[pair], kind="stable")]
-    left, right = whole.galleries[0].candidates.pairs
+    left, right = candidates.catalogue_rows
     return pa.table(
         {
             "left": pa.array(listings.posting_id[left[pair]], pa.string()),
@@ -138,29 +123,41 @@ def _review(whole: Learned, listings: Listings, edges: Bands) -> pa.Table:
     )
 
 
-def _write_importances(whole: Learned, path: Path) -> None:
-    rows = reranker.importances(whole.model, whole.galleries[0].features.families)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["feature", "family", "gain"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(artefacts.rounded(rows[:SHOWN]))
-
-
-def _write_models(
-    done: Mapping[str, Reranked], judged: dict[str, Judged], edges: Mapping[str, Bands]
+def write_models(
+    folder: Path,
+    galleries: Mapping[str, RerankedGallery],
+    decisions: Mapping[str, Judged],
+    thresholds: Mapping[str, ReviewThresholds],
 ) -> None:
-    """data/models/rerank/<gallery>/: LightGBM's text files, and the numbers that go with them as JSON."""
-    with artefacts.replacing(MODELS) as beside:
+    """Write `folder`/<gallery>/: LightGBM's text files, and numbers.json with what else decides a match."""
+    with artefacts.replacing(folder) as beside:
         beside.mkdir()
-        for name, one in done.items():
-            if isinstance(one, FellBack):
-                continue
+        for name, gallery in galleries.items():
             (beside / name).mkdir()
-            one.model.save(beside / name)
+            gallery.model.save(beside / name)
             numbers = {
-                "curve": one.model.curve.plain(),
-                "threshold": judged[name].threshold,
-                "floor": judged[name].floor,
-                "bands": {"accept": edges[name].accept, "reject": edges[name].reject},
+                "calibration": asdict(gallery.model.calibration),
+                "threshold": decisions[name].threshold,
+                "min_score": decisions[name].floor,
+                "clerical_review": asdict(thresholds[name]),
             }
             artefacts.write_json(beside / name / "numbers.json", numbers)
+
+
+def _query_pairs(
+    features: PairFeatures, scores: PairScores, listings: Listings, product: NDArray[np.int32], split: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int32], int]:
+    """The candidates of the labelled queries of a split, query after query.
+
+    Returns:
+        Their probability, whether they are of the query's product, the query's component, and the number of
+        relevant listings of all queries.
+    """
+    listing, candidate, pair = features.candidates.lists
+    rows = features.candidates.rows
+    is_query = (listings.split == split) & (product >= 0)
+    entries = is_query[rows[listing]]
+    query, match = rows[listing[entries]], rows[candidate[entries]]
+    n_relevant = int(relevance.n_relevant(product, rows[is_query[rows]], rows).sum())
+    same_product = product[query] == product[match]
+    return scores.probability[pair[entries]], same_product, listings.component[query], n_relevant

@@ -1,45 +1,55 @@
-"""A gradient-boosted model of pairs, by folds: no pair is scored by a model that saw its listings."""
+"""The pair model: gradient-boosted trees in two rounds, by folds.
+
+No pair is scored by a model that has seen its listings. The second round sees what the first says of the
+pairs around a pair.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.pairs.calibration import Platt, fit_platt
+from samesku.pairs.features import PairFeatures, support_features
+from samesku.pairs.labels import PairLabels, check_training_pairs
+
 ROWS = 65_536  # scored in one block
 
 
 @dataclass(frozen=True)
-class Learning:
-    """How the models are grown.
+class PairModelSettings:
+    """How the models are trained.
 
     Attributes:
-        folds: models, 2 or more. trees, leaves, rate: of each model. negatives: share of the pairs of two
-            products that are trained on, (0, 1]; those taken weigh as all. seed: of folds and draws.
-        threads: models that are trained or asked at once. Each has one thread, so that it moves no result.
+        folds: the number of folds and of models, 2 or more. trees, leaves, learning_rate: of each model.
+        negative_share: the share of the pairs of two products that is trained on, (0, 1]; they weigh as all.
+        seed: of folds and draws. threads: models that train or score at once, each on one thread, so that the
+            number of threads changes no result.
     """
 
     folds: int = 5
     trees: int = 120
     leaves: int = 31
-    rate: float = 0.1
-    negatives: float = 1.0
+    learning_rate: float = 0.1
+    negative_share: float = 1.0
     seed: int = 0
     threads: int = 2
 
-    def smaller(self) -> Learning:
-        """Of a second round, which starts from the first's log-odds: half the trees, half the leaves."""
+    def second_round(self) -> PairModelSettings:
+        """Half the trees and half the leaves: the second round starts from the first one's log-odds."""
         return replace(self, trees=max(1, self.trees // 2), leaves=max(2, self.leaves // 2))
 
-    def params(self) -> dict[str, object]:
-        """LightGBM's own: equal input gives an equal model."""
+    def lightgbm_params(self) -> dict[str, object]:
+        """LightGBM's params: equal input gives an equal model."""
         return {
             "objective": "binary",
-            "learning_rate": self.rate,
+            "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": 40,
             "feature_fraction": 0.5,
@@ -55,119 +65,133 @@ class Learning:
         }
 
 
-def folds(
-    component: NDArray[np.integer], learn: NDArray[np.bool_], count: int, seed: int
-) -> NDArray[np.int32]:
-    """The fold of each listing, whole components together; −1 for those that nothing is learned from.
+@dataclass(frozen=True)
+class PairScores:
+    """The scores of P candidate pairs, by models that have seen neither listing.
 
-    Args:
-        component: int (G,). learn: bool (G,), the listings whose labels are known to the model.
+    Attributes:
+        probability: float64 (P,), calibrated. first, second: float64 (P,), log-odds of the two rounds.
+        scored_by: bool (P, folds), the models whose mean they are.
     """
-    names, at = np.unique(component[learn], return_inverse=True)
-    dealt = np.empty(len(names), np.int32)
-    dealt[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % count
-    found = np.full(len(component), -1, dtype=np.int32)
-    found[learn] = dealt[at]
-    return found
+
+    probability: NDArray[np.float64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    scored_by: NDArray[np.bool_]
 
 
-def sides(
-    teaches: NDArray[np.bool_], left: NDArray[np.integer], right: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    """How many of a pair's two listings teach, 0 to 2: as often it stands in a list that is learned from."""
-    return teaches[left].astype(np.int64) + teaches[right]
+@dataclass(frozen=True)
+class PairModel:
+    """The models of both rounds, one for each fold, and the curve from log-odds to probabilities."""
+
+    first: Sequence[lightgbm.Booster]
+    second: Sequence[lightgbm.Booster]
+    calibration: Platt
+
+    def score(self, features: PairFeatures, threads: int) -> PairScores:
+        """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once."""
+        scored_by = np.ones((len(features.candidates), len(self.first)), dtype=bool)
+        first = mean_log_odds(self.first, features.values(), scored_by, threads)
+        values = second_round_features(features, first).values()
+        second = mean_log_odds(self.second, values, scored_by, threads)
+        return PairScores(self.calibration.probability(second), first, second, scored_by)
+
+    def save(self, folder: Path) -> None:
+        """Write the models as LightGBM's text files."""
+        for name, models in (("pair", self.first), ("support", self.second)):
+            for k, model in enumerate(models):
+                model.save_model(folder / f"{name}_{k}.txt", importance_type="gain")
 
 
-def weights(
-    product: NDArray[np.integer],
-    teaches: NDArray[np.bool_],
-    left: NDArray[np.integer],
-    right: NDArray[np.integer],
-) -> NDArray[np.float64]:
-    """Σ 1/√n over the sides of each pair that teach, n the listings of that side's product; float64 (P,).
+def fit_pair_model(
+    features: PairFeatures, labels: PairLabels, settings: PairModelSettings
+) -> tuple[PairModel, PairScores]:
+    """Train on the labelled pairs, and score all pairs out of fold.
 
-    A product of n listings has about n² pairs; so it weighs between a listing's share and a pair's.
+    The second round and the calibration learn from out-of-fold log-odds too.
+
+    Raises:
+        NotEnoughPairs: the labels cannot teach a model.
     """
-    count = np.bincount(product[product >= 0], minlength=1)
-    size = np.where(product >= 0, count[np.maximum(product, 0)], 1)
-    own = teaches / np.sqrt(size)
-    return own[left] + own[right]
+    train = labels.training_pairs()
+    check_training_pairs(train.same_product, train.fold, settings.folds)
+    scored_by = scoring_mask(labels.fold, settings.folds)
+
+    def fit_round(
+        features: PairFeatures, settings: PairModelSettings
+    ) -> tuple[list[lightgbm.Booster], NDArray[np.float64]]:
+        values = features.values()
+        models = fit_folds(values[labels.train_mask], features.names, train, settings)
+        return models, mean_log_odds(models, values, scored_by, settings.threads)
+
+    first_models, first = fit_round(features, settings)
+    second_models, second = fit_round(second_round_features(features, first), settings.second_round())
+    calibration = fit_platt(second[labels.train_mask], train.same_product, train.n_queries)
+    scores = PairScores(calibration.probability(second), first, second, scored_by)
+    return PairModel(first_models, second_models, calibration), scores
 
 
-def lacking(
-    same: NDArray[np.bool_], fold: tuple[NDArray[np.int32], NDArray[np.int32]], count: int
-) -> str | None:
-    """What a fold's model would lack to be trained, in words; None where nothing is lacking.
-
-    Args:
-        same: bool (P,), of the pairs that are learned from. fold: of their two sides.
-    """
-    kinds = {"one product": same, "two products": ~same}
-    for kind, pairs in kinds.items():
-        if not pairs.any():
-            return f"no candidate pair of {kind} to learn from"
-    for kind, pairs in kinds.items():
-        for k in range(count):
-            if not (pairs & (fold[0] != k) & (fold[1] != k)).any():
-                return f"without fold {k} of {count}, no candidate pair of {kind} to learn from"
-    return None
+def second_round_features(features: PairFeatures, log_odds: NDArray[np.float64]) -> PairFeatures:
+    """The first round's log-odds of a pair and of the pairs around it, then all that the first round sees."""
+    return support_features(features.candidates, log_odds).join(features)
 
 
-def fit(
-    values: NDArray[np.float32],
-    names: Sequence[str],
-    same: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    fold: tuple[NDArray[np.int32], NDArray[np.int32]],
-    learning: Learning,
+def fit_folds(
+    values: NDArray[np.float32], names: Sequence[str], labels: PairLabels, settings: PairModelSettings
 ) -> list[lightgbm.Booster]:
-    """A model for each fold, trained on the pairs of which no side is in that fold.
+    """One model for each fold k, trained on the pairs of which no listing is in fold k.
 
     Args:
-        values: float32 (P, F), the pairs of which a side at least is learned from; names: the F columns.
-        same: bool (P,), the two are one product. weight: (P,). fold: those of the two sides, −1 for none.
+        values: float32 (P, F). names: the F columns. labels: those of the P pairs, which are all trained on.
     """
-    draw = np.random.default_rng(learning.seed).random(len(same))
-    taken = same | (draw < learning.negatives)
-    weight = np.where(same, weight, weight / learning.negatives)
+    same_product, fold = labels.same_product, labels.fold
+    drawn = np.random.default_rng(settings.seed).random(len(same_product)) < settings.negative_share
+    taken = same_product | drawn
+    weight = np.where(same_product, labels.weight, labels.weight / settings.negative_share)
 
-    def grow(k: int) -> lightgbm.Booster:
-        seen = taken & (fold[0] != k) & (fold[1] != k)
-        data = lightgbm.Dataset(values[seen], same[seen], weight=weight[seen], feature_name=list(names))
-        return lightgbm.train(learning.params(), data, learning.trees)
+    def fit_fold(k: int) -> lightgbm.Booster:
+        mask = taken & (fold != k).all(axis=0)
+        data = lightgbm.Dataset(
+            values[mask], same_product[mask], weight=weight[mask], feature_name=list(names)
+        )
+        return lightgbm.train(settings.lightgbm_params(), data, settings.trees)
 
-    with ThreadPoolExecutor(learning.threads) as pool:
-        return list(pool.map(grow, range(learning.folds)))
+    with ThreadPoolExecutor(settings.threads) as pool:
+        return list(pool.map(fit_fold, range(settings.folds)))
 
 
-def allowed(fold: tuple[NDArray[np.int32], NDArray[np.int32]], count: int) -> NDArray[np.bool_]:
-    """Which of the models score each pair: all, unless a side is in a fold; then those of its sides' folds.
+def scoring_mask(fold: NDArray[np.int32], n_folds: int) -> NDArray[np.bool_]:
+    """The models that score each pair out of fold: bool (P, folds).
 
-    bool (P, count).
+    Those of the folds of its two listings; all models where neither listing is in a fold.
+
+    Args:
+        fold: int32 (2, P), −1 for none.
     """
-    every = np.arange(count)
-    touched = (fold[0][:, None] == every) | (fold[1][:, None] == every)
-    return touched | ~touched.any(axis=1, keepdims=True)
+    in_fold = (fold[:, :, None] == np.arange(n_folds)).any(axis=0)
+    return in_fold | ~in_fold.any(axis=1, keepdims=True)
 
 
-def margins(
+def mean_log_odds(
     models: Sequence[lightgbm.Booster],
     values: NDArray[np.float32],
-    use: NDArray[np.bool_],
+    scored_by: NDArray[np.bool_],
     threads: int = 1,
 ) -> NDArray[np.float64]:
-    """The mean log-odds of each pair by the models that may score it; float64 (P,).
+    """The mean log-odds of each pair over the models that score it: float64 (P,).
 
     Args:
-        values: float32 (P, F). use: bool (P, models), at least one of each pair. threads: asked at once.
+        values: float32 (P, F). scored_by: bool (P, models), at least one for each pair.
+        threads: models that score at once.
     """
 
-    def ask(k: int) -> NDArray[np.float64]:
-        said, at = np.zeros(len(values)), np.flatnonzero(use[:, k])
-        for start in range(0, len(at), ROWS):
-            block = at[start : start + ROWS]
-            said[block] = models[k].predict(values[block], raw_score=True, num_threads=1)
-        return said
+    def log_odds(k: int) -> NDArray[np.float64]:
+        scores, pairs = np.zeros(len(values)), np.flatnonzero(scored_by[:, k])
+        for start in range(0, len(pairs), ROWS):
+            block = pairs[start : start + ROWS]
+            scores[block] = models[k].predict(values[block], raw_score=True, num_threads=1)
+        return scores
 
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(ask, range(len(models))), np.zeros(len(values))) / use.sum(axis=1)
+        total = sum(pool.map(log_odds, range(len(models))), np.zeros(len(values)))
+    return total / scored_by.sum(axis=1)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from samesku.catalogue import title_tokens as tokens
+from samesku.catalogue.title_tokens import parse_number, tokenize_titles
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("1 l", "1000ml"),
         ("1,5 L", "1.5 liter"),
@@ -20,10 +20,10 @@ from samesku.catalogue import title_tokens as tokens
         ("1 tb", "1000 GB"),
     ],
 )
-def test_one_quantity_in_two_units(one, other):
-    found = tokens.read([one, other])
-    assert found.quantities.items.toarray().tolist() == [[1], [1]]
-    assert found.numbers.items.shape[1] == 0  # the figure of a quantity is no bare number
+def test_one_quantity_in_two_units(left, right):
+    tokens = tokenize_titles([left, right])
+    assert tokens.quantities.items.toarray().tolist() == [[1], [1]]
+    assert tokens.numbers.items.shape[1] == 0  # the figure of a quantity is no bare number
 
 
 @pytest.mark.parametrize(
@@ -43,45 +43,45 @@ def test_one_quantity_in_two_units(one, other):
     ],
 )
 def test_what_a_title_holds(title, numbers, quantities, codes):
-    found = tokens.read([title])
-    held = [bag.items.shape[1] for bag in (found.numbers, found.quantities, found.codes)]
-    assert held == [numbers, quantities, codes]
+    tokens = tokenize_titles([title])
+    counts = [bag.items.shape[1] for bag in (tokens.numbers, tokens.quantities, tokens.codes)]
+    assert counts == [numbers, quantities, codes]
 
 
 def test_codes_of_one_stem_are_of_one_kind():
-    found = tokens.read(["Samsung A12", "samsung a-13", "Samsung M12"]).codes
-    assert found.items.toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # a12 a13 m12
-    assert found.kind.tolist() == [0, 0, 1]
+    tokens = tokenize_titles(["Samsung A12", "samsung a-13", "Samsung M12"]).codes
+    assert tokens.items.toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # a12 a13 m12
+    assert tokens.kind.tolist() == [0, 0, 1]
 
 
 def test_quantities_of_one_dimension_are_of_one_kind():
-    found = tokens.read(["500 ml", "1 l", "1 kg"]).quantities
+    tokens = tokenize_titles(["500 ml", "1 l", "1 kg"]).quantities
     # mass:1000, volume:1000, volume:500
-    assert found.items.toarray().tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
-    assert found.kind.tolist() == [0, 1, 1]
+    assert tokens.items.toarray().tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert tokens.kind.tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("1,5", 1.5), ("1.000", 1000), ("0.250", 0.25), ("12.500.000", 12.5e6), ("7", 7)]
 )
 def test_decimal_and_thousands_signs(text, value):
-    assert tokens.number(text) == value
+    assert parse_number(text) == value
 
 
 def test_case_and_repeats_are_folded():
-    found = tokens.read(["Masker masker MASKER"])
-    assert found.words.items.toarray().tolist() == [[1]]
-    assert found.length.tolist() == [20]
+    tokens = tokenize_titles(["Masker masker MASKER"])
+    assert tokens.words.items.toarray().tolist() == [[1]]
+    assert tokens.length.tolist() == [20]
 
 
 def test_no_titles():
-    found = tokens.read([])
-    assert found.words.items.shape == (0, 0)
-    assert found.length.shape == (0,)
+    tokens = tokenize_titles([])
+    assert tokens.words.items.shape == (0, 0)
+    assert tokens.length.shape == (0,)
 
 
 def test_rows_can_be_taken():
-    some = tokens.read(["a b", "b c", "c 5ml"])[np.array([2, 0])]
+    some = tokenize_titles(["a b", "b c", "c 5ml"])[np.array([2, 0])]
     assert some.length.tolist() == [5, 3]
     assert some.quantities.items.toarray().tolist() == [[1], [0]]
     assert some.words.items.toarray().tolist() == [[1, 0, 0, 1], [0, 1, 1, 0]]  # 5ml, a, b, c

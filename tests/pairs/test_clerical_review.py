@@ -1,23 +1,29 @@
-"""Bands: their edges hold on the pairs that fixed them, and cautiously so."""
+"""Clerical review: the thresholds hold on the pairs that choose them, with caution."""
 
 import numpy as np
 
-from samesku.pairs import clerical_review as bands
-from samesku.pairs.clerical_review import Bands
+from samesku.pairs.clerical_review import (
+    OUTCOMES,
+    UNREACHABLE,
+    ReviewThresholds,
+    choose_review_thresholds,
+    review_figures,
+)
 
 
-def test_edges_belong_to_the_upper_band():
-    found = Bands(accept=0.9, reject=0.2)(np.array([0.1, 0.2, 0.5, 0.9, 1.0]))
-    assert [bands.NAMES[at] for at in found] == ["reject", "review", "review", "accept", "accept"]
+def test_a_threshold_belongs_to_the_outcome_above_it():
+    thresholds = ReviewThresholds(accept=0.9, reject=0.2)
+    outcome = thresholds.outcome(np.array([0.1, 0.2, 0.5, 0.9, 1.0]))
+    assert [OUTCOMES[i] for i in outcome] == ["reject", "review", "review", "accept", "accept"]
 
 
 def test_figures_by_hand():
-    probability = np.array([0.95, 0.92, 0.5, 0.4, 0.1, 0.1])
-    same = np.array([True, False, True, False, False, True])
-    found = bands.figures(Bands(0.9, 0.2), probability, same, n_relevant=4)
-    assert found["accept"] == {"pairs": 2, "share": 2 / 6, "precision": 0.5, "recall": 0.25}
-    assert found["review"] == {"pairs": 2, "share": 2 / 6, "precision": 0.5, "recall": 0.25}
-    assert found["reject"] == {"pairs": 2, "share": 2 / 6, "precision": 0.5, "recall": 0.25}
+    probability = np.array([0.95, 0.92, 0.5, 0.4, 0.1, 0.15, 0.12])
+    same = np.array([True, False, True, True, False, False, True])
+    figures = review_figures(ReviewThresholds(0.9, 0.2), probability, same, n_relevant=5)
+    assert figures["accept"] == {"pairs": 2, "share": 2 / 7, "precision": 1 / 2, "recall": 1 / 5}
+    assert figures["review"] == {"pairs": 2, "share": 2 / 7, "precision": 1.0, "recall": 2 / 5}
+    assert figures["reject"] == {"pairs": 3, "share": 3 / 7, "precision": 1 / 3, "recall": 1 / 5}
 
 
 def ladder():
@@ -27,27 +33,37 @@ def ladder():
 
 
 def test_accept_reaches_down_to_where_precision_falls():
-    found = bands.edges(*ladder(), precision=0.95, missed=0.0)
-    assert found == Bands(accept=0.9, reject=0.9)
+    thresholds = choose_review_thresholds(*ladder(), precision=0.95, missed=0.0)
+    assert thresholds == ReviewThresholds(accept=0.9, reject=0.9)
 
 
-def test_reject_keeps_what_may_not_be_missed():
+def test_reject_misses_no_more_than_it_may():
     probability, same, component = ladder()
     same = same | (probability == 0.3)  # a third of the pairs of one product
-    assert bands.edges(probability, same, component, precision=0.95, missed=0.1).reject == 0.3
-    assert bands.edges(probability, same, component, precision=0.95, missed=0.4).reject == 0.9
+
+    def reject(missed):
+        return choose_review_thresholds(probability, same, component, precision=0.95, missed=missed).reject
+
+    assert reject(0.1) == 0.3
+    assert reject(0.4) == 0.9
 
 
-def test_one_bad_component_lowers_the_precision_that_can_be_relied_on():
+def test_a_few_bad_components_lower_the_precision_that_can_be_relied_on():
     probability, same, component = ladder()
     same = same.copy()
     same[: 5 * 8] = False  # 8 of 200 components are wrong throughout: 96% precise, by a thin margin
-    assert bands.edges(probability, same, component, precision=0.95, missed=0.0).accept == bands.NEVER
-    assert bands.edges(probability, same, component, precision=0.93, missed=0.0).accept == 0.9
+
+    def accept(precision):
+        return choose_review_thresholds(probability, same, component, precision=precision, missed=0.0).accept
+
+    assert accept(0.95) == UNREACHABLE
+    assert accept(0.93) == 0.9
 
 
 def test_without_a_true_pair_nothing_is_accepted_and_nothing_rejected():
-    found = bands.edges(np.array([0.5]), np.array([False]), np.array([0]), precision=0.9, missed=0.1)
-    assert found == Bands(bands.NEVER, 0.0)
-    none = np.empty(0)
-    assert bands.edges(none, none.astype(bool), none.astype(int), precision=0.9, missed=0.1).reject == 0.0
+    for n_pairs in (1, 0):
+        probability, same = np.full(n_pairs, 0.5), np.zeros(n_pairs, bool)
+        thresholds = choose_review_thresholds(
+            probability, same, np.zeros(n_pairs, int), precision=0.9, missed=0.1
+        )
+        assert thresholds == ReviewThresholds(UNREACHABLE, 0.0)

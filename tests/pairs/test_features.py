@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from samesku.catalogue import title_tokens as tokens
-from samesku.pairs import features, support
+from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidates import Candidates
+from samesku.pairs.features import (
+    PairEvidence,
+    describe_pairs,
+    number_distinct,
+    pair_features,
+    support_features,
+)
+from samesku.search.fusion import concatenate_channels
+from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE, A, B, C, D, E
 
 TITLES = ["susu bubuk 400 gr A12", "susu bubuk 0.8kg A13", "susu cair 400gram"]
 # 0–1, 0–2, 1–2
@@ -13,18 +21,19 @@ FUSED = np.array([0.8, 0.6, 0.2], dtype=np.float32)
 PHASH = np.array([1.0, np.nan, np.nan], dtype=np.float32)
 
 
-def candidates(size=3):
-    left, right = np.triu_indices(size, 1)
-    return Candidates(np.arange(size, dtype=np.int32), left.astype(np.int32), right.astype(np.int32))
+def all_pairs(n_listings=3):
+    left, right = np.triu_indices(n_listings, 1)
+    return Candidates(np.arange(n_listings, dtype=np.int32), left.astype(np.int32), right.astype(np.int32))
+
+
+def by_name(features):
+    return dict(zip(features.names, features.values().T.tolist(), strict=True))
 
 
 @pytest.fixture(scope="module")
-def found():
+def features():
     pictures = {"hash": np.array([4, 4, -1])}
-    described = features.describe(
-        candidates(), {"phash": PHASH, "fused": FUSED}, tokens.read(TITLES), pictures
-    )
-    return dict(zip(described.names, described.values.T.tolist(), strict=True)), described
+    return pair_features(all_pairs(), {"phash": PHASH, "fused": FUSED}, tokenize_titles(TITLES), pictures)
 
 
 @pytest.mark.parametrize(
@@ -49,52 +58,56 @@ def found():
         ("title_length_low", [20, 17, 17]),
     ],
 )
-def test_by_hand(found, name, by_hand):
-    assert found[0][name] == pytest.approx(by_hand, abs=1e-5, nan_ok=True)
+def test_by_hand(features, name, by_hand):
+    assert by_name(features)[name] == pytest.approx(by_hand, abs=1e-5, nan_ok=True)
 
 
-def test_words_weigh_by_rarity(found):
-    # susu stands in all three and weighs 0, bubuk in two
-    bubuk, once = np.log(3 / 2), np.log(3)
-    assert found[0]["words_shared"] == pytest.approx([bubuk, 0, 0])
-    # three words alone on each side, each in one title: 400, gr, a12 against 0, 8kg, a13
-    assert found[0]["words_alone_low"][0] == pytest.approx(3 * once)
-    assert found[0]["words_jaccard"][0] == pytest.approx(bubuk / (bubuk + 6 * once))
-    assert found[0]["words_rarest_alone_high"][0] == pytest.approx(once)
+def test_words_weigh_by_rarity(features):
+    values = by_name(features)
+    # susu stands in all three titles and weighs 0, bubuk in two
+    bubuk, rare = np.log(3 / 2), np.log(3)
+    assert values["words_shared"] == pytest.approx([bubuk, 0, 0])
+    # three words of each title are not shared, each in one title: 400, gr, a12 and 0, 8kg, a13
+    assert values["words_unshared_low"][0] == pytest.approx(3 * rare)
+    assert values["words_jaccard"][0] == pytest.approx(bubuk / (bubuk + 6 * rare))
+    assert values["words_coverage_low"][0] == pytest.approx(bubuk / (bubuk + 3 * rare))
+    assert values["words_rarest_unshared_high"][0] == pytest.approx(rare)
 
 
-def test_every_column_has_a_name_and_a_family_once(found):
-    described = found[1]
-    assert len(described.names) == len(set(described.names)) == len(described.families)
-    assert described.values.shape == (3, len(described.names))
-    assert described.values.dtype == np.float32
-    np.testing.assert_array_equal(described.at(np.array([2])), described.values[[2]])
+def test_every_column_has_a_name_of_its_own_and_a_family(features):
+    assert len(features.names) == len(set(features.names)) == len(features.families)
+    assert features.values().shape == (3, len(features.names))
+    assert features.values().dtype == np.float32
+    np.testing.assert_array_equal(features.values(np.array([2])), features.values()[[2]])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_which_listing_comes_first_does_not_show(seed):
+def test_the_order_of_listings_does_not_matter(seed):
     """The gallery in another order: the same numbers for the same pairs, in both rounds."""
     draw = np.random.default_rng(seed)
     n = 9
-    pool = candidates(n)
+    pairs = all_pairs(n)
     order = draw.permutation(n)
     words = [" ".join(draw.choice(["a", "b", "c1", "c2", "5ml", "9ml", "7"], 4)) for _ in range(n)]
-    score = draw.integers(0, 5, len(pool)).astype(np.float32) / 4
-    identity = draw.integers(-1, 3, n)
+    score = draw.integers(0, 5, len(pairs)).astype(np.float32) / 4
+    picture = draw.integers(-1, 3, n)
     table = np.zeros((n, n), np.float32)
-    table[pool.left, pool.right] = table[pool.right, pool.left] = score
-    turned = table[order][:, order][pool.left, pool.right]
-    ours = features.describe(pool, {"fused": score}, tokens.read(words), {"hash": identity}).values
-    theirs = features.describe(
-        pool, {"fused": turned}, tokens.read([words[i] for i in order]), {"hash": identity[order]}
-    ).values
-    place = np.zeros((n, n), int)
-    place[pool.left, pool.right] = place[pool.right, pool.left] = np.arange(len(pool))
-    same = place[order[pool.left], order[pool.right]]
-    np.testing.assert_allclose(theirs, ours[same], rtol=1e-5, atol=1e-5)
+    table[pairs.left, pairs.right] = table[pairs.right, pairs.left] = score
+    reordered_score = table[order][:, order][pairs.left, pairs.right]
+    before = pair_features(pairs, {"fused": score}, tokenize_titles(words), {"hash": picture})
+    after = pair_features(
+        pairs,
+        {"fused": reordered_score},
+        tokenize_titles([words[i] for i in order]),
+        {"hash": picture[order]},
+    )
+    index = np.zeros((n, n), int)
+    index[pairs.left, pairs.right] = index[pairs.right, pairs.left] = np.arange(len(pairs))
+    same_pair = index[order[pairs.left], order[pairs.right]]
+    np.testing.assert_allclose(after.values(), before.values(same_pair), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
-        support.describe(pool, turned.astype(float)).values,
-        support.describe(pool, score.astype(float)).values[same],
+        support_features(pairs, reordered_score.astype(float)).values(),
+        support_features(pairs, score.astype(float)).values(same_pair),
         rtol=1e-5,
         atol=1e-6,
     )
@@ -102,21 +115,52 @@ def test_which_listing_comes_first_does_not_show(seed):
 
 def test_support_by_hand():
     # probabilities 0.8, 0.6, 0.2 of 0–1, 0–2, 1–2
-    margin = np.log(FUSED / (1 - FUSED)).astype(float)
-    found = support.describe(candidates(), margin)
-    by_name = dict(zip(found.names, found.values.T, strict=True))
-    assert by_name["pair"] == pytest.approx(margin, rel=1e-5)
-    assert by_name["through"] == pytest.approx([0.6 * 0.2, 0.8 * 0.2, 0.8 * 0.6])
-    assert by_name["through_strongest"] == pytest.approx([0.12, 0.16, 0.48])
-    assert by_name["others_low"] == pytest.approx([0.2, 0.2, 0.6])
-    assert by_name["best_other_high"] == pytest.approx([0.6, 0.8, 0.8])
-    assert by_name["through_share"][0] == pytest.approx(0.12 / (0.6 + 0.2 + 1e-3))
+    log_odds = np.log(FUSED / (1 - FUSED)).astype(float)
+    values = by_name(support_features(all_pairs(), log_odds))
+    assert values["log_odds"] == pytest.approx(log_odds, rel=1e-5)
+    assert values["paths"] == pytest.approx([0.6 * 0.2, 0.8 * 0.2, 0.8 * 0.6])
+    assert values["strongest_path"] == pytest.approx([0.12, 0.16, 0.48])
+    assert values["rival_sum_low"] == pytest.approx([0.2, 0.2, 0.6])
+    assert values["best_rival_high"] == pytest.approx([0.6, 0.8, 0.8])
+    assert values["paths_share"][0] == pytest.approx(0.12 / (0.6 + 0.2 + 1e-3))
 
 
 def test_no_pairs():
     none = Candidates(np.arange(2, dtype=np.int32), np.empty(0, np.int32), np.empty(0, np.int32))
-    described = features.describe(
-        none, {"fused": np.empty(0, np.float32)}, tokens.read(["a", "b"]), {"hash": np.array([-1, -1])}
-    )
-    assert described.values.shape[0] == 0
-    assert support.describe(none, np.empty(0)).values.shape[0] == 0
+    similarities, titles = {"fused": np.empty(0, np.float32)}, tokenize_titles(["a", "b"])
+    assert pair_features(none, similarities, titles, {"hash": np.array([-1, -1])}).values().shape[0] == 0
+    assert support_features(none, np.empty(0)).values().shape[0] == 0
+
+
+def test_equal_names_have_one_number_and_the_empty_one_has_none():
+    number = number_distinct(["b.jpg", "", "a.jpg", "b.jpg"])
+    assert number[0] == number[3] != number[2]
+    assert (number < 0).tolist() == [False, True, False, False]
+
+
+def describe_five(rows, channels=CHANNELS, titles=("a 1l", "a 1l", "b", "b", "c"), hashes=(-1, 0, 0, -1, -1)):
+    """The features of all pairs of some of the five listings, by their fused score and each channel."""
+    evidence = PairEvidence(channels, tokenize_titles(titles), {"hash": np.array(hashes)})
+    left, right = np.triu_indices(len(rows), 1)
+    pairs = Candidates(np.array(rows, np.int32), left.astype(np.int32), right.astype(np.int32))
+    return describe_pairs(pairs, evidence, {"fused": concatenate_channels(channels, HALVES)})
+
+
+def test_pairs_have_the_score_of_the_search_and_the_cosine_of_each_channel():
+    features = describe_five([A, B, C, D, E], CHANNELS | {"none": np.empty((5, 0), np.float32)})
+    values = by_name(features)
+    left, right = features.candidates.catalogue_rows
+    pairs = zip(left.tolist(), right.tolist(), strict=True)
+    expected = [SCORE.get(pair, np.nan) for pair in pairs]  # C and D have nothing in common
+    assert values["fused"] == pytest.approx(expected, abs=1e-6, nan_ok=True)
+    assert np.isnan(np.array(values["image"])[(left == C) | (right == C)]).all()
+    assert "none" not in values  # no listing has the channel
+
+
+def test_listings_outside_the_gallery_change_nothing():
+    changed = {name: rows.copy() for name, rows in CHANNELS.items()}
+    for rows in changed.values():
+        rows[[D, E]] = rows[[D, E]][:, ::-1]
+    before = describe_five([A, B, C])
+    after = describe_five([A, B, C], changed, ["a 1l", "a 1l", "b", "a", "a 1l b"], [-1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(before.values(), after.values())

@@ -1,0 +1,80 @@
+"""What the pair model learns from: which pairs, with what label and weight, in which fold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samesku.pairs.candidates import Candidates
+from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, label_pairs
+
+# listings 0–3 are product 0 and 4 is product 1, all labelled val; 5 is unlabelled, 6 is train's product 1,
+# 7 a test listing whose label is hidden
+PRODUCT = np.array([0, 0, 0, 0, 1, -1, 1, -2])
+VAL_LABELLED = np.array([True, True, True, True, True, False, False, False])
+
+
+def label(pairs, component=PRODUCT):
+    left, right = np.array(pairs, np.int32).T
+    candidates = Candidates(np.arange(8, dtype=np.int32), left, right)
+    return label_pairs(candidates, PRODUCT, VAL_LABELLED, component, n_folds=2, seed=0)
+
+
+def test_labels_by_hand():
+    labels = label([(0, 1), (0, 4), (4, 5), (4, 6), (4, 7), (6, 7)])
+    assert labels.same_product.tolist() == [True, False, False, True, False, False]
+    # nothing is learned from a pair with the unlabelled listing, nor from one without a val listing
+    assert labels.train_mask.tolist() == [True, True, False, True, True, False]
+    assert labels.n_queries.tolist() == [2, 2, 1, 1, 1, 0]
+    product_0, product_1 = 1 / np.sqrt(4), 1 / np.sqrt(2)
+    expected = [2 * product_0, product_0 + product_1, product_1, product_1, product_1, 0]
+    assert labels.weight == pytest.approx(expected)
+
+
+def test_a_product_is_in_one_fold_and_listings_that_teach_nothing_in_none():
+    fold = label([(0, 1), (0, 4), (4, 5), (6, 7)]).fold
+    assert fold[0, 0] == fold[1, 0]
+    assert sorted(fold[:, 1]) == [0, 1]
+    assert fold[1, 2] == -1
+    assert fold[:, 3].tolist() == [-1, -1]
+
+
+def test_training_pairs_are_those_of_the_mask():
+    labels = label([(0, 1), (0, 4), (4, 5), (4, 6)])
+    train = labels.training_pairs()
+    assert train.same_product.tolist() == [True, False, True]
+    assert train.n_queries.tolist() == [2, 2, 1]
+    assert train.weight.tolist() == labels.weight[[0, 1, 3]].tolist()
+    assert train.fold.tolist() == labels.fold[:, [0, 1, 3]].tolist()
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_folds=st.integers(2, 7))
+def test_components_are_dealt_whole_and_evenly(seed, n_folds):
+    draw = np.random.default_rng(seed)
+    component = draw.integers(0, 30, 80)
+    val_labelled = draw.random(80) < 0.7
+    fold = deal_folds(component, val_labelled, n_folds, seed=1)
+    assert (fold[~val_labelled] == -1).all()
+    names = np.unique(component[val_labelled])
+    dealt = [np.unique(fold[val_labelled & (component == name)]) for name in names]
+    assert all(len(folds) == 1 for folds in dealt)
+    sizes = np.bincount(np.concatenate(dealt), minlength=n_folds) if len(names) else np.zeros(n_folds)
+    assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize(
+    ("same_product", "fold", "message"),
+    [
+        ([True, True], [0, 1], "no candidate pair of two products"),
+        ([False, False], [0, 1], "no candidate pair of one product"),
+        ([True, False, False], [0, 1, 2], "without fold 0"),
+    ],
+)
+def test_the_message_says_what_is_missing(same_product, fold, message):
+    with pytest.raises(NotEnoughPairs, match=message):
+        check_training_pairs(np.array(same_product), np.array([fold, fold]), 3)
+
+
+def test_enough_pairs_pass():
+    fold = np.repeat([0, 1, 2], 2)
+    check_training_pairs(np.array([True, False] * 3), np.stack([fold, fold]), 3)

@@ -1,0 +1,72 @@
+"""What two titles share and where they conflict, worked by hand."""
+
+import numpy as np
+import pytest
+
+from samesku.catalogue.title_tokens import tokenize_titles
+from samesku.pairs.title_features import (
+    inverse_document_frequency,
+    n_conflicts,
+    rarest_shared,
+    rarest_unshared,
+    shared_weight,
+    total_weight,
+)
+
+LOG2, LOG4 = np.log(2), np.log(4)
+
+
+def pairs(*rows):
+    return tuple(np.array(side, dtype=np.int32) for side in zip(*rows, strict=True))
+
+
+@pytest.fixture(scope="module")
+def titles():
+    # words: red in two of four, blue, cup, pot in one each, shoe in two
+    return tokenize_titles(["red cup 500 ml A12", "red shoe 1 l A13", "blue shoe 500ml", "pot"])
+
+
+def test_idf_is_the_log_of_all_listings_over_those_with_the_word(titles):
+    weight = inverse_document_frequency(titles.words.items)
+    names = sorted({"red", "cup", "500", "ml", "a12", "shoe", "1", "l", "a13", "blue", "500ml", "pot"})
+    by_name = dict(zip(names, weight.tolist(), strict=True))
+    assert by_name["red"] == pytest.approx(LOG2)
+    assert by_name["shoe"] == pytest.approx(LOG2)
+    assert by_name["pot"] == pytest.approx(LOG4)
+
+
+def test_an_item_that_no_listing_of_the_gallery_has_weighs_nothing(titles):
+    pot = titles.words[np.array([3])]  # pot stands in 1 of 1 titles, the rest in none
+    assert inverse_document_frequency(pot.items).sum() == 0
+
+
+def test_shared_total_and_rarest(titles):
+    weight = inverse_document_frequency(titles.words.items)
+    chosen = pairs((0, 1), (1, 2), (0, 3))
+    assert shared_weight(titles.words, chosen).tolist() == [1, 1, 0]
+    assert shared_weight(titles.words, chosen, weight) == pytest.approx([LOG2, LOG2, 0])
+    assert total_weight(titles.words).tolist() == [5, 5, 3, 1]
+    assert total_weight(titles.words, weight)[3] == pytest.approx(LOG4)
+    assert rarest_shared(titles.words, chosen, weight) == pytest.approx([LOG2, LOG2, 0])
+    left, right = rarest_unshared(titles.words, pairs((3, 3), (1, 3)), weight)
+    assert left == pytest.approx([0, LOG4])
+    assert right == pytest.approx([0, LOG4])
+
+
+def test_conflicts_are_kinds_that_both_have_and_agree_on_in_nothing(titles):
+    chosen = pairs((0, 1), (0, 2), (1, 2), (0, 3))
+    assert n_conflicts(titles.quantities, chosen).tolist() == [1, 0, 1, 0]  # 500 ml against 1 l
+    assert n_conflicts(titles.codes, chosen).tolist() == [1, 0, 0, 0]  # a12 against a13
+
+
+def test_one_agreement_settles_a_kind():
+    two = tokenize_titles(["500 ml 1 l", "500 ml 2 l"])
+    assert n_conflicts(two.quantities, pairs((0, 1))).tolist() == [0]
+
+
+def test_empty_titles_and_no_pairs():
+    none = tokenize_titles(["", ""])
+    assert shared_weight(none.words, pairs((0, 1))).tolist() == [0]
+    assert n_conflicts(none.codes, pairs((0, 1))).tolist() == [0]
+    empty = (np.empty(0, np.int32), np.empty(0, np.int32))
+    assert shared_weight(none.words, empty).shape == (0,)
