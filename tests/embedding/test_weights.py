@@ -56,7 +56,7 @@ def test_what_is_not_there_is_one_sentence(spec, part):
 def test_a_wrong_sha256_is_refused_before_reading(timm_file, tmp_path):
     right = weights.sha256(timm_file)
     assert load_encoder("mine", Spec("image", "timm", "test_resnet", str(timm_file), sha256=right)).dim == 96
-    assert f"sha256 of model.safetensors is {right}, expected {'0' * 64}" in refusal(
+    assert f"sha256 of {timm_file.name} is {right}, expected {'0' * 64}" in refusal(
         Spec("image", "timm", "test_resnet", str(timm_file), sha256="0" * 64)
     )
 
