@@ -3,8 +3,8 @@
     python -m benchmarks.rerank [--sample .]
 
 Runs in the folder whose params.yaml, data/sample/ and data/embeddings/ it is to measure (default: this one),
-on the full gallery; what it learns is thrown away. Where others use the machine too, the wall clock tells too
-many seconds: those of the processor are printed beside them.
+on the full gallery; the model is thrown away. On a shared machine the wall clock shows too many seconds, so
+those of the processor are printed too.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ import faiss
 from samesku import artefacts
 from samesku import params as settings
 from samesku.catalogue import listings as catalogue
-from samesku.evaluation import validation as val
-from samesku.pairs import gallery
-from samesku.pairs import two_rounds as reranker
-from samesku.pairs.pair_model import Learning
-from samesku.search.exact import search_neighbours
-from stages import rerank
+from samesku.evaluation import validation
+from samesku.pairs.features import describe_pairs
+from samesku.pairs.labels import NotEnoughPairs, label_pairs
+from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
+from stages.rerank import find_candidates, fuse_evidence
 
 
 @contextmanager
 def timed(step: str, per: int = 0) -> Iterator[None]:
-    """Print what a step took, and `per` of something in a second."""
+    """Print the seconds of a step, and how many of `per` things it did in a second."""
     wall, busy = time.perf_counter(), time.process_time()
     yield
     wall, busy = time.perf_counter() - wall, time.process_time() - busy
@@ -44,26 +43,26 @@ def measure() -> None:
     params = settings.load()
     faiss.omp_set_num_threads(params.machine.threads)
     spec, listings = params.rerank, catalogue.read(artefacts.LISTINGS)
-    rows = listings.gallery("full")
-    print(f"{len(rows)} listings, {params.machine.threads} threads")
-    with timed("read channels and titles", len(rows)):
-        found = rerank.evidence(spec)
-    with timed("plain search", len(rows)):
-        plain = search_neighbours(found.fused, rows, spec.k)
-    cut = val.best_threshold(plain, listings, rows)
-    with timed("blend, search, features", len(rows)):
-        ready = gallery.prepare(found, plain, spec.k, spec.blend, cut)
-    pairs, columns = len(ready.candidates), len(ready.features.names)
-    print(f"{pairs:,} candidate pairs, {2 * pairs / len(rows):.1f} to a listing, {columns} features")
-    with timed("the same without the search", pairs * columns):
-        gallery.prepare(found, plain, spec.k, 0, cut)
-    learning = Learning(**spec.model.model_dump(), threads=params.machine.threads)
-    with timed("learn and score, two rounds", pairs):
-        learned = reranker.learn(
-            ready, val.known(listings), val.labelled(listings), listings.component, learning
-        )
-    if isinstance(learned, str):
-        print(f"nothing learned: {learned}")
+    print(f"{len(listings)} listings, {params.machine.threads} threads")
+    with timed("read channels and titles", len(listings)):
+        evidence, fused = fuse_evidence(spec)
+    with timed("searches and features", len(listings)):
+        _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec)
+    candidates = features.candidates
+    pairs, columns = len(candidates), len(features.names)
+    print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")
+    with timed("features alone", pairs * columns):
+        describe_pairs(candidates, evidence, {"fused": fused})
+    product, val_labelled = validation.known(listings), validation.labelled(listings)
+    model = spec.model
+    labels = label_pairs(candidates, product, val_labelled, listings.component, model.folds, model.seed)
+    with timed("train and score, two rounds", pairs):
+        try:
+            fit_pair_model(
+                features, labels, PairModelSettings(**model.model_dump(), threads=params.machine.threads)
+            )
+        except NotEnoughPairs as error:
+            print(f"no model: {error}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"peak memory {peak:.2f} GB")
 

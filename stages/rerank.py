@@ -36,6 +36,20 @@ from samesku.search.fusion import Fused, channel_weights, concatenate_channels, 
 from samesku.search.neighbours import Neighbours, stack_neighbours
 
 
+def fuse_evidence(spec: Rerank) -> tuple[PairEvidence, Fused]:
+    """What the features of pairs are computed from, and the fused rows in which candidates are searched."""
+    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding)
+    weights = channel_weights(spec.fusion.image, spec.fusion.title, spec.fusion.alpha)
+    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
+    pictures = {"file": table["image"].to_pylist(), "hash": table["image_phash"].to_pylist()}
+    evidence = PairEvidence(
+        channels,
+        tokenize_titles(table["title"].to_pylist()),
+        {name: number_distinct(names) for name, names in pictures.items()},
+    )
+    return evidence, concatenate_channels(channels, weights)
+
+
 def find_candidates(
     evidence: PairEvidence, fused: Fused, listings: Listings, parts: Sequence[str], spec: Rerank
 ) -> tuple[list[Neighbours], list[PairFeatures]]:
@@ -66,16 +80,7 @@ def main() -> str:
     if not val_labelled.any():
         return skip()
 
-    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding)
-    weights = channel_weights(spec.fusion.image, spec.fusion.title, spec.fusion.alpha)
-    fused = concatenate_channels(channels, weights)
-    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
-    pictures = {"file": table["image"].to_pylist(), "hash": table["image_phash"].to_pylist()}
-    evidence = PairEvidence(
-        channels,
-        tokenize_titles(table["title"].to_pylist()),
-        {name: number_distinct(names) for name, names in pictures.items()},
-    )
+    evidence, fused = fuse_evidence(spec)
     model_settings = PairModelSettings(**spec.model.model_dump(), threads=threads)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
@@ -111,7 +116,7 @@ def main() -> str:
 
     folder = artefacts.PREDICTIONS / "rerank"
     annotations = links.read(artefacts.LINKS / "all.parquet")
-    predictions.write("rerank", decisions, full, listings, channels, params.groups, annotations)
+    predictions.write("rerank", decisions, full, listings, evidence.channels, params.groups, annotations)
     if "full" in reranked:
         add_pair_evidence(folder, reranked["full"], decisions["full"].keep, listings, thresholds["full"])
     write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)

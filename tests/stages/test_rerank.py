@@ -1,4 +1,4 @@
-"""rerank, on a market where numbers tell products apart: it learns that, from val alone, and can say so."""
+"""rerank on products that only numbers tell apart: it learns that from val alone, and explains it."""
 
 import json
 from types import SimpleNamespace
@@ -8,196 +8,215 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.params.rerank import ChannelWeights, Groups, PairModel, Rerank, Tune
+from samesku.params.schema import Decision, Fusion, Groups, Rerank, Tune
 from stages import rerank, tune
 from tests.fixtures import product_families
 
-SPEC = Rerank(
-    fusion=ChannelWeights(alpha=0.5, image={"picture": 1.0}, title={"title": 1.0}),
-    k=10,
-    model=PairModel(folds=3, trees=30, leaves=8, negatives=1.0),
-)
+FUSION = {"alpha": 0.5, "image": {"picture": 1.0}, "title": {"title": 1.0}}
+RERANK = {
+    "fusion": FUSION,
+    "k": 10,
+    "model": {"folds": 3, "trees": 30, "leaves": 8, "negative_share": 1.0},
+}
+PREDICTIONS, MODELS = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"
 
 
-def run(folder, monkeypatch, columns, channels, spec=SPEC):
-    """The stage on a market; its one-line summary and metrics/compare/rerank.json."""
+def run(folder, monkeypatch, columns, channels, **keys):
+    """Run the stage on these listings; its one-line summary and metrics/compare/rerank.json.
+
+    `keys` are those of `rerank` in params.yaml.
+    """
     folder.mkdir(exist_ok=True)
-    product_families.write(folder, columns, channels)
+    product_families.write_families(folder, columns, channels)
     monkeypatch.chdir(folder)
     params = SimpleNamespace(
-        rerank=spec, index=SimpleNamespace(k=20), machine=SimpleNamespace(threads=1), groups=Groups()
-    )
-    monkeypatch.setattr(settings, "load", lambda: params)
-    summary = rerank.main()
-    return summary, json.loads((artefacts.METRICS / "compare/rerank.json").read_text())
-
-
-def read(name):
-    path = artefacts.PREDICTIONS / "rerank" / name
-    return json.loads(path.read_text()) if path.suffix == ".json" else pd.read_parquet(path)
-
-
-@pytest.fixture(scope="module")
-def given():
-    return product_families.draw()
-
-
-def fingerprint():
-    """Everything that val alone may decide: models, curves, thresholds, floors, bands."""
-    folder = artefacts.MODELS / "rerank"
-    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.*"))}
-
-
-def test_it_beats_the_fused_score_and_writes_what_a_system_writes(tmp_path, monkeypatch, given):
-    _, learned = run(tmp_path, monkeypatch, *given)
-    plain = tune_row(monkeypatch)
-    assert learned["fallback"] == 0
-    assert learned["test_full"]["f1"] > plain["test_full"]["f1"] + 0.05
-    assert learned["test"]["f1"] > plain["test"]["f1"]
-    assert learned["test_full"]["gallery"] == len(given[0]["posting_id"])
-    names = {path.name for path in (artefacts.PREDICTIONS / "rerank").iterdir()}
-    assert {"submission.csv", "matches.parquet", "review.parquet", "queries.parquet", "metrics.json"} <= names
-
-
-def tune_row(monkeypatch):
-    """The plain fusion with the best weights, on the market that lies in this folder."""
-    params = SimpleNamespace(
-        tune=Tune(image=["picture"], title=["title"], k=20),
+        rerank=Rerank.model_validate(RERANK | keys),
         index=SimpleNamespace(k=20),
         machine=SimpleNamespace(threads=1),
         groups=Groups(),
     )
-    monkeypatch.setattr(settings, "load", lambda: params)
+    monkeypatch.setattr(rerank, "load_params", lambda: params)
+    summary = rerank.main()
+    return summary, json.loads((artefacts.METRICS / "compare/rerank.json").read_text())
+
+
+def read_numbers(gallery):
+    return json.loads((MODELS / gallery / "numbers.json").read_text())
+
+
+def read_chosen():
+    """Everything that val alone may choose, file by file: models, calibration, thresholds."""
+    return {str(path.relative_to(MODELS)): path.read_text() for path in sorted(MODELS.rglob("*.*"))}
+
+
+def read_outs():
+    return {path: path.read_bytes() for path in sorted(PREDICTIONS.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def families():
+    return product_families.draw_families()
+
+
+def run_tuned_fusion(monkeypatch):
+    """metrics/compare/tuned.json: the fused score with the best weights, on the listings of this folder."""
+    params = SimpleNamespace(
+        fusion=Fusion(**FUSION),
+        tune=Tune(k=20),
+        index=SimpleNamespace(k=20),
+        decision=Decision(),
+        machine=SimpleNamespace(threads=1),
+        groups=Groups(),
+    )
+    monkeypatch.setattr(tune, "load_params", lambda: params)
     tune.main()
     return json.loads((artefacts.METRICS / "compare/tuned.json").read_text())
 
 
-def test_matches_are_symmetric_and_say_why(tmp_path, monkeypatch, given):
-    run(tmp_path, monkeypatch, *given)
-    matches = read("matches.parquet")
-    there = matches.set_index(["query", "match"])["score"]
-    back = matches.set_index(["match", "query"])["score"]
-    assert there.sort_index().tolist() == back.sort_index().tolist()
-    numbers = json.loads((artefacts.MODELS / "rerank/full/numbers.json").read_text())
-    margin = matches.filter(like="why_").sum(axis=1)
-    said = 1 / (1 + np.exp(-(numbers["curve"]["slope"] * margin + numbers["curve"]["intercept"])))
-    assert said.to_numpy() == pytest.approx(matches["score"].to_numpy(), abs=1e-4)
-    assert {"why_quantities", "why_words", "why_support", "why_blended", "why_picture"} <= set(matches)
-    accepted = matches[matches["score"] >= numbers["bands"]["accept"]]
-    assert set(accepted["band"]) <= {"accept"}
+def test_it_beats_the_fused_score_and_writes_what_a_system_writes(tmp_path, monkeypatch, families):
+    _, reranked = run(tmp_path, monkeypatch, *families)
+    tuned = run_tuned_fusion(monkeypatch)
+    assert reranked["fallback"] == 0
+    assert reranked["test_full"]["f1"] > tuned["test_full"]["f1"] + 0.05
+    assert reranked["test"]["f1"] > tuned["test"]["f1"]
+    assert reranked["test_full"]["gallery"] == len(families[0]["posting_id"])
+    names = {path.name for path in PREDICTIONS.iterdir()}
+    assert {"submission.csv", "matches.parquet", "review.parquet", "queries.parquet", "metrics.json"} <= names
 
 
-def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, given):
-    """Test labels dealt out anew: not one byte of what is learned or tuned changes, only figures of test."""
-    columns, channels = given
-    _, before = run(tmp_path / "true", monkeypatch, *given)
-    ours = fingerprint()
+def test_matches_are_symmetric_and_explained(tmp_path, monkeypatch, families):
+    run(tmp_path, monkeypatch, *families)
+    matches = pd.read_parquet(PREDICTIONS / "matches.parquet")
+    forward = matches.set_index(["query", "match"])["score"]
+    backward = matches.set_index(["match", "query"])["score"]
+    assert forward.sort_index().tolist() == backward.sort_index().tolist()
+    numbers = read_numbers("full")
+    curve, log_odds = numbers["calibration"], matches.filter(like="why_").sum(axis=1)
+    probability = 1 / (1 + np.exp(-(curve["slope"] * log_odds + curve["intercept"])))
+    assert probability.to_numpy() == pytest.approx(matches["score"].to_numpy(), abs=1e-4)
+    families_of_features = {"why_quantities", "why_words", "why_support", "why_augmented", "why_picture"}
+    assert families_of_features <= set(matches)
+    accepted = matches["score"] >= numbers["clerical_review"]["accept"]
+    assert accepted.any()
+    assert set(matches[accepted]["clerical_review"]) == {"accept"}
+
+
+def test_without_augmentation_there_is_no_augmented_feature(tmp_path, monkeypatch, families):
+    run(tmp_path, monkeypatch, *families, augmentation_steps=0)
+    assert "why_augmented" not in pd.read_parquet(PREDICTIONS / "matches.parquet")
+
+
+def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, families):
+    """With test labels shuffled not a byte of what is learned or chosen changes, only figures of test."""
+    columns, channels = families
+    _, before = run(tmp_path / "before", monkeypatch, *families)
+    chosen = read_chosen()
     test = np.flatnonzero(np.array(columns["split"]) == "test")
     labels = np.array(columns["label_group"], dtype=object)
     labels[test] = labels[np.random.default_rng(1).permutation(test)]
-    _, after = run(tmp_path / "dealt", monkeypatch, columns | {"label_group": labels.tolist()}, channels)
-    assert fingerprint() == ours
+    _, after = run(tmp_path / "shuffled", monkeypatch, columns | {"label_group": labels.tolist()}, channels)
+    assert read_chosen() == chosen
     assert after["threshold"] == before["threshold"]
     assert after["val"] == before["val"]
     assert after["test"]["f1"] != before["test"]["f1"]
 
 
-def test_the_same_bytes_each_time(tmp_path, monkeypatch, given):
+def test_the_same_bytes_each_time(tmp_path, monkeypatch, families):
     outs = []
-    for name in ("one", "two"):
-        run(tmp_path / name, monkeypatch, *given)
-        outs.append(
-            {
-                path.name: path.read_bytes()
-                for path in sorted((artefacts.PREDICTIONS / "rerank").rglob("*"))
-                if path.is_file()
-            }
-            | fingerprint()
-        )
+    for folder in ("first", "second"):
+        run(tmp_path / folder, monkeypatch, *families)
+        outs.append((read_outs(), read_chosen()))
     assert outs[0] == outs[1]
 
 
-def test_split_never_looks_outside_itself(tmp_path, monkeypatch, given):
-    """Other vectors and titles in train change the full gallery, and nothing in the split one."""
-    columns, channels = given
-    _, before = run(tmp_path / "one", monkeypatch, *given)
-    ours = {name: text for name, text in fingerprint().items() if name.startswith("split")}
+def read_chosen_in_split():
+    return {name: text for name, text in read_chosen().items() if name.startswith("split")}
+
+
+def test_split_never_looks_outside_itself(tmp_path, monkeypatch, families):
+    """Changed vectors and titles in train change the full gallery, and nothing in the split one."""
+    columns, channels = families
+    _, before = run(tmp_path / "before", monkeypatch, *families)
+    chosen = read_chosen_in_split()
     train = np.array(columns["split"]) == "train"
-    other = {name: np.where(train[:, None], rows[:, ::-1], rows) for name, rows in channels.items()}
+    changed = {name: np.where(train[:, None], rows[:, ::-1], rows) for name, rows in channels.items()}
     titles = [f"{t} lain" if tr else t for t, tr in zip(columns["title"], train, strict=True)]
-    _, after = run(tmp_path / "two", monkeypatch, columns | {"title": titles}, other)
-    assert {name: text for name, text in fingerprint().items() if name.startswith("split")} == ours
+    _, after = run(tmp_path / "after", monkeypatch, columns | {"title": titles}, changed)
+    assert read_chosen_in_split() == chosen
     assert after["test"] == before["test"]
     assert after["test_full"] != before["test_full"]
 
 
 @pytest.mark.parametrize(
-    ("labels", "why"),
+    ("label_of_val", "reason"),
     [("one", "no candidate pair of two products"), ("each", "no candidate pair of one product")],
 )
-def test_with_nothing_to_learn_it_falls_back_to_the_fused_score(tmp_path, monkeypatch, given, labels, why):
-    columns, channels = given
+def test_labels_that_teach_nothing_leave_the_fused_score(
+    tmp_path, monkeypatch, families, label_of_val, reason
+):
+    """All of val is one product, in a catalogue of val alone; or each listing of val is a product."""
+    columns, channels = families
     val = np.array(columns["split"]) == "val"
-    other = np.array(columns["label_group"], dtype=object)
-    other[val] = "one" if labels == "one" else [f"each{i}" for i in range(val.sum())]
-    columns = columns | {"label_group": other.tolist()}
-    if labels == "one":  # a gallery of one product: val and nothing else
-        columns = {name: [v for v, keep in zip(of, val, strict=True) if keep] for name, of in columns.items()}
-        columns["row"] = np.arange(val.sum(), dtype=np.int32)
-        columns["component"] = np.zeros(val.sum(), np.int32)
-        channels = {name: rows[val] for name, rows in channels.items()}
+    labels = np.array(columns["label_group"], dtype=object)
+    labels[val] = "one" if label_of_val == "one" else [f"each{i}" for i in range(val.sum())]
+    columns = columns | {"label_group": labels.tolist()}
+    if label_of_val == "one":
+        columns, channels = select_listings(columns, channels, val)
     summary, metrics = run(tmp_path, monkeypatch, columns, channels)
     assert metrics["fallback"] == 2
-    assert why in summary
-    assert why in read("metrics.json")["model"]["full"]
+    assert reason in summary
+    assert reason in json.loads((PREDICTIONS / "metrics.json").read_text())["model"]["full"]
     assert np.isfinite(metrics["val"]["f1"])
 
 
-def test_a_channel_that_half_the_listings_lack_and_one_that_nobody_has(tmp_path, monkeypatch, given):
-    columns, channels = given
+def select_listings(columns, channels, mask):
+    """The columns and channels of the listings in `mask` alone."""
+    rows = np.flatnonzero(mask)
+    columns = {name: [values[row] for row in rows] for name, values in columns.items()}
+    columns |= {name: np.array(columns[name], dtype=np.int32) for name in ("row", "component")}
+    return columns, {name: vectors[rows] for name, vectors in channels.items()}
+
+
+def test_a_channel_that_half_the_listings_lack_and_one_that_all_lack(tmp_path, monkeypatch, families):
+    columns, channels = families
     n = len(columns["posting_id"])
     channels = {
         "title": channels["title"],
         "picture": np.where(np.arange(n)[:, None] % 2 == 0, channels["picture"], np.float32(0)),
         "none": np.empty((n, 0), np.float32),
     }
-    mix = ChannelWeights(alpha=0.5, image={"picture": 1.0, "none": 1.0}, title={"title": 1.0})
-    _, metrics = run(tmp_path, monkeypatch, columns, channels, SPEC.model_copy(update={"fusion": mix}))
+    fusion = FUSION | {"image": {"picture": 1.0, "none": 1.0}}
+    _, metrics = run(tmp_path, monkeypatch, columns, channels, fusion=fusion)
     assert metrics["fallback"] == 0
     assert metrics["test"]["f1"] > 0.7
 
 
-def test_listings_without_a_label_are_gallery_alone(tmp_path, monkeypatch, given):
-    columns, channels = given
+def test_unlabelled_listings_are_in_the_gallery_and_are_no_queries(tmp_path, monkeypatch, families):
+    columns, channels = families
     labels = [label if i % 3 else None for i, label in enumerate(columns["label_group"])]
     _, metrics = run(tmp_path, monkeypatch, columns | {"label_group": labels}, channels)
-    asked = [
-        label for label, split in zip(labels, columns["split"], strict=True) if split == "test" and label
-    ]
-    assert metrics["test"]["queries"] == len(asked)
+    test = np.array(columns["split"]) == "test"
+    n_labelled = sum(label is not None for label, is_test in zip(labels, test, strict=True) if is_test)
+    assert metrics["test"]["queries"] == n_labelled
     assert metrics["test_full"]["gallery"] == len(labels)
     assert metrics["fallback"] == 0
 
 
-@pytest.mark.parametrize(("split", "left"), [("test", 0), ("test", 1), ("train", 0)])
-def test_a_split_with_hardly_a_listing(tmp_path, monkeypatch, given, split, left):
-    columns, channels = given
-    keep = np.array(columns["split"]) != split
-    keep[np.flatnonzero(~keep)[:left]] = True
-    columns = {name: [v for v, kept in zip(of, keep, strict=True) if kept] for name, of in columns.items()}
-    for name in ("row", "component"):
-        columns[name] = np.array(columns[name], dtype=np.int32)
-    _, metrics = run(tmp_path, monkeypatch, columns, {name: rows[keep] for name, rows in channels.items()})
+@pytest.mark.parametrize(("split", "n_left"), [("test", 0), ("test", 1), ("train", 0)])
+def test_a_split_with_hardly_a_listing(tmp_path, monkeypatch, families, split, n_left):
+    columns, channels = families
+    mask = np.array(columns["split"]) != split
+    mask[np.flatnonzero(~mask)[:n_left]] = True
+    _, metrics = run(tmp_path, monkeypatch, *select_listings(columns, channels, mask))
     assert metrics["fallback"] == 0
-    assert ("test" in metrics) == (split == "train" or left > 0)
+    assert ("test" in metrics) == (split == "train" or n_left > 0)
 
 
-def test_without_labels_it_is_skipped_with_empty_outs(tmp_path, monkeypatch, given):
-    columns, channels = given
+def test_without_labels_it_is_skipped_with_empty_outs(tmp_path, monkeypatch, families):
+    columns, channels = families
     unlabelled = columns | {"label_group": [None] * len(columns["posting_id"])}
     summary, metrics = run(tmp_path, monkeypatch, unlabelled, channels)
     assert "skipped" in summary
     assert metrics == {"skipped": 1}
-    assert list((artefacts.PREDICTIONS / "rerank").iterdir()) == []
-    assert list((artefacts.MODELS / "rerank").iterdir()) == []
+    assert list(PREDICTIONS.iterdir()) == []
+    assert list(MODELS.iterdir()) == []

@@ -1,4 +1,4 @@
-"""tune: weights that beat equal ones on val, a line that adopts them, and rows with each step more."""
+"""tune: weights that beat equal ones on val, the command that adopts them, and a row for each further step."""
 
 import json
 import re
@@ -9,26 +9,28 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.errors import InputError
-from samesku.params.rerank import Groups, Tune
-from stages import tune
-from tests.fixtures import product_families
+from samesku.params import load_params
+from samesku.params.schema import Decision, Fusion, Groups, Tune
+from stages import evaluate, fuse, index, tune
+from tests.fixtures import product_families, val_and_test_copies
 
-SPEC = Tune(image=["picture"], title=["noise", "title"], k=20)
+FUSION = Fusion(alpha=0.5, image={"picture": 1.0}, title={"noise": 1.0, "title": 1.0})
 
 
-def run(folder, monkeypatch, columns, channels, spec=SPEC):
+def run(folder, monkeypatch, columns, channels):
     folder.mkdir(exist_ok=True)
-    product_families.write(folder, columns, channels)
+    product_families.write_families(folder, columns, channels)
     monkeypatch.chdir(folder)
     params = SimpleNamespace(
-        tune=spec,
+        fusion=FUSION,
+        tune=Tune(k=20),
         index=SimpleNamespace(k=20),
+        decision=Decision(),
         groups=Groups(),
         machine=SimpleNamespace(threads=1),
     )
-    monkeypatch.setattr(settings, "load", lambda: params)
+    monkeypatch.setattr(tune, "load_params", lambda: params)
     return tune.main()
 
 
@@ -36,70 +38,97 @@ def metrics(row):
     return json.loads((artefacts.METRICS / f"compare/{row}.json").read_text())
 
 
+def read_tuned():
+    return json.loads((artefacts.TUNED / "weights.json").read_text())
+
+
 @pytest.fixture(scope="module")
-def given():
-    columns, channels = product_families.draw()
+def families():
+    """Listings and their channels, with one title channel of noise beside the true one."""
+    columns, channels = product_families.draw_families()
     noise = np.random.default_rng(5).normal(size=channels["title"].shape)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     return columns, channels | {"noise": noise.astype(np.float32)}
 
 
-def test_noise_gets_no_weight_and_each_step_has_its_row(tmp_path, monkeypatch, given, capsys):
-    run(tmp_path, monkeypatch, *given)
-    found = json.loads((tune.TUNED / "weights.json").read_text())
-    assert found["weights"]["noise"] < 0.1
-    assert sum(found["weights"].values()) == pytest.approx(1.0)
+def test_noise_gets_no_weight_and_each_step_has_its_row(tmp_path, monkeypatch, families, capsys):
+    run(tmp_path, monkeypatch, *families)
+    tuned = read_tuned()
+    assert tuned["weights"]["noise"] < 0.1
+    assert sum(tuned["weights"].values()) == pytest.approx(1.0)
     rows = {row: metrics(row) for row in tune.ROWS}
-    assert all(row["test_full"]["gallery"] == len(given[0]["posting_id"]) for row in rows.values())
-    assert rows["tuned_blended_one"]["val"]["f1"] >= rows["tuned_blended"]["val"]["f1"]
-    assert found["adopt"] in capsys.readouterr().out
+    assert all(row["test_full"]["gallery"] == len(families[0]["posting_id"]) for row in rows.values())
+    assert rows["tuned_augmented_one"]["val"]["f1"] >= rows["tuned_augmented"]["val"]["f1"]
+    assert tuned["adopt"] in capsys.readouterr().out
     for row in tune.ROWS:
         assert (artefacts.PREDICTIONS / row / "submission.csv").is_file()
 
 
-def test_the_line_sets_the_weights_of_the_main_road(tmp_path, monkeypatch, given):
-    run(tmp_path, monkeypatch, *given)
-    found = json.loads((tune.TUNED / "weights.json").read_text())
-    line = dict(re.findall(r"-S (\S+)=(\S+)", found["adopt"]))
-    assert set(line) == {"fusion.alpha", "fusion.image.picture", "fusion.title.noise", "fusion.title.title"}
-    assert float(line["fusion.alpha"]) == pytest.approx(found["weights"]["picture"], abs=1e-3)
+def test_the_command_sets_the_weights_of_the_main_system(tmp_path, monkeypatch, families):
+    run(tmp_path, monkeypatch, *families)
+    tuned = read_tuned()
+    values = dict(re.findall(r"-S (\S+)=(\S+)", tuned["adopt"]))
+    assert set(values) == {"fusion.alpha", "fusion.image.picture", "fusion.title.noise", "fusion.title.title"}
+    assert float(values["fusion.alpha"]) == pytest.approx(tuned["weights"]["picture"], abs=1e-3)
 
 
-def test_the_surface_has_the_height_that_was_found(tmp_path, monkeypatch, given):
-    run(tmp_path, monkeypatch, *given)
-    rows = pd.read_csv(tune.TUNED / "surface.csv")
-    assert rows["alpha"].tolist() == tune.ALPHAS
+def test_the_surface_is_as_high_as_the_tuned_row(tmp_path, monkeypatch, families):
+    run(tmp_path, monkeypatch, *families)
+    rows = pd.read_csv(artefacts.TUNED / "surface.csv")
+    assert rows["alpha"].tolist() == tune.SURFACE_ALPHAS
     assert list(rows)[1:] == [f"share_{share}" for share in (0, 25, 50, 75, 100)]
     best = json.loads((artefacts.PREDICTIONS / "tuned/metrics.json").read_text())["val_full"]["f1"]
     assert rows.drop(columns="alpha").max().max() == pytest.approx(best, abs=0.03)
 
 
-def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, given):
-    columns, channels = given
-    run(tmp_path / "true", monkeypatch, *given)
-    ours = [(tune.TUNED / name).read_text() for name in ("weights.json", "surface.csv")]
-    before = [metrics(row) for row in tune.ROWS]
+def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, families):
+    columns, channels = families
+
+    def tuned_files():
+        alphas = pd.read_csv(artefacts.TUNED / "alpha.csv")
+        surface = (artefacts.TUNED / "surface.csv").read_text()
+        return read_tuned(), surface, alphas["val_f1"].tolist()
+
+    run(tmp_path / "true", monkeypatch, *families)
+    before, rows_before = tuned_files(), [metrics(row) for row in tune.ROWS]
     test = np.flatnonzero(np.array(columns["split"]) == "test")
     labels = np.array(columns["label_group"], dtype=object)
     labels[test] = labels[np.random.default_rng(1).permutation(test)]
-    run(tmp_path / "dealt", monkeypatch, columns | {"label_group": labels.tolist()}, channels)
-    assert [(tune.TUNED / name).read_text() for name in ("weights.json", "surface.csv")] == ours
-    after = [metrics(row) for row in tune.ROWS]
-    assert [row["threshold"] for row in after] == [row["threshold"] for row in before]
-    assert [row["val"] for row in after] == [row["val"] for row in before]
-    assert after[0]["test"] != before[0]["test"]
+    run(tmp_path / "shuffled", monkeypatch, columns | {"label_group": labels.tolist()}, channels)
+    assert tuned_files() == before
+    rows_after = [metrics(row) for row in tune.ROWS]
+    assert [row["threshold"] for row in rows_after] == [row["threshold"] for row in rows_before]
+    assert [row["val"] for row in rows_after] == [row["val"] for row in rows_before]
+    assert rows_after[0]["test"] != rows_before[0]["test"]
 
 
-def test_without_labels_it_is_skipped(tmp_path, monkeypatch, given):
-    columns, channels = given
-    none = columns | {"label_group": [None] * len(columns["posting_id"])}
-    assert "skipped" in run(tmp_path, monkeypatch, none, channels)
+def test_without_labels_it_is_skipped(tmp_path, monkeypatch, families):
+    columns, channels = families
+    unlabelled = columns | {"label_group": [None] * len(columns["posting_id"])}
+    assert "skipped" in run(tmp_path, monkeypatch, unlabelled, channels)
     assert metrics("tuned") == {"skipped": 1}
+    assert not list(artefacts.TUNED.iterdir())
 
 
-def test_channels_that_nobody_has_are_refused_when_none_is_left(tmp_path, monkeypatch, given):
-    columns, channels = given
+def test_channels_that_are_all_empty_are_refused(tmp_path, monkeypatch, families):
+    columns, channels = families
     n = len(columns["posting_id"])
     empty = {name: np.empty((n, 0), np.float32) for name in channels}
     with pytest.raises(InputError, match="picture, noise, title"):
         run(tmp_path, monkeypatch, columns, empty)
+
+
+def test_the_curve_of_alpha_is_the_main_system_at_its_alpha(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    val_and_test_copies.write(tmp_path, params={"fusion.alpha": 0.5})
+    for stage in (fuse, index, evaluate, tune):
+        stage.main()
+    rows = pd.read_csv(artefacts.TUNED / "alpha.csv").set_index("alpha")
+    assert list(rows.index) == tune.SWEPT_ALPHAS
+    main_system = json.loads((artefacts.METRICS / "samesku.json").read_text())
+    assert rows.loc[0.5].to_list() == [main_system["val"]["f1"], main_system["test"]["f1"]]
+
+
+def test_average_has_no_curve_of_alpha():
+    params = load_params("params.yaml").fusion
+    assert tune.alpha_curve({}, params.model_copy(update={"method": "average"}), None, None, 5) == []
