@@ -79,7 +79,7 @@ class Content:
             return np.array([bool(value) for value in self.column(name)], bool)
         if self.has_image is not None:
             return self.has_image
-        if isinstance(self.image, Jpegs):  # which decodes a picture when it is read
+        if isinstance(self.image, Jpegs):  # indexing it would decode the picture
             return np.array([self.image.jpeg(row) is not None for row in range(len(self))], bool)
         return np.array([picture is not None for picture in self.image], bool)
 
@@ -149,9 +149,10 @@ class Encoder:
 
         Args:
             column: N titles, pictures or hashes, as BACKENDS says for the backend.
-            present: bool (N,), the listings to embed; None: all. A network does not even read the rest.
-            shards: keep a network's rows on disk as they come; those that are there are not embedded again.
-            label: what a network's progress bar is called; None: no bar.
+            present: bool (N,), the listings that have something to embed, where that is known. A network
+                reads no others, and their rows are zero.
+            shards: where a network writes its rows as they come; rows that are there are not embedded again.
+            label: name of a network's progress bar; None: no bar.
 
         Returns:
             (N, dim) float32, rows of norm 1, or zero where a listing has nothing to embed.

@@ -91,6 +91,19 @@ def test_an_accelerators_batches_are_the_same(encoders, images, workers):
         assert torch.equal(pixels, expected_pixels)
 
 
+class FakeAccelerator(str):
+    """The CPU, which is run as an accelerator is: batch by batch, with worker processes that read ahead."""
+
+    type = "cuda"
+
+
+@pytest.mark.parametrize(("name", "workers"), [("timm", 0), ("timm", 2), ("bert", 0)])
+def test_an_accelerator_gives_the_rows_of_the_cpu(encoders, images, name, workers):
+    column = images if name == "timm" else TITLES
+    encoder = replace(encoders[name], device=FakeAccelerator("cpu"), batch_size=2, workers=workers)
+    np.testing.assert_allclose(encoder.embed(column), encoders[name].embed(column), atol=1e-5)
+
+
 def test_threads_share_the_batches_and_one_failure_ends_all():
     threads = torch.get_num_threads()
     seen = []
