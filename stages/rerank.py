@@ -29,7 +29,7 @@ from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_gallery, write_models
 from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
 from samesku.params import Decision
-from samesku.params.rerank import Rerank
+from samesku.params.schema import Rerank
 from samesku.search.augmentation import augment_rows, search_augmented
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused, channel_weights, concatenate_channels, load_channels
@@ -110,7 +110,7 @@ def main() -> str:
     full["clerical_review"], thresholds = {}, {}
     for name, gallery in reranked.items():
         thresholds[name], figures = review_gallery(
-            gallery, listings, product, spec.clerical_review.model_dump()
+            gallery, listings, product, **spec.clerical_review.model_dump()
         )
         full["clerical_review"][name] = artefacts.rounded(figures)
 

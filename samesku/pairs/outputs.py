@@ -52,7 +52,8 @@ def review_gallery(
     gallery: RerankedGallery,
     listings: Listings,
     visible_product: NDArray[np.int32],
-    targets: Mapping[str, float],
+    precision: float,
+    missed: float,
 ) -> tuple[ReviewThresholds, dict[str, Any]]:
     """Choose the thresholds of clerical review on val, and measure them on val and test.
 
@@ -60,14 +61,16 @@ def review_gallery(
 
     Args:
         visible_product: int32 (N,), without the labels of test.
-        targets: `precision` and `missed` of `choose_review_thresholds`.
+        precision, missed: as of `choose_review_thresholds`.
     """
     pairs = {
         "val": _query_pairs(gallery.features[0], gallery.scores[0], listings, visible_product, "val"),
         "test": _query_pairs(gallery.features[-1], gallery.scores[-1], listings, listings.product, "test"),
     }
     probability, same_product, component, _ = pairs["val"]
-    thresholds = choose_review_thresholds(probability, same_product, component, **targets)
+    thresholds = choose_review_thresholds(
+        probability, same_product, component, precision=precision, missed=missed
+    )
     figures: dict[str, Any] = asdict(thresholds)
     for split, (probability, same_product, _, n_relevant) in pairs.items():
         if len(probability):

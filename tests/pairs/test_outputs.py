@@ -38,9 +38,7 @@ def test_pairs_to_review_are_listed_the_most_probable_first(gallery):
 
 
 def test_a_pair_counts_once_for_each_of_its_queries(gallery):
-    thresholds, figures = review_gallery(
-        gallery, LISTINGS, VISIBLE_PRODUCT, {"precision": 0.5, "missed": 0.0}
-    )
+    thresholds, figures = review_gallery(gallery, LISTINGS, VISIBLE_PRODUCT, precision=0.5, missed=0.0)
     # In val a–b, a–c and b–c count twice, c–d once: 7 in all, of which the 2 of a–b are true. They are of one
     # component, which a quarter of the resamples lack: no threshold reaches the precision.
     assert thresholds == ReviewThresholds(accept=UNREACHABLE, reject=0.9)
