@@ -1,20 +1,18 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from samesku.errors import InputError
-from samesku.params.load import load, member
-from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Mix, Params, alphas
-from samesku.params.train import TrainRun
+from samesku.params.load import find_entry, list_alphas, load_params, parse_params
+from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
 __all__ = [
     "Channel",
     "CompareSystem",
     "Decision",
     "Fusion",
-    "InputError",
-    "Mix",
+    "Groups",
     "Params",
     "TrainRun",
-    "alphas",
-    "load",
-    "member",
+    "find_entry",
+    "list_alphas",
+    "load_params",
+    "parse_params",
 ]

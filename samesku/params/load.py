@@ -1,48 +1,70 @@
-"""Reads params.yaml; what is wrong with it becomes one sentence: the key, the value, what is allowed."""
+"""Reads params.yaml and checks it as a whole; what is wrong becomes one sentence: key, value, what is allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from samesku.errors import InputError
-from samesku.params.schema import Params
+from samesku.params.backends import BACKENDS
+from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Params, Shares, TrainRun
 
 T = TypeVar("T")
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+#: The margin of each loss that has one, where none is given, and the largest that means anything.
+MARGINS = {"arcface": (28.6, 90.0), "triplet": (0.2, 2.0), "contrastive": (1.0, 2.0)}
+#: The rows of the table that stages other than `compare` write.
+SYSTEMS = ("samesku", "tuned", "tuned_augmented", "tuned_augmented_one", "rerank")
+SIDES = ("image", "title")
 
-def load(path: str | Path = "params.yaml") -> Params:
+
+def load_params(path: str | Path = "params.yaml") -> Params:
     """Read and check the whole of params.yaml.
 
     Raises:
-        InputError: the file is missing or no YAML, or a key is unknown, of the wrong type or out of its range;
-            the sentence names key, value and what is allowed.
+        InputError: the file is missing or no YAML, or a key is unknown, of the wrong type or out of its range,
+            or two keys contradict each other; the sentence names key, value and what is allowed.
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); run from the folder that holds it"
         ) from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
+    if not isinstance(content, dict):
         raise InputError(f"{path}: holds no groups of params; allowed: data, split, embed, channels, …")
     try:
-        return Params.model_validate(raw)
+        return parse_params(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def parse_params(content: Mapping[str, Any]) -> Params:
+    """Check params given as a mapping.
+
+    Raises:
+        InputError: as load_params, without the name of the file.
+    """
+    try:
+        params = Params.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: " + "; ".join(_sentence(e) for e in error.errors())) from None
+        raise InputError("; ".join(_explain(detail) for detail in error.errors())) from None
+    if problems := list(_contradictions(params)):
+        raise InputError("; ".join(problems))
+    return params
 
 
-def member(group: Mapping[str, T], name: str, key: str) -> T:
+def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
     """The entry of a group of params that a script was started for.
 
     Raises:
@@ -53,18 +75,175 @@ def member(group: Mapping[str, T], name: str, key: str) -> T:
     return group[name]
 
 
-def _sentence(error: ErrorDetails) -> str:
-    """One pydantic error as «key is value; allowed: …»."""
-    # Union branches appear in the location in brackets or as type names; a person knows the key alone.
+def list_alphas(system: CompareSystem) -> list[float]:
+    """The alpha of a system: one, or those from which val chooses."""
+    return system.alpha if isinstance(system.alpha, list) else [system.alpha]
+
+
+def check_weights(fusion: Fusion | CompareSystem, alpha: float) -> Iterator[str]:
+    """What is wrong with the channel weights at this alpha: a modality that counts needs one above 0."""
+    for side, share in zip(SIDES, (alpha, 1 - alpha), strict=True):
+        if share > 0 and not any(getattr(fusion, side).values()):
+            yield f"{side} weights are all zero; allowed: at least one above 0 unless alpha leaves it out"
+
+
+def check_decision(decision: Decision) -> Iterator[str]:
+    """What is wrong with a decision."""
+    if decision.min_score is not None and not decision.at_least_one:
+        yield "min_score is given without at_least_one; allowed: both, or no min_score"
+
+
+def check_shares(shares: Shares) -> Iterator[str]:
+    """What is wrong with the shares of the splits."""
+    total = shares.train + shares.val + shares.test
+    if abs(total - 1) > 1e-6:
+        yield f"train + val + test is {total:g}; allowed: shares that sum to 1"
+
+
+def check_channel(channel: Channel) -> Iterator[str]:
+    """What does not fit between a channel and its backend."""
+    name, backend = channel.backend, BACKENDS.get(channel.backend)
+    if backend is None:
+        yield f"backend is {name!r}; allowed: {', '.join(BACKENDS)}"
+        return
+    if channel.modality not in backend.modalities:
+        allowed = " or ".join(backend.modalities)
+        yield f"modality {channel.modality} with backend {name}; allowed: {allowed}"
+    if backend.is_network:
+        if not channel.model:
+            yield f"model is missing; backend {name} needs the name of one"
+        if channel.dim is not None:
+            yield "dim is given; allowed with backends tfidf and phash"
+    elif channel.model or channel.weights or channel.revision or channel.sha256:
+        yield f"backend {name} has no weights; allowed: no model, weights, revision, sha256"
+    if name == "tfidf" and channel.dim is None:
+        yield "dim is missing; backend tfidf needs the width of its row, 8 to 65536"
+    if name == "phash" and channel.dim is not None and channel.dim > 41_664:
+        yield f"dim is {channel.dim}; allowed with backend phash: 8 to 41664, or null"
+    if channel.pooling and name != "sentence_transformers":
+        yield "pooling is given; allowed with backend sentence_transformers alone"
+
+
+def check_run(run: TrainRun) -> Iterator[str]:
+    """What does not fit between the keys of a training run."""
+    if len(set(run.towers)) != len(run.towers):
+        yield "towers names a tower twice; allowed: image, title, or both once"
+    for side in run.towers:
+        if getattr(run, side) is None:
+            yield f"{side} is missing; tower {side} needs the channel that it starts from"
+    if run.cross_modal and len(run.towers) < 2:
+        yield f"cross_modal is {run.cross_modal:g} with one tower; allowed: 0, or both towers"
+    if run.head_epochs and run.head_dim is None:
+        yield f"head_epochs is {run.head_epochs} without a head; allowed: 0, or a head_dim"
+    if run.unfreeze_blocks == 0 and run.head_dim is None:
+        yield "unfreeze_blocks is 0 without a head, which leaves nothing to train; give a head_dim"
+    yield from _check_loss(run)
+
+
+def check_start(name: str, run: TrainRun, channels: Mapping[str, Channel]) -> Iterator[str]:
+    """What is wrong with the channels from which the towers of `train.<name>` start."""
+    for side in run.towers:
+        start = getattr(run, side)
+        allowed = sorted(
+            channel
+            for channel, spec in channels.items()
+            if spec.modality == side
+            and side in BACKENDS[spec.backend].trainable
+            and spec.out == "data/embeddings"
+        )
+        if start not in allowed:
+            yield (
+                f"train.{name}.{side} is {start}, from which no {side} tower can start; "
+                f"allowed: {', '.join(allowed) or 'no channel that is configured'}"
+            )
+
+
+def _check_loss(run: TrainRun) -> Iterator[str]:
+    """What does not fit between the loss of a run and its other keys."""
+    if run.loss == "image_text" and len(run.towers) < 2:
+        yield f"loss image_text with towers {run.towers}; allowed: both image and title"
+    if (run.loss == "image_text") != (run.sampler == "listings"):
+        yield (
+            f"loss {run.loss} with sampler {run.sampler}; allowed: image_text with listings, "
+            "infonce, arcface and triplet with pk, contrastive with pk or pairs"
+        )
+    if run.sampler == "pairs" and run.loss != "contrastive":
+        yield f"sampler pairs with loss {run.loss}; allowed: contrastive"
+    if (run.batch_size is not None) != (run.sampler == "listings"):
+        yield "batch_size goes with sampler listings, and with it alone; P and K size the others"
+    if run.cross_modal and run.loss in ("arcface", "image_text"):
+        yield f"cross_modal is {run.cross_modal:g} with loss {run.loss}; allowed: 0"
+    if run.learnable_temperature and run.loss not in ("infonce", "image_text"):
+        yield f"learnable_temperature with loss {run.loss}; allowed: infonce, image_text"
+    if run.margin is not None:
+        if run.loss not in MARGINS:
+            yield f"margin is {run.margin:g} with loss {run.loss}, which has none; allowed: null"
+        elif run.margin > MARGINS[run.loss][1]:
+            yield f"margin is {run.margin:g}; allowed with {run.loss}: up to {MARGINS[run.loss][1]:g}"
+
+
+def _contradictions(params: Params) -> Iterator[str]:
+    """Everything that is wrong between keys, each as a sentence that begins with the key."""
+    local: list[tuple[str, Iterator[str]]] = [("split.shares", check_shares(params.split.shares))]
+    local += [(f"channels.{name}", check_channel(channel)) for name, channel in params.channels.items()]
+    local += [(f"train.{name}", check_run(run)) for name, run in params.train.items()]
+    local += [("fusion", check_weights(params.fusion, params.fusion.alpha))]
+    local += [("rerank.fusion", check_weights(params.rerank.fusion, params.rerank.fusion.alpha))]
+    local += [("decision", check_decision(params.decision))]
+    for name, system in params.compare.items():
+        local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
+        local += [(f"compare.{name}.decision", check_decision(system.decision))]
+    problems = [f"{key}: {problem}" for key, found in local for problem in found]
+    yield from dict.fromkeys(problems)
+    if not problems:  # the names are looked at where each entry is right by itself
+        yield from _check_names(params)
+
+
+def _check_names(params: Params) -> Iterator[str]:
+    """Channels that do not exist, and names that two stages would write to."""
+    modality = params.modality_of()
+    users: dict[str, Fusion | CompareSystem] = {
+        "fusion": params.fusion,
+        "rerank.fusion": params.rerank.fusion,
+        **{f"compare.{name}": system for name, system in params.compare.items()},
+    }
+    for key, user in users.items():
+        for side in SIDES:
+            for name in getattr(user, side):
+                if modality.get(name) != side:
+                    allowed = ", ".join(sorted(n for n, m in modality.items() if m == side))
+                    yield (
+                        f"{key}.{side} names {name}, which is no {side} channel; "
+                        f"allowed: {allowed or 'none is configured'}"
+                    )
+    baselines = {name for name, channel in params.channels.items() if channel.out == "data/baselines"}
+    baselines |= {f"{n}_{side}" for n, run in params.train.items() if run.out == "data/baselines" for side in SIDES}
+    for key in ("fusion", "rerank.fusion"):
+        for name in sorted(baselines & {*users[key].image, *users[key].title}):
+            yield (
+                f"{key} names {name}, which is kept in data/baselines for rows of compare alone; "
+                "allowed: a channel or run with out data/embeddings"
+            )
+    for name, run in params.train.items():
+        yield from check_start(name, run, params.channels)
+    # Each channel and run writes data/models/<name>, and a run two channels <name>_image and <name>_title.
+    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank"}
+    if clash := sorted(taken & set(params.channels)):
+        yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
+    if clash := sorted(set(SYSTEMS) & set(params.compare)):
+        yield f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"
+
+
+def _explain(error: ErrorDetails) -> str:
+    """One error of pydantic as «key is value; allowed: …»."""
+    # Branches of a union stand in the location as type names; a person knows the key alone.
     key = ".".join(str(part) for part in error["loc"] if part not in _BRANCHES)
-    allowed = error["msg"].replace("Input should be ", "").replace("Value error, ", "")
+    allowed = error["msg"].replace("Input should be ", "")
     match error["type"]:
         case "extra_forbidden":
             return f"{key} is no key of params.yaml; allowed: the keys that the shipped params.yaml documents"
         case "missing":
             return f"{key} is missing; it must be given"
-        case "value_error":
-            return f"{key}: {allowed}" if key else allowed
         case _:
             return f"{key} is {error['input']!r}; allowed: {allowed}"
 

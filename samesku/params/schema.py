@@ -1,32 +1,20 @@
-"""The keys of params.yaml: their types, ranges and what must hold between them.
-
-Checking is not reading: every script checks the whole file, while DVC re-runs a stage only for the groups
-that dvc.yaml lists for it.
-"""
+"""The keys of params.yaml with their types and ranges. What must hold between keys is checked in load.py."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
-
-from samesku.params.rerank import Blend, ChannelWeights, Groups, Rerank, Tune
-from samesku.params.train import TrainRun, check_start
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Modality = Literal["image", "title"]
-Backend = Literal["open_clip", "timm", "sentence_transformers", "tfidf", "phash"]
-
-#: What each backend can embed.
-MODALITIES: dict[str, tuple[str, ...]] = {
-    "open_clip": ("image", "title"),
-    "timm": ("image",),
-    "sentence_transformers": ("title",),
-    "tfidf": ("title",),
-    "phash": ("image",),
-}
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+Seed = Annotated[int, Field(ge=0)]
+Steps = Annotated[int, Field(ge=0, le=5)]
+Alpha = Share | Annotated[list[Share], Field(min_length=2)]
+Folder = Literal["data/embeddings", "data/baselines"]
 
 
 class Strict(BaseModel):
@@ -36,38 +24,39 @@ class Strict(BaseModel):
 
 
 class Data(Strict):
+    """Where the catalogue is, and which listings are taken."""
+
     source: str
     csv: str = "listings.csv"
     images: str | None = "images"
     n_listings: PositiveInt | None = None
     sample_by: Literal["product", "listing"] = "product"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     image_size: Annotated[int, Field(ge=32, le=2048)] = 256
     max_pixels: PositiveInt = 100_000_000
     max_quarantined: Share = 0.05
-    review: Literal["data/review.csv"] | None = None
+    annotations: Literal["data/annotations.csv"] | None = None
 
 
 class Shares(Strict):
+    """Shares of the listings in each split."""
+
     train: Share
     val: Share
     test: Share
 
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> Shares:
-        total = self.train + self.val + self.test
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"train + val + test is {total:g}; allowed: shares that sum to 1")
-        return self
-
 
 class Split(Strict):
+    """How listings are split."""
+
     by: Literal["component", "label_group", "column"] = "component"
     shares: Shares
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
 
 class Embed(Strict):
+    """How networks are run."""
+
     batch_size: PositiveInt = 64
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     engine: Literal["torch", "openvino"] = "torch"
@@ -76,102 +65,156 @@ class Embed(Strict):
 class Channel(Strict):
     """One zero-shot channel: a backend, and where its weights come from."""
 
-    modality: Modality
-    backend: Backend
+    modality: Literal["image", "title"]
+    backend: str
     model: str | None = None
     weights: str | None = None
     revision: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     pooling: Literal["mean", "cls"] | None = None
     dim: Annotated[int, Field(ge=8, le=65536)] | None = None
-
-    @model_validator(mode="after")
-    def _fits_backend(self) -> Channel:
-        if self.modality not in MODALITIES[self.backend]:
-            allowed = " or ".join(MODALITIES[self.backend])
-            raise ValueError(f"modality {self.modality} with backend {self.backend}; allowed: {allowed}")
-        if self.backend in ("open_clip", "timm", "sentence_transformers"):
-            if not self.model:
-                raise ValueError(f"model is missing; backend {self.backend} needs the name of one")
-            if self.dim is not None:
-                raise ValueError("dim is given; allowed with backends tfidf and phash")
-        elif self.model or self.weights or self.revision or self.sha256:
-            raise ValueError(
-                f"backend {self.backend} has no weights; allowed: no model, weights, revision, sha256"
-            )
-        if self.backend == "tfidf" and self.dim is None:
-            raise ValueError("dim is missing; backend tfidf needs the width of its row, 8 to 65536")
-        if self.backend == "phash" and self.dim is not None and self.dim > 41_664:
-            raise ValueError(f"dim is {self.dim}; allowed with backend phash: 8 to 41664, or null")
-        if self.pooling and self.backend != "sentence_transformers":
-            raise ValueError("pooling is given; allowed with backend sentence_transformers alone")
-        return self
+    out: Folder = "data/embeddings"
 
 
-class Fusion(ChannelWeights):
-    """`fusion`, and a mix of the table: how the channels become one row."""
+class Augment(Strict):
+    """Random changes of a training listing, made anew each time that it is drawn."""
 
+    crop: Annotated[float, Field(gt=0, le=1)] = 0.7
+    flip: Share = 0.5
+    jitter: Share = 0.2
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class TrainRun(Strict):
+    """One training run: which towers, from which channels, which loss, which batches, for how long."""
+
+    towers: Annotated[list[Literal["image", "title"]], Field(min_length=1, max_length=2)]
+    image: Name | None = None
+    title: Name | None = None
+    out: Folder = "data/embeddings"
+    head_dim: Annotated[int, Field(ge=2, le=8192)] | None = None
+
+    loss: Literal["infonce", "arcface", "triplet", "contrastive", "image_text"] = "infonce"
+    temperature: Annotated[float, Field(ge=0.001, le=10)] = 0.07
+    learnable_temperature: bool = False
+    margin: Annotated[float, Field(gt=0, le=90)] | None = None
+    scale: Positive = 64.0
+    cross_modal: NotNegative = 0.0
+
+    sampler: Literal["pk", "pairs", "listings"] = "pk"
+    P: Annotated[int, Field(ge=2, le=65_536)] = 16
+    K: Annotated[int, Field(ge=2, le=65_536)] = 4
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] | None = None
+    augment: Augment | None = Augment()
+
+    epochs: PositiveInt = 3
+    max_steps: PositiveInt | None = None
+    patience: PositiveInt | None = None
+    head_epochs: Annotated[int, Field(ge=0)] = 0
+    unfreeze_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 3
+    batch_norm: Literal["frozen", "train"] = "frozen"
+
+    lr: Positive = 1e-4
+    head_lr: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    clip_norm: Positive = 1.0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class Fusion(Strict):
+    """How channels become one score: weights within each modality, and the weight of the pictures."""
+
+    alpha: Share
     method: Literal["concat", "average"] = "concat"
+    image: dict[Name, NotNegative] = {}
+    title: dict[Name, NotNegative] = {}
+
+
+class Augmentation(Strict):
+    """Database-side augmentation of the fused rows."""
+
+    steps: Steps = 0
+    threshold: Cosine = 0.5
 
 
 class Index(Strict):
+    """The search for neighbours."""
+
     k: Annotated[int, Field(ge=1, le=10_000)] = 50
     kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9_,()]+$")] = "flat"
     effort: Annotated[int, Field(ge=1, le=4096)] = 64
     min_recall: Share = 0.99
-    blend: Blend = Blend()
+    augmentation: Augmentation = Augmentation()
 
 
 class Decision(Strict):
-    """Which neighbours are matches: a threshold on the score, or one for each query (mean + m · std)."""
+    """Which neighbours are matches: a threshold on the score, or one for each query (mean + value x std)."""
 
     kind: Literal["static", "dynamic"] = "static"
     value: float | Literal["tune"] = "tune"
     at_least_one: bool = False
-    floor: float | None = None
+    min_score: float | None = None
 
-    @model_validator(mode="after")
-    def _floor_is_used(self) -> Decision:
-        if self.floor is not None and not self.at_least_one:
-            raise ValueError("floor is given without at_least_one; allowed: both, or no floor")
-        return self
+
+class Groups(Strict):
+    """When matches become one group."""
+
+    link_density: Share = 0.5
+    max_size: PositiveInt = 100
 
 
 class CompareSystem(Strict):
-    """Another system of the table: one image channel, one title channel, α (1 is image alone).
+    """A baseline or variant: a fusion and a decision. Of several alpha, the best on val is taken."""
 
-    Of a list of α, the one that is best on val is taken.
-    """
-
-    image: Name
-    title: Name
-    alpha: Share | Annotated[list[Share], Field(min_length=2)]
+    image: dict[Name, NotNegative] = {}
+    title: dict[Name, NotNegative] = {}
+    alpha: Alpha
     method: Literal["concat", "average"] = "concat"
     decision: Decision
 
 
-class Mix(Strict):
-    """Another system of the table that weighs the channels of `fusion` otherwise; α as CompareSystem."""
+class Tune(Strict):
+    """The search for the best channel weights."""
 
-    image: dict[Name, Weight]
-    title: dict[Name, Weight]
-    alpha: Share | Annotated[list[Share], Field(min_length=2)]
-    method: Literal["concat", "average"] = "concat"
-    decision: Decision
-
-    @model_validator(mode="after")
-    def _some_weight(self) -> Mix:
-        for alpha in alphas(self.alpha):
-            Fusion(alpha=alpha, method=self.method, image=self.image, title=self.title)
-        return self
+    k: PositiveInt = 50
+    augmentation_steps: Steps = 1
 
 
-def alphas(given: float | list[float]) -> list[float]:
-    """The α of a system: one, or those that val chooses from."""
-    return given if isinstance(given, list) else [given]
+class PairModelParams(Strict):
+    """The gradient-boosted model of candidate pairs."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    trees: Annotated[int, Field(ge=1, le=5000)] = 120
+    leaves: Annotated[int, Field(ge=2, le=1024)] = 31
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    negative_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class ClericalReview(Strict):
+    """What the accepted and the rejected pairs must hold on val."""
+
+    precision: Share = 0.95
+    missed: Share = 0.05
+
+
+class Rerank(Strict):
+    """The pair model: how its candidates are found, how it learns, and what follows from its probabilities."""
+
+    fusion: Fusion
+    k: Annotated[int, Field(ge=1, le=1000)] = 40
+    augmentation_steps: Steps = 1
+    model: PairModelParams = PairModelParams()
+    value: float | Literal["tune"] = "tune"
+    at_least_one: bool = False
+    clerical_review: ClericalReview = ClericalReview()
 
 
 class Machine(Strict):
+    """What this machine gives; it changes no result."""
+
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
@@ -181,6 +224,8 @@ class Machine(Strict):
 
 
 class Params(Strict):
+    """The whole of params.yaml."""
+
     data: Data
     split: Split
     embed: Embed
@@ -190,58 +235,14 @@ class Params(Strict):
     index: Index
     decision: Decision
     groups: Groups = Groups()
-    compare: dict[Name, CompareSystem]
-    mixes: dict[Name, Mix] = {}
-    tune: Tune
+    compare: dict[Name, CompareSystem] = {}
+    tune: Tune = Tune()
     rerank: Rerank
     machine: Machine
 
     def modality_of(self) -> dict[str, str]:
-        """Every array that can be fused -> its modality: the channels, and two for each training run."""
-        found: dict[str, str] = {name: channel.modality for name, channel in self.channels.items()}
+        """Every channel that can be fused with its modality: the zero-shot ones, and two of each training run."""
+        modality: dict[str, str] = {name: channel.modality for name, channel in self.channels.items()}
         for run in self.train:
-            found |= {f"{run}_image": "image", f"{run}_title": "title"}
-        return found
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Params:
-        modality = self.modality_of()
-        uses = [
-            (f"fusion.{side}", side, name)
-            for side in ("image", "title")
-            for name in getattr(self.fusion, side)
-        ]
-        for side in ("image", "title"):
-            uses += [(f"tune.{side}", side, name) for name in getattr(self.tune, side)]
-            uses += [(f"rerank.fusion.{side}", side, name) for name in getattr(self.rerank.fusion, side)]
-        for name, mix in self.mixes.items():
-            for side, weights in (("image", mix.image), ("title", mix.title)):
-                uses += [(f"mixes.{name}.{side}", side, channel) for channel in weights]
-        for system, spec in self.compare.items():
-            uses += [(f"compare.{system}.{side}", side, getattr(spec, side)) for side in ("image", "title")]
-        for key, side, name in uses:
-            allowed = ", ".join(sorted(n for n, m in modality.items() if m == side)) or "none is configured"
-            if modality.get(name) != side:
-                raise ValueError(f"{key} names {name}, which is no {side} channel; allowed: {allowed}")
-        for run, starts in self.train.items():
-            check_start(run, starts, self.channels)
-        # Each writes data/models/<name>, and a run data/embeddings/<name>_image and _title.
-        taken = {
-            *self.train,
-            *(f"{run}_{side}" for run in self.train for side in ("image", "title")),
-            "rerank",
-        }
-        if clash := sorted(taken & set(self.channels)):
-            raise ValueError(
-                f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
-            )
-        own = {"samesku", "tuned", "tuned_blended", "tuned_blended_one", "rerank"}
-        for key, names, others in (
-            ("compare", set(self.compare), own),
-            ("mixes", set(self.mixes), own | set(self.compare)),
-        ):
-            if clash := sorted(others & names):
-                raise ValueError(
-                    f"{key}.{clash[0]} has the name of a row of another stage; allowed: another name"
-                )
-        return self
+            modality |= {f"{run}_image": "image", f"{run}_title": "title"}
+        return modality
