@@ -19,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.search import peak_mib
-from samesku.search import approximate, fusion, neighbours
+from samesku.search.approximate import build_index, is_compressed, recall, search_indexes
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import concatenate_channels
+from samesku.search.scorer import group_by_mask
 
 BLOCK = 65_536
 
@@ -32,47 +35,54 @@ def synthetic(listings: int, columns: int, dimensions: int, seed: int = 0) -> ND
     centres = kinds[generator.integers(0, len(kinds), products)]
     centres += 0.6 * generator.normal(size=centres.shape).astype(np.float32)
     spread = generator.normal(size=(dimensions, columns)).astype(np.float32) / np.sqrt(dimensions)
-    found = np.empty((listings, columns), np.float32)
+    vectors = np.empty((listings, columns), np.float32)
     for start in range(0, listings, BLOCK):
         rows = centres[generator.integers(0, products, min(BLOCK, listings - start))]
         rows += 0.25 * generator.normal(size=rows.shape).astype(np.float32)
         block = rows @ spread
         block += 0.1 * generator.normal(size=block.shape).astype(np.float32)
-        found[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
-    return found
+        vectors[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    return vectors
 
 
-def measure(kind: str, given: argparse.Namespace) -> None:
-    rows = synthetic(given.listings, given.columns, given.dimensions)
-    fused = fusion.concatenate({"a": rows}, {"a": 1.0})
+def measure(kind: str, args: argparse.Namespace) -> None:
+    rows = synthetic(args.listings, args.columns, args.dimensions)
+    fused = concatenate_channels({"a": rows}, {"a": 1.0})
     del rows
-    ready = peak_mib()
-    every = np.arange(given.listings, dtype=np.int32)
-    [whole] = neighbours.parts(fused, every)
-    some = np.sort(np.random.default_rng(1).permutation(every)[: given.queries])
+    with_rows = peak_mib()
+    every = np.arange(args.listings, dtype=np.int32)
+    [group] = group_by_mask(fused, every)
+    queries = np.sort(np.random.default_rng(1).permutation(every)[: args.queries])
     start = time.perf_counter()
-    exact = neighbours.search(fused, every, given.k, queries=some, gallery=[whole])
-    flat = given.queries / (time.perf_counter() - start)
+    exact = search_neighbours(fused, every, args.k, queries=queries, groups=[group])
+    exact_rate = args.queries / (time.perf_counter() - start)
     start = time.perf_counter()
-    index = approximate.build(whole.vectors, kind)
-    built = time.perf_counter() - start
+    indexes = {group.mask: build_index(group.vectors, kind)}
+    seconds = time.perf_counter() - start
     for effort in (2**power for power in range(13)):
-        finder = approximate.Finder(index, whole.vectors, effort, rescore=approximate.compressed(kind))
-        part = neighbours.Part(whole.code, whole.ids, whole.vectors, finder)
+        by_index = search_indexes(indexes, effort, is_compressed(kind))
         start = time.perf_counter()
-        found = neighbours.search(fused, every, given.k, queries=some, gallery=[part])
-        rate = given.queries / (time.perf_counter() - start)
-        recall = approximate.recall(found, exact)
+        neighbours = search_neighbours(
+            fused,
+            every,
+            args.k,
+            queries=queries,
+            groups=[group],
+            search_blocks=by_index,
+            approximate=indexes,
+        )
+        rate = args.queries / (time.perf_counter() - start)
+        reached = recall(neighbours, exact)
         print(
-            f"  {kind}: effort {effort}: recall@{given.k} {recall:.4f}, {rate:.0f} queries/s, "
-            f"{rate / flat:.1f} × exact ({flat:.0f})",
+            f"  {kind}: effort {effort}: recall@{args.k} {reached:.4f}, {rate:.0f} queries/s, "
+            f"{rate / exact_rate:.1f} × exact ({exact_rate:.0f})",
             flush=True,
         )
-        if recall >= given.recall:
+        if reached >= args.recall:
             break
     print(
-        f"{kind} over {given.listings} × {given.columns}: built in {built:.0f} s; peak {peak_mib():.0f} MiB, "
-        f"of which the vectors, made and fused, {ready:.0f}",
+        f"{kind} over {args.listings} × {args.columns}: built in {seconds:.0f} s; peak {peak_mib():.0f} MiB, "
+        f"of which the vectors, made and fused, {with_rows:.0f}",
         flush=True,
     )
 
@@ -88,9 +98,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--recall", type=float, default=0.99)
     parser.add_argument("--kinds", nargs="+", default=["ivf", "hnsw"])
-    given = parser.parse_args()
-    for kind in given.kinds:
-        process = multiprocessing.get_context("spawn").Process(target=measure, args=(kind, given))
+    args = parser.parse_args()
+    for kind in args.kinds:
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=(kind, args))
         process.start()
         process.join()
 

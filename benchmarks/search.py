@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from samesku.catalogue.listings import Listings
 from samesku.evaluation import evaluate as judge
-from samesku.evaluation import galleries
 from samesku.params import Decision
-from samesku.params.rerank import Groups
-from samesku.search import fusion, neighbours
+from samesku.params import Groups
+from samesku.search.exact import QUERIES, search_neighbours
+from samesku.search.fusion import concatenate_channels
+from samesku.search.galleries import search_galleries
 
 
 def synthetic(listings: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
@@ -46,18 +47,18 @@ def catalogue(listings: int) -> Listings:
 
 def speed(listings: int, columns: int, k: int, runs: int = 3) -> None:
     rows = synthetic(listings, columns)
-    fused = fusion.concatenate({"a": rows}, {"a": 1.0})
+    fused = concatenate_channels({"a": rows}, {"a": 1.0})
     every = np.arange(listings, dtype=np.int32)
-    work = 2.0 * listings * listings * columns / 1e9
+    gflop = 2.0 * listings * listings * columns / 1e9
     ratios = []
     for _ in range(runs):
         start = time.perf_counter()
-        for at in range(0, listings, neighbours.QUERIES):
-            rows[at : at + neighbours.QUERIES] @ rows.T
-        product = work / (time.perf_counter() - start)
+        for block in range(0, listings, QUERIES):
+            rows[block : block + QUERIES] @ rows.T
+        product = gflop / (time.perf_counter() - start)
         start = time.perf_counter()
-        neighbours.search(fused, every, k)
-        search = work / (time.perf_counter() - start)
+        search_neighbours(fused, every, k)
+        search = gflop / (time.perf_counter() - start)
         ratios.append(search / product)
         print(f"  search {search:6.1f} GFLOP/s, matrix product {product:6.1f}, ratio {ratios[-1]:.2f}")
     ratio = statistics.median(ratios)
@@ -75,15 +76,15 @@ def peak_mib() -> float:
 def _peak(listings: int, columns: int, k: int) -> None:
     before = peak_mib()
     rows = synthetic(listings, columns)
-    given = catalogue(listings)
-    ready = peak_mib()
-    fused = fusion.concatenate({"a": rows}, {"a": 1.0})
-    judge.both(galleries.search(fused, given, k), given, Decision(), Groups())
+    sample = catalogue(listings)
+    with_rows = peak_mib()
+    fused = concatenate_channels({"a": rows}, {"a": 1.0})
+    judge.both(search_galleries(fused, sample, k), sample, Decision(), Groups())
     peak = peak_mib()
     array = listings * columns * 4 / 2**20
     print(
         f"  {listings:7} listings: peak {peak:6.0f} MiB, of which imports {before:.0f}, "
-        f"with the array made {ready:.0f}; one array is {array:.0f} MiB, N × N would be "
+        f"with the array made {with_rows:.0f}; one array is {array:.0f} MiB, N × N would be "
         f"{listings**2 * 4 / 2**20:.0f}"
     )
 
@@ -103,9 +104,9 @@ def main() -> None:
     parser.add_argument("--listings", type=int, default=24_000)
     parser.add_argument("--columns", type=int, default=1472)
     parser.add_argument("--k", type=int, default=50)
-    given = parser.parse_args()
-    speed(given.listings, given.columns, given.k)
-    memory([given.listings // 4, given.listings // 2, given.listings], given.columns, given.k)
+    args = parser.parse_args()
+    speed(args.listings, args.columns, args.k)
+    memory([args.listings // 4, args.listings // 2, args.listings], args.columns, args.k)
 
 
 if __name__ == "__main__":

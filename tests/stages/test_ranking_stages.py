@@ -9,17 +9,12 @@ import pytest
 import yaml
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.catalogue import listings as catalogue
 from samesku.catalogue.listings import Listings
 from samesku.errors import InputError
 from samesku.evaluation import evaluate as judge
 from samesku.params import Decision
-from samesku.search import approximate
-from samesku.search import augmentation as blending
-from samesku.search import fused_files as mixing
 from samesku.search.neighbours import Neighbours
-from stages import compare, evaluate, fuse, index, mix, sweep_alpha
+from stages import compare, evaluate, fuse, index, mix
 from tests.fixtures import val_and_test_copies
 
 # At threshold 0.7 on α 0.5: see tests/evaluation/test_f1.py.
@@ -84,20 +79,6 @@ def test_matches_that_support_each_other_are_groups(folder):
     assert 0 < told["test_full"]["pairwise"]["precision"] <= 1
 
 
-def test_the_index_blends_rows_within_their_gallery(folder):
-    val_and_test_copies.write(folder, params=GIVEN)
-    main_road()
-    plain = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
-    val_and_test_copies.write_params(folder, GIVEN | {"index.blend": {"steps": 1, "threshold": 0.6}})
-    index.main()
-    found = pd.read_parquet(artefacts.NEIGHBOURS / "split.parquet")
-    fused, listings = mixing.read(artefacts.FUSED), catalogue.read(artefacts.LISTINGS)
-    hand = blending.search(fused, listings.gallery("test"), 50, 1, 0.6)[0]
-    of_test = found[found["query"].isin(listings.gallery("test"))]
-    assert of_test["score"].tolist() == hand.score[hand.valid].tolist()
-    assert not np.allclose(found["score"], plain["score"])
-
-
 def test_val_never_learns_from_test_that_a_product_lies_on_both_sides(folder):
     """By `split: column` it may: the threshold is that of val's labels alone."""
     listings = Listings(
@@ -130,28 +111,6 @@ def test_the_cut_for_a_larger_test_gallery_is_higher():
     )
     assert judge.judge(found, listings, Decision(), "full").threshold == 0.55
     assert judge.judge(found, listings, Decision(), "split").threshold > 0.7
-
-
-def test_fuse_writes_block_by_block_what_is_fused_at_once(folder, monkeypatch):
-    val_and_test_copies.write(folder, params=GIVEN)
-    monkeypatch.setattr(mixing, "ROWS", 3)
-    fuse.main()
-    whole, _ = mixing.fuse(settings.load().fusion)
-    found = mixing.read(artefacts.FUSED)
-    assert np.array_equal(found.vectors, whole.vectors)
-    assert np.array_equal(found.modality_mask, whole.modality_mask)
-    assert (found.weights == whole.weights).all()
-    assert list(found.widths) == list(whole.widths)
-
-
-def test_an_index_that_may_miss_some_stands_behind_a_gate(folder, monkeypatch):
-    val_and_test_copies.write(folder, params=GIVEN)
-    main_road()
-    exact = pd.read_parquet(artefacts.NEIGHBOURS / "full.parquet")
-    monkeypatch.setattr(approximate, "SMALL", 2)
-    val_and_test_copies.write_params(folder, GIVEN | {"index.kind": "hnsw", "index.effort": 16})
-    assert "hnsw at effort 16" in index.main()
-    pd.testing.assert_frame_equal(pd.read_parquet(artefacts.NEIGHBOURS / "full.parquet"), exact)
 
 
 def test_matches_say_why(folder):
@@ -212,7 +171,6 @@ def test_without_labels_there_is_nothing_to_tune_on(folder):
         evaluate.main()
     assert "skipped" in compare.main("image_only")
     assert read_metrics("compare/image_only") == {"skipped": 1}
-    assert "skipped" in sweep_alpha.main()
 
 
 def test_at_least_one_keeps_the_best_above_the_floor(folder):
@@ -288,24 +246,6 @@ def test_image_alone_finds_nothing_for_who_has_no_picture(folder):
     assert dict(predictions("submission.csv", "image_only").itertuples(index=False))["c1"] == "c1"
 
 
-def test_the_sweep_agrees_with_the_main_road_at_its_alpha(folder):
-    val_and_test_copies.write(folder, params={"fusion.alpha": 0.5})
-    main_road()
-    sweep_alpha.main()
-    rows = pd.read_csv(artefacts.SWEEP / "alpha.csv").set_index("alpha")
-    assert list(rows.index) == sweep_alpha.ALPHAS
-    assert rows.loc[0.5].to_list() == [read_metrics()["val"]["f1"], read_metrics()["test"]["f1"]]
-
-
-def test_an_alpha_of_another_sample_is_refused(folder):
-    val_and_test_copies.write(folder)
-    fuse.main()
-    table = pd.read_parquet(artefacts.LISTINGS)
-    table.iloc[:9].to_parquet(artefacts.LISTINGS)
-    with pytest.raises(InputError, match=r"data/fused has 10 rows, listings\.parquet 9"):
-        index.main()
-
-
 def test_outs_are_the_same_bytes_twice(folder):
     val_and_test_copies.write(folder)
 
@@ -319,10 +259,3 @@ def test_outs_are_the_same_bytes_twice(folder):
         }
 
     assert run() == run()
-
-
-def test_a_large_product_is_warned_of(folder, capsys):
-    val_and_test_copies.write(folder, params={"index.k": 1})
-    fuse.main()
-    index.main()
-    assert "2 products have more than index.k + 1 = 2 listings (the largest 3)" in capsys.readouterr().err
