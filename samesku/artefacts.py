@@ -1,10 +1,11 @@
-"""Where each artefact of the pipeline lies and how a script writes it: beside its place, then renamed.
+"""The pipeline's files: where they are, and how they are written so that a reader never sees half of one.
 
-The stage scripts alone know these paths; the rooms take arrays and paths.
+The path constants are for the stage scripts and for samesku.app; the other packages are given paths.
 """
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import json
@@ -13,12 +14,18 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from samesku.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLE = Path("data/sample")
 LISTINGS = SAMPLE / "listings.parquet"
@@ -27,84 +34,172 @@ THUMBNAILS = SAMPLE / "thumbnails.arrow"
 QUARANTINE = SAMPLE / "quarantine.csv"
 SUMMARY = SAMPLE / "summary.json"
 EMBEDDINGS = Path("data/embeddings")
+BASELINES = Path("data/baselines")
 MODELS = Path("data/models")
+CURVES = Path("data/curves")
 FUSED = Path("data/fused")
 NEIGHBOURS = Path("data/neighbours")
+TUNED = Path("data/tuned")
 PREDICTIONS = Path("data/predictions")
-SWEEP = Path("data/sweep")
 METRICS = Path("metrics")
-LINKS = Path("data/links")
-REVIEW = Path("data/review.csv")  # written by people, with `samesku serve`
+ANNOTATIONS = Path("data/annotations.csv")  # written by people, with `samesku serve`
+LINKS = Path("data/annotations")
+CHECKPOINTS = Path("data/checkpoints")
 PROVENANCE = Path("data/provenance")
 
 
-def embedding(channel: str) -> Path:
-    """The array of a channel, or of one tower of a training run."""
-    return EMBEDDINGS / f"{channel}.npy"
+def embedding_path(name: str) -> Path:
+    """The array of a channel: in data/embeddings, or in data/baselines where it is only there."""
+    main, baseline = (folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
+    return baseline if baseline.is_file() and not main.is_file() else main
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary sibling of `path` to write (a file or a folder); rename it onto `path` on success.
+def replace_out(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write a file or a folder to; rename it to `path` on success.
 
-    A reader never sees half of an out, and a kill at any moment leaves the old one or the new one, whole: a
-    folder, which cannot be replaced in one step, is put aside for the moment between, and comes back from
-    there when it is next written.
+    A reader never sees half of an out. A kill at any moment leaves the old out or the new one, whole: a folder,
+    which cannot be replaced in one step, is put aside for that moment, and comes back when it is next written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside, aside = (path.with_name(f".{path.name}.{what}") for what in ("partial", "last"))
-    _put_back(aside, path)
-    _remove(beside)
+    partial, last = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last"))
+    _restore(last, path)
+    _remove(partial)
     try:
-        yield beside
+        yield partial
         if path.is_dir() and not path.is_symlink():
-            os.replace(path, aside)
-        os.replace(beside, path)
+            os.replace(path, last)
+        os.replace(partial, path)
     finally:
-        _put_back(aside, path)
-        _remove(beside)
-        if os.path.lexists(aside):
-            os.replace(aside, beside)  # under its own name it is always whole
-            _remove(beside)
+        _restore(last, path)
+        _remove(partial)
+        if os.path.lexists(last):
+            os.replace(last, partial)  # under the name `last` it is always whole
+            _remove(partial)
 
 
-def _put_back(aside: Path, path: Path) -> None:
-    if os.path.lexists(aside) and not os.path.lexists(path):
-        os.replace(aside, path)
+def _restore(last: Path, path: Path) -> None:
+    if os.path.lexists(last) and not os.path.lexists(path):
+        os.replace(last, path)
 
 
-def fingerprint(settled: Any, files: Iterable[Path]) -> str:
-    """A short name for what decides a result: values that JSON can hold, and the content of files."""
-    digest = hashlib.sha256(json.dumps(settled, sort_keys=True).encode())
-    for file in files:
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def fingerprint(values: Any, paths: Iterable[Path]) -> str:
+    """16 hex digits of what decides a result: values that JSON can hold, and the content of files.
+
+    Args:
+        paths: files, and folders of which every .py counts.
+    """
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for path in paths:
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` with sorted-as-given keys, two spaces and a final newline: a diff a person can read."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-
-
-def rounded(content: Any) -> Any:
-    """`content` with every float, NumPy's too, a plain number of six decimals: outs are byte-stable."""
+def round_floats(content: Any) -> Any:
+    """`content` with every float, NumPy's too, as a plain number of six decimals, so that outs are byte-stable."""
     if isinstance(content, dict):
-        return {key: rounded(value) for key, value in content.items()}
+        return {key: round_floats(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [rounded(value) for value in content]
+        return [round_floats(value) for value in content]
     return round(float(content), 6) if isinstance(content, float) else content
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that a person can read as a diff: keys as given, two spaces, a newline at the end."""
+    with replace_out(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def run(stage: str, main: Callable[[], str]) -> None:
-    """Run a script's `main`, print its one-line summary with the seconds; a refusal is one line and status 1.
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Write rows as CSV, floats with six decimals.
 
-    Seconds go to the screen and to data/provenance/ (git-ignored), never into an out.
+    Args:
+        columns: null takes the keys of the first row, and without rows the one column `empty`.
+    """
+    names = list(columns or (rows[0] if rows else ["empty"]))
+    with replace_out(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(round_floats(list(map(dict, rows))))
+
+
+def read_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, pa.Array]:
+    """The columns of a Parquet file by name, each as one array. No pandas, whose import takes half a second."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=columns)
+    return {
+        name: pa.concat_arrays(table[name].chunks or [pa.nulls(0, table[name].type)])
+        for name in table.column_names
+    }
+
+
+def to_numpy(column: pa.Array) -> NDArray[np.generic]:
+    """A column of numbers or booleans without nulls as an array, which shares its memory where it can."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_boolean(column.type):
+        return np.from_dlpack(pc.cast(column, pa.uint8())).astype(bool)
+    return np.from_dlpack(column)
+
+
+def make_table(columns: Mapping[str, NDArray[np.generic] | Iterable[str]]) -> pa.Table:
+    """A table of arrays of numbers, and of strings."""
+    import pyarrow as pa
+
+    arrays = [
+        _number_column(values) if isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+        else _string_column(values)
+        for values in columns.values()
+    ]  # fmt: skip
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def write_table(path: Path, table: pa.Table | Mapping[str, NDArray[np.generic] | Iterable[str]]) -> None:
+    """Write a table, or columns as `make_table` takes them, as Parquet."""
+    import pyarrow.parquet as pq
+
+    with replace_out(path) as partial:
+        pq.write_table(make_table(table) if isinstance(table, Mapping) else table, partial)
+
+
+def _number_column(values: NDArray[np.generic]) -> pa.Array:
+    import pyarrow as pa
+
+    whole = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(whole.dtype), len(whole), [None, pa.py_buffer(whole)])
+
+
+def _string_column(values: Iterable[str]) -> pa.Array:
+    import pyarrow as pa
+
+    encoded = [str(value).encode() for value in values]
+    ends = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(value) for value in encoded], out=ends[1:])
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def run_stage(stage: str, main: Callable[[], str]) -> None:
+    """Run a script's `main` and print its one-line summary with the seconds.
+
+    An InputError, a full disk and too little memory end with one sentence and status 1, Ctrl-C with status 130.
+    The seconds go to the screen and to data/provenance/ (git-ignored), never into an out.
     """
     start = time.perf_counter()
     try:
@@ -118,36 +213,29 @@ def run(stage: str, main: Callable[[], str]) -> None:
         print(f"{stage}: stopped by Ctrl-C; nothing half-written is left", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if (told := _of_the_machine(error)) is None:
+        if (sentence := _system_error(error)) is None:
             raise
-        sys.exit(f"{stage}: {told}; the last good outs are as they were")
+        sys.exit(f"{stage}: {sentence}; the last good outs are as they were")
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
 
 
-#: What libraries that are not written in Python say in place of an OSError, by its number.
+#: How libraries that are not written in Python report the number of an OSError.
+_ERROR_NUMBER = re.compile(r"os error (\d+)|\[?errno (\d+)\]?", re.IGNORECASE)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-_SAID = re.compile(r"os error (\d+)|\[?errno (\d+)\]?", re.IGNORECASE)
 
 
-def _of_the_machine(error: BaseException | None) -> str | None:
+def _system_error(error: BaseException | None) -> str | None:
     """A full disk, a folder that cannot be written, no memory: in one sentence; None for any other error."""
     if isinstance(error, MemoryError):
         return "this machine has not enough memory"
-    found = _SAID.search(str(error))
-    number = getattr(error, "errno", None) or (found and int(found[1] or found[2]))
+    match = _ERROR_NUMBER.search(str(error))
+    number = getattr(error, "errno", None) or (match and int(match[1] or match[2]))
     if number:
         file = getattr(error, "filename", None)
         return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
     if isinstance(error, OSError):
-        said = " ".join(str(error).split())
-        return f"{said}: is the disk full?" if said.endswith(" written") else said  # NumPy gives no number
+        message = " ".join(str(error).split())
+        return f"{message}: is the disk full?" if message.endswith(" written") else message  # as NumPy says it
     # torch.save raises an error of its own while it handles that of the disk.
     before = error.__context__ if error else None
-    return _of_the_machine(before) if getattr(before, "errno", None) in _NO_ROOM else None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    return _system_error(before) if getattr(before, "errno", None) in _NO_ROOM else None

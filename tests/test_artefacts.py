@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
-from samesku.artefacts import replacing
+from samesku.artefacts import replace_out
 
 STEPS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 path, folder = Path(sys.argv[1]), sys.argv[2] == "folder"
@@ -38,7 +38,7 @@ def whole(text):
 
 kills = 0
 for n in range(100):
-    with replacing(path) as beside:
+    with replace_out(path) as beside:
         write(beside, "old")
     child = os.fork()
     if child == 0:
@@ -50,7 +50,7 @@ for n in range(100):
                 if left < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
         sys.addaudithook(count)
-        with replacing(path) as beside:
+        with replace_out(path) as beside:
             write(beside, "new")
         os._exit(0)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
@@ -61,7 +61,7 @@ for n in range(100):
     else:
         assert folder, n
     try:
-        with replacing(path) as beside:
+        with replace_out(path) as beside:
             write(beside, "bad")
             raise RuntimeError
     except RuntimeError:
@@ -83,7 +83,7 @@ def test_a_kill_at_any_step_leaves_the_old_out_or_the_new_one(tmp_path, kind, st
 
 
 def fail(path, write):
-    with artefacts.replacing(path) as beside:
+    with artefacts.replace_out(path) as beside:
         write(beside)
         raise ZeroDivisionError
 
@@ -121,7 +121,7 @@ FULL = os.strerror(errno.ENOSPC)
 def test_what_the_machine_lacks_is_one_sentence(tmp_path, monkeypatch, error, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        artefacts.run("stage", raising(error))
+        artefacts.run_stage("stage", raising(error))
     assert caught.value.code == f"stage: {said}; the last good outs are as they were"
 
 
@@ -135,13 +135,13 @@ def test_an_error_on_top_of_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
             raise RuntimeError("unexpected pos 64 vs 0")
 
     with pytest.raises(SystemExit, match=f"stage: {FULL}; the last good outs"):
-        artefacts.run("stage", main)
+        artefacts.run_stage("stage", main)
 
 
 def test_ctrl_c_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        artefacts.run("stage", raising(KeyboardInterrupt()))
+        artefacts.run_stage("stage", raising(KeyboardInterrupt()))
     assert caught.value.code == 130
     assert capsys.readouterr().err == "stage: stopped by Ctrl-C; nothing half-written is left\n"
 
@@ -149,7 +149,7 @@ def test_ctrl_c_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
 def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError):
-        artefacts.run("stage", raising(KeyError("a")))
+        artefacts.run_stage("stage", raising(KeyError("a")))
 
 
 def test_a_fingerprint_is_of_values_and_files(tmp_path):

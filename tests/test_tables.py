@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from samesku.catalogue import parquet as tables
+from samesku.artefacts import make_table, read_columns, to_numpy
 from tests.conftest import ROOT
 
 
@@ -19,10 +19,10 @@ def test_what_is_written_comes_back(tmp_path):
         "id": np.array(["a", "é ✓", ""], object),
         "text": ["one", "two", "three"],
     }
-    pq.write_table(tables.table(columns), tmp_path / "t.parquet")
-    found = tables.read(tmp_path / "t.parquet")
-    assert tables.numbers(found["n"]).tolist() == [3, -1, 2]
-    assert tables.numbers(found["x"]).tolist() == [-2.0, np.inf, 0.5]
+    pq.write_table(make_table(columns), tmp_path / "t.parquet")
+    found = read_columns(tmp_path / "t.parquet")
+    assert to_numpy(found["n"]).tolist() == [3, -1, 2]
+    assert to_numpy(found["x"]).tolist() == [-2.0, np.inf, 0.5]
     assert found["id"].to_pylist() == ["a", "é ✓", ""]
     assert found["text"].to_pylist() == ["one", "two", "three"]
     assert [str(field.type) for field in pq.read_schema(tmp_path / "t.parquet")] == [
@@ -38,9 +38,9 @@ def test_row_groups_are_joined_and_columns_chosen(tmp_path, rows):
     table = pa.table({"a": list(range(rows)), "b": [i % 2 == 0 for i in range(rows)]})
     table = table.cast(pa.schema([("a", pa.int64()), ("b", pa.bool_())]))
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=3)
-    found = tables.read(tmp_path / "t.parquet", ["b"])
+    found = read_columns(tmp_path / "t.parquet", ["b"])
     assert list(found) == ["b"]
-    assert tables.numbers(found["b"]).tolist() == [i % 2 == 0 for i in range(rows)]
+    assert to_numpy(found["b"]).tolist() == [i % 2 == 0 for i in range(rows)]
 
 
 def test_neither_pandas_nor_scipy_is_imported(tmp_path):
@@ -50,9 +50,9 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 from stages import evaluate, fuse, index
-from samesku.catalogue import parquet as tables
-pq.write_table(tables.table({{"a": np.arange(3), "b": "xyz"}}), r"{tmp_path}/t.parquet")
-tables.numbers(tables.read(r"{tmp_path}/t.parquet")["a"])
+from samesku.artefacts import make_table, read_columns, to_numpy
+pq.write_table(make_table({{"a": np.arange(3), "b": "xyz"}}), r"{tmp_path}/t.parquet")
+to_numpy(read_columns(r"{tmp_path}/t.parquet")["a"])
 print({{"pandas", "scipy", "torch"}} & sys.modules.keys())
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
