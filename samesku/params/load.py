@@ -217,7 +217,9 @@ def _check_names(params: Params) -> Iterator[str]:
                         f"allowed: {allowed or 'none is configured'}"
                     )
     baselines = {name for name, channel in params.channels.items() if channel.out == "data/baselines"}
-    baselines |= {f"{n}_{side}" for n, run in params.train.items() if run.out == "data/baselines" for side in SIDES}
+    baselines |= {
+        f"{n}_{side}" for n, run in params.train.items() if run.out == "data/baselines" for side in SIDES
+    }
     for key in ("fusion", "rerank.fusion"):
         for name in sorted(baselines & {*users[key].image, *users[key].title}):
             yield (

@@ -1,201 +1,200 @@
-"""Pairs of listings as cards show them: score, each channel's similarity and share, reasons, conflicts."""
+"""Pairs of a query and another listing, as cards show them: score, similarities, reasons, conflicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samesku.app.report.catalogue import Catalogue, Shown
+from samesku import artefacts
+from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.errors import InputError
-from samesku.params import Fusion, Params, alphas
-from samesku.search import fusion
-from samesku.search import scorer as pairs
+from samesku.params import Params
+from samesku.search.fusion import channel_weights
+from samesku.search.scorer import channel_cosines, mean_cosine
 
-OWN = ("query", "match", "score", "band")  # columns of matches.parquet that are no channel
-REASONS = 4  # families of features that a card names
-EXACT = 1e-4  # how near weights must bring similarities to the score to be its explanation
+Rows = NDArray[np.int64]
+
+NOT_CHANNELS = ("query", "match", "score", "clerical_review")  # columns of matches.parquet
+MAX_REASONS = 4  # families of features that a card names
+EXPLAINED = 1e-4  # weights explain a score that they reproduce to this
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ReportPairs:
     """P pairs of a query and another listing.
 
     Attributes:
-        query, other: int (P,), rows of the catalogue. score: float (P,), NaN where there is none.
-        similarity: channel -> float (P,), NaN where one of the two lacks it.
-        why: family of features -> float (P,), how far it moved the log-odds. review: bool (P,).
+        query, listing: int (P,), rows of the catalogue.
+        score: float (P,), NaN if there is none.
+        cosines: channel -> float (P,), NaN if one of the two lacks the channel.
+        reasons: family of features -> float (P,), how far it moved the log-odds of the pair model.
+        review: bool (P,), the pair is in clerical review; None if the system has no clerical review.
     """
 
-    query: NDArray[np.int64]
-    other: NDArray[np.int64]
+    query: Rows
+    listing: Rows
     score: NDArray[np.float64]
-    similarity: Mapping[str, NDArray[np.float32]]
-    why: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    cosines: Mapping[str, NDArray[np.float32]]
+    reasons: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     review: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.query)
 
-    def __getitem__(self, at: NDArray) -> Pairs:
+    def __getitem__(self, index: NDArray) -> ReportPairs:
         """Some of the pairs, by place or by mask."""
-        return Pairs(
-            self.query[at],
-            self.other[at],
-            self.score[at],
-            {name: column[at] for name, column in self.similarity.items()},
-            {name: column[at] for name, column in self.why.items()},
-            None if self.review is None else self.review[at],
+        return ReportPairs(
+            self.query[index],
+            self.listing[index],
+            self.score[index],
+            {name: column[index] for name, column in self.cosines.items()},
+            {name: column[index] for name, column in self.reasons.items()},
+            None if self.review is None else self.review[index],
         )
 
     @property
-    def key(self) -> list[tuple[int, int]]:
-        return list(zip(self.query.tolist(), self.other.tolist(), strict=True))
+    def keys(self) -> list[tuple[int, int]]:
+        return list(zip(self.query.tolist(), self.listing.tolist(), strict=True))
 
 
-def matches(folder: Path, known: Catalogue) -> Pairs:
-    """A system's matches, from its folder of data/predictions.
+def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
+    """The matches of a system, from its folder of data/predictions.
 
     Raises:
         InputError: the system has none, or they are of another sample.
     """
-    path = folder / "matches.parquet"
+    path = artefacts.PREDICTIONS / system / "matches.parquet"
     if not path.is_file():
-        raise InputError(f"{path} is missing; run `dvc repro`, or name a system of {folder.parent}")
-    table = pq.read_table(path)
-    columns = {name: table[name].to_numpy() for name in table.column_names if name not in ("query", "match")}
-    return Pairs(
-        known.rows(table["query"].to_pylist()),
-        known.rows(table["match"].to_pylist()),
+        raise InputError(f"{path} is missing; run `dvc repro`, or name a system of {artefacts.PREDICTIONS}")
+    table = artefacts.read_columns(path)
+    ids = {name: catalogue.rows(table.pop(name).to_pylist()) for name in ("query", "match")}
+    review = table.pop("clerical_review", None)
+    columns = {name: artefacts.to_numpy(column) for name, column in table.items()}
+    return ReportPairs(
+        ids["query"],
+        ids["match"],
         columns["score"].astype(np.float64),
-        {name: column for name, column in columns.items() if name not in OWN and not name.startswith("why_")},
+        {n: column for n, column in columns.items() if n not in NOT_CHANNELS and not n.startswith("why_")},
         {
             name.removeprefix("why_"): column
             for name, column in columns.items()
             if name.startswith("why_") and name != "why_base"
         },
-        columns["band"] == "review" if "band" in columns else None,
+        None if review is None else np.array([name == "review" for name in review.to_pylist()], dtype=bool),
     )
 
 
-def measured(
-    query: NDArray[np.int64],
-    other: NDArray[np.int64],
+def score_pairs(
+    query: Rows,
+    listing: Rows,
     channels: Sequence[str],
-    embeddings: Path,
     weights: Mapping[str, float] | None,
     score: NDArray[np.float64] | None = None,
-) -> Pairs:
-    """Pairs that no file of predictions has, by the channels' arrays; NaN where an array is missing.
+) -> ReportPairs:
+    """Pairs that are not among the matches, scored by the arrays of the channels.
 
     Args:
-        weights: of the channels in the fused score; None where there is no such score.
-        score: instead of the fused one.
+        channels: their names; the cosines are NaN for a channel without an array.
+        weights: of the channels in the fused score; None if the score cannot be computed from them.
+        score: float (P,), taken instead of the fused one.
     """
+    paths = {name: artefacts.embedding_path(name) for name in channels}
     arrays = {
         name: np.load(path, mmap_mode="r") if path.is_file() else np.empty((0, 0), np.float32)
-        for name in channels
-        for path in [embeddings / f"{name}.npy"]
+        for name, path in paths.items()
     }
-    similarity = pairs.similarities(arrays, query, other)
+    cosines = channel_cosines(arrays, query, listing)
     if score is None:
-        score = fused(similarity, weights) if weights else np.full(len(query), np.nan)
-    return Pairs(query, other, score, similarity)
+        score = fused_scores(cosines, weights) if weights else np.full(len(query), np.nan)
+    return ReportPairs(query, listing, score, cosines)
 
 
-def weights_of(
-    system: str, settings: Params, metrics: Mapping[str, Any], found: Pairs
+def score_weights(
+    system: str, params: Params, metrics: Mapping[str, Any], matches: ReportPairs
 ) -> dict[str, float] | None:
-    """What each channel weighs in a system's score; None where the score is no weighted mean of similarities.
+    """The weight of each channel in a system's score; None if no weighted mean of cosines gives the score.
 
-    params.yaml may have changed since the system ran, and blending moves scores: what does not give the
-    scores of the system's own matches is no explanation of them.
+    params.yaml may have changed since the system ran, and augmentation changes scores: weights that do not
+    reproduce the scores of the system's own matches are no explanation of them.
     """
-    spec: Fusion | None = None
-    if system == "samesku":
-        spec = settings.fusion
-    elif other := settings.compare.get(system) or settings.mixes.get(system):
-        alpha = metrics.get("alpha", alphas(other.alpha)[0])  # of several, the one that val chose
-        sides = {
-            side: {named: 1.0} if isinstance(named := getattr(other, side), str) else named
-            for side in ("image", "title")
-        }
-        spec = Fusion(alpha=alpha, method=other.method, **sides)
+    spec = params.fusion if system == "samesku" else params.compare.get(system)
     if spec is not None:
         image, title = (
             {
                 name: weight
-                for name, weight in side.items()
-                if not np.isnan(found.similarity.get(name, np.nan)).all()
+                for name, weight in (side or {}).items()
+                if not np.isnan(matches.cosines.get(name, np.nan)).all()
             }
             for side in (spec.image, spec.title)
         )
-        weights = fusion.channel_weights(image, title, spec.alpha)
+        alpha = metrics.get("alpha", list_alphas(spec)[0])  # if there are several, the one that val chose
+        weights = channel_weights(image, title, alpha)
     else:
         weights = {name: weight for name, weight in metrics.get("weights", {}).items() if "." not in name}
     weights = {name: weight for name, weight in weights.items() if weight > 0}
-    if not weights or not len(found):
+    if not weights or not len(matches):
         return None
-    off = np.abs(fused(found.similarity, weights) - found.score)
-    return weights if np.nanmax(off, initial=0) < EXACT and not np.isnan(off).any() else None
+    error = np.abs(fused_scores(matches.cosines, weights) - matches.score)
+    return weights if np.nanmax(error, initial=0) < EXPLAINED and not np.isnan(error).any() else None
 
 
-def fused(similarity: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float64]:
-    """Σ w_c · cos_c / Σ w_c over the channels that both have; float64 (P,), NaN where there is none."""
-    values = np.stack([similarity[name].astype(np.float64) for name in weights])
-    weight = np.array([[w] for w in weights.values()]) * ~np.isnan(values)
-    total = weight.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        return np.where(total > 0, np.nansum(weight * values, axis=0) / total, np.nan)
+def fused_scores(
+    cosines: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """float64 (P,), the score by the cosines of P pairs; NaN if the two have no channel with weight in common."""
+    columns = np.stack([cosines[name].astype(np.float64) for name in weights], axis=1)
+    present = ~np.isnan(columns)
+    return mean_cosine(np.where(present, columns, 0.0), present, np.array(list(weights.values())))
 
 
-def cards(
-    found: Pairs,
-    kind: Sequence[str],
-    known: Catalogue,
-    shown: Shown,
-    before: NDArray[np.float64] | None = None,
+def make_cards(
+    pairs: ReportPairs,
+    kinds: Sequence[str],
+    catalogue: Catalogue,
+    shown: ShownListings,
+    score_before: NDArray[np.float64] | None = None,
 ) -> list[dict[str, Any]]:
-    """One card for each pair, without what it lacks.
+    """One card for each pair. A card has no key for what it lacks.
 
-    Keys: other (its number among the listings shown), kind, score, cosines (by channel, null where missing),
-    why ([family, log-odds], strongest first), own, marks and told (conflicts), review, before.
+    Keys: listing (its number among the shown listings), kind, score, cosines (by channel, null if missing),
+    reasons ([family, log-odds], strongest first), conflicts (of the query's title, left, with the listing's,
+    right), review, score_before.
 
     Args:
-        before: float (P,), the score of another system.
+        score_before: float (P,), the score of the system that is compared with; NaN if it has none.
     """
-    made = []
-    families = list(found.why)
-    moved = np.stack([found.why[name] for name in families], axis=1) if families else None
-    cosines = (
-        np.stack(list(found.similarity.values()), axis=1) if found.similarity else np.empty((len(found), 0))
-    )
-    for at, (query, other) in enumerate(found.key):
-        card: dict[str, Any] = {"other": shown(other), "kind": kind[at]}
-        if not np.isnan(found.score[at]):
-            card["score"] = round(float(found.score[at]), 4)
-        if not np.isnan(cosines[at]).all():
-            card["cosines"] = [None if np.isnan(value) else round(float(value), 3) for value in cosines[at]]
-        if moved is not None:
-            strongest = np.argsort(-np.abs(moved[at]), kind="stable")[:REASONS]
-            card["why"] = [[families[i], round(float(moved[at, i]), 2)] for i in strongest if moved[at, i]]
-        if before is not None and not np.isnan(before[at]):
-            card["before"] = round(float(before[at]), 4)
-        if found.review is not None and found.review[at]:
+    families = list(pairs.reasons)
+    moves = np.stack([pairs.reasons[name] for name in families], axis=1) if families else None
+    columns = list(pairs.cosines.values())
+    cosines = np.stack(columns, axis=1) if columns else np.empty((len(pairs), 0))
+    cards = []
+    for i, (query, listing) in enumerate(pairs.keys):
+        card: dict[str, Any] = {"listing": shown.number(listing), "kind": kinds[i]}
+        if not np.isnan(pairs.score[i]):
+            card["score"] = round(float(pairs.score[i]), 4)
+        if not np.isnan(cosines[i]).all():
+            card["cosines"] = [None if np.isnan(value) else round(float(value), 3) for value in cosines[i]]
+        if moves is not None:
+            strongest = np.argsort(-np.abs(moves[i]), kind="stable")[:MAX_REASONS]
+            card["reasons"] = [[families[f], round(float(moves[i, f]), 2)] for f in strongest if moves[i, f]]
+        if score_before is not None and not np.isnan(score_before[i]):
+            card["score_before"] = round(float(score_before[i]), 4)
+        if pairs.review is not None and pairs.review[i]:
             card["review"] = 1
-        made.append(card | known.conflicts(query, other))
-    return made
+        if conflicts := catalogue.conflicts(query, listing):
+            card["conflicts"] = conflicts
+        cards.append(card)
+    return cards
 
 
-def channels_of(
+def describe_channels(
     channels: Sequence[str], params: Params, weights: Mapping[str, float] | None
 ) -> list[dict[str, Any]]:
-    """Each channel's name and modality, and its weight where the score is made of weights."""
+    """Name and modality of each channel, and its weight if the score is made of weights."""
     modality = params.modality_of()
     return [
         {
