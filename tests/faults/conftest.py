@@ -24,17 +24,17 @@ SECTIONS = {
     "leak": "Leaks",
     "again": "Repeatability, clones, experiments",
 }
-FOUND: dict[str, list[tuple[str, str, str]]] = {}
+ROWS: dict[str, list[tuple[str, str, str]]] = {}
 
 
 @pytest.fixture(scope="session")
-def told():
-    """told(section, fault, outcome, lost): a row of the table."""
+def report():
+    """report(section, fault, outcome, lost): a row of the table."""
 
-    def tell(section, fault, outcome, lost="none"):
-        FOUND.setdefault(section, []).append((fault, outcome, lost))
+    def add_row(section, fault, outcome, lost="none"):
+        ROWS.setdefault(section, []).append((fault, outcome, lost))
 
-    return tell
+    return add_row
 
 
 def pytest_sessionfinish():
@@ -52,8 +52,8 @@ def _write(file):
     kept = dict(part.split("\n", 1) for part in last.split("\n## ")[1:])
     parts = [HEAD]
     for section, title in SECTIONS.items():
-        if section in FOUND:
-            lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in FOUND[section]]
+        if section in ROWS:
+            lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in ROWS[section]]
             lines = ["fault | outcome | data lost", "--- | --- | ---", *lines]
             kept[title] = "\n".join(["", *(f"| {line} |" for line in lines)])
         parts.append(f"\n## {title}\n{kept.get(title, '').rstrip()}\n")

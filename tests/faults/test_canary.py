@@ -16,18 +16,16 @@ pytestmark = pytest.mark.slow
 # Every stage behind the zero-shot channels, in one process: the libraries are imported once.
 STAGES = """
 import sys
-from stages import compare, evaluate, fuse, index, mix, rerank, review, sweep_alpha, train_pxk, tune
-from samesku import params as settings
-params = settings.load()
-review.main()
+from stages import annotations, compare, evaluate, fuse, index, rerank, train_pxk, tune
+from samesku.params import load_params
+params = load_params()
+annotations.main()
 for run in params.train:
     train_pxk.main(run)
-for stage in (fuse, index, evaluate, sweep_alpha, tune, rerank):
+for stage in (fuse, index, evaluate, tune, rerank):
     stage.main()
 for system in params.compare:
     compare.main(system)
-for system in params.mixes:
-    mix.main(system)
 """
 
 
@@ -67,7 +65,7 @@ def compared(name, before, after):
     if name.endswith("queries.parquet"):
         tables = [pd.read_parquet(file) for file in (before, after)]
         return [table[table["split"] != "test"].to_dict("list") for table in tables]
-    if "/plots/" in name or name == "data/sweep/alpha.csv":
+    if "/plots/" in name or name == "data/tuned/alpha.csv":
         if "strata" in name or "_test" in name or name.endswith("scores.csv"):
             return [None, None]
         tables = [pd.read_csv(file) for file in (before, after)]
@@ -75,7 +73,7 @@ def compared(name, before, after):
     return [file.read_bytes() for file in (before, after)]
 
 
-def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled, told):
+def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled, report):
     outs = [out for stage in broken.stages(pipeline) for out in stage.outs]
     names = set(broken.digests(pipeline, outs)) - {"data/sample/listings.parquet"}
     assert names == set(broken.digests(shuffled, outs)) - {"data/sample/listings.parquet"}
@@ -89,7 +87,7 @@ def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled
             assert before["test_full"]["f1"] > after["test_full"]["f1"], name
     models = [n for n in names if n.startswith(("data/models/", "data/embeddings/", "data/tuned/"))]
     assert {n.split("/")[2] for n in models} >= {"pxk.safetensors", "rerank", "weights.json", "pxk_image.npy"}
-    told(
+    report(
         "leak",
         "label_group shuffled among the test rows of listings.parquet, then every later stage",
         f"test f1 falls in every system; of {len(names)} files nothing else differs: models, weights, "
@@ -97,7 +95,7 @@ def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled
     )
 
 
-def test_no_component_is_on_two_sides(pipeline, told):
+def test_no_component_is_on_two_sides(pipeline, report):
     """Components are found anew here, by merging sets, from the columns that a listing must not share."""
     table = pd.read_parquet(pipeline / "data/sample/listings.parquet")
     leader = list(range(len(table)))
@@ -116,7 +114,7 @@ def test_no_component_is_on_two_sides(pipeline, told):
     assert table["component"].groupby(found).nunique().max() == 1
     assert found.nunique() == table["component"].nunique() > 50
     assert set(table["split"]) == {"train", "val", "test"}
-    told(
+    report(
         "leak",
         "connected components found anew by merging sets",
         f"none of {found.nunique()} is on two sides",

@@ -1,5 +1,6 @@
 """A clone without a remote and without a cache; experiments in checkouts of their own."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from tests.faults import broken
 from tests.fixtures.small_pipeline import dvc
 
 pytestmark = pytest.mark.slow
+AUTHOR = os.environ | {f"GIT_{r}_{w}": "s" for r in ("AUTHOR", "COMMITTER") for w in ("NAME", "EMAIL")}
 RAN = re.compile(r"Running stage '([^']+)'")
 
 
@@ -21,7 +23,7 @@ def clone(pipeline, tmp_path):
     return folder
 
 
-def test_metrics_without_the_data(pipeline, clone, told):
+def test_metrics_without_the_data(pipeline, clone, report):
     assert dvc(clone, "metrics", "show", "--json") == dvc(pipeline, "metrics", "show", "--json")
     assert "test_full" not in dvc(clone, "metrics", "diff")
     changed = clone / "metrics/samesku.json"
@@ -29,11 +31,11 @@ def test_metrics_without_the_data(pipeline, clone, told):
     shown = dvc(clone, "metrics", "diff", "--md")
     assert "metrics/samesku.json" in shown
     assert "0.125" in shown
-    told("again", "a clone without remote and cache: `dvc metrics show`, `dvc metrics diff`", "work")
+    report("again", "a clone without remote and cache: `dvc metrics show`, `dvc metrics diff`", "work")
 
 
 @pytest.mark.long
-def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, told):
+def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, report):
     """Twice from clean, with nothing but what is committed: every hash and every metric is the same."""
     output = dvc(clone, "repro")
     ran = [name.split(":")[-1] for name in RAN.findall(output)]
@@ -42,25 +44,28 @@ def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, told):
     assert changed.stdout == "", "dvc.lock or metrics differ from the first run's"
     outs = [out for stage in broken.stages(pipeline) for out in stage.outs]
     assert broken.digests(clone, outs) == broken.digests(pipeline, outs)
-    told(
+    report(
         "again",
         "`dvc repro` on a clone without remote and cache: the pipeline a second time from clean",
         f"all {len(ran)} stages run; every out's hash and every metric as the first time",
     )
 
 
-@pytest.mark.parametrize("how", ["temp", "queue"])
-def test_an_experiment_needs_no_untracked_file(pipeline, tmp_path, how, told):
+@pytest.mark.parametrize("how", ["temp", pytest.param("queue", marks=pytest.mark.long)])
+def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how, report):
+    """Neither an untracked file nor the library that is installed: a change of samesku/ in the checkout counts."""
     folder = tmp_path / "samesku"
     shutil.copytree(pipeline, folder, symlinks=True)
+    decisions = folder / "samesku/evaluation/decisions.py"
+    decisions.write_text(decisions.read_text("utf-8") + f'\nprint("decisions of", __file__)\n', "utf-8")
+    subprocess.run(["git", "commit", "-qam", "A change of the library"], cwd=folder, check=True, env=AUTHOR)
     given = ["-S", "decision.value=0.5", "-n", "fixed"]
     if how == "temp":
-        output = dvc(folder, "exp", "run", "--temp", *given)
-        assert RAN.findall(output) == ["evaluate", "sweep_alpha"]
+        output = dvc(folder, "exp", "run", "--temp", *given, "evaluate")
+        assert re.search(r"decisions of \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), output
     else:
-        dvc(folder, "exp", "run", "--queue", *given)
+        dvc(folder, "exp", "run", "--queue", *given, "evaluate")
         dvc(folder, "exp", "run", "--run-all", "--jobs", "1")
     shown = dvc(folder, "metrics", "diff", "HEAD", "fixed", "--md")
-    assert "threshold.full" in shown
     assert re.search(r"threshold\.full +\| [0-9.]+ +\| 0\.5 ", shown), shown
-    told("again", f"an experiment in a checkout of its own, `--{how}`", "works without any untracked file")
+    report("again", f"an experiment in a checkout of its own, `--{how}`", "runs the code and data of that checkout")

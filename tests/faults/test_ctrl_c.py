@@ -12,13 +12,13 @@ from tests.faults.test_full_disk import stages_to_try
 LAUNCH = """
 import runpy, sys
 from samesku import artefacts
-run = artefacts.run
+run = artefacts.run_stage
 def announced(stage, main):
     def begun():
         print("begun", flush=True)
         return main()
     run(stage, begun)
-artefacts.run = announced
+artefacts.run_stage = announced
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
@@ -50,7 +50,7 @@ def test_a_stage_with_workers_stops(pipeline, tmp_path, name):
 
 
 @pytest.mark.long
-def test_every_stage_stops(pipeline, tmp_path, told):
+def test_every_stage_stops(pipeline, tmp_path, report):
     folder = broken.copy(pipeline, tmp_path / "samesku")
     tried = stages_to_try(pipeline)
     seconds = {}
@@ -58,7 +58,7 @@ def test_every_stage_stops(pipeline, tmp_path, told):
         upmost = 0.5 if stage.name.startswith(LONG) else 0.02
         seconds[stage.name] = stop(folder, stage, broken.chance(stage.name).uniform(0, upmost))
     slowest = max(seconds, key=seconds.get)
-    told(
+    report(
         "ctrl-c",
         f"{len(tried)} stages, once each",
         "one line, status 130, every process gone, outs as they were; "
@@ -67,14 +67,14 @@ def test_every_stage_stops(pipeline, tmp_path, told):
 
 
 @pytest.mark.slow
-def test_dvc_repro_stops(pipeline, tmp_path, told):
+def test_dvc_repro_stops(pipeline, tmp_path, report):
     folder = broken.copy(pipeline, tmp_path / "samesku")
     process = broken.start(folder, ["-m", "dvc", "repro", "--single-item", "--force", "sample"])
     assert broken.wait_for(process, "> python -m stages.sample")
     time.sleep(2)
     said = broken.end(process, signal.SIGINT)
     assert process.returncode not in (0, -signal.SIGKILL), said
-    told(
+    report(
         "ctrl-c",
         "`dvc repro` while a stage runs",
         "DVC ends with the stage, status not 0, every process gone",

@@ -85,12 +85,12 @@ def fill(folder):
 
 
 @pytest.mark.long
-def test_a_full_disk(pipeline, full, tmp_path, told):
+def test_a_full_disk(pipeline, full, tmp_path, report):
     tried = stages_to_try(pipeline)
     for stage in tried:
         fill(full)
         held_to_be_refused(pipeline, full, stage, os.strerror(errno.ENOSPC), log=tmp_path / "log")
-    told(
+    report(
         "disk",
         f"a disk without a byte left, {len(tried)} stages",
         "each ends with one sentence and status 1; the last good outs are the same bytes",
@@ -137,13 +137,13 @@ def test_a_folder_that_cannot_be_written(pipeline, unwritable):
 
 
 @pytest.mark.long
-def test_folders_that_cannot_be_written(pipeline, unwritable, told):
+def test_folders_that_cannot_be_written(pipeline, unwritable, report):
     tried = stages_to_try(pipeline)
     for stage in tried:
         forbid(unwritable, stage)
         held_to_be_refused(pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", prepare=as_anybody)
         allow(unwritable, stage)
-    told(
+    report(
         "disk",
         f"the folder of the outs is read-only, {len(tried)} stages",
         "each ends with one sentence that names the path; the last good outs are the same bytes",

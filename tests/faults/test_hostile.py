@@ -177,7 +177,7 @@ def done(request, tmp_path, monkeypatch):
     return request.param
 
 
-def test_every_fault_is_told_and_costs_what_it_must_alone(done, told):
+def test_every_fault_is_told_and_costs_what_it_must_alone(done, report):
     _, expected = rows()
     expected["latin"] = ([q.TITLE_BYTES], "caf crme", True)
     with artefacts.QUARANTINE.open(encoding="utf-8", newline="") as file:
@@ -197,14 +197,14 @@ def test_every_fault_is_told_and_costs_what_it_must_alone(done, told):
     for name, reason in names.items():
         shown = f"`{name.encode('unicode_escape').decode()}`" if name.isascii() else f"`{name}`"
         said = f"quarantine: «{reason}»" if reason else "read"
-        told("input", f"picture {shown}", said, "that picture" if reason else "none")
+        report("input", f"picture {shown}", said, "that picture" if reason else "none")
     for title in TITLES:
-        told("input", f"title {title.encode('unicode_escape').decode()[:40]!r}", "kept in one normal form")
+        report("input", f"title {title.encode('unicode_escape').decode()[:40]!r}", "kept in one normal form")
     for own, reason in IDS.items():
-        told("input", f"posting_id {own!r}", f"quarantine: «{reason}»", "that row")
-    told("input", "a posting_id on two rows that agree", f"quarantine: «{q.ID_REPEATED}»")
-    told("input", "a posting_id on two rows that differ", f"quarantine: «{q.ID_CONFLICT}»", "both rows")
-    told("input", "table with BOM, CRLF, semicolons, newlines in cells, a Latin-1 cell, a short row", "read")
+        report("input", f"posting_id {own!r}", f"quarantine: «{reason}»", "that row")
+    report("input", "a posting_id on two rows that agree", f"quarantine: «{q.ID_REPEATED}»")
+    report("input", "a posting_id on two rows that differ", f"quarantine: «{q.ID_CONFLICT}»", "both rows")
+    report("input", "table with BOM, CRLF, semicolons, newlines in cells, a Latin-1 cell, a short row", "read")
 
 
 def test_the_submission_cannot_be_broken_or_run(done):
@@ -237,7 +237,7 @@ def test_the_submission_cannot_be_broken_or_run(done):
     ],
     ids=["a column twice", "no id", "no modality", "UTF-16 without mark", "no rows", "nothing", "noise"],
 )
-def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, table, sentence, told, request):
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, table, sentence, report, request):
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     (tmp_path / "shop/images").mkdir(parents=True)
@@ -247,4 +247,4 @@ def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, tabl
     with pytest.raises(InputError, match=sentence) as caught:
         sample.main()
     assert "\n" not in str(caught.value)
-    told("input", f"table: {request.node.callspec.id}", "refused in one sentence")
+    report("input", f"table: {request.node.callspec.id}", "refused in one sentence")

@@ -52,7 +52,7 @@ def took(pipeline, stage):
 
 
 @pytest.mark.long
-def test_a_few_kills(pipeline, tmp_path, told):
+def test_a_few_kills(pipeline, tmp_path, report):
     folder = broken.copy(pipeline, tmp_path / "samesku")
     expected = broken.digests(pipeline, outs_of(pipeline))
     tried = ("sample", "embed_zero_shot@cnn", "evaluate")
@@ -65,11 +65,11 @@ def test_a_few_kills(pipeline, tmp_path, told):
     assert broken.digests(folder, outs_of(pipeline)) == expected
     assert locks(folder) == locks(pipeline)
     assert broken.leftovers(folder) == []
-    told("kill", f"{', '.join(tried)}: one kill each of a forced run", OUTCOME)
+    report("kill", f"{', '.join(tried)}: one kill each of a forced run", OUTCOME)
 
 
 @pytest.mark.long
-def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, told):
+def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, report):
     """From clean: each stage in turn is killed once it runs, and the next run goes on from what stands."""
     folder = small_pipeline.copy(tmp_path / "samesku")
     expected = broken.digests(pipeline, outs_of(pipeline))
@@ -90,7 +90,7 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, told):
     for name, hit in landed.items():
         groups.setdefault(name.split("@")[0], []).append(hit)
     for group, hits in groups.items():
-        told(
+        report(
             "kill",
             f"{group}: {len(hits)} kills, {sum(hits)} of them before the stage had ended",
             OUTCOME,
