@@ -20,12 +20,11 @@ from pathlib import Path
 import faiss
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.catalogue import listings as catalogue
-from samesku.evaluation import validation
+from samesku.catalogue.listings import read_listings, val_labelled, visible_products
 from samesku.pairs.features import describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
+from samesku.params import load_params
 from stages.rerank import find_candidates, fuse_evidence
 
 
@@ -40,12 +39,12 @@ def timed(step: str, per: int = 0) -> Iterator[None]:
 
 
 def measure() -> None:
-    params = settings.load()
+    params = load_params()
     faiss.omp_set_num_threads(params.machine.threads)
-    spec, listings = params.rerank, catalogue.read(artefacts.LISTINGS)
+    spec, listings = params.rerank, read_listings(artefacts.LISTINGS)
     print(f"{len(listings)} listings, {params.machine.threads} threads")
     with timed("read channels and titles", len(listings)):
-        evidence, fused = fuse_evidence(spec)
+        evidence, fused = fuse_evidence(listings, spec)
     with timed("searches and features", len(listings)):
         _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec)
     candidates = features.candidates
@@ -53,9 +52,9 @@ def measure() -> None:
     print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")
     with timed("features alone", pairs * columns):
         describe_pairs(candidates, evidence, {"fused": fused})
-    product, val_labelled = validation.known(listings), validation.labelled(listings)
-    model = spec.model
-    labels = label_pairs(candidates, product, val_labelled, listings.component, model.folds, model.seed)
+    model, component = spec.model, listings.component
+    product, labelled = visible_products(listings), val_labelled(listings)
+    labels = label_pairs(candidates, product, labelled, component, model.folds, model.seed)
     with timed("train and score, two rounds", pairs):
         try:
             fit_pair_model(

@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import faiss
-import pyarrow.parquet as pq
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.annotations import links
-from samesku.catalogue import listings as catalogue
-from samesku.catalogue.listings import GALLERIES, Listings
+from samesku.catalogue.listings import (
+    GALLERIES,
+    Listings,
+    read_listings,
+    val_labelled,
+    visible_products,
+)
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.evaluation import evaluate as judge
 from samesku.evaluation import predictions, validation
@@ -28,7 +31,7 @@ from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs, n
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_gallery, write_models
 from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
-from samesku.params import Decision
+from samesku.params import Decision, load_params
 from samesku.params.schema import Rerank
 from samesku.search.augmentation import augment_rows, search_augmented
 from samesku.search.exact import search_neighbours
@@ -36,17 +39,12 @@ from samesku.search.fusion import Fused, channel_weights, concatenate_channels, 
 from samesku.search.neighbours import Neighbours, stack_neighbours
 
 
-def fuse_evidence(spec: Rerank) -> tuple[PairEvidence, Fused]:
+def fuse_evidence(listings: Listings, spec: Rerank) -> tuple[PairEvidence, Fused]:
     """What the features of pairs are computed from, and the fused rows in which candidates are searched."""
-    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding)
+    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding_path)
     weights = channel_weights(spec.fusion.image, spec.fusion.title, spec.fusion.alpha)
-    table = pq.read_table(artefacts.LISTINGS, columns=["title", "image", "image_phash"])
-    pictures = {"file": table["image"].to_pylist(), "hash": table["image_phash"].to_pylist()}
-    evidence = PairEvidence(
-        channels,
-        tokenize_titles(table["title"].to_pylist()),
-        {name: number_distinct(names) for name, names in pictures.items()},
-    )
+    pictures = {"file": number_distinct(listings.image), "hash": number_distinct(listings.image_phash)}
+    evidence = PairEvidence(channels, tokenize_titles(listings.title), pictures)
     return evidence, concatenate_channels(channels, weights)
 
 
@@ -72,22 +70,22 @@ def find_candidates(
 
 
 def main() -> str:
-    params = settings.load()
+    params = load_params()
     faiss.omp_set_num_threads(params.machine.threads)
     spec, k, threads = params.rerank, params.index.k, params.machine.threads
-    listings = catalogue.read(artefacts.LISTINGS)
-    product, val_labelled = validation.known(listings), validation.labelled(listings)
-    if not val_labelled.any():
+    listings = read_listings(artefacts.LISTINGS)
+    product, labelled = visible_products(listings), val_labelled(listings)
+    if not labelled.any():
         return skip()
 
-    evidence, fused = fuse_evidence(spec)
+    evidence, fused = fuse_evidence(listings, spec)
     model_settings = PairModelSettings(**spec.model.model_dump(), threads=threads)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
         searches, features = find_candidates(evidence, fused, listings, parts, spec)
         pairs = [part.candidates for part in features]
         labels = label_pairs(
-            pairs[0], product, val_labelled, listings.component, spec.model.folds, spec.model.seed
+            pairs[0], product, labelled, listings.component, spec.model.folds, spec.model.seed
         )
         try:
             model, val_scores = fit_pair_model(features[0], labels, model_settings)
@@ -112,7 +110,7 @@ def main() -> str:
         thresholds[name], figures = review_gallery(
             gallery, listings, product, **spec.clerical_review.model_dump()
         )
-        full["clerical_review"][name] = artefacts.rounded(figures)
+        full["clerical_review"][name] = artefacts.round_floats(figures)
 
     folder = artefacts.PREDICTIONS / "rerank"
     annotations = links.read(artefacts.LINKS / "all.parquet")
@@ -134,10 +132,10 @@ def skip() -> str:
     """Write the empty outs of a catalogue without labels."""
     artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", {"skipped": 1})
     for folder in (artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"):
-        with artefacts.replacing(folder) as beside:
+        with artefacts.replace_out(folder) as beside:
             beside.mkdir()
     return "skipped: no val listing has a label to learn from"
 
 
 if __name__ == "__main__":
-    artefacts.run("rerank", main)
+    artefacts.run_stage("rerank", main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samesku import artefacts
+from samesku.artefacts import replace_out, write_csv, write_json
 from samesku.catalogue.listings import Listings
 from samesku.evaluation import relevance
 from samesku.evaluation.evaluate import Judged
@@ -94,7 +93,7 @@ def add_pair_evidence(
     features, scores, neighbours = gallery.features[0], gallery.scores[0], gallery.neighbours
     query, rank = np.nonzero(is_match)
     pair = features.candidates.index(neighbours.query[query], neighbours.neighbour[query, rank])
-    with artefacts.replacing(folder) as beside:
+    with replace_out(folder) as beside:
         shutil.copytree(folder, beside)
         matches = pq.read_table(beside / "matches.parquet")
         outcome = np.array(OUTCOMES)[thresholds.outcome(scores.probability[pair])]
@@ -105,10 +104,7 @@ def add_pair_evidence(
         pq.write_table(matches, beside / "matches.parquet")
         pq.write_table(review_table(gallery, listings, thresholds), beside / "review.parquet")
         importances = feature_importances(gallery.model, features.families)[:MAX_IMPORTANCES]
-        with (beside / "plots" / "importance.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["feature", "family", "gain"], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(artefacts.rounded(importances))
+        write_csv(beside / "plots" / "importance.csv", importances)
 
 
 def review_table(gallery: RerankedGallery, listings: Listings, thresholds: ReviewThresholds) -> pa.Table:
@@ -133,7 +129,7 @@ def write_models(
     thresholds: Mapping[str, ReviewThresholds],
 ) -> None:
     """Write `folder`/<gallery>/: LightGBM's text files, and numbers.json with what else decides a match."""
-    with artefacts.replacing(folder) as beside:
+    with replace_out(folder) as beside:
         beside.mkdir()
         for name, gallery in galleries.items():
             (beside / name).mkdir()
@@ -144,7 +140,7 @@ def write_models(
                 "min_score": decisions[name].floor,
                 "clerical_review": asdict(thresholds[name]),
             }
-            artefacts.write_json(beside / name / "numbers.json", numbers)
+            write_json(beside / name / "numbers.json", numbers)
 
 
 def _query_pairs(
