@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -40,9 +41,8 @@ def test_a_backend_that_is_unknown_is_refused():
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_every_backend_has_a_file_that_loads_an_encoder(name):
-    file = ROOT / f"samesku/embedding/encoders/{name}.py"
-    assert "\ndef load(spec: Spec) -> " in file.read_text("utf-8")
+def test_every_backend_has_a_file_with_load(name):
+    assert callable(import_module(f"samesku.embedding.encoders.{name}").load)
 
 
 def test_a_channel_embeds_the_column_of_its_modality_or_the_hash():
