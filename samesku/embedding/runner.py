@@ -90,20 +90,15 @@ def run_threads(items: Iterable[Item], work: Callable[[Item], object], precision
     threads = torch.get_num_threads()
     waiting, stop, lock = iter(items), threading.Event(), threading.Lock()
 
-    def take_items() -> Iterator[Item]:
-        while not stop.is_set():
-            with lock:
-                try:
-                    item = next(waiting)
-                except StopIteration:
-                    return
-            yield item
-
     def run() -> None:
         torch.set_num_threads(1)
         try:
             with autocast(torch.device("cpu"), precision):
-                for item in take_items():
+                while not stop.is_set():
+                    with lock:
+                        item = next(waiting, None)
+                    if item is None:
+                        return
                     work(item)
         finally:
             stop.set()

@@ -20,25 +20,10 @@ FORMAT = "samesku"
 
 
 class Head(nn.Sequential):
-    """A projection: a linear map without bias, or a perceptron with one hidden layer and GELU.
+    """A projection of a trunk's vectors, linear without bias: (B, in) -> (B, out) float."""
 
-    (B, in) -> (B, out) float.
-    """
-
-    def __init__(self, dim_in: int, dim_out: int, hidden: int | None = None) -> None:
-        if hidden is None:
-            super().__init__(nn.Linear(dim_in, dim_out, bias=False))
-        else:
-            super().__init__(nn.Linear(dim_in, hidden), nn.GELU(), nn.Linear(hidden, dim_out, bias=False))
-        self.dim = dim_out
-
-    @classmethod
-    def like(cls, tensors: dict[str, Tensor]) -> Head:
-        """The head whose state `tensors` are."""
-        first, last = tensors["0.weight"], tensors.get("2.weight")
-        head = cls(first.shape[1], len(first)) if last is None else cls(first.shape[1], len(last), len(first))
-        head.load_state_dict(tensors)
-        return head
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__(nn.Linear(dim_in, dim_out, bias=False))
 
 
 @dataclass(frozen=True)
@@ -58,8 +43,9 @@ class TrainedTower:
         """
         encoder.module.load_state_dict(self.trunk)
         if self.head:
-            head = Head.like(self.head)
-            encoder.head, encoder.dim = head, head.dim
+            dim, dim_in = self.head["0.weight"].shape
+            encoder.head, encoder.dim = Head(dim_in, dim), dim
+            encoder.head.load_state_dict(self.head)
         encoder.origin = {
             "weights": self.file.as_posix(), "base": encoder.origin, "sha256": sha256(self.file),
         }  # fmt: skip

@@ -18,7 +18,7 @@ def trained_file(specs, images, tmp_path):
     """Towers as training leaves them: other tensors, a head on each; and what they give."""
     torch.manual_seed(1)
     towers = {"image": load_encoder("i", specs["timm"]), "title": load_encoder("t", specs["bert"])}
-    for encoder, head in zip(towers.values(), (Head(96, 8), Head(16, 8, hidden=12)), strict=True):
+    for encoder, head in zip(towers.values(), (Head(96, 8), Head(16, 8)), strict=True):
         encoder.head, encoder.dim = head.eval(), 8
         for p in encoder.module.parameters():
             p.data += 0.01 * torch.randn_like(p)
@@ -85,12 +85,3 @@ def test_tensors_that_do_not_fit_are_refused(trained_file, specs, tmp_path):
     save_file(tensors, tmp_path / "bad.safetensors", metadata)
     with pytest.raises(InputError, match=r"conv1.0.weight"):
         load_encoder("mine", Spec("image", "timm", "test_resnet", str(tmp_path / "bad.safetensors")))
-
-
-@pytest.mark.parametrize("hidden", [None, 5])
-def test_a_head_is_built_again_from_its_tensors(hidden):
-    head = Head(6, 3, hidden)
-    again = Head.like(head.state_dict())
-    x = torch.randn(2, 6)
-    assert torch.equal(head(x), again(x))
-    assert again.dim == 3

@@ -72,9 +72,9 @@ def shopee(tmp_path_factory, params):
             kaggle.writestr(f"train_images/{picture}", demo.read(f"images/{picture}"))
 
     weights = folder / "data/raw/weights"
-    clip_config, clip_weights = random_checkpoints.clip(weights / "clip")
-    resnet, resnet_weights = random_checkpoints.timm(weights / "resnet")
-    bert = random_checkpoints.bert(weights / "bert")
+    clip_config, clip_weights = random_checkpoints.save_clip(weights / "clip")
+    resnet, resnet_weights = random_checkpoints.save_timm(weights / "resnet")
+    bert = random_checkpoints.save_bert(weights / "bert")
     models = {
         "open_clip": (str(clip_config), str(clip_weights)),
         "timm": (resnet, str(resnet_weights)),

@@ -16,10 +16,9 @@ from safetensors.torch import save_file
 from samesku import artefacts
 from samesku.catalogue.images import PackedImages, writing
 from samesku.catalogue.picture import to_jpeg
-from samesku.embedding import load_encoder, runner
+from samesku.embedding.registry import load_encoder
 from samesku.errors import InputError
-from samesku.params import Channel
-from samesku.params.train import TrainRun
+from samesku.params import Channel, TrainRun
 from stages import train_pxk
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints
@@ -42,7 +41,7 @@ def models(tmp_path_factory):
     torch.manual_seed(0)
     save_file(timm.create_model("test_efficientnet").state_dict(), folder / "cnn.safetensors")
     make_bert(folder)
-    random_checkpoints.clip(folder)
+    random_checkpoints.save_clip(folder)
     return folder
 
 
@@ -108,7 +107,7 @@ def run(tmp_path, monkeypatch, listings, channels):
 
 
 def rows(side):
-    return np.load(artefacts.embedding(f"r_{side}"), mmap_mode="r")
+    return np.load(artefacts.embedding_path(f"r_{side}"), mmap_mode="r")
 
 
 def test_outs_of_an_image_tower(run, channels):
@@ -136,8 +135,7 @@ def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
     assert not any(key.startswith(("conv1", "transformer.resblocks.0")) for key in moved)
     images = PackedImages(artefacts.IMAGES)
     spec = channels["vit"].model_copy(update={"weights": str(artefacts.MODELS / "r.safetensors")})
-    found = runner.embed_images(load_encoder("r", spec), images)
-    np.testing.assert_allclose(found, rows("image"), atol=1e-5)
+    np.testing.assert_allclose(load_encoder("r", spec).embed(images), rows("image"), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -149,13 +147,8 @@ def test_the_trained_towers_embed_without_the_training_data(run, channels, listi
     for side, name in (("image", "cnn"), ("title", "sbert")):
         if side in params["towers"]:
             encoder = load_encoder("r", channels[name].model_copy(update={"weights": weights}))
-            images = PackedImages(artefacts.IMAGES)
-            found = (
-                runner.embed_images(encoder, images)
-                if side == "image"
-                else runner.embed_titles(encoder, listings["title"].tolist())
-            )
-            np.testing.assert_allclose(found, rows(side), atol=1e-5)
+            column = PackedImages(artefacts.IMAGES) if side == "image" else listings["title"].tolist()
+            np.testing.assert_allclose(encoder.embed(column), rows(side), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +187,8 @@ def test_clip_is_saved_as_an_open_clip_model(run, listings):
     for side in ("image", "title"):
         spec = Channel(modality=side, backend="open_clip", model="clip", weights=str(folder))
         encoder = load_encoder("clip", spec)
-        if side == "image":
-            found = runner.embed_images(encoder, PackedImages(artefacts.IMAGES))
-        else:
-            found = runner.embed_titles(encoder, listings["title"].tolist())
-        np.testing.assert_allclose(found, rows(side), atol=1e-5)
+        column = PackedImages(artefacts.IMAGES) if side == "image" else listings["title"].tolist()
+        np.testing.assert_allclose(encoder.embed(column), rows(side), atol=1e-5)
     # The best epoch is a trained one: at the start the two share no space.
     epochs = artefacts.read_json(folder / "epochs.json")
     assert epochs[0]["best"] == 0
@@ -210,10 +200,10 @@ def test_a_frozen_trunks_features_are_the_zero_shot_rows(run, channels):
     run(frozen)
     computed = np.array(rows("image"))
     images = PackedImages(artefacts.IMAGES)
-    np.save(artefacts.embedding("cnn"), runner.embed_images(load_encoder("cnn", channels["cnn"]), images))
+    np.save(artefacts.embedding_path("cnn"), load_encoder("cnn", channels["cnn"]).embed(images))
     run(frozen)
     np.testing.assert_allclose(rows("image"), computed, atol=1e-5)
-    np.save(artefacts.embedding("cnn"), np.zeros((5, 256), np.float32))
+    np.save(artefacts.embedding_path("cnn"), np.zeros((5, 256), np.float32))
     with pytest.raises(InputError, match=r"cnn\.npy has 5 rows for 64 listings"):
         run(frozen)
 

@@ -41,8 +41,8 @@ def test_vectors_have_the_width_and_gradients_reach_every_block(encoders, images
 def test_every_parameter_is_in_one_block(encoders, name):
     encoder = encoders[name]
     blocks = encoder.blocks()
-    found = [id(p) for block in blocks for p in block.parameters()]
-    assert sorted(found) == sorted(id(p) for p in encoder.module.parameters())
+    in_blocks = [id(p) for block in blocks for p in block.parameters()]
+    assert sorted(in_blocks) == sorted(id(p) for p in encoder.module.parameters())
     assert len(blocks) == BLOCKS[name]
 
 
@@ -73,11 +73,11 @@ def test_open_clip_gives_what_open_clip_itself_gives(clip, encoders, images, sid
     with torch.inference_mode():
         if side == "image":
             pixels = batch_of(encoder, images)
-            expected, found = model.encode_image(pixels), encoder.forward(pixels)
+            expected, vectors = model.encode_image(pixels), encoder.forward(pixels)
         else:
             expected = model.encode_text(open_clip.get_tokenizer("tiny-clip")(TITLES))
-            found = encoder.forward(encoder.prepare(TITLES))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+            vectors = encoder.forward(encoder.prepare(TITLES))
+    torch.testing.assert_close(vectors, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_open_clip_takes_a_registered_name_and_keeps_one_tower(clip, encoders):
