@@ -1,4 +1,4 @@
-"""The browser fixture itself: it must not pass over what goes wrong in a page."""
+"""The browser fixture itself: it must not overlook a fault of a page."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ def test_a_page_that_only_needs_itself_has_no_fault(page: Page, tmp_path: Path) 
 
 
 def test_console_errors_thrown_errors_and_other_hosts_are_faults(page: Page, faults: list[str]) -> None:
-    page.set_content("<script>console.error('said')</script><script>throw Error('thrown')</script>")
+    page.set_content("<script>console.error('logged')</script><script>throw Error('thrown')</script>")
     page.evaluate("fetch('https://example.org/x').catch(() => {})")
-    told = "\n".join(faults)
-    assert "said" in told
-    assert "thrown" in told
-    assert "asks for https://example.org/x" in told
+    messages = "\n".join(faults)
+    assert "logged" in messages
+    assert "thrown" in messages
+    assert "requests https://example.org/x" in messages
     faults.clear()

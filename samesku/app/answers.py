@@ -1,4 +1,4 @@
-"""Answers about new listings as plain values: what programs read as JSON, and people as text or a page."""
+"""Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
 from __future__ import annotations
 
@@ -6,129 +6,106 @@ from typing import Any
 
 import numpy as np
 
-from samesku.app.given import Given
-from samesku.app.indexed import Indexed, New
-from samesku.catalogue.conflicts import Item, conflicts, items
+from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.query_listing import QueryListing
+from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError
 from samesku.search.neighbours import Neighbours
+from samesku.search.scorer import DECIMALS, channel_cosines, pair_scores
+
+Channels = dict[str, dict[str, float | None]]
 
 
-def match(indexed: Indexed, one: Given, two: Given) -> dict[str, Any]:
-    """Whether two listings are one product, and why.
+def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListing) -> dict[str, Any]:
+    """Whether two new listings are the same product, and why.
 
     Returns:
-        same: bool. score: −1 to 1, None where the two have nothing in common to be compared by.
-        threshold: the score from which they are the same. channels: name -> similarity (−1 to 1, None where
-        one of the two lacks it) and weight (its share of the score, 0 to 1, of what both have).
-        conflicts: see `contradictions`.
+        same: bool. score: −1 to 1, None if the two have nothing in common to compare. threshold: the score
+        from which they are the same. channels: name -> similarity (−1 to 1, None if one of the two lacks the
+        channel) and weight (its share of the score, 0 to 1, among the channels that both have). conflicts:
+        as `conflict_places`.
 
     Raises:
         InputError: a listing has neither a title nor a picture.
     """
-    for number, given in enumerate((one, two), 1):
-        if given.empty:
+    for number, listing in enumerate((left, right), 1):
+        if listing.empty:
             raise InputError(
                 f"listing {number} has neither a title nor a picture; allowed: one of them, or both"
             )
-    new = indexed.embed_given([one, two])
-    score, threshold = indexed.score(new), indexed.threshold(new)
-    similarity = {name: _cosine(rows[0], rows[1]) for name, rows in new.channels.items()}
+    queries = index.embed_listings([left, right])
+    score, threshold = index.pair_score(queries), index.pair_threshold(queries)
+    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]))
     return {
         "same": score is not None and score >= threshold,
         "score": score,
         "threshold": threshold,
-        "channels": _shares(indexed, similarity),
-        "conflicts": contradictions(one.title, two.title),
+        "channels": _channel_shares(index, cosines, 0),
+        "conflicts": conflict_places(read_items(left.title), read_items(right.title)),
     }
 
 
-def search(indexed: Indexed, given: Given, k: int = 10) -> dict[str, Any]:
+def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) -> dict[str, Any]:
     """The k nearest listings of the catalogue.
 
     Returns:
         threshold: of a static decision, else None. results, best first: posting_id, title, image (its file
-        name), score, match (whether the decision keeps it), channels and conflicts as in `match`.
+        name), score, match (whether the decision accepts it), channels and conflicts as in `match_listings`.
 
     Raises:
         InputError: the listing has neither a title nor a picture.
     """
-    if given.empty:
+    if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
-    new = indexed.embed_given([given])
-    # A dynamic decision looks at as many neighbours as the pipeline does.
-    found = indexed.nearest(new, max(k, indexed.settings.index.k))
-    if indexed.settings.decision.kind == "dynamic":
-        found = _first(found, indexed.settings.index.k)
-    keep = indexed.keep(found)[0]
-    results: list[dict[str, Any]] = []
-    for row, score, kept in zip(found.neighbour[0].tolist(), found.score[0].tolist(), keep, strict=True):
-        if row < 0 or len(results) == k:
-            break
-        results.append(
-            {
-                "posting_id": indexed.ids[row],
-                "title": indexed.titles[row],
-                "image": indexed.images[row],
-                "score": round(score, 6),
-                "match": bool(kept),
-                "channels": _shares(indexed, similarities(indexed, new, 0, row)),
-                "conflicts": contradictions(given.title, indexed.titles[row]),
-            }
+    queries = index.embed_listings([query])
+    decision_k = index.params.index.k  # a dynamic decision sees as many neighbours as in the pipeline
+    neighbours = index.search(queries, max(k, decision_k))
+    if index.static_threshold is None:
+        neighbours = Neighbours(
+            neighbours.query, neighbours.neighbour[:, :decision_k], neighbours.score[:, :decision_k]
         )
-    static = indexed.settings.decision.kind == "static"
-    return {"threshold": indexed.threshold if static else None, "results": results}
-
-
-def pair(indexed: Indexed, left: int, right: int) -> dict[str, Any]:
-    """What `match` says, of two listings of the catalogue (rows)."""
-    similarity = {
-        name: _cosine(indexed.stored[name][left], indexed.stored[name][right]) for name in indexed.weights
-    }
-    shared = indexed.fused.shared_weight(*(int(indexed.fused.modality_mask[row]) for row in (left, right)))
-    inner = float(indexed.fused.vectors[left] @ indexed.fused.vectors[right])
-    return {
-        "score": round(inner / shared, 6) if shared else None,
-        "channels": _shares(indexed, similarity),
-        "conflicts": contradictions(indexed.titles[left], indexed.titles[right]),
-    }
-
-
-def similarities(indexed: Indexed, new: New, query: int, row: int) -> dict[str, float | None]:
-    """Each channel's cosine of a new listing and one of the catalogue; None where one lacks the channel."""
-    return {name: _cosine(rows[query], indexed.stored[name][row]) for name, rows in new.channels.items()}
-
-
-def contradictions(left: str, right: str) -> list[dict[str, list[list[int]]]]:
-    """Numbers, quantities and codes of two titles that stand against each other: 500 ml and 1 l.
-
-    Returns:
-        for each kind that both have without one value in common: left and right, the [start, stop] of each
-        of its places in the title.
-    """
-    return [
-        {"left": _places(ours), "right": _places(theirs)}
-        for ours, theirs in conflicts(items(left), items(right))
-    ]
-
-
-def _places(found: list[Item]) -> list[list[int]]:
-    return [[item.start, item.stop] for item in found]
-
-
-def _cosine(one: np.ndarray, two: np.ndarray) -> float | None:
-    return round(float(one @ two), 6) if one.any() and two.any() else None
-
-
-def _shares(indexed: Indexed, similarity: dict[str, float | None]) -> dict[str, dict[str, float | None]]:
-    total = sum(indexed.weights[name] for name, value in similarity.items() if value is not None)
-    return {
-        name: {
-            "similarity": value,
-            "weight": round(indexed.weights[name] / total, 6) if value is not None else None,
+    n_results = min(k, int(neighbours.valid[0].sum()))
+    rows, is_match = neighbours.neighbour[0, :n_results], index.find_matches(neighbours)[0]
+    cosines = channel_cosines(queries.channels, np.zeros(n_results, np.int32), rows, index.channels)
+    listings, query_items = index.listings, read_items(query.title)
+    results = [
+        {
+            "posting_id": listings.posting_id[row],
+            "title": listings.title[row],
+            "image": listings.image[row],
+            "score": round(float(neighbours.score[0, rank]), DECIMALS),
+            "match": bool(is_match[rank]),
+            "channels": _channel_shares(index, cosines, rank),
+            "conflicts": conflict_places(query_items, read_items(listings.title[row])),
         }
-        for name, value in similarity.items()
+        for rank, row in enumerate(rows.tolist())
+    ]
+    return {"threshold": index.static_threshold, "results": results}
+
+
+def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]:
+    """Score, channels and conflicts, as in `match_listings`, of two rows of the catalogue."""
+    rows = np.array([left]), np.array([right])
+    channels = {name: index.channels[name] for name in index.weights}
+    score = float(pair_scores(index.fused, *rows)[0])
+    titles = index.listings.title
+    return {
+        "score": None if np.isnan(score) else round(score, DECIMALS),
+        "channels": _channel_shares(index, channel_cosines(channels, *rows), 0),
+        "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
     }
 
 
-def _first(found: Neighbours, k: int) -> Neighbours:
-    return Neighbours(found.query, found.neighbour[:, :k], found.score[:, :k])
+def _channel_shares(index: CatalogueIndex, cosines: dict[str, np.ndarray], pair: int) -> Channels:
+    """Similarity and weight of each channel for one of the pairs."""
+    values = {name: float(column[pair]) for name, column in cosines.items()}
+    total = sum(index.weights[name] for name, value in values.items() if not np.isnan(value))
+    return {
+        name: {"similarity": None, "weight": None}
+        if np.isnan(value)
+        else {
+            "similarity": round(value, DECIMALS),
+            "weight": round(index.weights[name] / total, DECIMALS),
+        }
+        for name, value in values.items()
+    }

@@ -1,125 +1,266 @@
-"""The command `samesku`."""
+"""The command `samesku`. Each command imports what it needs itself, so that all of them start fast."""
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.app import ask
-from samesku.app.table import markdown
-from samesku.app.threshold import param
-from samesku.app.threshold import threshold as lowest
 from samesku.errors import InputError
-from samesku.evaluation.differences import differences
+from samesku.params import load_params
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Look at what the pipeline has found, and ask it about new listings.",
+    help="Read the results of the pipeline, and match new listings against its catalogue.",
 )
 
+System = Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object on standard output.")]
 
-@app.command()
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command; bad input is one sentence on standard error, and exit status 2."""
+
+    @app.command()
+    @functools.wraps(function)
+    def run(*args: object, **options: object) -> None:
+        try:
+            function(*args, **options)
+        except InputError as error:
+            message = str(error)
+        except OSError as error:
+            message = f"{error.filename or 'input'}: {error.strerror or error}"
+        else:
+            return
+        typer.echo(f"samesku {function.__name__}: {message}", err=True)
+        raise typer.Exit(2)
+
+    return run
+
+
+@command
 def table() -> None:
-    """Print the table of systems as Markdown, worst test f1 first, from the files in metrics/.
+    """Print the table of systems as Markdown, lowest test f1 first, from the files in metrics/.
 
-    test: the test split searched within itself. test_full: searched in the whole sample.
+    test: the test split is searched within itself. test_full: it is searched in the whole sample.
 
     Example: samesku table
     """
-    typer.echo(markdown(artefacts.METRICS))
+    from samesku.app.text import systems_table
+
+    typer.echo(systems_table(artefacts.METRICS))
 
 
-@app.command()
+@command
 def report(
-    system: Annotated[str, typer.Argument(help="A folder of data/predictions.")] = "samesku",
+    system: System = "samesku",
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
-    queries: Annotated[int, typer.Option(min=1, help="Shown at most; those of test first.")] = 3000,
+    queries: Annotated[
+        int, typer.Option(min=1, help="The most queries on the page; those of test come first.")
+    ] = 3000,
 ) -> None:
-    """Write one self-contained page: figures, and every query with its matches as cards.
+    """Write one self-contained page: metrics, charts, and every query with its matches as cards.
 
     Example: samesku report rerank --out rerank.html
     """
-    from samesku.app.report.page import write  # Vega takes a second to load
+    from samesku.app.report.page import write_report
 
-    try:
-        typer.echo(write(system, out, queries))
-    except InputError as error:
-        typer.echo(f"samesku report: {error}", err=True)
-        raise typer.Exit(2) from None
+    typer.echo(write_report(system, out, queries))
 
 
-@app.command()
+@command
 def compare(
-    a: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")],
-    b: Annotated[str, typer.Argument(help="The system that is compared with it.")],
+    a: System,
+    b: Annotated[str, typer.Argument(help="The system to compare with it.")],
     report: Annotated[
-        Path | None, typer.Option(help="Also write a page of the listings whose matches changed.")
+        Path | None, typer.Option(help="Also write a page of the queries whose matches changed.")
     ] = None,
-    queries: Annotated[int, typer.Option(min=1, help="Shown in it at most; those of test first.")] = 3000,
+    queries: Annotated[
+        int, typer.Option(min=1, help="The most queries on that page; those of test come first.")
+    ] = 3000,
 ) -> None:
-    """Tell whether system B is better than A on the same queries.
+    """Show whether system B is better than system A on the same queries.
 
-    The gain is B's mean F1 less A's; it is shown with its 95% interval (paired bootstrap over
-    connected components). Labels of val chose the thresholds, so the rows to believe are those of test.
+    The gain is the mean F1 of B minus that of A, with its 95% interval (paired bootstrap over connected
+    components). The labels of val chose the thresholds, so judge by the rows of test.
 
     Example: samesku compare title_only samesku --report compare.html
     """
-    try:
-        rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
-    except InputError as error:
-        typer.echo(f"samesku compare: {error}", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(
-        f"{'split':6}{'gallery':9}{'queries':>8}  {a[:18]:>18}  {b[:18]:>18}  {'gain':>8}  95% interval"
-    )
-    for row in rows:
-        typer.echo(
-            f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
-            f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
-        )
+    from samesku.app.text import differences_table
+    from samesku.evaluation.differences import differences
+
+    rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
+    typer.echo(differences_table(a, b, rows))
     if report:
-        from samesku.app.report.compare import write
+        from samesku.app.report.compare import write_comparison
 
-        try:
-            typer.echo(write(a, b, rows, report, queries))
-        except InputError as error:
-            typer.echo(f"samesku compare: {error}", err=True)
-            raise typer.Exit(2) from None
+        typer.echo(write_comparison(a, b, rows, report, queries))
 
 
-@app.command()
+@command
 def threshold(
-    precision: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of matches that must be right.")],
-    system: Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")] = "samesku",
+    precision: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="The share of matches that must be correct.")
+    ],
+    system: System = "samesku",
 ) -> None:
-    """Find the lowest threshold at which that share of a system's matches is right, with 95% confidence.
+    """Find the lowest threshold at which that share of a system's matches is correct, with 95% confidence.
 
-    Labels of val choose it, in the full gallery, among the matches that the system has kept; test shows
-    whether it holds. With `at_least_one`, a query without a match keeps one below it.
+    The labels of val choose it, in the full gallery, among the matches of the system; test shows whether it
+    holds. With `at_least_one`, a query without a match keeps its best neighbour even below the threshold.
 
     Example: samesku threshold rerank --precision 0.95
     """
-    try:
-        key = param(system, settings.load())
-        folder = artefacts.PREDICTIONS / system
-        value, rows = lowest(folder / "matches.parquet", artefacts.LISTINGS, precision)
-    except InputError as error:
-        typer.echo(f"samesku threshold: {error}", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(f"{system}: threshold {value:g}")
-    for held in rows:
-        typer.echo(
-            f"  {held.split}: {held.matches:,} matches, {held.precision:.1%} of them right; "
-            f"they are {held.recall:.1%} of the {held.n_relevant:,} to find"
+    from samesku.app.text import threshold_table
+    from samesku.app.threshold import precision_threshold, threshold_key
+
+    key = threshold_key(system, load_params())
+    typer.echo(threshold_table(system, key, *precision_threshold(system, precision)))
+
+
+@command
+def match(
+    image: Annotated[
+        list[str] | None,
+        typer.Option(help='A picture file; "" if a listing has none. Give it twice, or not at all.'),
+    ] = None,
+    title: Annotated[
+        list[str] | None,
+        typer.Option(help='A title; "" if a listing has none. Give it twice, or not at all.'),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show whether two listings are the same product, and why.
+
+    The first --image and the first --title are the left listing, the second ones the right listing. They
+    are compared on what both have. Exit status: 0 for either answer, 2 for bad input.
+
+    Examples:
+
+      samesku match --image a.jpg --title "Oil 500 ml" --image b.jpg --title "Oil 1 l"
+
+      samesku match --title "Oil 500 ml" --title "Cooking oil 500ml"    (no pictures)
+
+      samesku match --image a.jpg --title "" --image b.jpg --title "Oil 1 l"    (the left has no title)
+
+    With --json: same, score (null if nothing can be compared), threshold, channels (similarity and weight
+    of each; null if one of the two lacks it), conflicts (for each kind, the places in both titles).
+    """
+    images, titles = _two_values(image, "--image"), _two_values(title, "--title")
+    if not image and not title:
+        raise InputError("nothing to compare; give --image twice, --title twice, or both")
+    from samesku.app import answers, text
+    from samesku.app.catalogue_index import CatalogueIndex
+    from samesku.app.query_listing import read_picture_file, read_query_listing
+
+    index = CatalogueIndex(load_params())
+    left, right = (
+        read_query_listing(words, read_picture_file(path, "--image"), index.params.data, f"--image {path}")
+        for path, words in zip(images, titles, strict=True)
+    )
+    answer = answers.match_listings(index, left, right)
+    typer.echo(
+        json.dumps(answer, ensure_ascii=False)
+        if as_json
+        else text.match_text(answer, left.title, right.title)
+    )
+
+
+@command
+def search(
+    image: Annotated[str, typer.Option(help="A picture file.")] = "",
+    title: Annotated[str, typer.Option(help="A title.")] = "",
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of listings.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find the nearest listings of the catalogue by a picture, a title or both.
+
+    A match is a neighbour that the decision of params.yaml accepts. Exit status: 0 with or without a match,
+    2 for bad input.
+
+    Example: samesku search --image q.jpg --title "Oil 500 ml" -k 5
+
+    With --json: threshold, results (posting_id, title, image, score, match, channels, conflicts), best first.
+    """
+    if not image and not title:
+        raise InputError("nothing to search for; give --image, --title, or both")
+    from samesku.app import answers, text
+    from samesku.app.catalogue_index import CatalogueIndex
+    from samesku.app.query_listing import read_picture_file, read_query_listing
+
+    index = CatalogueIndex(load_params())
+    picture = read_picture_file(image, "--image")
+    query = read_query_listing(title, picture, index.params.data, f"--image {image}")
+    answer = answers.search_catalogue(index, query, k)
+    typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else text.search_text(answer))
+
+
+@command
+def add(
+    csv: Annotated[
+        Path,
+        typer.Argument(help="A table with the catalogue's columns: posting_id, title, image, image_phash."),
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(help="The folder of its pictures; without it, titles and hashes alone are used."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write; it is replaced.")] = Path("added"),
+) -> None:
+    """Match new listings against the catalogue and each other, without embedding the catalogue again.
+
+    Rows are read, and put in quarantine, as the pipeline does it. Three files are written to OUT; the order
+    of the rows does not change them. matches.csv: posting_id, matches (the listing itself, then its matches,
+    best first). matches.parquet: query, match, new (whether the match is a new listing), score, and the
+    similarity of each channel. quarantine.csv: row, posting_id, file, reason. A new listing with an id of
+    the catalogue replaces the old one. Nothing in data/ is changed.
+
+    Example: samesku add new.csv --images new_pictures --out added
+    """
+    from samesku.app.add import add_listings
+    from samesku.app.catalogue_index import CatalogueIndex
+
+    typer.echo(add_listings(CatalogueIndex(load_params()), csv, images, out))
+
+
+@command
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(help="The address to listen on; beyond loopback, everyone who reaches it can use it."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Another host name under which browsers may open the page.")
+    ] = None,
+    system: Annotated[str, typer.Option(help="The system whose uncertain pairs are reviewed.")] = "rerank",
+) -> None:
+    """Open a web page: compare two listings, search the catalogue, review uncertain pairs.
+
+    Annotations are written to data/annotations.csv. The pipeline uses them if data.annotations of
+    params.yaml names that file.
+
+    Example: samesku serve --port 8000
+    """
+    from samesku.app.web.server import run
+
+    run(load_params(), host=host, port=port, names=allow or [], system=system)
+
+
+def _two_values(values: list[str] | None, option: str) -> list[str]:
+    """The values of an option for two listings; "" for both if the option is not given."""
+    if not values:
+        return ["", ""]
+    if len(values) != 2:
+        times = "once" if len(values) == 1 else f"{len(values)} times"
+        raise InputError(
+            f'{option} is given {times}; allowed: twice, once for each listing ("" for one that has none), '
+            "or not at all"
         )
-    if key:
-        typer.echo(f"adopt it: dvc exp run -S {key}={value:g}")
-
-
-for _command in (ask.match, ask.search, ask.add, ask.serve):
-    app.command()(_command)
+    return values

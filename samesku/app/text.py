@@ -1,60 +1,110 @@
-"""Answers as text for a terminal."""
+"""What the commands print on a terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-WIDTH = 20  # of a bar
+from samesku import artefacts
+from samesku.app.threshold import SplitResult
+from samesku.evaluation.differences import Difference
+
+BAR_WIDTH = 20  # characters
+TABLE_FIGURES = (("val", "f1"), ("test", "f1"), ("test", "micro_f1"), ("test_full", "f1"))
 
 
-def match(found: dict[str, Any], left: str, right: str) -> str:
-    """What `answers.match` found; titles as they were given."""
-    from samesku.catalogue.titles import normalise
+def systems_table(metrics: Path) -> str:
+    """The systems of metrics/samesku.json and metrics/compare/ as Markdown, lowest test f1 first.
 
-    score, threshold = found["score"], found["threshold"]
+    A cell is empty if a system has no such figure: there are no labels, or the system was skipped.
+    """
+    files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
+    systems = [(file.stem, artefacts.read_json(file)) for file in files if file.is_file()]
+    systems.sort(key=lambda system: system[1].get("test", {}).get("f1", -1.0))
+    lines = ["| system | val f1 | test f1 | test micro_f1 | test_full f1 |", "|---|---|---|---|---|"]
+    for name, figures in systems:
+        values = [figures.get(split, {}).get(key) for split, key in TABLE_FIGURES]
+        cells = ["" if value is None else f"{value:.4f}" for value in values]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def differences_table(a: str, b: str, rows: Sequence[Difference]) -> str:
+    """The difference of two systems, a line for each split and gallery."""
+    lines = [f"{'split':6}{'gallery':9}{'queries':>8}  {a[:18]:>18}  {b[:18]:>18}  {'gain':>8}  95% interval"]
+    lines += [
+        f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
+        f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def threshold_table(system: str, key: str | None, threshold: float, results: Sequence[SplitResult]) -> str:
+    """The threshold for a precision, its result on each split, and how to adopt it.
+
+    Args:
+        key: the key of params.yaml that holds the system's threshold; None if there is none.
+    """
+    lines = [f"{system}: threshold {threshold:g}"]
+    lines += [
+        f"  {result.split}: {result.n_predicted:,} matches, {result.precision:.1%} of them correct; "
+        f"they are {result.recall:.1%} of the {result.n_relevant:,} relevant ones"
+        for result in results
+    ]
+    if key:
+        lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
+    return "\n".join(lines)
+
+
+def match_text(answer: dict[str, Any], left: str, right: str) -> str:
+    """The answer of `answers.match_listings` about two listings with these normalised titles."""
+    score, threshold = answer["score"], answer["threshold"]
     if score is None:
-        head = "not the same product: the two have nothing in common that could be compared"
+        head = "not the same product: the two have nothing in common to compare"
+    elif answer["same"]:
+        head = f"the same product: score {score:.4f} ≥ threshold {threshold:.4f}"
     else:
-        verdict, sign = ("the same product", "≥") if found["same"] else ("not the same product", "<")
-        head = f"{verdict}: score {score:.4f} {sign} threshold {threshold:.4f}"
-    sides = normalise(left), normalise(right)
-    return "\n".join([head, *_channels(found["channels"]), *_conflicts(found["conflicts"], *sides)])
+        head = f"not the same product: score {score:.4f} < threshold {threshold:.4f}"
+    return "\n".join(
+        [head, *_channel_lines(answer["channels"]), *_conflict_lines(answer["conflicts"], left, right)]
+    )
 
 
-def search(found: dict[str, Any]) -> str:
-    """What `answers.search` found; * marks a match."""
-    if not found["results"]:
+def search_text(answer: dict[str, Any]) -> str:
+    """The answer of `answers.search_catalogue`; * marks a match."""
+    if not answer["results"]:
         return "no listing of the catalogue can be compared with this one"
-    lines = []
-    for rank, one in enumerate(found["results"], 1):
-        mark = "*" if one["match"] else " "
-        title = one["title"] or "(no title)"
-        lines.append(f"{rank:3} {mark} {one['score']:.4f}  {one['posting_id']}  {title}")
-    threshold = found["threshold"]
+    lines = [
+        f"{rank:3} {'*' if result['match'] else ' '} {result['score']:.4f}  {result['posting_id']}"
+        f"  {result['title'] or '(no title)'}"
+        for rank, result in enumerate(answer["results"], 1)
+    ]
+    threshold = answer["threshold"]
     lines.append("* match" + ("" if threshold is None else f": score ≥ {threshold:.4f}"))
     return "\n".join(lines)
 
 
-def _channels(channels: dict[str, Any]) -> list[str]:
+def _channel_lines(channels: dict[str, Any]) -> list[str]:
     longest = max(map(len, channels), default=0)
     lines = []
-    for name, said in channels.items():
-        value, weight = said["similarity"], said["weight"]
-        if value is None:
+    for name, channel in channels.items():
+        similarity, weight = channel["similarity"], channel["weight"]
+        if similarity is None:
             lines.append(f"  {name:{longest}}  not in both")
         else:
-            filled = round(max(0.0, min(1.0, value)) * WIDTH)
-            bar = "█" * filled + "░" * (WIDTH - filled)
-            lines.append(f"  {name:{longest}}  {bar} {value:7.4f}  weight {weight:.2f}")
+            filled = round(max(0.0, min(1.0, similarity)) * BAR_WIDTH)
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            lines.append(f"  {name:{longest}}  {bar} {similarity:7.4f}  weight {weight:.2f}")
     return lines
 
 
-def _conflicts(conflicts: list[dict[str, Any]], left: str, right: str) -> list[str]:
-    lines = []
-    for one in conflicts:
-        ours, theirs = (
-            ", ".join(title[start:stop] for start, stop in one[side])
-            for side, title in (("left", left), ("right", right))
-        )
-        lines.append(f"  conflict: {ours} | {theirs}")
-    return lines
+def _conflict_lines(conflicts: list[dict[str, Any]], left: str, right: str) -> list[str]:
+    def passages(title: str, places: list[list[int]]) -> str:
+        return ", ".join(title[start:stop] for start, stop in places)
+
+    return [
+        f"  conflict: {passages(left, conflict['left'])} | {passages(right, conflict['right'])}"
+        for conflict in conflicts
+    ]

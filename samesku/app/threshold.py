@@ -1,95 +1,95 @@
-"""The lowest threshold of a system at which its matches are as precise as wanted, by the labels of val."""
+"""`samesku threshold`: the lowest threshold at which a system's matches are as precise as wanted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from samesku.catalogue import listings as catalogue
-from samesku.catalogue.listings import Listings
+from samesku.app.report.catalogue import Catalogue, read_catalogue
+from samesku.app.report.pairs import ReportPairs, read_matches
 from samesku.errors import InputError
-from samesku.evaluation import relevance as truth
-from samesku.pairs import clerical_review as bands
+from samesku.evaluation.relevance import n_relevant
+from samesku.pairs.clerical_review import UNREACHABLE, choose_review_thresholds
 from samesku.params import Params
 
 
 @dataclass(frozen=True)
-class Held:
-    """A split's matches at a threshold: their number, how many are right, and how many there are to find."""
+class SplitResult:
+    """A system's matches of one split at a threshold."""
 
     split: str
-    matches: int
-    right: int
+    n_predicted: int
+    n_correct: int
     n_relevant: int
 
     @property
     def precision(self) -> float:
-        return self.right / max(1, self.matches)
+        return self.n_correct / max(1, self.n_predicted)
 
     @property
     def recall(self) -> float:
-        return self.right / max(1, self.n_relevant)
+        return self.n_correct / max(1, self.n_relevant)
 
 
-def threshold(matches: Path, listings: Path, precision: float) -> tuple[float, list[Held]]:
-    """Seek it among the matches that a system has kept, in the full gallery.
+def precision_threshold(system: str, precision: float) -> tuple[float, list[SplitResult]]:
+    """The lowest threshold on the matches of a system in the full gallery that reaches a precision.
+
+    Matches that the system's own decision rejected are not considered.
 
     Args:
-        matches: matches.parquet of a system; what its own decision dropped is not in it.
+        system: a folder of data/predictions.
         precision: above 0, up to 1: what the lower end of the one-sided 95% bootstrap interval (over
-            connected components) of the precision of val's matches must reach. A match is counted once for each
-            of its sides that is a val query.
+            connected components) of the precision of val's matches must reach. A match counts once for each
+            of its two listings that is a val query.
 
     Returns:
-        The threshold, chosen by the labels of val alone, and what it holds on val and on test.
+        The threshold, which the labels of val alone choose, and its results on val and on test.
 
     Raises:
         InputError: a file is missing, val has no labels, or no threshold reaches the precision.
     """
-    for file in (matches, listings):
-        if not file.is_file():
-            raise InputError(f"{file} is missing; run `dvc repro`, or name a system of data/predictions")
-    known = catalogue.read(listings)
-    row = {posting: i for i, posting in enumerate(known.posting_id)}
-    table = pq.read_table(matches, columns=["query", "match", "score"])
-    query, match = (np.array([row[p] for p in table[c].to_pylist()], np.int64) for c in ("query", "match"))
-    score = table["score"].to_numpy().astype(np.float64).round(6)
-    same = (known.product[query] >= 0) & (known.product[query] == known.product[match])
-    labelled = known.product[query] >= 0
-    val = labelled & (known.split[query] == "val")
+    catalogue = read_catalogue()
+    matches = read_matches(system, catalogue)
+    listings = catalogue.listings
+    matches = matches[listings.product[matches.query] >= 0]
+    score = matches.score.round(6)
+    same = catalogue.same_product(matches.query, matches.listing)
+    val = listings.split[matches.query] == "val"
     if not val.any():
-        raise InputError(f"{matches} has no match of a labelled val listing; a threshold is chosen by those")
-    found = bands.edges(score[val], same[val], known.component[query[val]], precision=precision, missed=0.0)
-    if found.accept == bands.NEVER:
+        raise InputError(f"{system} has no match of a labelled val listing; such matches choose a threshold")
+    component = listings.component[matches.query[val]]
+    threshold = choose_review_thresholds(
+        score[val], same[val], component, precision=precision, missed=0.0
+    ).accept
+    if threshold == UNREACHABLE:
         raise InputError(
-            f"no threshold of {matches.parent.name} reaches precision {precision:g} on val with 95%"
-            " confidence; name another system (rerank is the most precise as shipped), or ask for less"
+            f"no threshold of {system} reaches precision {precision:g} on val with 95% confidence; "
+            "name another system (rerank is the most precise as shipped), or ask for less"
         )
-    kept = labelled & (score >= found.accept)
-    return found.accept, [_held(known, split, query[kept], same[kept]) for split in ("val", "test")]
+    accepted = matches[score >= threshold]
+    return threshold, [_split_result(catalogue, accepted, split) for split in ("val", "test")]
 
 
-def _held(known: Listings, split: str, query: NDArray[np.int64], same: NDArray[np.bool_]) -> Held:
-    at = known.split[query] == split
-    asked = np.flatnonzero((known.split == split) & (known.product >= 0))
-    n_relevant = int(truth.n_relevant(known.product, asked, known.gallery("full")).sum())
-    return Held(split, int(at.sum()), int(same[at].sum()), n_relevant)
+def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> SplitResult:
+    listings = catalogue.listings
+    matches = matches[listings.split[matches.query] == split]
+    queries = np.flatnonzero((listings.split == split) & (listings.product >= 0))
+    relevant = n_relevant(listings.product, queries, listings.gallery("full"))
+    n_correct = catalogue.same_product(matches.query, matches.listing).sum()
+    return SplitResult(split, len(matches), int(n_correct), int(relevant.sum()))
 
 
-def param(system: str, settings: Params) -> str | None:
-    """The key of params.yaml that holds a system's threshold; None where it has none (the rows of tune).
+def threshold_key(system: str, params: Params) -> str | None:
+    """The key of params.yaml that holds a system's threshold; None for the systems of `tune`.
 
     Raises:
-        InputError: the system decides by a multiplier for each query, not by a threshold on the score.
+        InputError: the system decides by mean + m · std of each query, not by a threshold on the score.
     """
-    decision = {"samesku": settings.decision} | {name: s.decision for name, s in settings.compare.items()}
-    if system in decision and decision[system].kind != "static":
+    decisions = {"samesku": params.decision} | {name: s.decision for name, s in params.compare.items()}
+    if system in decisions and decisions[system].kind != "static":
         raise InputError(
-            f"{system} decides by {decision[system].kind}; allowed: a system with a static threshold"
+            f"{system} decides by {decisions[system].kind}; allowed: a system with a static threshold"
         )
     keys = {"samesku": "decision.value", "rerank": "rerank.value"}
-    return keys.get(system) or (f"compare.{system}.decision.value" if system in settings.compare else None)
+    return keys.get(system) or (f"compare.{system}.decision.value" if system in params.compare else None)

@@ -1,4 +1,4 @@
-"""samesku add: the pipeline's own matches, whatever the order of the rows, and nothing else is touched."""
+"""samesku add: the same matches as the pipeline, in any order of the rows, and no other file is changed."""
 
 import csv
 import hashlib
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from samesku import artefacts
 from samesku.app.cli import app
-from tests.fixtures import small_shop as making
+from tests.fixtures import small_shop
 
 RUN = CliRunner()
 
@@ -34,28 +34,28 @@ def digest(folder):
 
 
 def test_listings_of_the_catalogue_match_as_in_its_submission(shop, tmp_path):
-    """A new listing of a known id takes the old one's place: all of them new is the pipeline over again."""
+    """A new listing replaces the listing of its id, so adding all of them is the pipeline once more."""
     before = digest(shop / "data")
     add("shop/listings.csv", "--images", "shop/images", "--out", tmp_path / "all")
     with open("data/predictions/samesku/submission.csv", newline="") as file:
         submission = {row["posting_id"]: row["matches"].split() for row in csv.DictReader(file)}
     assert matches(tmp_path / "all") == submission
-    some = [row for row in making.rows() if row["posting_id"] in ("p00a", "p04a", "p03b")]
-    making.write_csv(tmp_path / "some.csv", some)
+    some = [row for row in small_shop.rows() if row["posting_id"] in ("p00a", "p04a", "p03b")]
+    small_shop.write_csv(tmp_path / "some.csv", some)
     add(tmp_path / "some.csv", "--images", "shop/images", "--out", tmp_path / "some")
     assert matches(tmp_path / "some") == {row["posting_id"]: submission[row["posting_id"]] for row in some}
     assert digest(shop / "data") == before
 
 
 def test_the_order_of_the_rows_moves_no_byte(shop, tmp_path):
-    rows = [row | {"posting_id": f"new{row['posting_id']}"} for row in making.rows()]
-    found = []
+    rows = [row | {"posting_id": f"new{row['posting_id']}"} for row in small_shop.rows()]
+    outs = []
     for seed in range(2):
         random.Random(seed).shuffle(rows)
-        making.write_csv(tmp_path / "new.csv", rows)
-        add(tmp_path / "new.csv", "--images", "shop/images", "--out", tmp_path / "out")  # written over
-        found.append([(tmp_path / "out" / name).read_bytes() for name in ("matches.csv", "matches.parquet")])
-    assert found[0] == found[1]
+        small_shop.write_csv(tmp_path / "new.csv", rows)
+        add(tmp_path / "new.csv", "--images", "shop/images", "--out", tmp_path / "out")  # replaced
+        outs.append([(tmp_path / "out" / name).read_bytes() for name in ("matches.csv", "matches.parquet")])
+    assert outs[0] == outs[1]
     table = pq.read_table(tmp_path / "out/matches.parquet")
     assert table.column_names == [
         "query",
@@ -70,16 +70,16 @@ def test_the_order_of_the_rows_moves_no_byte(shop, tmp_path):
     ]
     for row in table.to_pylist():
         assert row["new"] == row["match"].startswith("new")
-    own = matches(tmp_path / "out")
-    assert all(found[0] == name for name, found in own.items())
-    assert "p00a" in own["newp00a"]  # its copy in the catalogue
+    matched = matches(tmp_path / "out")
+    assert all(row[0] == posting_id for posting_id, row in matched.items())
+    assert "p00a" in matched["newp00a"]  # its copy in the catalogue
 
 
 def test_faults_are_quarantined_and_new_listings_match_each_other(shop, tmp_path):
     (tmp_path / "pictures").mkdir()
-    making.picture(77, 0).save(tmp_path / "pictures/x.png")
+    small_shop.picture(77, 0).save(tmp_path / "pictures/x.png")
     (tmp_path / "pictures/bad.png").write_bytes(b"<html>")
-    making.write_csv(
+    small_shop.write_csv(
         tmp_path / "new.csv",
         [
             {"posting_id": "z2", "title": "quite new thing 77", "image": "x.png"},
@@ -91,9 +91,9 @@ def test_faults_are_quarantined_and_new_listings_match_each_other(shop, tmp_path
     )
     output = add(tmp_path / "new.csv", "--images", tmp_path / "pictures", "--out", tmp_path / "out")
     assert "3 new listings" in output
-    own = matches(tmp_path / "out")
-    assert own["z2"][:2] == ["z2", "z1"]
-    assert set(own["z3"]) >= {"z1", "z2"}
+    matched = matches(tmp_path / "out")
+    assert matched["z2"][:2] == ["z2", "z1"]
+    assert set(matched["z3"]) >= {"z1", "z2"}
     reasons = {
         (r["posting_id"], r["reason"]) for r in csv.DictReader((tmp_path / "out/quarantine.csv").open())
     }
@@ -102,7 +102,7 @@ def test_faults_are_quarantined_and_new_listings_match_each_other(shop, tmp_path
     assert any(name == "bad id" for name, _ in reasons)
 
 
-def test_a_folder_of_others_is_not_replaced(shop, tmp_path):
+def test_a_folder_with_other_files_is_not_replaced(shop, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     done = RUN.invoke(app, ["add", "shop/listings.csv", "--out", str(tmp_path)])
     assert done.exit_code == 2

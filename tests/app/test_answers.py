@@ -1,4 +1,4 @@
-"""What is asked about listings of the catalogue is answered as the pipeline has it, to 1e-5."""
+"""Queries with listings of the catalogue get the scores of the pipeline, to 1e-5."""
 
 import json
 import subprocess
@@ -11,21 +11,20 @@ import yaml
 from typer.testing import CliRunner
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.app import answers
+from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.cli import app
-from samesku.app.given import read_listing
-from samesku.app.indexed import Indexed
+from samesku.app.query_listing import read_query_listing
 from samesku.errors import InputError
-from samesku.params import Decision
+from samesku.params import Decision, load_params
 from tests.conftest import ROOT
 
 RUN = CliRunner()
 
 
 @pytest.fixture
-def indexed(shop):
-    return Indexed(settings.load())
+def index(shop):
+    return CatalogueIndex(load_params())
 
 
 @pytest.fixture
@@ -34,17 +33,18 @@ def listings(shop):
 
 
 @pytest.fixture
-def scores(shop, indexed):
-    """(query, neighbour) -> the pipeline's score; k is larger than the catalogue."""
+def scores(shop, index):
+    """(query, neighbour) -> the score of the pipeline; k is larger than the catalogue."""
     table = pq.read_table("data/neighbours/full.parquet").to_pylist()
-    return {(indexed.ids[r["query"]], indexed.ids[r["neighbour"]]): r["score"] for r in table}
+    ids = index.listings.posting_id
+    return {(ids[r["query"]], ids[r["neighbour"]]): r["score"] for r in table}
 
 
-def given(listing, shop, without=()):
-    """A listing of the catalogue from its source, as a person would give it."""
+def query(listing, shop, without=()):
+    """A listing of the catalogue as a query, made from its source."""
     data = (shop / "shop/images" / listing["image"]).read_bytes() if listing["image"] else None
     title = "" if "title" in without else listing["title"]
-    return read_listing(title, None if "image" in without else data, settings.load().data)
+    return read_query_listing(title, None if "image" in without else data, load_params().data)
 
 
 PAIRS = [
@@ -59,110 +59,108 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("left", "right"), PAIRS)
-def test_two_listings_of_the_catalogue_score_as_in_the_pipeline(left, right, indexed, listings, scores, shop):
-    found = answers.match(indexed, *(given(listings[name], shop) for name in (left, right)))
+def test_two_listings_of_the_catalogue_score_as_in_the_pipeline(left, right, index, listings, scores, shop):
+    answer = answers.match_listings(index, *(query(listings[name], shop) for name in (left, right)))
     expected = scores.get((left, right))
     if expected is None:
         assert (left, right) == ("p03b", "p04a")
-        assert found["score"] is None
-        assert not found["same"]
+        assert answer["score"] is None
+        assert not answer["same"]
     else:
-        assert found["score"] == pytest.approx(expected, abs=1e-5)
-        assert found["same"] == (expected >= found["threshold"])
-    rows = [indexed.row[name] for name in (left, right)]
-    for name, said in found["channels"].items():
-        one, two = (indexed.stored[name][row] for row in rows)
-        if one.any() and two.any():
-            assert said["similarity"] == pytest.approx(float(one @ two), abs=1e-5)
+        assert answer["score"] == pytest.approx(expected, abs=1e-5)
+        assert answer["same"] == (expected >= answer["threshold"])
+    rows = [index.row_of[name] for name in (left, right)]
+    for name, channel in answer["channels"].items():
+        left_row, right_row = (index.channels[name][row] for row in rows)
+        if left_row.any() and right_row.any():
+            assert channel["similarity"] == pytest.approx(float(left_row @ right_row), abs=1e-5)
         else:
-            assert said == {"similarity": None, "weight": None}
-    weights = [said["weight"] for said in found["channels"].values() if said["weight"] is not None]
+            assert channel == {"similarity": None, "weight": None}
+    weights = [channel["weight"] for channel in answer["channels"].values() if channel["weight"] is not None]
     assert sum(weights) == pytest.approx(1 if expected is not None else 0, abs=1e-5)
-    # of the stored rows likewise, which is what the review shows
-    assert answers.pair(indexed, *rows)["score"] == pytest.approx(found["score"], abs=1e-5)
+    # the stored rows, which the review shows, give the same score
+    assert answers.explain_pair(index, *rows)["score"] == pytest.approx(answer["score"], abs=1e-5)
 
 
-def test_a_search_finds_what_the_pipeline_finds(indexed, listings, scores, shop):
+def test_a_search_finds_what_the_pipeline_finds(index, listings, scores, shop):
     submission = dict(
         line.split(",")
         for line in (shop / "data/predictions/samesku/submission.csv").read_text().splitlines()
     )
     for name in ("p00a", "p03b", "p04a"):
-        found = answers.search(indexed, given(listings[name], shop), len(indexed.ids))["results"]
-        by_id = {one["posting_id"]: one for one in found}
+        results = answers.search_catalogue(index, query(listings[name], shop), len(index))["results"]
+        by_id = {result["posting_id"]: result for result in results}
         assert by_id.pop(name)["score"] == pytest.approx(1, abs=1e-5)
-        assert {other: one["score"] for other, one in by_id.items()} == pytest.approx(
-            {other: score for (query, other), score in scores.items() if query == name}, abs=1e-5
+        assert {posting_id: result["score"] for posting_id, result in by_id.items()} == pytest.approx(
+            {match: score for (posting_id, match), score in scores.items() if posting_id == name}, abs=1e-5
         )
-        assert {other for other, one in by_id.items() if one["match"]} | {name} == set(
-            submission[name].split()
-        )
-        assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+        matches = {posting_id for posting_id, result in by_id.items() if result["match"]}
+        assert matches | {name} == set(submission[name].split())
+        in_order = [result["score"] for result in results]
+        assert in_order == sorted(in_order, reverse=True)
 
 
-def test_one_modality_alone_is_searched_on_what_is_there(indexed, listings, shop):
-    found = answers.search(indexed, given(listings["p00a"], shop, without=("image",)), 5)["results"]
-    assert len(found) == 5
-    assert found[0]["posting_id"] == "p00a"
-    assert found[0]["channels"]["cnn"]["similarity"] is None
+def test_one_modality_alone_is_searched_on_that_modality(index, listings, shop):
+    answer = answers.search_catalogue(index, query(listings["p00a"], shop, without=("image",)), 5)
+    results = answer["results"]
+    assert len(results) == 5
+    assert results[0]["posting_id"] == "p00a"
+    assert results[0]["channels"]["cnn"]["similarity"] is None
 
 
-def test_contradicting_quantities_are_shown_where_they_stand(indexed):
+def test_contradicting_quantities_are_shown_at_their_places(index):
     left, right = (
-        read_listing(title, None, indexed.settings.data) for title in ("oil 500 ml", "oil 1 l new")
+        read_query_listing(title, None, index.params.data) for title in ("oil 500 ml", "oil 1 l new")
     )
-    (one,) = answers.match(indexed, left, right)["conflicts"]
-    assert [left.title[start:stop] for start, stop in one["left"]] == ["500 ml"]
-    assert [right.title[start:stop] for start, stop in one["right"]] == ["1 l"]
+    (conflict,) = answers.match_listings(index, left, right)["conflicts"]
+    assert [left.title[start:stop] for start, stop in conflict["left"]] == ["500 ml"]
+    assert [right.title[start:stop] for start, stop in conflict["right"]] == ["1 l"]
 
 
-def test_a_dynamic_decision_asks_for_the_threshold_of_either_side(indexed, listings, shop, scores):
-    changed = indexed.settings.model_copy(update={"decision": Decision(kind="dynamic", value=1.0)})
-    indexed.settings, indexed.threshold = changed, 1.0
-    new = indexed.embed_given([given(listings[name], shop) for name in ("p00a", "p00b")])
-    k = changed.index.k
+def test_a_dynamic_decision_takes_the_lower_threshold_of_the_two(index, listings, shop, scores):
+    decision = Decision(kind="dynamic", value=1.0)
+    index.params, index.decision_value = index.params.model_copy(update={"decision": decision}), 1.0
+    queries = index.embed_listings([query(listings[name], shop) for name in ("p00a", "p00b")])
+    k = index.params.index.k
     expected = []
-    for name in ("p00a", "p00b"):  # as new listings, each has its old self among its neighbours
-        own = [1.0, *(score for (query, _), score in scores.items() if query == name)]
-        top = np.sort(own)[::-1][:k]
+    for name in ("p00a", "p00b"):  # as new listings, each has itself among its neighbours
+        of_query = [1.0, *(score for (posting_id, _), score in scores.items() if posting_id == name)]
+        top = np.sort(of_query)[::-1][:k]
         expected.append(top.mean() + top.std())
-    assert indexed.threshold(new) == pytest.approx(min(expected), abs=1e-5)
+    assert index.pair_threshold(queries) == pytest.approx(min(expected), abs=1e-5)
 
 
-def test_what_was_made_with_other_params_is_refused(own_shop):
+def test_what_was_made_with_other_params_is_refused(shop_copy):
     def with_params(change):
-        params = yaml.safe_load((own_shop / "params.yaml").read_text())
+        params = yaml.safe_load((shop_copy / "params.yaml").read_text())
         change(params)
-        (own_shop / "changed.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-        return settings.load("changed.yaml")
+        (shop_copy / "changed.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        return load_params("changed.yaml")
 
     with pytest.raises(InputError, match=r"other weights than params.yaml has; run `dvc repro`"):
-        Indexed(with_params(lambda params: params["fusion"].update(alpha=0.5)))
-    other = Indexed(with_params(lambda params: params["channels"]["phash"].update(dim=128)))
+        CatalogueIndex(with_params(lambda params: params["fusion"].update(alpha=0.5)))
+    index = CatalogueIndex(with_params(lambda params: params["channels"]["phash"].update(dim=128)))
+    picture = (shop_copy / "shop/images/p00a.png").read_bytes()
     with pytest.raises(InputError, match=r"channel phash has 128 columns by params\.yaml"):
-        other.embed_given([read_listing("", picture_bytes(own_shop), other.settings.data)])
-    with pytest.raises(InputError, match=r"index\.blend\.steps is 1"):
-        Indexed(with_params(lambda params: params["index"]["blend"].update(steps=1)))
+        index.embed_listings([read_query_listing("", picture, index.params.data)])
+    with pytest.raises(InputError, match=r"index\.augmentation\.steps is 1"):
+        CatalogueIndex(with_params(lambda params: params["index"]["augmentation"].update(steps=1)))
     artefacts.METRICS.joinpath("samesku.json").unlink()
     with pytest.raises(InputError, match=r"metrics/samesku.json is missing; run `dvc repro evaluate`"):
-        Indexed(settings.load())
-
-
-def picture_bytes(folder):
-    return (folder / "shop/images/p00a.png").read_bytes()
+        CatalogueIndex(load_params())
 
 
 def test_the_command_answers_in_words_and_as_json(shop):
     images = [f"--image=shop/images/{name}.png" for name in ("p00a", "p00b")]
     titles = ["--title", "oil 250 ml", "--title", "oil 500 ml"]
-    told = RUN.invoke(app, ["match", *images, *titles])
-    assert told.exit_code == 0, told.output
-    assert "conflict: 250 ml | 500 ml" in told.output
-    found = json.loads(RUN.invoke(app, ["match", *images, *titles, "--json"]).output)
-    assert list(found) == ["same", "score", "threshold", "channels", "conflicts"]
-    assert f"score {found['score']:.4f}" in told.output
-    one = json.loads(RUN.invoke(app, ["match", images[0], "--image=", *titles, "--json"]).output)
-    assert one["channels"]["cnn"]["similarity"] is None  # the second has no picture
+    result = RUN.invoke(app, ["match", *images, *titles])
+    assert result.exit_code == 0, result.output
+    assert "conflict: 250 ml | 500 ml" in result.output
+    answer = json.loads(RUN.invoke(app, ["match", *images, *titles, "--json"]).output)
+    assert list(answer) == ["same", "score", "threshold", "channels", "conflicts"]
+    assert f"score {answer['score']:.4f}" in result.output
+    answer = json.loads(RUN.invoke(app, ["match", images[0], "--image=", *titles, "--json"]).output)
+    assert answer["channels"]["cnn"]["similarity"] is None  # the right listing has no picture
 
 
 def test_the_answer_no_is_no_failure(shop):
@@ -190,10 +188,10 @@ def test_the_answer_no_is_no_failure(shop):
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(shop, arguments, sentence):
-    found = RUN.invoke(app, arguments)
-    assert found.exit_code == 2
-    assert sentence in found.output
-    assert len(found.output.strip().splitlines()) == 1
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert len(result.output.strip().splitlines()) == 1
 
 
 def test_a_command_imports_what_it_needs_alone():

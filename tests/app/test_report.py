@@ -13,12 +13,12 @@ import yaml
 from typer.testing import CliRunner
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.app.cli import app
 from samesku.app.report import catalogue as report_catalogue
 from samesku.app.report import page as report
-from samesku.catalogue import thumbnails
+from samesku.catalogue.images import read_thumbnails
 from samesku.errors import InputError
+from samesku.params import load_params
 from stages import evaluate, fuse, index
 from tests.fixtures import two_system_predictions, val_and_test_copies
 
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 def gallery(system="mix", most=100):
     """id -> its block, with the ids of its cards."""
-    found = report.content(system, settings.load(), most)
+    found = report.content(system, load_params(), most)
     shown = found["gallery"]
     name = [listing[0] for listing in shown["listings"]]
     blocks = {name[block["query"]]: block for block in shown["queries"]}
@@ -161,7 +161,7 @@ def test_more_queries_than_asked_for_leave_out_train_first(folder, monkeypatch):
     shown = [listing[0] for listing in found["gallery"]["listings"]]
     assert shown == ["a1", "a2", "a3", "b1", "d1", "b2"]  # those that their cards need come after
     assert found["gallery"]["total"] == 7
-    webps = thumbnails.read(artefacts.THUMBNAILS)
+    webps = read_thumbnails(artefacts.THUMBNAILS)
     assert base64.b64decode(found["pictures"][4]) == webps[6]
     monkeypatch.setattr(report_catalogue, "PICTURES", sum(len(text) for text in found["pictures"][:3]))
     few, _ = gallery(most=4)
@@ -227,9 +227,9 @@ def test_vega_draws_every_figure(folder, system):
     two_system_predictions.judge(folder)
     (folder / "data/sweep").mkdir()
     (folder / "data/sweep/alpha.csv").write_text("alpha,val_f1,test_f1\n0.0,0.5,0.4\n1.0,0.6,\n")
-    found = report.content(system, settings.load(), 10)
+    found = report.content(system, load_params(), 10)
     charts = report.report_charts.charts(
-        artefacts.PREDICTIONS / system / "plots", found["metrics"], False, artefacts.SWEEP / "alpha.csv", 0.6
+        artefacts.PREDICTIONS / system / "plots", found["metrics"], False, artefacts.TUNED / "alpha.csv", 0.6
     )
     names = ["threshold", "alpha", "precision-recall", "scores", "strata", "importance"]
     assert [chart["id"] for chart in charts] == names

@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from samesku import params as settings
 from samesku.app.report import compare as report_compare
 from samesku.app.report import page as report
+from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 
 PRODUCTS = 25
@@ -31,7 +31,7 @@ def pages(tmp_path_factory):
     with enter("many", rows=rows, matches=matches):
         (shops / "many/data/sweep").mkdir()
         report.write("mix", shops / "many.html")
-        made["contents"] = report.content("mix", settings.load(), 1000)["gallery"]
+        made["contents"] = report.content("mix", load_params(), 1000)["gallery"]
         two_system_predictions.system(
             shops / "many", "now", [*rows], [*matches[3:], ("id001x", "id001z"), ("id002x", "id009x")]
         )

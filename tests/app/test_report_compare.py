@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.app.cli import app
 from samesku.app.report import compare as report_compare
+from samesku.params import load_params
 from tests.app.test_report import Scripts
 from tests.fixtures import two_system_predictions
 
@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_pairs_are_won_lost_added_dropped_or_kept(folder):
-    found = report_compare.content("mix", "now", settings.load(), 10)
+    found = report_compare.content("mix", "now", load_params(), 10)
     shown = found["gallery"]
     name = [listing[0] for listing in shown["listings"]]
     blocks = {name[block["query"]]: block for block in shown["queries"]}
@@ -69,7 +69,7 @@ def test_without_labels_matches_are_new_or_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     two_system_predictions.write(tmp_path, matches=THEN, labels=False, pictures=False)
     two_system_predictions.system(tmp_path, "now", [*two_system_predictions.SEVEN], NOW, labels=False)
-    found = report_compare.content("mix", "now", settings.load(), 10)
+    found = report_compare.content("mix", "now", load_params(), 10)
     kinds = [card["kind"] for block in found["gallery"]["queries"] for card in block["cards"]]
     assert sorted(kinds) == ["gone"] * 2 + ["match"] * 2 + ["new"] * 3
     assert all("f1" not in block for block in found["gallery"]["queries"])

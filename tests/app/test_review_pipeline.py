@@ -9,7 +9,7 @@ from samesku.annotations.file import Said
 from stages import evaluate, review
 
 
-def test_verdicts_on_test_listings_move_groups_alone(own_shop):
+def test_verdicts_on_test_listings_move_groups_alone(shop_copy):
     rows = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "split"]).to_pylist()
     split = {row["posting_id"]: row["split"] for row in rows}
     test = [name for name in split if split[name] == "test"]
@@ -30,10 +30,10 @@ def test_verdicts_on_test_listings_move_groups_alone(own_shop):
     apart = next((a, b) for a in test for b in train if groups[a] != groups[b])
     together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
     said = {verdicts.pair(*apart): Said("same", "t"), verdicts.pair(*together): Said("different", "t")}
-    artefacts.REVIEW.write_bytes(verdicts.dump(said))
-    params = yaml.safe_load((own_shop / "params.yaml").read_text())
+    artefacts.ANNOTATIONS.write_bytes(verdicts.dump(said))
+    params = yaml.safe_load((shop_copy / "params.yaml").read_text())
     params["data"]["review"] = "data/review.csv"
-    (own_shop / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (shop_copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     review.main()
     evaluate.main()
     assert outs() == before  # train.parquet too, which is all of it that training sees

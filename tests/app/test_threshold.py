@@ -10,7 +10,7 @@ from samesku import artefacts
 from samesku.app import threshold
 from samesku.app.cli import app
 from samesku.errors import InputError
-from samesku.params import load
+from samesku.params import load_params
 from tests.conftest import ROOT
 
 PAIRS = 200  # of each split, each a component of its own; the i-th scores 1 − i / 1000
@@ -80,7 +80,7 @@ def test_without_labels_it_is_refused():
 
 
 def test_each_system_has_its_key():
-    params = load(ROOT / "params.yaml")
+    params = load_params(ROOT / "params.yaml")
     assert threshold.param("samesku", params) == "decision.value"
     assert threshold.param("rerank", params) == "rerank.value"
     assert threshold.param("tfidf", params) == "compare.tfidf.decision.value"

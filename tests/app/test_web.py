@@ -6,14 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from samesku.app.indexed import Indexed
+from samesku.app.web.queue import Queue
 from starlette.testclient import TestClient
 
 from samesku import artefacts
-from samesku import params as settings
 from samesku.annotations import file as review
-from samesku.app.indexed import Indexed
 from samesku.app.web import guard, server
-from samesku.app.web.queue import Queue
 from samesku.app.web.server import Site
 
 PAIRS = [("p00a", "p00b", 0.9), ("p01a", "p02a", 0.5), ("p03a", "p04a", 0.3), ("gone", "p00a", 0.2)]
@@ -30,9 +29,9 @@ def write_pairs(folder):
 
 
 @pytest.fixture
-def site(own_shop):
-    indexed = Indexed(settings.load())
-    return Site(indexed, Queue(write_pairs(own_shop), indexed.row, artefacts.REVIEW), "secret")
+def site(shop_copy):
+    indexed = Indexed(load_params())
+    return Site(indexed, Queue(write_pairs(shop_copy), indexed.row, artefacts.ANNOTATIONS), "secret")
 
 
 @pytest.fixture
@@ -43,9 +42,9 @@ def client(site):
         yield opened
 
 
-def test_two_listings_are_compared(client, own_shop):
+def test_two_listings_are_compared(client, shop_copy):
     files = {
-        f"image{n}": (own_shop / f"shop/images/p00{letter}.png").read_bytes()
+        f"image{n}": (shop_copy / f"shop/images/p00{letter}.png").read_bytes()
         for n, letter in ((1, "a"), (2, "b"))
     }
     found = client.post("/api/match", files=files, data={"title1": "oil <b> 250 ml", "title2": "oil 500 ml"})
@@ -87,10 +86,10 @@ def test_bad_input_is_one_sentence(client, files, data, sentence):
     assert found.json() == {"error": sentence}
 
 
-def test_a_picture_above_max_pixels_is_refused(client, site, own_shop):
+def test_a_picture_above_max_pixels_is_refused(client, site, shop_copy):
     rules = site.indexed.settings.data.model_copy(update={"max_pixels": 1000})
     site.indexed.settings = site.indexed.settings.model_copy(update={"data": rules})
-    files = {"image1": (own_shop / "shop/images/p00a.png").read_bytes()}
+    files = {"image1": (shop_copy / "shop/images/p00a.png").read_bytes()}
     found = client.post("/api/search", files=files)
     assert found.json() == {"error": "picture 1: more pixels than data.max_pixels"}
 
@@ -111,7 +110,7 @@ def test_who_is_turned_away(client, site):
         assert client.post("/api/review", content=body, headers=headers).status_code == 403, headers
     assert client.options("/api/review", headers={"origin": "http://evil.example"}).status_code == 403
     assert (
-        review.read(artefacts.REVIEW.read_bytes(), "review.csv") == {} if artefacts.REVIEW.is_file() else True
+        review.read(artefacts.ANNOTATIONS.read_bytes(), "review.csv") == {} if artefacts.ANNOTATIONS.is_file() else True
     )
     assert client.post("/api/review", content=body, headers={"origin": "http://127.0.0.1:8000"}).is_success
     answer = client.get("/")
@@ -145,13 +144,13 @@ def test_verdicts_are_kept_one_line_for_each_pair_and_the_last_wins(client):
     client.post("/api/review", json={"at": 0, "verdict": "different"})
     again = client.get("/api/review?at=0").json()
     assert again["verdict"] == "different"
-    lines = artefacts.REVIEW.read_text().splitlines()
+    lines = artefacts.ANNOTATIONS.read_text().splitlines()
     assert lines[0] == "left,right,verdict,time"
     assert [line.rsplit(",", 1)[0] for line in lines[1:]] == ["p00a,p00b,different", "p01a,p02a,skip"]
     assert client.get("/api/review").json()["at"] == 2
     assert client.post("/api/review", json={"at": 2, "verdict": "same"}).json()["at"] is None
     assert client.post("/api/review", json={"at": 1, "verdict": None}).json()["verdict"] is None
-    assert "p01a" not in artefacts.REVIEW.read_text()
+    assert "p01a" not in artefacts.ANNOTATIONS.read_text()
 
 
 @pytest.mark.parametrize(
@@ -160,16 +159,16 @@ def test_verdicts_are_kept_one_line_for_each_pair_and_the_last_wins(client):
 )
 def test_a_wrong_verdict_changes_nothing(client, body):
     assert client.post("/api/review", json=body).status_code == 400
-    assert not artefacts.REVIEW.is_file()
+    assert not artefacts.ANNOTATIONS.is_file()
 
 
-def test_verdicts_that_others_wrote_stay(client, own_shop):
-    artefacts.REVIEW.write_text("left,right,verdict,time\nx,y,same,2026-01-01T00:00:00Z\n")
+def test_verdicts_that_others_wrote_stay(client, shop_copy):
+    artefacts.ANNOTATIONS.write_text("left,right,verdict,time\nx,y,same,2026-01-01T00:00:00Z\n")
     client.post("/api/review", json={"at": 0, "verdict": "same"})
-    kept = review.read(artefacts.REVIEW.read_bytes(), "review.csv")
+    kept = review.read(artefacts.ANNOTATIONS.read_bytes(), "review.csv")
     assert kept["x", "y"] == ("same", "2026-01-01T00:00:00Z")
     assert kept["p00a", "p00b"].verdict == "same"
-    artefacts.REVIEW.write_text("not a review\n")
+    artefacts.ANNOTATIONS.write_text("not a review\n")
     found = client.post("/api/review", json={"at": 1, "verdict": "same"})
     assert found.json() == {"error": "data/review.csv must begin with the line left,right,verdict,time"}
-    assert artefacts.REVIEW.read_text() == "not a review\n"
+    assert artefacts.ANNOTATIONS.read_text() == "not a review\n"

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from samesku import artefacts
 from tests.app.test_web import write_pairs
 from tests.conftest import ROOT
-from tests.fixtures import small_shop as making
+from tests.fixtures import small_shop
 
 pytestmark = pytest.mark.slow
 NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
@@ -37,16 +37,16 @@ def serving(folder):
 
 
 @pytest.fixture
-def address(own_shop):
-    write_pairs(own_shop)
-    with serving(own_shop) as found:
+def address(shop_copy):
+    write_pairs(shop_copy)
+    with serving(shop_copy) as found:
         yield found
 
 
-def test_compare_search_and_review(page, address, own_shop, tmp_path):
+def test_compare_search_and_review(page, address, shop_copy, tmp_path):
     page.set_default_timeout(60_000)  # the first question waits for the networks
     expect.set_options(timeout=60_000)
-    pictures = [own_shop / f"shop/images/p00{letter}.png" for letter in "ab"]
+    pictures = [shop_copy / f"shop/images/p00{letter}.png" for letter in "ab"]
     page.goto(address)
 
     # compare: two pictures, two titles; what sellers wrote is text
@@ -72,7 +72,7 @@ def test_compare_search_and_review(page, address, own_shop, tmp_path):
     # search by a picture that is dropped, and a title
     page.click("nav >> text=Search")
     page.set_input_files("#search input", pictures[0])
-    page.fill("#search textarea", making.rows()[0]["title"])
+    page.fill("#search textarea", small_shop.rows()[0]["title"])
     page.press("#search textarea", "Enter")
     card = page.locator("#search .card").first
     expect(card.locator(".id")).to_have_text("p00a")
@@ -94,7 +94,7 @@ def test_compare_search_and_review(page, address, own_shop, tmp_path):
     expect(page.locator("#review .side .blank")).to_have_text("no picture")
     page.keyboard.press("s")
     expect(page.locator("#review .answer")).to_have_text("Every pair of the queue has a verdict.")
-    kept = [line.rsplit(",", 1)[0] for line in (own_shop / artefacts.REVIEW).read_text().splitlines()]
+    kept = [line.rsplit(",", 1)[0] for line in (shop_copy / artefacts.ANNOTATIONS).read_text().splitlines()]
     assert kept == ["left,right,verdict", "p00a,p00b,same", "p01a,p02a,skip", "p03a,p04a,same"]
 
     # a telephone: nothing is wider than it
@@ -104,10 +104,10 @@ def test_compare_search_and_review(page, address, own_shop, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, part
 
 
-def test_a_picture_that_is_none_is_told_of(page, address, own_shop, faults):
+def test_a_picture_that_is_none_is_told_of(page, address, shop_copy, faults):
     page.set_default_timeout(60_000)
     page.goto(f"{address}/#search")
-    page.set_input_files("#search input", own_shop / "params.yaml")
+    page.set_input_files("#search input", shop_copy / "params.yaml")
     page.click("#search .act")
     expect(page.locator("#search .fault")).to_have_text("picture 1: not a picture of a known format")
     assert all("400" in fault for fault in faults)

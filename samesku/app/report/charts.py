@@ -1,6 +1,6 @@
-"""The figures of a report as Vega-Lite, from the rows of data/predictions/<system>/plots/ and data/sweep/.
+"""The charts of a report as Vega-Lite, from data/predictions/<system>/plots/ and data/tuned/alpha.csv.
 
-Colours are names (`$val`, `$test`, `$good`, `$bad`, `$rule`): the page knows what they are in light and dark.
+Colours are names (`$val`, `$test`, `$full`, `$good`, `$bad`, `$rule`): the page has them in light and dark.
 """
 
 from __future__ import annotations
@@ -13,78 +13,76 @@ from typing import Any
 
 Row = dict[str, Any]
 Chart = dict[str, Any]
-FEATURES = 15
+MAX_FEATURES = 15
+GALLERIES = {"test in test": "test", "test in the whole sample": "test_full"}
 
 
-def charts(
-    plots: Path, metrics: dict[str, Any], dynamic: bool, sweep: Path | None, alpha: float
+def make_charts(
+    plots: Path, metrics: dict[str, Any], dynamic: bool, alpha_sweep: Path | None, alpha: float
 ) -> list[Chart]:
-    """Each figure that there are rows for: {id, title, note, spec}.
+    """Each chart that there are rows for: {id, title, note, spec}.
 
     Args:
-        plots: a system's folder. dynamic: its decision is mean + m · std. sweep: alpha.csv, where it is this
-            system's. alpha: that of params.yaml.
+        plots: the system's folder of plots. dynamic: its decision is mean + m · std.
+        alpha_sweep: alpha.csv, if it is of this system. alpha: the α of params.yaml.
     """
-    cut = metrics.get("threshold", {}).get("split")
-    what = "m of mean + m · std" if dynamic else "score threshold"
-    rows = rows_of(plots / f"threshold_{'dynamic' if dynamic else 'static'}.csv")
-    found = [
+    threshold = metrics.get("threshold", {}).get("split")
+    x_title = "m of mean + m · std" if dynamic else "score threshold"
+    threshold_rows = read_rows(plots / f"threshold_{'dynamic' if dynamic else 'static'}.csv")
+    alpha_rows = read_rows(alpha_sweep) if alpha_sweep else []
+    recall_rows = {split: read_rows(plots / f"precision_recall_{split}.csv") for split in ("val", "test")}
+    marked = "" if threshold is None else f" The line marks {threshold:.3f}, chosen on val."
+    charts = [
         chart(
             "threshold",
-            "F1 against threshold",
-            f"Mean F1 in the split galleries. The line marks {cut:.3f}, chosen on val."
-            if cut is not None
-            else "",
-            rows and curve(rows, "threshold", what, cut),
+            "F1 by threshold",
+            f"Mean F1 in the split galleries.{marked}",
+            threshold_rows and curve(threshold_rows, "threshold", x_title, threshold),
         ),
         chart(
             "alpha",
-            "F1 against α",
-            f"0 is titles alone, 1 pictures alone; each α has its own threshold. params.yaml says {alpha:g}.",
-            sweep and (rows := rows_of(sweep)) and curve(rows, "alpha", "α, weight of the image side", alpha),
+            "F1 by α",
+            "α = 0 uses titles alone, α = 1 pictures alone; each α has its own threshold. "
+            f"The line marks {alpha:g}, the α of params.yaml.",
+            alpha_rows and curve(alpha_rows, "alpha", "α, the weight of the image side", alpha),
         ),
         chart(
             "precision-recall",
-            "Precision–recall",
-            "Pairs pooled over the queries of a split gallery, self left out. The dots are the threshold.",
-            precision_recall(
-                {s: rows_of(plots / f"precision_recall_{s}.csv") for s in ("val", "test")}, cut, dynamic, what
-            ),
+            "Precision and recall",
+            "Pairs of all queries of a split gallery, without self. The dots mark the threshold.",
+            precision_recall(recall_rows, threshold, x_title),
         ),
         chart(
             "scores",
-            "Scores of true and false pairs",
-            "Neighbours of test queries within test; each class sums to 100%. The line is the threshold.",
-            scores(rows_of(plots / "scores.csv"), cut, what),
+            "Scores of pairs",
+            "Neighbours of test queries within test; each class sums to 100%. The line marks the threshold.",
+            scores(read_rows(plots / "scores.csv"), threshold, x_title),
         ),
         chart(
             "strata",
             "F1 by group size",
-            "Test queries by the listings that their product has in the gallery.",
+            "Test queries by the number of listings that their product has in the gallery.",
             strata({name: metrics.get(key, {}) for name, key in GALLERIES.items()}),
         ),
         chart(
             "importance",
-            "What the pair model looks at",
-            f"The {FEATURES} features of highest gain.",
-            importance(rows_of(plots / "importance.csv")),
+            "Features of the pair model",
+            f"The {MAX_FEATURES} features with the highest gain.",
+            importance(read_rows(plots / "importance.csv")),
         ),
     ]
-    return [one for one in found if one["spec"]]
+    return [entry for entry in charts if entry["spec"]]
 
 
-GALLERIES = {"test in test": "test", "test in the whole sample": "test_full"}
-
-
-def rows_of(path: Path) -> list[Row]:
-    """The rows of a CSV, numbers as numbers; none where there is no file."""
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV, numbers as numbers; none if there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)]
+        return [{key: _number_or_text(text) for key, text in row.items()} for row in csv.DictReader(file)]
 
 
-def _value(text: str) -> float | str:
+def _number_or_text(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
@@ -95,8 +93,8 @@ def chart(name: str, title: str, note: str, spec: Any) -> Chart:
     return {"id": name, "title": title, "note": note, "spec": spec or None}
 
 
-def curve(rows: Sequence[Row], x: str, label: str, chosen: float | None) -> Chart:
-    """F1 of val and test against x, with the chosen value."""
+def curve(rows: Sequence[Row], x: str, x_title: str, chosen: float | None) -> Chart:
+    """F1 of val and test by the column `x`, with a line at the chosen value."""
     long = [
         {"x": row[x], "split": split, "f1": row[f"{split}_f1"]}
         for row in rows
@@ -107,7 +105,7 @@ def curve(rows: Sequence[Row], x: str, label: str, chosen: float | None) -> Char
         {
             "mark": {"type": "line", "interpolate": "monotone"},
             "encoding": {
-                "x": quantitative("x", label),
+                "x": quantitative("x", x_title),
                 "y": quantitative("f1", "mean F1"),
                 "color": SPLIT,
             },
@@ -116,7 +114,7 @@ def curve(rows: Sequence[Row], x: str, label: str, chosen: float | None) -> Char
             "mark": {"type": "point", "filled": True, "size": 60},
             "params": [
                 {
-                    "name": "near",
+                    "name": "nearest",
                     "select": {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"},
                 }
             ],
@@ -124,10 +122,10 @@ def curve(rows: Sequence[Row], x: str, label: str, chosen: float | None) -> Char
                 "x": {"field": "x", "type": "quantitative"},
                 "y": {"field": "f1", "type": "quantitative"},
                 "color": SPLIT,
-                "opacity": {"condition": {"param": "near", "empty": False, "value": 1}, "value": 0},
+                "opacity": {"condition": {"param": "nearest", "empty": False, "value": 1}, "value": 0},
                 "tooltip": [
                     {"field": "split"},
-                    {"field": "x", "title": label, "format": ".4f"},
+                    {"field": "x", "title": x_title, "format": ".4f"},
                     {"field": "f1", "title": "mean F1", "format": ".4f"},
                 ],
             },
@@ -136,11 +134,10 @@ def curve(rows: Sequence[Row], x: str, label: str, chosen: float | None) -> Char
     return {"data": {"values": long}, "layer": [*layers, *rule(chosen)]}
 
 
-def precision_recall(
-    rows: dict[str, list[Row]], cut: float | None, dynamic: bool, label: str
-) -> Chart | None:
-    """Both splits' curves, with the point of each that the threshold gives."""
-    long = [{"split": split} | row for split, found in rows.items() for row in found if "recall" in row]
+def precision_recall(rows: dict[str, list[Row]], threshold: float | None, x_title: str) -> Chart | None:
+    """The curve of each split, with the point at the threshold."""
+    curves = {split: points for split, points in rows.items() if points and "recall" in points[0]}
+    long = [{"split": split} | point for split, points in curves.items() for point in points]
     if not long:
         return None
     encoding = {
@@ -150,13 +147,13 @@ def precision_recall(
         "tooltip": [
             {"field": "split"},
             *({"field": key, "format": ".4f"} for key in ("recall", "precision")),
-            {"field": "threshold", "title": label, "format": ".4f"},
+            {"field": "threshold", "title": x_title, "format": ".4f"},
         ],
     }
-    points = [
-        {"split": split} | min(found, key=lambda row: abs(row["threshold"] - cut))
-        for split, found in rows.items()
-        if cut is not None and found and "recall" in found[0]
+    marked = [
+        {"split": split} | min(points, key=lambda point: abs(point["threshold"] - threshold))
+        for split, points in curves.items()
+        if threshold is not None
     ]
     return {
         "encoding": encoding,
@@ -167,15 +164,15 @@ def precision_recall(
                 "encoding": {"order": {"field": "threshold", "sort": "descending"}},
             },
             {
-                "data": {"values": points},
+                "data": {"values": marked},
                 "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
             },
         ],
     }
 
 
-def scores(rows: Sequence[Row], cut: float | None, label: str) -> Chart | None:
-    """Two histograms over each other, each a share of its class."""
+def scores(rows: Sequence[Row], threshold: float | None, x_title: str) -> Chart | None:
+    """The scores of true and false pairs, two histograms over each other, each a share of its class."""
     if not rows or "low" not in rows[0]:
         return None
     long = []
@@ -194,7 +191,7 @@ def scores(rows: Sequence[Row], cut: float | None, label: str) -> Chart | None:
     bars = {
         "mark": {"type": "bar", "opacity": 0.55, "binSpacing": 0},
         "encoding": {
-            "x": {**quantitative("low", label), "bin": "binned"},
+            "x": {**quantitative("low", x_title), "bin": "binned"},
             "x2": {"field": "high"},
             "y": {**quantitative("share", "share of its class"), "stack": None, "axis": {"format": "%"}},
             "color": {
@@ -212,7 +209,7 @@ def scores(rows: Sequence[Row], cut: float | None, label: str) -> Chart | None:
             ],
         },
     }
-    return {"data": {"values": long}, "layer": [bars, *rule(cut)]}
+    return {"data": {"values": long}, "layer": [bars, *rule(threshold)]}
 
 
 def strata(galleries: dict[str, dict[str, Any]]) -> Chart | None:
@@ -254,11 +251,11 @@ def strata(galleries: dict[str, dict[str, Any]]) -> Chart | None:
 
 
 def importance(rows: Sequence[Row]) -> Chart | None:
-    """The features of highest gain, as bars."""
+    """The features with the highest gain, as bars."""
     if not rows or "gain" not in rows[0]:
         return None
     return {
-        "data": {"values": list(rows[:FEATURES])},
+        "data": {"values": list(rows[:MAX_FEATURES])},
         "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": "$test"},
         "encoding": {
             "y": {"field": "feature", "type": "nominal", "sort": None, "title": None},
@@ -281,14 +278,14 @@ def quantitative(key: str, title: str, domain: list[float] | None = None) -> Cha
     return {"field": key, "type": "quantitative", "title": title, "scale": scale}
 
 
-def rule(at: float | None) -> list[Chart]:
-    """A vertical line."""
-    if at is None:
+def rule(x: float | None) -> list[Chart]:
+    """A vertical line at x; none for None."""
+    if x is None:
         return []
     return [
         {
-            "data": {"values": [{"at": at}]},
+            "data": {"values": [{"x": x}]},
             "mark": {"type": "rule", "color": "$rule", "strokeDash": [5, 4], "strokeWidth": 1.5},
-            "encoding": {"x": {"field": "at", "type": "quantitative"}},
+            "encoding": {"x": {"field": "x", "type": "quantitative"}},
         }
     ]

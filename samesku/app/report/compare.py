@@ -1,4 +1,4 @@
-"""`samesku compare A B --report`: the listings whose matches changed, won and lost, as a page to look at."""
+"""`samesku compare A B --report`: the queries whose matches changed from A to B, as a page."""
 
 from __future__ import annotations
 
@@ -10,197 +10,198 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku import artefacts
-from samesku import params as settings
-from samesku.app.report import (
-    catalogue as report_catalogue,
+from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings, read_catalogue
+from samesku.app.report.gallery import (
+    GROUPS,
+    cards_by_query,
+    choose_queries,
+    match_kinds,
+    query_f1,
+    size_group,
 )
-from samesku.app.report import (
-    gallery as report_gallery,
-)
-from samesku.app.report import (
-    pairs as report_pairs,
-)
-from samesku.app.report import (
-    template as report_page,
-)
-from samesku.app.report.catalogue import SPLITS, Catalogue, Shown
-from samesku.app.report.gallery import Rows
-from samesku.app.report.pairs import Pairs
+from samesku.app.report.pairs import ReportPairs, Rows, describe_channels, read_matches
+from samesku.app.report.template import write_page
 from samesku.evaluation.differences import Difference
-from samesku.params import Params
+from samesku.params import Params, load_params
 
-#: kind of card -> [what it says, tone], in the order in which a query shows them
+#: kind of card -> [label, tone], in the order in which a query shows them
 KINDS = {
-    "won": ["✓ won", "good"],
+    "gained": ["✓ gained", "good"],
     "lost": ["✕ lost", "bad"],
-    "wrong": ["✕ added", "bad"],
-    "mended": ["✓ dropped", "good"],
-    "new": ["+ new", "hint"],
-    "gone": ["− gone", "warn"],
-    "same": ["same, kept", "plain"],
-    "other": ["different, kept", "plain"],
-    "match": ["kept", "plain"],
+    "wrong_added": ["✕ wrong, added", "bad"],
+    "wrong_removed": ["✓ wrong, removed", "good"],
+    "added": ["+ added", "info"],
+    "removed": ["− removed", "warn"],
+    "same": ["correct in both", "plain"],
+    "different": ["wrong in both", "plain"],
+    "match": ["in both", "plain"],
 }
+#: filter -> label
 VIEWS = {
     "all": "all changes",
-    "better": "better",
-    "worse": "worse",
-    "even": "same F1",
-    "won": "won",
-    "lost": "lost",
-    "wrong": "wrong ones added",
-    "mended": "wrong ones dropped",
-    "new": "new",
-    "gone": "gone",
+    "better": "better F1",
+    "worse": "worse F1",
+    "equal": "same F1",
+    "gained": "correct matches gained",
+    "lost": "correct matches lost",
+    "wrong_added": "wrong matches added",
+    "wrong_removed": "wrong matches removed",
+    "added": "matches added",
+    "removed": "matches removed",
 }
-SORTS = {"gained": "largest gain first", "lost": "largest loss first", "id": "by posting_id"}
+SORTS = {"gain": "largest gain first", "loss": "largest loss first", "id": "by posting_id"}
+#: (what the labels say, what B does) -> kind of card
+CHANGES = {
+    ("same", "added"): "gained",
+    ("same", "removed"): "lost",
+    ("different", "added"): "wrong_added",
+    ("different", "removed"): "wrong_removed",
+    ("match", "added"): "added",
+    ("match", "removed"): "removed",
+}
 
 
-def write(a: str, b: str, differences: Sequence[Difference], out: Path, queries: int) -> str:
-    """Write the page of what changed from system A to system B; one line on what it holds.
+def write_comparison(a: str, b: str, differences: Sequence[Difference], out: Path, max_queries: int) -> str:
+    """Write the page of what changes from system A to system B; return one line on what it holds.
 
     Raises:
         InputError: a system has no matches, or they are of another sample.
     """
-    page = content(a, b, settings.load(), queries)
-    report_page.save(out, "compare.html", page | {"differences": differences})
-    shown = f"{len(page['gallery']['queries']):,} queries whose matches changed"
+    content = comparison_content(a, b, load_params(), max_queries)
+    write_page(out, "compare.html", content | {"differences": differences})
+    shown = f"{len(content['gallery']['queries']):,} queries whose matches changed"
     return f"{shown}, {out.stat().st_size / 1e6:.1f} MB: {out.resolve().as_uri()}"
 
 
-def content(a: str, b: str, params: Params, most: int) -> dict[str, Any]:
-    """What the template is filled with, but for the intervals."""
-    known = report_catalogue.read(artefacts.LISTINGS, artefacts.THUMBNAILS)
-    before, after = (report_pairs.matches(artefacts.PREDICTIONS / system, known) for system in (a, b))
-    united, was = unite(before, after)
-    kind = kinds(united, was, known)
-    is_new, is_gone = np.isnan(was), np.isnan(united.score)
-    changed = np.unique(united.query[is_new | is_gone])
-    queries = report_gallery.choose(known, len(known.title))
+def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict[str, Any]:
+    """The values that fill the template, without the differences of F1."""
+    catalogue = read_catalogue()
+    before, after = (read_matches(system, catalogue) for system in (a, b))
+    pairs, score_before = unite(before, after)
+    kinds = change_kinds(pairs, score_before, catalogue)
+    changed = np.unique(pairs.query[np.isnan(score_before) | np.isnan(pairs.score)])
+    queries = choose_queries(catalogue, len(catalogue))
     queries = queries[np.isin(queries, changed)]
-    f1 = [report_gallery.row_f1(found, known) for found in (before, after)]
-    shown = Shown(known)
-    counts = tally(united.query, kind, f1, queries, known)
-    blocks = gallery(united, was, kind, f1, known, shown, queries[:most])
+    f1 = [query_f1(matches, catalogue) for matches in (before, after)]
+    shown = ShownListings(catalogue)
+    blocks = change_blocks(pairs, score_before, kinds, f1, catalogue, shown, queries[:max_queries])
     return {
         "a": a,
         "b": b,
-        "counts": counts,
+        "counts": count_changes(pairs.query, kinds, f1, queries, catalogue),
         "gallery": {
             "kinds": KINDS,
             "views": VIEWS,
-            "groups": report_gallery.GROUPS,
+            "groups": GROUPS,
             "sorts": SORTS,
-            "channels": report_pairs.channels_of(list(united.similarity), params, None),
-            "labelled": known.labelled(),
+            "channels": describe_channels(list(pairs.cosines), params, None),
+            "labelled": catalogue.has_labels(),
             "total": len(queries),
             "listings": shown.listings(),
             "queries": blocks,
             "score": "score",
-            "pair": [a, b],
+            "systems": [a, b],
         },
         "pictures": shown.pictures(),
     }
 
 
-def unite(before: Pairs, after: Pairs) -> tuple[Pairs, NDArray[np.float64]]:
-    """The pairs that either system matches, with the score of `after`; and the score of `before`.
+def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, NDArray[np.float64]]:
+    """The pairs that either system matches with the score of `after`, and the score of `before`.
 
-    NaN where a system does not match them.
+    A score is NaN if that system does not match the pair.
     """
-    pairs = np.concatenate([np.stack([part.query, part.other], axis=1) for part in (before, after)])
-    key, place = np.unique(pairs, axis=0, return_inverse=True)
-    split = np.split(place.ravel(), [len(before)])
+    keys = np.concatenate([np.stack([part.query, part.listing], axis=1) for part in (before, after)])
+    united, place = np.unique(keys, axis=0, return_inverse=True)
+    places = np.split(place.ravel(), [len(before)])
 
-    def spread(values: NDArray, at: NDArray) -> NDArray:
-        wide = np.full(len(key), np.nan)
-        wide[at] = values
+    def spread(values: NDArray, rows: NDArray) -> NDArray:
+        wide = np.full(len(united), np.nan)
+        wide[rows] = values
         return wide
 
-    similarity: dict[str, NDArray] = {}
-    for part, at in zip((before, after), split, strict=True):
-        for name, values in part.similarity.items():
-            ours = spread(values, at)
-            similarity[name] = np.where(np.isnan(ours), similarity.get(name, ours), ours)
-    scores = [spread(part.score, at) for part, at in zip((before, after), split, strict=True)]
-    return Pairs(key[:, 0], key[:, 1], scores[1], similarity), scores[0]
+    cosines: dict[str, NDArray] = {}
+    for part, rows in zip((before, after), places, strict=True):
+        for name, values in part.cosines.items():
+            wide = spread(values, rows)
+            cosines[name] = np.where(np.isnan(wide), cosines.get(name, wide), wide)
+    score_before, score_after = spread(before.score, places[0]), spread(after.score, places[1])
+    return ReportPairs(united[:, 0], united[:, 1], score_after, cosines), score_before
 
 
-def kinds(united: Pairs, was: NDArray[np.float64], known: Catalogue) -> NDArray[np.str_]:
-    """What became of each pair, by what the labels say of it; str (P,), of KINDS."""
-    label = np.array(report_gallery.kinds(united, known))
-    is_new, is_gone = np.isnan(was), np.isnan(united.score)
-    change = np.select([is_new, is_gone], ["new", "gone"], "kept")
-    told = {
-        ("same", "new"): "won",
-        ("same", "gone"): "lost",
-        ("other", "new"): "wrong",
-        ("other", "gone"): "mended",
-        ("match", "new"): "new",
-        ("match", "gone"): "gone",
-    }
-    return np.array([told.get(pair, pair[0]) for pair in zip(label, change, strict=True)], dtype=str)
+def change_kinds(
+    pairs: ReportPairs, score_before: NDArray[np.float64], catalogue: Catalogue
+) -> NDArray[np.str_]:
+    """The kind of each pair, by its label and by what changed; str (P,), of KINDS."""
+    change = np.select([np.isnan(score_before), np.isnan(pairs.score)], ["added", "removed"], "in both")
+    labels = match_kinds(pairs, catalogue)
+    return np.array([CHANGES.get(key, key[0]) for key in zip(labels, change, strict=True)], dtype=str)
 
 
-def gallery(
-    united: Pairs,
-    was: NDArray[np.float64],
-    kind: NDArray[np.str_],
+def change_blocks(
+    pairs: ReportPairs,
+    score_before: NDArray[np.float64],
+    kinds: NDArray[np.str_],
     f1: Sequence[NDArray[np.float64]],
-    known: Catalogue,
-    shown: Shown,
+    catalogue: Catalogue,
+    shown: ShownListings,
     queries: Rows,
 ) -> list[dict[str, Any]]:
-    """One block for each query whose matches changed, as `report_gallery.gallery`; f1 is of both systems."""
+    """One block for each query whose matches changed, as `gallery_blocks`; f1 holds both systems' values."""
     for row in queries:
-        shown(row)
-    order = list(KINDS)
-    rank = np.array([order.index(name) for name in kind])
-    best = np.fmax(np.nan_to_num(united.score, nan=-np.inf), np.nan_to_num(was, nan=-np.inf))
-    at = np.lexsort((united.other, -best, rank))
-    at = at[np.isin(united.query[at], queries)]
-    laid = report_gallery.lay([(united[at], kind[at].tolist(), was[at])], known, shown)
-    kept = np.bincount(united.query, minlength=len(known.title))
+        shown.number(row)
+    kind_order = list(KINDS)
+    rank = np.array([kind_order.index(kind) for kind in kinds])
+    best = np.fmax(np.nan_to_num(pairs.score, nan=-np.inf), np.nan_to_num(score_before, nan=-np.inf))
+    order = np.lexsort((pairs.listing, -best, rank))
+    order = order[np.isin(pairs.query[order], queries)]
+    cards_of = cards_by_query([(pairs[order], kinds[order].tolist(), score_before[order])], catalogue, shown)
+    n_predicted = np.bincount(pairs.query, minlength=len(catalogue))
     blocks = []
     for row in queries.tolist():
-        cards = laid[row]
+        cards = cards_of[row]
         block: dict[str, Any] = {
-            "query": shown(row),
+            "query": shown.number(row),
             "cards": cards,
-            "group": report_gallery.group(known, row, kept[row]),
-            "flags": ["all", *{card["kind"] for card in cards if card["kind"] in VIEWS}],
+            "group": size_group(catalogue, row, n_predicted[row]),
+            "views": ["all", *{card["kind"] for card in cards if card["kind"] in VIEWS}],
         }
         if not np.isnan(f1[0][row]):
-            block["f1"] = [round(float(side[row]), 4) for side in f1]
-            block["flags"].append(direction(f1, row))
-        block["flags"].sort(key=list(VIEWS).index)
+            block["f1"] = [round(float(values[row]), 4) for values in f1]
+            block["views"].append(direction(f1, row))
+        block["views"].sort(key=list(VIEWS).index)
         blocks.append(block)
     return blocks
 
 
 def direction(f1: Sequence[NDArray[np.float64]], row: int) -> str:
+    """Whether a query's F1 is better, worse or equal in the second system."""
     gain = f1[1][row] - f1[0][row]
-    return "better" if gain > 1e-9 else "worse" if gain < -1e-9 else "even"
+    return "better" if gain > 1e-9 else "worse" if gain < -1e-9 else "equal"
 
 
-def tally(
+def count_changes(
     query: Rows,
-    kind: NDArray[np.str_],
+    kinds: NDArray[np.str_],
     f1: Sequence[NDArray[np.float64]],
     changed: Rows,
-    known: Catalogue,
+    catalogue: Catalogue,
 ) -> list[dict[str, Any]]:
-    """A row for each split, test first: its queries, those that changed, and how many pairs of each kind."""
+    """A row for each split, test first: its queries, those that changed, and the pairs of each kind.
+
+    Args:
+        query: int (P,), the query of each pair.
+        changed: the queries whose matches changed.
+    """
     rows = []
-    split = known.listings.split
-    for name in reversed(SPLITS):
-        asked = changed[split[changed] == name]
-        pairs = Counter(kind[split[query] == name].tolist())
-        went = Counter(direction(f1, row) for row in asked if not np.isnan(f1[0][row]))
+    split = catalogue.listings.split
+    for name in SPLITS:
+        in_split = changed[split[changed] == name]
+        pairs = Counter(kinds[split[query] == name].tolist())
+        directions = Counter(direction(f1, row) for row in in_split if not np.isnan(f1[0][row]))
         rows.append(
-            {"split": name, "queries": int((split == name).sum()), "changed": len(asked)}
-            | {key: went[key] for key in ("better", "worse", "even")}
-            | {key: pairs[key] for key in ("won", "lost", "wrong", "mended", "new", "gone")}
+            {"split": name, "queries": int((split == name).sum()), "changed": len(in_split)}
+            | {key: directions[key] for key in ("better", "worse", "equal")}
+            | {key: pairs[key] for key in CHANGES.values()}
         )
     return [row for row in rows if row["queries"]]

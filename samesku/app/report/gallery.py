@@ -1,4 +1,4 @@
-"""Every query of a system with its matches, what it missed and what a person should see."""
+"""Every query of a system with its matches, what it missed, and what a person should review."""
 
 from __future__ import annotations
 
@@ -9,173 +9,184 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samesku.app.report import pairs as report_pairs
-from samesku.app.report.catalogue import SPLITS, Catalogue, Shown
-from samesku.app.report.pairs import Pairs
-from samesku.evaluation import f1, strata
+from samesku import artefacts
+from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings
+from samesku.app.report.pairs import ReportPairs, Rows, make_cards
+from samesku.evaluation.f1 import row_f1
+from samesku.evaluation.strata import BOUNDS
 
-MISSED, REVIEW = 12, 8  # cards of these kinds that a query shows at most
+MAX_MISSED, MAX_REVIEW = 12, 8  # cards of these kinds under one query
 
-#: kind of card -> [what it says, tone]
+#: kind of card -> [label, tone]
 KINDS = {
-    "same": ["✓ same", "good"],
-    "other": ["✕ different", "bad"],
+    "same": ["✓ correct", "good"],
+    "different": ["✕ wrong match", "bad"],
     "match": ["match", "plain"],
     "missed": ["◌ missed", "warn"],
-    "review": ["? review", "hint"],
+    "review": ["? to review", "info"],
 }
-#: filter -> what it says
+#: filter -> label
 VIEWS = {
     "all": "all",
-    "fp": "false positives",
-    "fn": "false negatives",
-    "right": "all right",
+    "wrong": "wrongly matched",
+    "missed": "missed",
+    "correct": "all correct",
     "none": "no match",
-    "review": "review band",
+    "review": "clerical review",
 }
-#: filter by the listings of a query's product
-GROUPS = [
-    str(low) if low == high else f"{low}–{high}" if high else f"{low} and more" for low, high in strata.BOUNDS
-]
+#: labels of the groups by number of listings
+GROUPS = [str(low) if low == high else f"{low}–{high}" if high else f"{low} and more" for low, high in BOUNDS]
 
 Cards = dict[int, list[dict[str, Any]]]
-Rows = NDArray[np.int64]
-Part = tuple[Pairs, Sequence[str], NDArray[np.float64] | None]  # the last: the score of another system
+Probabilities = dict[tuple[int, int], float]
+CardSource = tuple[ReportPairs, Sequence[str], NDArray[np.float64] | None]  # pairs, kinds, score_before
 
 
-def choose(known: Catalogue, most: int) -> Rows:
-    """The rows of the queries to show: of test first, then val, then train, in the order of their ids."""
-    order = np.concatenate([np.flatnonzero(known.listings.split == name) for name in reversed(SPLITS)])
+def choose_queries(catalogue: Catalogue, most: int) -> Rows:
+    """The rows of at most `most` queries: test first, then val, then train, each in the order of the ids."""
+    order = np.concatenate([np.flatnonzero(catalogue.listings.split == split) for split in SPLITS])
     return order[:most]
 
 
-def missed(found: Pairs, known: Catalogue, queries: Rows) -> tuple[Rows, Rows]:
-    """(query, other): the listings of a query's product that are not among its matches."""
-    has = set(found.key)
+def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Rows) -> tuple[Rows, Rows]:
+    """(query, listing): the listings of each query's product that are not among its matches."""
+    matched = set(matches.keys)
+    product = catalogue.listings.product.tolist()
     members: dict[int, list[int]] = defaultdict(list)
-    for row, product in enumerate(known.listings.product.tolist()):
-        if product >= 0:
-            members[product].append(row)
+    for row, label in enumerate(product):
+        if label >= 0:
+            members[label].append(row)
     pairs = [
-        (query, other)
+        (query, listing)
         for query in queries.tolist()
-        for other in members.get(int(known.listings.product[query]), [])
-        if other != query and (query, other) not in has
+        for listing in members.get(product[query], [])
+        if listing != query and (query, listing) not in matched
     ]
-    query, other = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return query, other
+    query, listing = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return query, listing
 
 
-def band(path: Path, known: Catalogue) -> dict[tuple[int, int], float]:
-    """(query, other), from either side -> probability: the pairs of review.parquet."""
-    table = pq.read_table(path)
-    left, right = (known.rows(table[side].to_pylist()).tolist() for side in ("left", "right"))
-    probability = table["probability"].to_pylist()
-    return {pair: p for a, b, p in zip(left, right, probability, strict=True) for pair in ((a, b), (b, a))}
+def read_review(path: Path, catalogue: Catalogue) -> Probabilities:
+    """The pairs of review.parquet, from either side: (query, listing) -> probability."""
+    table = artefacts.read_columns(path, ["left", "right", "probability"])
+    left, right = (catalogue.rows(table[side].to_pylist()).tolist() for side in ("left", "right"))
+    rows = zip(left, right, table["probability"].to_pylist(), strict=True)
+    return {pair: probability for a, b, probability in rows for pair in ((a, b), (b, a))}
 
 
-def first(pairs: Pairs, most: int) -> tuple[Pairs, dict[int, int]]:
-    """Each query's `most` pairs of highest score, best first; and how many more it has."""
-    order = np.lexsort((pairs.other, -np.nan_to_num(pairs.score, nan=-np.inf), pairs.query))
+def top_pairs(pairs: ReportPairs, most: int) -> tuple[ReportPairs, dict[int, int]]:
+    """The `most` pairs of highest score of each query, best first; and query -> how many more it has."""
+    order = np.lexsort((pairs.listing, -np.nan_to_num(pairs.score, nan=-np.inf), pairs.query))
     query = pairs.query[order]
     rank = np.arange(len(query)) - np.searchsorted(query, query)
-    more = query[rank >= most]
-    return pairs[order[rank < most]], dict(
-        zip(*map(np.ndarray.tolist, np.unique(more, return_counts=True)), strict=True)
-    )
+    rest, counts = np.unique(query[rank >= most], return_counts=True)
+    return pairs[order[rank < most]], dict(zip(rest.tolist(), counts.tolist(), strict=True))
 
 
-def kinds(found: Pairs, known: Catalogue) -> list[str]:
-    """What the labels say of each match: same, other, or match where one has no label."""
-    product = known.listings.product
-    labelled = (product[found.query] >= 0) & (product[found.other] >= 0)
-    same = known.same(found.query, found.other)
-    return np.where(~labelled, "match", np.where(same, "same", "other")).tolist()
+def match_kinds(matches: ReportPairs, catalogue: Catalogue) -> list[str]:
+    """What the labels say of each match: same, different, or match if one of the two has no label."""
+    product = catalogue.listings.product
+    labelled = (product[matches.query] >= 0) & (product[matches.listing] >= 0)
+    same = catalogue.same_product(matches.query, matches.listing)
+    return np.where(~labelled, "match", np.where(same, "same", "different")).tolist()
 
 
-def lay(parts: Sequence[Part], known: Catalogue, shown: Shown) -> Cards:
-    """Query -> its cards, part by part."""
-    laid: Cards = defaultdict(list)
-    for pairs, kind, before in parts:
-        made = report_pairs.cards(pairs, kind, known, shown, before)
+def cards_by_query(sources: Sequence[CardSource], catalogue: Catalogue, shown: ShownListings) -> Cards:
+    """query -> its cards, source by source."""
+    cards: Cards = defaultdict(list)
+    for pairs, kinds, score_before in sources:
+        made = make_cards(pairs, kinds, catalogue, shown, score_before)
         for query, card in zip(pairs.query.tolist(), made, strict=True):
-            laid[query].append(card)
-    return laid
+            cards[query].append(card)
+    return cards
 
 
-def row_f1(found: Pairs, known: Catalogue) -> NDArray[np.float64]:
-    """The F1 of every listing as a query of the whole sample; float64 (N,), NaN where it has no label."""
-    n = len(known.title)
-    kept = np.bincount(found.query, minlength=n)
-    hits = np.bincount(found.query[known.same(found.query, found.other)], minlength=n)
-    return np.where(known.size > 0, f1.row_f1(hits, kept, known.size - 1), np.nan)
+def query_f1(matches: ReportPairs, catalogue: Catalogue) -> NDArray[np.float64]:
+    """The F1 of every listing as a query of the whole sample; float64 (N,), NaN without a label."""
+    n = len(catalogue)
+    n_predicted = np.bincount(matches.query, minlength=n)
+    correct = catalogue.same_product(matches.query, matches.listing)
+    hits = np.bincount(matches.query[correct], minlength=n)
+    size = catalogue.product_size
+    return np.where(size > 0, row_f1(hits, n_predicted, size - 1), np.nan)
 
 
-def gallery(
-    found: Pairs, missing: Pairs, review: Pairs | None, known: Catalogue, shown: Shown, queries: Rows
+def gallery_blocks(
+    matches: ReportPairs,
+    missed: ReportPairs,
+    review: ReportPairs | None,
+    catalogue: Catalogue,
+    shown: ShownListings,
+    queries: Rows,
 ) -> list[dict[str, Any]]:
     """One block for each query.
 
-    Keys: query (its number among the listings shown), f1 (absent without a label), flags (the VIEWS that show
-    it), group (place in GROUPS), cards, and hidden: how many cards were left out.
+    Keys: query (its number among the shown listings), f1 (absent without a label), views (the filters that it
+    passes), group (place in GROUPS), cards, hidden (how many missed listings have no card).
 
     Args:
-        missing: of `missed`. review: pairs in the band that are neither matched nor missed.
+        missed: the pairs of `missed_pairs`.
+        review: pairs in clerical review that are neither matched nor missed.
     """
-    for row in queries:  # their pictures come first where not all have room
-        shown(row)
-    mean, kept = row_f1(found, known), np.bincount(found.query, minlength=len(known.title))
-    ours = found[np.isin(found.query, queries)]
-    ours, _ = first(ours, len(ours))
-    missing, hidden = first(missing, MISSED)
-    parts: list[Part] = [(ours, kinds(ours, known), None), (missing, ["missed"] * len(missing), None)]
+    for row in queries:  # their pictures come first, in case not all fit
+        shown.number(row)
+    f1, n_predicted = query_f1(matches, catalogue), np.bincount(matches.query, minlength=len(catalogue))
+    matches, _ = top_pairs(matches[np.isin(matches.query, queries)], len(matches))
+    missed, hidden = top_pairs(missed, MAX_MISSED)
+    sources: list[CardSource] = [
+        (matches, match_kinds(matches, catalogue), None),
+        (missed, ["missed"] * len(missed), None),
+    ]
     if review is not None:
-        parts.append((review, ["review"] * len(review), None))
-    laid = lay(parts, known, shown)
-    made = []
+        sources.append((review, ["review"] * len(review), None))
+    cards = cards_by_query(sources, catalogue, shown)
+    blocks = []
     for row in queries.tolist():
-        cards = laid.get(row, [])
-        block: dict[str, Any] = {"query": shown(row), "cards": cards, "group": group(known, row, kept[row])}
-        if not np.isnan(mean[row]):
-            block["f1"] = round(float(mean[row]), 4)
-        block["flags"] = flags(cards, "f1" in block)
+        block: dict[str, Any] = {
+            "query": shown.number(row),
+            "cards": cards.get(row, []),
+            "group": size_group(catalogue, row, n_predicted[row]),
+        }
+        if not np.isnan(f1[row]):
+            block["f1"] = round(float(f1[row]), 4)
+        block["views"] = passed_views(block["cards"], "f1" in block)
         if row in hidden:
             block["hidden"] = hidden[row]
-        made.append(block)
-    return made
+        blocks.append(block)
+    return blocks
 
 
-def flags(cards: Sequence[dict[str, Any]], labelled: bool) -> list[str]:
+def passed_views(cards: Sequence[dict[str, Any]], labelled: bool) -> list[str]:
     """The filters that a query passes by its cards."""
-    found = {card["kind"] for card in cards}
+    kinds = {card["kind"] for card in cards}
     passed = {
-        "fp": "other" in found,
-        "fn": "missed" in found,
-        "right": labelled and not found & {"other", "missed"},
-        "none": not found & {"same", "other", "match"},
+        "all": True,
+        "wrong": "different" in kinds,
+        "missed": "missed" in kinds,
+        "correct": labelled and not kinds & {"different", "missed"},
+        "none": not kinds & {"same", "different", "match"},
         "review": any(card["kind"] == "review" or "review" in card for card in cards),
     }
-    return ["all", *(name for name in VIEWS if passed.get(name))]
+    return [view for view in VIEWS if passed[view]]
 
 
-def group(known: Catalogue, row: int, kept: int) -> int:
-    """A query's place in GROUPS: by its product's listings, or without a label by itself and its matches."""
-    size = int(known.size[row]) or int(kept) + 1
-    return next(at for at, (low, high) in enumerate(strata.BOUNDS) if low <= size <= (high or size))
+def size_group(catalogue: Catalogue, row: int, n_predicted: int) -> int:
+    """A query's place in GROUPS: by the size of its product, or without a label by itself and its matches."""
+    size = int(catalogue.product_size[row]) or int(n_predicted) + 1
+    return next(i for i, (low, high) in enumerate(BOUNDS) if low <= size <= (high or size))
 
 
-def reviewed(pairs: Pairs, probability: dict[tuple[int, int], float]) -> Pairs:
-    """Missed pairs, with the score and the mark of those that lie in the band."""
-    score = np.array([probability.get(key, np.nan) for key in pairs.key])
-    return replace(pairs, score=score, review=~np.isnan(score))
+def mark_review(missed: ReportPairs, probabilities: Probabilities) -> ReportPairs:
+    """Missed pairs with their probability as score, and a mark if they are in clerical review."""
+    score = np.array([probabilities.get(key, np.nan) for key in missed.keys])
+    return replace(missed, score=score, review=~np.isnan(score))
 
 
-def doubtful(probability: dict[tuple[int, int], float], apart: set[tuple[int, int]], queries: Rows) -> Pairs:
-    """The band's pairs that are not shown otherwise: each query's REVIEW likeliest."""
-    asked = set(queries.tolist())
-    some = [(*key, p) for key, p in probability.items() if key[0] in asked and key not in apart]
-    query, other, score = np.array(some, dtype=np.float64).reshape(-1, 3).T
-    return first(Pairs(query.astype(np.int64), other.astype(np.int64), score, {}), REVIEW)[0]
+def review_pairs(probabilities: Probabilities, shown: set[tuple[int, int]], queries: Rows) -> ReportPairs:
+    """The pairs in clerical review that are not shown otherwise: the MAX_REVIEW likeliest of each query."""
+    rows = set(queries.tolist())
+    pairs = [(*key, p) for key, p in probabilities.items() if key[0] in rows and key not in shown]
+    query, listing, score = np.array(pairs, dtype=np.float64).reshape(-1, 3).T
+    return top_pairs(ReportPairs(query.astype(np.int64), listing.astype(np.int64), score, {}), MAX_REVIEW)[0]

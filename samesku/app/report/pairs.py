@@ -145,7 +145,7 @@ def score_weights(
 def fused_scores(
     cosines: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """float64 (P,), the score by the cosines of P pairs; NaN if the two have no channel with weight in common."""
+    """float64 (P,), the score of P pairs by their cosines; NaN if they share no channel with weight."""
     columns = np.stack([cosines[name].astype(np.float64) for name in weights], axis=1)
     present = ~np.isnan(columns)
     return mean_cosine(np.where(present, columns, 0.0), present, np.array(list(weights.values())))

@@ -1,4 +1,4 @@
-"""A page from its template: one file that needs no other and no network."""
+"""A page from its template: one file that needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from samesku import artefacts
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **content: Any) -> str:
-    """Fill a template. Titles are negative_weight' text: all is escaped, in JSON by `tojson`."""
+def render(template: str, content: Mapping[str, Any]) -> str:
+    """Fill a template. Titles are untrusted text: everything is escaped, in JSON by `tojson`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -34,19 +34,19 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(content)
 
 
-def save(out: Path, template: str, content: Mapping[str, Any]) -> None:
-    """Write a filled template: beside its place, then renamed."""
-    with artefacts.replacing(out) as beside:
-        beside.write_text(render(template, **content), "utf-8")
+def write_page(out: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Write a filled template."""
+    with artefacts.replace_out(out) as partial:
+        partial.write_text(render(template, content), "utf-8")
 
 
 def _include(name: str) -> Markup:
-    """A style or a script of ours, as it is."""
+    """A style sheet or script of this package, as it is."""
     return Markup((TEMPLATES / name).read_text("utf-8"))  # noqa: S704
 
 
 def _vega() -> Markup:
     """Vega, Vega-Lite and vega-embed as one script."""
-    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
+    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
     assert "</script" not in script.lower()  # noqa: S101
     return Markup(script)  # noqa: S704

@@ -1,4 +1,4 @@
-"""What stands before every request: who may call, from where, and how much they may send."""
+"""The check of every request: who may call, from where, and how much they may send."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN = "x-samesku-token"  # noqa: S105  (a header's name)
-#: Loopback by each of its names. A page whose own name is made to resolve to this machine (DNS rebinding) has
-#: another one, and is refused.
+#: The names of loopback. A page whose host name was made to resolve to this machine (DNS rebinding) sends
+#: that name, and is refused.
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -28,10 +28,11 @@ class TooLarge(Exception):
 
 
 class Guard:
-    """Refuses what a page of another site could send; limits the size of a body; adds the headers of HEADERS.
+    """Refuses requests that a page of another site could send, limits the size of a body, adds HEADERS.
 
-    A request that changes or costs something must carry the token that this server's own page holds. Another
-    site cannot read the page, nor send the header without being asked first, and is never told that it may.
+    A request that changes or costs something must carry the token of this server's page. Another site cannot
+    read that page. It cannot send the header either: the browser would ask this server first, which never
+    allows it.
     """
 
     def __init__(self, app: ASGIApp, token: str, max_body: int) -> None:
@@ -53,8 +54,8 @@ class Guard:
             await send(message)
 
         if refusal := self._refusal(scope):
-            status, why = refusal
-            await JSONResponse({"error": why}, status)(scope, receive, sending)
+            status, reason = refusal
+            await JSONResponse({"error": reason}, status)(scope, receive, sending)
             return
         read = 0
 
@@ -73,7 +74,7 @@ class Guard:
                 await JSONResponse({"error": self._too_large()}, 413)(scope, receive, sending)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and reason where a request is refused by its head."""
+        """Status and reason if the head of the request is refused, else None."""
         headers = Headers(scope=scope)
         if scope["method"] in ("GET", "HEAD"):
             return None
@@ -81,7 +82,7 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
             return 403, "the request comes from another site"
         if not secrets.compare_digest(headers.get(TOKEN, "").encode(), self.token.encode()):
-            return 403, "the page is of an earlier start of samesku serve; load it again"
+            return 403, "the page is from an earlier start of samesku serve; reload it"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self.max_body:
             return 413, self._too_large()

@@ -1,4 +1,4 @@
-"""samesku serve: the routes of the web page, and how it is started."""
+"""`samesku serve`: the routes of the web page, and how the server starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,138 +25,144 @@ from starlette.routing import Route
 
 from samesku import artefacts
 from samesku.app import answers
-from samesku.app.given import Given, read_listing
-from samesku.app.indexed import Indexed
+from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.web.guard import LOOPBACK, Guard
-from samesku.app.web.queue import Queue
+from samesku.app.web.review_queue import ReviewQueue
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
 
-HERE = Path(__file__).parent
-SHARED = HERE.parent / "report" / "templates"  # the report's look
-STATIC = {
-    "page.css": (SHARED / "page.css", "text/css"),
-    "theme.js": (SHARED / "theme.js", "text/javascript"),
-    "web.css": (HERE / "static/web.css", "text/css"),
-    "web.js": (HERE / "static/web.js", "text/javascript"),
+STATIC = Path(__file__).parent / "static"
+TEMPLATES = Path(__file__).parents[1] / "report" / "templates"  # the style of the report
+FILES = {
+    "page.css": (TEMPLATES / "page.css", "text/css"),
+    "theme.js": (TEMPLATES / "theme.js", "text/javascript"),
+    "elements.js": (TEMPLATES / "elements.js", "text/javascript"),
+    "web.css": (STATIC / "web.css", "text/css"),
+    "web.js": (STATIC / "web.js", "text/javascript"),
 }
 MAX_BODY = 2 * MAX_BYTES + 1_000_000
 MAX_TITLE = 100_000  # characters; a seller's title has some hundred
-MAX_FOUND = 50
-
-Handler = Callable[[Request], Awaitable[Response]]
+MAX_RESULTS = 50
 
 
 class Site:
-    """The pages and answers of one indexed catalogue; networks run one request at a time."""
+    """The page and the API over one indexed catalogue. The networks serve one request at a time."""
 
-    def __init__(self, indexed: Indexed, queue: Queue, token: str) -> None:
-        self.indexed, self.queue, self.token = indexed, queue, token
-        self.images = indexed.pictures
+    def __init__(self, index: CatalogueIndex, queue: ReviewQueue, token: str) -> None:
+        self.index, self.queue, self.token = index, queue, token
         self.networks = threading.Lock()
-        environment = Environment(loader=FileSystemLoader(HERE / "static"), autoescape=True)
+        environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
         self.template = environment.get_template("web.html")
 
-    def warm(self) -> None:
-        """Load every network, so that the first question waits no longer than the others."""
+    def warm_up(self) -> None:
+        """Load every network, so that the first request does not wait for them."""
         with self.networks:
             try:
-                for name in self.indexed.weights:
-                    self.indexed.embedder.channel(name)
-                answers.search(self.indexed, Given("a", None, ""), 1)
-            except InputError as error:  # questions will be told so too; reviewing needs no network
+                for name in self.index.weights:
+                    self.index.encoders.encoder(name)
+                answers.search_catalogue(self.index, QueryListing("a", None, ""), 1)
+            except InputError as error:  # requests will get the same error; the review needs no network
                 print(f"samesku serve: {error}", file=sys.stderr)
 
     async def page(self, request: Request) -> Response:
-        body = self.template.render(
-            token=self.token, listings=len(self.indexed.ids), pairs=len(self.queue.pairs)
-        )
+        body = self.template.render(token=self.token, listings=len(self.index), pairs=len(self.queue.pairs))
         return HTMLResponse(body, headers={"cache-control": "no-store"})
 
     async def static(self, request: Request) -> Response:
-        known = STATIC.get(request.path_params["name"])
-        if known is None:
+        file = FILES.get(request.path_params["name"])
+        if file is None:
             raise HTTPException(404)
-        return FileResponse(known[0], media_type=known[1], headers={"cache-control": "no-cache"})
+        return FileResponse(file[0], media_type=file[1], headers={"cache-control": "no-cache"})
 
     async def picture(self, request: Request) -> Response:
-        row = request.path_params["row"]
-        jpeg = self.images.jpeg(row) if 0 <= row < len(self.images) else None
+        row, pictures = request.path_params["row"], self.index.pictures
+        jpeg = pictures.jpeg(row) if 0 <= row < len(pictures) else None
         if jpeg is None:
             raise HTTPException(404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
     async def match(self, request: Request) -> Response:
-        one, two = await self._given(request, 2)
-        found = await run_in_threadpool(self._asked, lambda: answers.match(self.indexed, one, two))
-        return JSONResponse(found | {"titles": [one.title, two.title]})
+        left, right = await self._read_listings(request, 2)
+        answer = await self._ask(lambda: answers.match_listings(self.index, left, right))
+        return JSONResponse(answer | {"titles": [left.title, right.title]})
 
     async def search(self, request: Request) -> Response:
-        (given,) = await self._given(request, 1)
-        found = await run_in_threadpool(self._asked, lambda: answers.search(self.indexed, given, MAX_FOUND))
-        for one in found["results"]:
-            one["row"] = self.indexed.row[one["posting_id"]] if one["image"] else None
-        return JSONResponse(found | {"title": given.title})
+        (query,) = await self._read_listings(request, 1)
+        answer = await self._ask(lambda: answers.search_catalogue(self.index, query, MAX_RESULTS))
+        for result in answer["results"]:
+            result["row"] = self.index.row_of[result["posting_id"]] if result["image"] else None
+        return JSONResponse(answer | {"title": query.title})
 
     async def review(self, request: Request) -> Response:
-        """A pair of the queue: the one that is asked for, or the first without a verdict."""
-        at: int | None = None
-        if "at" in request.query_params:
-            text = request.query_params["at"]
-            at = int(text) if text.isdigit() and len(text) < 10 else -1
-        return JSONResponse(await run_in_threadpool(self._pair, at))
+        """The pair at `position` of the queue; without it, the first pair without an annotation."""
+        position: int | None = None
+        if "position" in request.query_params:
+            text = request.query_params["position"]
+            position = int(text) if text.isdigit() and len(text) < 10 else -1
+        return JSONResponse(await run_in_threadpool(self._pair, position))
 
-    async def decide(self, request: Request) -> Response:
+    async def annotate(self, request: Request) -> Response:
+        """Write the annotation of a pair, and answer with the next one."""
         try:
-            asked = json.loads(await request.body())
-            at, verdict = asked["at"], asked["verdict"]
+            body = json.loads(await request.body())
+            position, annotation = body["position"], body["annotation"]
         except (ValueError, KeyError, TypeError):
-            raise InputError("the request is no JSON with at and verdict") from None
-        if not isinstance(at, int) or not (verdict is None or isinstance(verdict, str)):
-            raise InputError("at is no number, or verdict no text")
-        await run_in_threadpool(self.queue.decide, at, verdict)
-        wanted = await run_in_threadpool(self.queue.next, at + 1) if verdict is not None else at
-        return JSONResponse(await run_in_threadpool(self._pair, wanted))
+            raise InputError("the request is not JSON with the keys position and annotation") from None
+        if not isinstance(position, int) or not (annotation is None or isinstance(annotation, str)):
+            raise InputError("position must be a number, and annotation a text or null")
 
-    def _pair(self, at: int | None) -> dict[str, Any]:
-        queue, indexed = self.queue, self.indexed
-        said = queue.said()
-        told: dict[str, Any] = {
+        def write() -> dict[str, Any]:
+            self.queue.annotate(position, annotation)
+            following = position if annotation is None else self.queue.next_pair(position + 1)
+            return self._pair(following)
+
+        return JSONResponse(await run_in_threadpool(write))
+
+    def _pair(self, position: int | None) -> dict[str, Any]:
+        """A pair of the queue with its evidence, and the progress; position is None if there is no pair."""
+        queue, index = self.queue, self.index
+        annotations = queue.read_annotations()
+        progress: dict[str, Any] = {
             "total": len(queue.pairs),
-            "done": sum(pair in said for pair in queue.pairs),
-            "threshold": indexed.threshold if indexed.settings.decision.kind == "static" else None,
+            "done": sum(pair in annotations for pair in queue.pairs),
+            "threshold": index.static_threshold,
         }
-        at = queue.next() if at is None else at
-        if at is None or not 0 <= at < len(queue.pairs):
-            return told | {"at": None}
-        rows = [indexed.row[name] for name in queue.pairs[at]]
+        position = queue.next_pair() if position is None else position
+        if position is None or not 0 <= position < len(queue.pairs):
+            return progress | {"position": None}
+        pair = queue.pairs[position]
+        rows = [index.row_of[posting_id] for posting_id in pair]
         listings = [
             {
-                "posting_id": indexed.ids[row],
-                "title": indexed.titles[row],
-                "row": row if indexed.images[row] else None,
+                "posting_id": posting_id,
+                "title": index.listings.title[row],
+                "row": row if index.listings.image[row] else None,
             }
-            for row in rows
+            for posting_id, row in zip(pair, rows, strict=True)
         ]
-        found = said.get(queue.pairs[at])
+        annotation = annotations.get(pair)
         return (
-            told
-            | answers.pair(indexed, *rows)
+            progress
+            | answers.explain_pair(index, *rows)
             | {
-                "at": at,
+                "position": position,
                 "listings": listings,
-                "probability": queue.probability[at],
-                "verdict": found.verdict if found else None,
+                "probability": queue.probability[position],
+                "annotation": annotation.verdict if annotation else None,
             }
         )
 
-    def _asked(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        with self.networks:
-            return ask()
+    async def _ask(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        def answer() -> dict[str, Any]:
+            with self.networks:
+                return question()
 
-    async def _given(self, request: Request, count: int) -> list[Given]:
-        """The listings of a form: fields title and image, numbered from 1."""
+        return await run_in_threadpool(answer)
+
+    async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
+        """The listings of a form: fields title1 and image1, title2 and image2."""
         titles, pictures = [], []
         async with request.form(max_files=count, max_fields=2 * count) as form:
             for number in range(1, count + 1):
@@ -167,18 +173,18 @@ class Site:
                     raise InputError(f"picture {number} is no file")
                 titles.append(title)
                 pictures.append(await image.read() if image is not None else None)
-        rules = self.indexed.settings.data
+        data = self.index.params.data
         return [
-            await run_in_threadpool(read_listing, title, data, rules, f"picture {number}")
-            for number, (title, data) in enumerate(zip(titles, pictures, strict=True), 1)
+            await run_in_threadpool(read_query_listing, title, picture, data, f"picture {number}")
+            for number, (title, picture) in enumerate(zip(titles, pictures, strict=True), 1)
         ]
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _input_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "an error"
     return JSONResponse({"error": detail}, status)
@@ -188,7 +194,7 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
     """The application.
 
     Args:
-        names: the names under which browsers may call it, beside loopback's.
+        names: host names under which browsers may call it, in addition to those of loopback.
     """
     return Starlette(
         routes=[
@@ -198,38 +204,37 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
             Route("/api/match", site.match, methods=["POST"]),
             Route("/api/search", site.search, methods=["POST"]),
             Route("/api/review", site.review, methods=["GET"]),
-            Route("/api/review", site.decide, methods=["POST"]),
+            Route("/api/review", site.annotate, methods=["POST"]),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False),
             Middleware(Guard, token=site.token, max_body=MAX_BODY),
         ],
-        exception_handlers={InputError: _refused, HTTPException: _http},
+        exception_handlers={InputError: _input_error, HTTPException: _http_error},
     )
 
 
-def run(settings: Params, *, host: str, port: int, names: Sequence[str], system: str) -> None:
+def run(params: Params, *, host: str, port: int, names: Sequence[str], system: str) -> None:
     """Serve until Ctrl-C.
 
     Raises:
         InputError: the pipeline has not run, or the address is taken.
     """
-    indexed = Indexed(settings)
+    index = CatalogueIndex(params)
     pairs = artefacts.PREDICTIONS / system / "review.parquet"
-    queue = Queue(pairs, indexed.row, artefacts.REVIEW)
-    queue.said()  # a file that cannot be read is better told of now
-    site = Site(indexed, queue, secrets.token_urlsafe(32))
+    queue = ReviewQueue(pairs, index.row_of, artefacts.ANNOTATIONS)
+    queue.read_annotations()  # so that an unreadable file is reported now
+    site = Site(index, queue, secrets.token_urlsafe(32))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error})") from None
     shown = f"[{host}]" if ":" in host else host
-    print(f"samesku serve: http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)", flush=True)
+    print(f"samesku serve: http://{shown}:{listening.getsockname()[1]} (Ctrl-C stops it)", flush=True)
     if host not in LOOPBACK:
-        print("whoever can reach this address can use the page and write verdicts", file=sys.stderr)
-    threading.Thread(target=site.warm, daemon=True).start()
+        print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
+    threading.Thread(target=site.warm_up, daemon=True).start()
     application = build(site, [*names, host])
     config = uvicorn.Config(application, log_level="warning", server_header=False, proxy_headers=False)
     uvicorn.Server(config).run(sockets=[listening])

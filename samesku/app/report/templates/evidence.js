@@ -1,55 +1,61 @@
-// Two listings side by side, with all that speaks for and against one product.
+// Two listings side by side, with the evidence for and against one product.
 "use strict";
 const dialog = document.getElementById("evidence");
-let open = null;
+let opened = null;
 
-function side(at, name, marks) {
-  const one = listing(at);
+function evidenceSide(number, name, places) {
+  const { id, title, split } = listing(number);
   return element("div", { className: "side" },
     element("p", { className: "note" }, name),
-    element("span", { className: "picture" }, picture(at)),
-    element("p", { className: "title" }, one.title ? marked(one.title, marks) : element("em", {}, "no title")),
-    element("p", { className: "id" }, one.id, " · ", one.split));
+    element("span", { className: "picture" }, picture(number)),
+    element("p", { className: "title" }, title ? markedTitle(title, places) : element("em", {}, "no title")),
+    element("p", { className: "id" }, id, " · ", split));
 }
 
-function channelRows(card) {
-  return shares(card).map(([channel, cosine, part], at) =>
+function channelTable(card) {
+  const weighted = gallery.channels.some((channel) => channel.weight !== null);
+  const header = ["channel", "similarity", weighted ? "weight" : "", weighted ? "adds to the score" : ""];
+  const rows = contributions(card).map(([channel, cosine, contribution], i) =>
     element("tr", {},
-      element("th", { scope: "row" }, element("i", { style: `background:${hue(at)}` }), channel.name),
-      element("td", {}, cosine === null ? "–" : element("span", { className: "meter" }, element("i", { style: `width:${(100 * Math.max(0, cosine)).toFixed(1)}%;background:${hue(at)}` })), cosine === null ? "" : cosine.toFixed(3)),
+      element("th", { scope: "row" }, element("i", { style: { background: channelColour(i) } }), channel.name),
+      element("td", {},
+        cosine === null ? "–" : element("span", { className: "meter" }, element("i", { style: { width: barWidth(cosine), background: channelColour(i) } })),
+        cosine === null ? "" : cosine.toFixed(3)),
       element("td", {}, channel.weight === null ? "" : `${Math.round(100 * channel.weight)}%`),
-      element("td", {}, part === null ? "" : part.toFixed(3))));
+      element("td", {}, contribution === null ? "" : contribution.toFixed(3))));
+  return element("div", { className: "scroll" }, element("table", {},
+    element("thead", {}, element("tr", {}, header.map((name) => element("th", { scope: "col" }, name)))),
+    element("tbody", {}, rows)));
 }
 
 function showEvidence(query, card) {
   const [label, tone] = gallery.kinds[card.kind];
-  const weighed = gallery.channels.some((channel) => channel.weight !== null);
   const close = element("button", { type: "button", className: "close", "aria-label": "close" }, "✕");
   close.addEventListener("click", () => dialog.close());
-  const figures = gallery.pair
-    ? [[gallery.pair[0], card.before], [gallery.pair[1], card.score]] : [[gallery.score, card.score]];
+  const scores = gallery.systems
+    ? [[gallery.systems[0], card.score_before], [gallery.systems[1], card.score]] : [[gallery.score, card.score]];
   dialog.replaceChildren(...[
     close,
-    element("p", { className: `verdict ${tone}` }, element("b", {}, label),
-      ...figures.map(([name, value]) => element("span", {}, `${name} ${value === undefined || value === null ? "–" : value.toFixed(4)}`)),
-      card.review && element("span", {}, "in the review band")),
-    element("div", { className: "sides" }, side(query.query, "query", card.own), side(card.other, "listing", card.marks)),
-    card.told && element("p", {}, "The titles contradict each other: ", card.told.map(([ours, theirs]) => element("span", { className: "chip" }, ours, " ≠ ", theirs))),
-    card.cosines && element("div", { className: "scroll" }, element("table", {},
-      element("thead", {}, element("tr", {}, ["channel", "similarity", weighed ? "weight" : "", weighed ? "adds" : ""].map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, channelRows(card)))),
-    card.why && element("p", {}, "What moved the pair model most, in log-odds: ",
-      card.why.map(([family, moved]) => element("span", { className: moved > 0 ? "chip up" : "chip down" }, `${family} ${moved > 0 ? "+" : "−"}${Math.abs(moved).toFixed(2)}`))),
+    element("p", { className: `kind ${tone}` }, element("b", {}, label),
+      ...scores.map(([name, value]) => element("span", {}, `${name} ${value === undefined || value === null ? "–" : value.toFixed(4)}`)),
+      card.review && element("span", {}, "in clerical review")),
+    element("div", { className: "sides" },
+      evidenceSide(query.query, "query", conflictPlaces(card.conflicts, "left")),
+      evidenceSide(card.listing, "listing", conflictPlaces(card.conflicts, "right"))),
+    card.conflicts && element("p", {}, "The titles contradict each other: ",
+      conflictChips(card.conflicts, listing(query.query).title, listing(card.listing).title)),
+    card.cosines && channelTable(card),
+    card.reasons && element("p", {}, "The strongest reasons of the pair model, in log-odds: ", reasonChips(card.reasons, 2)),
   ].filter(Boolean));
-  open = { query, card };
+  opened = { query, card };
   if (!dialog.open) dialog.showModal();
   close.focus();
 }
 
-// ← and → show the query's other cards.
+// ← and → show the other cards of the query.
 dialog.addEventListener("keydown", (event) => {
-  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const next = by && open.query.visible[open.query.visible.indexOf(open.card) + by];
-  if (next) showEvidence(open.query, next);
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const next = step && opened.query.visibleCards[opened.query.visibleCards.indexOf(opened.card) + step];
+  if (next) showEvidence(opened.query, next);
 });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

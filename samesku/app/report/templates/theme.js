@@ -1,9 +1,9 @@
-// Light, dark, or as the system has it; remembered where the browser lets a file remember.
+// Light, dark, or as the system is set; the choice is stored if the browser allows it to a file.
 "use strict";
 (() => {
   const modes = { auto: "◐<span> auto</span>", light: "☀<span> light</span>", dark: "☾<span> dark</span>" };
   let mode = "auto";
-  try { mode = localStorage.getItem("samesku-theme") || "auto"; } catch { /* a file may have no storage */ }
+  try { mode = localStorage.getItem("samesku-theme") || "auto"; } catch { /* no storage for files */ }
   const apply = () => {
     if (mode === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = mode;
@@ -18,7 +18,7 @@
     document.getElementById("theme").addEventListener("click", () => {
       const names = Object.keys(modes);
       mode = names[(names.indexOf(mode) + 1) % names.length];
-      try { localStorage.setItem("samesku-theme", mode); } catch { /* as above */ }
+      try { localStorage.setItem("samesku-theme", mode); } catch { /* no storage for files */ }
       apply();
     });
   });

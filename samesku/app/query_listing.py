@@ -1,0 +1,89 @@
+"""A listing that a person gives as a query, processed as the pipeline processes the catalogue's."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from samesku.catalogue.phash import is_flat, perceptual_hash
+from samesku.catalogue.picture import shrink_picture, to_jpeg
+from samesku.catalogue.quarantine import IMAGE_BYTES, IMAGE_EMPTY, Fault
+from samesku.catalogue.source import MAX_BYTES
+from samesku.catalogue.titles import normalise
+from samesku.errors import InputError
+from samesku.params.schema import Data
+
+
+@dataclass(frozen=True)
+class QueryListing:
+    """A new listing as the stage `sample` would store it.
+
+    Attributes:
+        title: normalised; "" for none.
+        image: the stored picture, decoded; None for none.
+        image_phash: its hash; "" for none, or if the picture has one colour only.
+        jpeg: the bytes of the stored picture.
+    """
+
+    title: str
+    image: Image.Image | None
+    image_phash: str
+    jpeg: bytes | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not self.title and self.image is None
+
+
+def read_query_listing(
+    title: str, picture: bytes | None, data: Data, picture_name: str = "image"
+) -> QueryListing:
+    """Make a query of a title and the bytes of a picture, by the rules of the catalogue.
+
+    Args:
+        title: "" for none.
+        picture: None for none.
+        data: the group `data` of params.yaml.
+        picture_name: how an error names the picture.
+
+    Raises:
+        InputError: the picture cannot be used.
+    """
+    image, phash, jpeg = None, "", None
+    if picture is not None:
+        try:
+            if not picture:
+                raise Fault(IMAGE_EMPTY)
+            if len(picture) > MAX_BYTES:
+                raise Fault(IMAGE_BYTES)
+            small = shrink_picture(picture, image_size=data.image_size, max_pixels=data.max_pixels)
+        except Fault as fault:
+            raise InputError(f"{picture_name}: {fault.reason.removeprefix('image: ')}") from None
+        phash = perceptual_hash(small)
+        # Stored and read again, because the networks saw the catalogue's pictures that way.
+        jpeg = to_jpeg(small)
+        image = Image.open(io.BytesIO(jpeg))
+        image.load()
+    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg)
+
+
+def read_picture_file(path: str, option: str) -> bytes | None:
+    """The bytes of a picture file; None for "", which stands for no picture.
+
+    Raises:
+        InputError: there is no such plain file, or it is too large.
+    """
+    if not path:
+        return None
+    file = Path(path)
+    try:
+        if not file.is_file():
+            raise InputError(f"{option} {path}: there is no such file")
+        if file.stat().st_size > MAX_BYTES:
+            raise InputError(f"{option} {path}: a file above {MAX_BYTES // 1_000_000} MB")
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,44 @@
+// Shared by the report and the web page. Titles are untrusted: all text is put in as text, never as markup.
+"use strict";
+
+/**
+ * An element with properties, attributes (data-*, aria-*, role), styles (an object) and children.
+ * Strings become text; null, undefined and "" are left out.
+ */
+function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "style") for (const [name, setting] of Object.entries(value)) made.style.setProperty(name, setting);
+    else if (/^(data|aria)-|^role$/.test(key)) made.setAttribute(key, value);
+    else made[key] = value;
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  return made;
+}
+
+/** A title with its [start, stop] places marked. Places count code points, as Python does. */
+function markedTitle(title, places) {
+  const characters = Array.from(title);
+  const parts = [];
+  let last = 0;
+  for (const [start, stop] of [...places].sort((a, b) => a[0] - b[0])) {
+    if (start < last) continue;
+    parts.push(characters.slice(last, start).join(""), element("mark", {}, characters.slice(start, stop).join("")));
+    last = stop;
+  }
+  return [...parts, characters.slice(last).join("")];
+}
+
+/** The places of all conflicts in the title of one side: "left" or "right". */
+const conflictPlaces = (conflicts, side) => (conflicts ?? []).flatMap((conflict) => conflict[side]);
+
+/** A chip for each conflict of two titles: 500 ml ≠ 250 ml. */
+function conflictChips(conflicts, left, right) {
+  const passages = (title, places) => places.map(([start, stop]) => Array.from(title).slice(start, stop).join("")).join(", ");
+  return conflicts.map((conflict) =>
+    element("span", { className: "chip" }, `${passages(left, conflict.left)} ≠ ${passages(right, conflict.right)}`));
+}
+
+const channelColour = (index) => `var(--channel-${index % 8})`;
+const barWidth = (share) => `${(100 * Math.max(0, Math.min(1, share))).toFixed(1)}%`;
