@@ -31,8 +31,8 @@ from samesku.catalogue import packing, reader
 from samesku.catalogue.picture import shrink
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.source import Source, open_source
-from samesku.params import load
-from samesku.workers.local import in_order
+from samesku.params import load_params
+from samesku.workers.local import map_in_order
 
 ROUNDS = 3
 
@@ -43,7 +43,7 @@ def decoded(source: Source, name: str) -> tuple[int, int]:
 
 
 def shrunk(source: Source, size: int, most: int, name: str) -> tuple[int, int]:
-    return shrink(source.picture(name), image_size=size, max_pixels=most).size
+    return shrink_picture(source.picture(name), image_size=size, max_pixels=most).size
 
 
 def enlarged(source: Source, names: list[str], side: int, path: Path) -> Source:
@@ -60,14 +60,14 @@ def enlarged(source: Source, names: list[str], side: int, path: Path) -> Source:
 
 
 def through(work: Callable[[str], object], names: list[str], workers: int) -> None:
-    with closing(in_order(work, names, workers, None)) as results:
+    with closing(map_in_order(work, names, workers, None)) as results:
         deque(results, maxlen=0)
 
 
 def packed(packer: packing.Packer, names: list[str], workers: int) -> None:
     with tempfile.TemporaryDirectory() as place:
-        wanted = [packing.Wanted(name, True, True) for name in names]
-        packing.pack(Path(place, "images.arrow"), Path(place, "thumbnails.arrow"), wanted, packer, workers)
+        wanted = [packing.PackRequest(name, True, True) for name in names]
+        packing.pack_pictures(Path(place, "images.arrow"), Path(place, "thumbnails.arrow"), wanted, packer, workers)
 
 
 def main() -> None:
@@ -83,9 +83,9 @@ def main() -> None:
 
 
 def measure(pictures: int, workers: int, side: int | None, place: Path) -> None:
-    data = load().data
+    data = load_params().data
     source = open_source(Path(data.source), data.csv, data.images)
-    rows = reader.read(source.table(), Quarantine()).rows
+    rows = reader.read_table(source.table(), Quarantine()).rows
     names = list(dict.fromkeys(row.image for row in rows if row.image))[:pictures]
     if side:
         source = enlarged(source, names, side, place / "enlarged.zip")

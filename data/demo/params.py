@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from samesku.params import Refused
+from samesku.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Params:
         for name, low, high in (("seed", 0, 2**31), ("products", 1, 1_000_000)):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
-                raise Refused(
+                raise InputError(
                     f"data/demo/params.yaml: {name} is {value!r}; allowed: a whole number, {low} to {high}"
                 )
         for name in ("siblings", "shared", "reuse"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise Refused(f"data/demo/params.yaml: {name} is {value!r}; allowed: a share, 0 to 1")
+                raise InputError(f"data/demo/params.yaml: {name} is {value!r}; allowed: a share, 0 to 1")
 
 
 def load(path: Path) -> Params:
@@ -42,12 +42,12 @@ def load(path: Path) -> Params:
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise Refused(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
+        raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
-        raise Refused(f"{path}: holds no keys; allowed: {', '.join(_KEYS)}")
+        raise InputError(f"{path}: holds no keys; allowed: {', '.join(_KEYS)}")
     unknown = sorted(set(raw) - set(_KEYS))
     if unknown:
-        raise Refused(f"{path}: {unknown[0]} is no key of the demo's params; allowed: {', '.join(_KEYS)}")
+        raise InputError(f"{path}: {unknown[0]} is no key of the demo's params; allowed: {', '.join(_KEYS)}")
     return Params(**raw)
 
 

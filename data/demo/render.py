@@ -15,8 +15,8 @@ from tqdm import tqdm
 from data.demo.listings import Listing, listings
 from data.demo.params import Params, load
 from data.demo.products import invent
-from samesku.artefacts import replacing, run
-from samesku.workers.local import in_order
+from samesku.artefacts import replace_out, run_stage
+from samesku.workers.local import map_in_order
 
 HERE = Path(__file__).parent
 COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
@@ -27,7 +27,7 @@ def render(params: Params, workers: int) -> list[Listing]:
     families = invent(params)
     work = partial(listings, params=params)
     found: list[Listing] = []
-    with closing(in_order(work, families, workers, crashed=None)) as done:
+    with closing(map_in_order(work, families, workers, crashed=None)) as done:
         for rows in tqdm(done, total=len(families), desc="render", unit="family"):
             if rows is None:
                 raise RuntimeError("a worker process was killed")
@@ -55,7 +55,7 @@ def write(rows: list[Listing], seed: int, path: Path) -> None:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([COLUMNS, *table(rows, seed)])
     pictures = {row.image: row.jpeg for row in rows}
-    with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+    with replace_out(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("listings.csv"), text.getvalue())
         for name in sorted(pictures):
             archive.writestr(zipfile.ZipInfo(f"images/{name}"), pictures[name])
@@ -69,4 +69,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    run("demo", main)
+    run_stage("demo", main)

@@ -1,12 +1,12 @@
-"""Cells as sellers wrote them -> titles, pictures and hashes that the later stages can rely on."""
+"""Cells as sellers wrote them -> titles, pictures and hashes on which the later stages can rely."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from samesku.catalogue.images import writing
-from samesku.catalogue.packing import Packed, Packer, Wanted, pack
+from samesku.catalogue.images import open_writer
+from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
 from samesku.catalogue.phash import is_flat, is_hash
 from samesku.catalogue.quarantine import (
     HASH_BAD,
@@ -18,12 +18,12 @@ from samesku.catalogue.quarantine import (
 )
 from samesku.catalogue.reader import Row
 from samesku.catalogue.titles import normalise
-from samesku.workers.local import Elsewhere
+from samesku.workers.local import Workers
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A row with something left to compare; `source.image` is the name of a picture, packed or not."""
+    """A row with something left to compare; `source.image` is the name of a picture, stored or not."""
 
     source: Row
     title: str
@@ -31,66 +31,66 @@ class Listing:
     has_image: bool
 
 
-def clean(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
-    """Normalise the title, check the given hash.
+def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
+    """Normalise the title and check the given hash.
 
     Args:
         has_title: whether the table has that column; where it has not, its absence is no fault of the row.
 
     Returns:
-        the row; title normalised, "" where missing; image_phash 16 lower-case hex digits, or "".
+        the row, with its title normalised ("" where missing) and image_phash 16 lower-case hex digits, or "".
     """
 
-    def fault(reason: str) -> None:
+    def add(reason: str) -> None:
         quarantine.add(row.row, row.posting_id, row.image, reason)
 
     title = normalise(row.title)
     if any("\udc80" <= c <= "\udcff" for c in row.title):
-        fault(TITLE_BYTES)
+        add(TITLE_BYTES)
     if not title and has_title:
-        fault(TITLE_EMPTY)
-    given = row.image_phash.strip().lower()
-    if given and not is_hash(given):
-        fault(HASH_BAD)
-    elif is_flat(given):
-        fault(HASH_FLAT)
-    return row._replace(title=title, image_phash=given if is_hash(given) and not is_flat(given) else "")
+        add(TITLE_EMPTY)
+    phash = row.image_phash.strip().lower()
+    if phash and not is_hash(phash):
+        add(HASH_BAD)
+    elif is_flat(phash):
+        add(HASH_FLAT)
+    return row._replace(title=title, image_phash=phash if is_hash(phash) and not is_flat(phash) else "")
 
 
-def with_pictures(
+def store_pictures(
     rows: list[Row],
     packer: Packer | None,
-    out: Path,
+    images: Path,
     thumbnails: Path,
-    workers: int | Elsewhere,
+    workers: Workers,
     quarantine: Quarantine,
 ) -> list[Listing]:
-    """Pack the rows' pictures into `out` and `thumbnails`, and compute the hashes that are not given.
+    """Store the rows' pictures in `images` and `thumbnails`, and compute the hashes that are not given.
 
     Args:
-        rows: cleaned.
-        packer: None for a catalogue without pictures.
+        rows: cleaned. packer: None for a catalogue without pictures.
 
     Returns:
         the rows that have a title, a picture or a hash, in their order; the others go to quarantine.
     """
-    outcomes = [Packed("", "")] * len(rows)
+    results = [PackResult("", "")] * len(rows)
     if packer is None:
-        with writing(out), writing(thumbnails):
+        with open_writer(images), open_writer(thumbnails):
             pass
     else:
-        wanted = [Wanted(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
-        outcomes = pack(out, thumbnails, wanted, packer, workers)
+        requests = [
+            PackRequest(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows
+        ]
+        results = pack_pictures(images, thumbnails, requests, packer, workers)
     listings = []
-    for row, outcome in zip(rows, outcomes, strict=True):
-        if outcome.fault:
-            quarantine.add(row.row, row.posting_id, row.image, outcome.fault)
-        if is_flat(outcome.phash):
+    for row, result in zip(rows, results, strict=True):
+        if result.fault:
+            quarantine.add(row.row, row.posting_id, row.image, result.fault)
+        if is_flat(result.phash):
             quarantine.add(row.row, row.posting_id, row.image, HASH_FLAT)
-        computed = "" if is_flat(outcome.phash) else outcome.phash
-        listing = Listing(
-            row, row.title, row.image_phash or computed, packer is not None and not outcome.fault
-        )
+        computed = "" if is_flat(result.phash) else result.phash
+        has_image = packer is not None and not result.fault
+        listing = Listing(row, row.title, row.image_phash or computed, has_image)
         if listing.title or listing.image_phash or listing.has_image:
             listings.append(listing)
         else:

@@ -1,4 +1,4 @@
-"""images.arrow: every listing's picture as a small JPEG in one memory-mapped file with random access."""
+"""images.arrow and thumbnails.arrow: every listing's picture, small, in one memory-mapped file each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 _SCHEMA = pa.schema([pa.field("image", pa.binary())])
 _ROWS = 64  # of a record batch, some 2 MB
+THUMBNAIL_SIDE = 144  # pixels of a thumbnail's longer side
 
 
 class Jpegs(Sequence[Image.Image | None]):
@@ -96,9 +97,30 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writer]:
-    """Open images.arrow for writing, in one go from the first listing to the last."""
+def open_writer(path: Path) -> Iterator[Writer]:
+    """Open a file of pictures for writing, from the first listing to the last."""
     with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, _SCHEMA) as file:
         writer = Writer(file)
         yield writer
         writer.flush()
+
+
+def make_thumbnail(image: Image.Image) -> bytes:
+    """A picture of any size as a small WebP for people, some 4 KB of a photograph.
+
+    Quality 65, effort 2: a fifth smaller than JPEG, in twice its time; effort 4 saves another 4%.
+    """
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=65, method=2)
+    return out.getvalue()
+
+
+def read_thumbnails(path: Path) -> list[bytes | None]:
+    """Each listing's WebP, in the order of listings.parquet; None where it has no picture.
+
+    Empty for a catalogue without pictures.
+    """
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()["image"].to_pylist()

@@ -12,39 +12,42 @@ from typing import IO, NamedTuple
 
 from tqdm import tqdm
 
-from samesku.catalogue.images import writing
+from samesku.catalogue.images import make_thumbnail, open_writer
 from samesku.catalogue.phash import perceptual_hash
-from samesku.catalogue.picture import shrink, to_jpeg
+from samesku.catalogue.picture import shrink_picture, to_jpeg
 from samesku.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
 from samesku.catalogue.source import Source
-from samesku.catalogue.thumbnails import to_thumbnail
-from samesku.workers.local import Elsewhere, in_order
+from samesku.workers.local import Workers, map_in_order
 
 
-class Wanted(NamedTuple):
-    """A listing's picture: its name ("": none), whether its hash is to be computed, and whether the listing
-    stays where the picture fails."""
+class PackRequest(NamedTuple):
+    """A listing's picture.
+
+    Attributes:
+        name: of its file, "" for none. hash: whether its hash is to be computed.
+        keep: whether the listing stays where the picture cannot be used.
+    """
 
     name: str
     hash: bool
-    stays: bool
+    keep: bool
 
 
-class Packed(NamedTuple):
-    """What became of it: "" or the reason of the fault; the hash, "" where not asked for or not to be had."""
+class PackResult(NamedTuple):
+    """What became of a picture: "" or the reason of the fault; its hash, "" where there is none."""
 
     fault: str
     phash: str
 
 
-class Files(NamedTuple):
-    """A picture as it is packed: a JPEG for the networks, a WebP for people."""
+class PackedFiles(NamedTuple):
+    """A picture as it is stored: a JPEG for the networks, a WebP for people."""
 
     image: bytes
     thumbnail: bytes
 
 
-Result = tuple[Files | None, Packed]
+Result = tuple[PackedFiles | None, PackResult]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Packer:
 
     def __call__(self, item: tuple[str, bool]) -> Result:
         """A picture's name, and whether to hash it -> its files (None where it fails), and how it went."""
-        return self.shrunk(self.read(item))
+        return self.shrink(self.read(item))
 
     def read(self, item: tuple[str, bool]) -> tuple[bytes | Fault, bool]:
         """The first half, for a machine that has the source: the file, or what is wrong with it."""
@@ -67,93 +70,91 @@ class Packer:
         except Fault as fault:
             return fault, hash_
 
-    def shrunk(self, item: tuple[bytes | Fault, bool]) -> Result:
+    def shrink(self, item: tuple[bytes | Fault, bool]) -> Result:
         """The second half, for any machine."""
         data, hash_ = item
         try:
             if isinstance(data, Fault):
                 raise data
-            image = shrink(data, image_size=self.image_size, max_pixels=self.max_pixels)
+            image = shrink_picture(data, image_size=self.image_size, max_pixels=self.max_pixels)
         except Fault as fault:
-            return None, Packed(fault.reason, "")
+            return None, PackResult(fault.reason, "")
         # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
         # in thirty, and takes as long as decoding it.
-        files = Files(to_jpeg(image), to_thumbnail(image))
-        return files, Packed("", perceptual_hash(image) if hash_ else "")
+        files = PackedFiles(to_jpeg(image), make_thumbnail(image))
+        return files, PackResult("", perceptual_hash(image) if hash_ else "")
 
 
 @dataclass
-class _Spool:
-    """Files that further listings share, on disk: only their places are held in memory."""
+class _SharedFiles:
+    """Stored pictures that further listings share, on disk: memory holds only where they are."""
 
     uses: Counter[str]
     file: IO[bytes]
     places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
-    def put(self, name: str, files: Files | None) -> None:
+    def put(self, name: str, files: PackedFiles | None) -> None:
         if files is not None and self.uses[name] > 1:
             self.places[name] = self.file.seek(0, 2), len(files.image), len(files.thumbnail)
             self.file.writelines(files)
 
-    def get(self, name: str) -> Files | None:
+    def get(self, name: str) -> PackedFiles | None:
         if name not in self.places:
             return None
         start, *lengths = self.places[name]
         self.file.seek(start)
-        return Files(*map(self.file.read, lengths))
+        return PackedFiles(*map(self.file.read, lengths))
 
 
-def pack(
-    out: Path, thumbnails: Path, wanted: Sequence[Wanted], packer: Packer, workers: int | Elsewhere
-) -> list[Packed]:
+def pack_pictures(
+    out: Path, thumbnails: Path, requests: Sequence[PackRequest], packer: Packer, workers: Workers
+) -> list[PackResult]:
     """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
-    A listing that does not stay without its picture, and has none, gets no row.
+    A listing that is not kept without its picture, and has none, gets no row.
 
     Args:
-        wanted: one for each listing, in the order of the rows.
-        workers: processes; 0 decodes in this one. Workers elsewhere are sent each file, unless they can read
-            the source too.
+        requests: one for each listing, in the order of the rows.
+        workers: processes; 0 decodes in this one. Remote workers are sent each file, unless they can read the
+            source too.
 
     Returns:
-        what became of each picture, in the order of `wanted`.
+        what became of each picture, in the order of `requests`.
     """
     names: dict[str, bool] = {}  # distinct files in order -> hash needed by any listing
-    for want in wanted:
-        if want.name:
-            names[want.name] = names.get(want.name, False) or want.hash
-    done: dict[str, Packed] = {}
-    uses = Counter(want.name for want in wanted)
+    for request in requests:
+        if request.name:
+            names[request.name] = names.get(request.name, False) or request.hash
+    done: dict[str, PackResult] = {}
+    uses = Counter(request.name for request in requests)
     outcomes = []
     with (
-        writing(out) as writer,
-        writing(thumbnails) as small,
+        open_writer(out) as writer,
+        open_writer(thumbnails) as small,
         tempfile.TemporaryFile(dir=out.parent) as shared,
         closing(_results(packer, names.items(), workers)) as results,
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
     ):
-        spool = _Spool(uses, shared)
-        for want in wanted:
-            if not want.name:
-                outcome, files = Packed(IMAGE_UNNAMED, ""), None
-            elif want.name in done:
-                outcome, files = done[want.name], spool.get(want.name)
+        shared_files = _SharedFiles(uses, shared)
+        for request in requests:
+            if not request.name:
+                outcome, files = PackResult(IMAGE_UNNAMED, ""), None
+            elif request.name in done:
+                outcome, files = done[request.name], shared_files.get(request.name)
             else:
                 files, outcome = next(results)
-                done[want.name] = outcome
-                spool.put(want.name, files)
+                done[request.name] = outcome
+                shared_files.put(request.name, files)
                 bar.update()
-            if files is not None or want.stays:
+            if files is not None or request.keep:
                 writer.append(files and files.image)
                 small.append(files and files.thumbnail)
             outcomes.append(outcome)
     return outcomes
 
 
-def _results(
-    packer: Packer, items: Iterable[tuple[str, bool]], workers: int | Elsewhere
-) -> Generator[Result]:
-    crashed: Result = None, Packed(IMAGE_CRASH, "")
+def _results(packer: Packer, items: Iterable[tuple[str, bool]], workers: Workers) -> Generator[Result]:
+    crashed: Result = None, PackResult(IMAGE_CRASH, "")
     if isinstance(workers, int) or packer.source.everywhere:
-        return in_order(packer, items, workers, crashed)
-    return in_order(packer.shrunk, map(packer.read, items), workers, crashed)
+        return map_in_order(packer, items, workers, crashed)
+    return map_in_order(packer.shrink, map(packer.read, items), workers, crashed)

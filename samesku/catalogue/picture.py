@@ -19,7 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _LONGEST = 65_500  # the longest side that JPEG can hold
 
 
-def shrink(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
+def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
     """Decode a picture and shrink it to a short side of `image_size`; smaller ones keep their size.
 
     The first frame counts; EXIF rotation is applied; what is transparent is white; 16 bits become 8.

@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from samesku.errors import InputError
+
 ROW_CELLS = "row: more or fewer cells than the header"
 ROW_QUOTES = "row: broken quotes"
 ROW_NOTHING = "row: no title, no picture and no hash is left"
@@ -89,8 +91,24 @@ class Quarantine:
         faulty = len(self.rows()) - (total - readable)
         return 1 - readable / total * (1 - faulty / max(taken, 1))
 
+    def check_share(self, *, total: int, readable: int, taken: int, most: float, file: Path) -> None:
+        """Refuse a catalogue of which too many rows have a fault.
+
+        Args:
+            most: the largest share of rows, 0 to 1. file: where all of them are listed. The others as `share`.
+
+        Raises:
+            InputError: the share is above `most`.
+        """
+        share = self.share(total=total, readable=readable, taken=taken)
+        if share > most:
+            raise InputError(
+                f"{share:.1%} of the rows are at fault, above data.max_quarantined {most:g}: "
+                f"{self.by_reason()}; {file} lists each"
+            )
+
     def write(self, path: Path) -> None:
-        """Write row,posting_id,file,reason; cells of negative_weight are made harmless to a spreadsheet."""
+        """Write row,posting_id,file,reason; cells are made harmless to a spreadsheet."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Entry._fields)

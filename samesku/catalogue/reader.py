@@ -55,7 +55,7 @@ class Table:
     total: int
 
 
-def read(data: bytes, quarantine: Quarantine) -> Table:
+def read_table(data: bytes, quarantine: Quarantine) -> Table:
     """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
 
     Titles, names and hashes are given as they stand; label_group and split without outer white space.
@@ -121,11 +121,11 @@ def _header(lines: list[str]) -> tuple[str, list[str], int]:
     twice = [name for name, n in Counter(names).items() if n > 1 and name]
     if twice:
         raise InputError(f"data.csv has the column {twice[0]!r} twice; allowed: each column once")
-    found = ", ".join(name for name in names if name)[:200] or "none"
+    present = ", ".join(name for name in names if name)[:200] or "none"
     if "posting_id" not in names:
-        raise InputError(f"data.csv has no column posting_id; it is required (columns found: {found})")
+        raise InputError(f"data.csv has no column posting_id; it is required (columns found: {present})")
     if not {"title", "image", "image_phash"} & set(names):
-        raise InputError(f"data.csv has neither title nor image; one is required (columns found: {found})")
+        raise InputError(f"data.csv has neither title nor image; one is required (columns found: {present})")
     return delimiter, names, used
 
 

@@ -19,7 +19,7 @@ from samesku.embedding import runner
 from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo, Spec, take
 from samesku.embedding.shards import Shards
 from samesku.params.schema import Machine
-from samesku.workers.ray_embedding import mappers
+from samesku.workers.ray_cluster import encoder_workers
 
 MAX_BATCHES = 16  # sent together, at most: some MB of pictures
 SHARES = 4  # each worker is sent batches at least this many times, so that all end at about the same moment
@@ -88,7 +88,7 @@ def open_on_cluster(load: Callable[[], Encoder], machine: Machine, batch_size: i
         InputError: as `load`; Ray is not installed or does not answer; or some listings kill every worker
             that they are sent to.
     """
-    with mappers(partial(Worker, load), machine) as (n_workers, map_workers):
+    with encoder_workers(partial(Worker, load), machine) as (n_workers, map_workers):
         [(spec, dim, info)] = map_workers([None])
         yield RayEncoder(
             spec=spec,

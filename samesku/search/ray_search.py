@@ -14,7 +14,7 @@ from samesku.errors import InputError
 from samesku.params.schema import Machine
 from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, top_products
 from samesku.search.scorer import MaskGroup
-from samesku.workers.ray_cluster import connected, room
+from samesku.workers.ray_cluster import cluster_room, connect_cluster
 
 SHARD = COLUMNS  # listings: as many as one machine scores at once, so that the matrix products are the same
 AHEAD = 2  # tasks for each worker, under way or waiting to be merged
@@ -30,11 +30,11 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
     Raises:
         InputError: a task kills every worker that it is given to.
     """
-    with connected(machine):
+    with connect_cluster(machine):
         import ray
         from ray.exceptions import RayError
 
-        workers = room(machine.threads).workers
+        workers = cluster_room(machine.threads).workers
         task: Any = ray.remote(num_cpus=machine.threads)(_search_shard)  # tried four times, on any machine
 
         def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:

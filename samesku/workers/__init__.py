@@ -1,5 +1,19 @@
-"""Work that the stages do by this machine's processors, done elsewhere, with the same results.
+"""Mapping a function over many items, in order: by processes of this machine, or on a Ray cluster."""
 
-By many machines, the engine `ray`: Ray is imported here alone. What is done there is given as functions, the
-very ones that `local` runs. And by an accelerator: `index` searches on it.
-"""
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+from samesku.params.schema import Machine
+from samesku.workers.local import RemoteWorkers, Workers
+
+__all__ = ["RemoteWorkers", "Workers", "open_workers"]
+
+
+def open_workers(machine: Machine) -> AbstractContextManager[Workers]:
+    """The workers that decode pictures, as `machine` of params.yaml says."""
+    if machine.engine == "local":
+        return nullcontext(machine.workers)
+    from samesku.workers.ray_cluster import decoding_workers
+
+    return decoding_workers(machine)

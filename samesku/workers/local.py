@@ -1,4 +1,4 @@
-"""Worker processes that answer in order, hold little, survive a crash, and never outlive their parent."""
+"""Worker processes that give results in order, hold little memory, survive a crash, and end with their parent."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ _CHUNK = 16  # items that a worker is handed at a time
 _AHEAD = 4  # chunks for each worker, under way or waiting to be taken
 
 
-class Elsewhere(Protocol):
-    """Workers that are no processes of this machine: maps as `in_order` does."""
+class RemoteWorkers(Protocol):
+    """Workers on other machines; called, they map as `map_in_order` does."""
 
     def __call__(self, work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]: ...
 
 
-def in_order(
-    work: Callable[[T], R], items: Iterable[T], workers: int | Elsewhere, crashed: R
-) -> Generator[R]:
-    """Map `work` over `items` in `workers` processes (0: in this one), results in the order of the items.
+#: A number of processes on this machine, or workers on other machines.
+Workers = int | RemoteWorkers
 
-    Memory is bounded whatever the reader of the results does. Workers are spawned: nothing of this process is
+
+def map_in_order(work: Callable[[T], R], items: Iterable[T], workers: Workers, crashed: R) -> Generator[R]:
+    """Map `work` over `items` in `workers` processes (0: in this one); results come in the order of the items.
+
+    Memory is bounded, however slowly the results are read. Workers are spawned: nothing of this process is
     copied into them.
 
     Args:
@@ -95,35 +97,35 @@ def _one_by_one(work: Callable[[T], R], chunk: list[T], crashed: R) -> list[R]:
 
 
 def _pool(workers: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:
-    """Start the workers now, deaf to Ctrl-C from their first instruction on: it is the parent's to handle."""
+    """Start the workers now; from their first instruction on they ignore Ctrl-C, which the parent handles."""
     pool = ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(work,)
     )
-    with _deaf():
+    with _block_interrupts():
         for _ in range(workers):
             pool.submit(int)
     return pool
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Hold Ctrl-C back; a process that is started meanwhile never hears of it, this one does afterwards."""
+def _block_interrupts() -> Iterator[None]:
+    """Block Ctrl-C: a process that is started meanwhile never gets it, this one gets it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     resource_tracker.ensure_running()  # started later, it would let Ctrl-C through
-    heard: list[int] = []
-    hears = threading.current_thread() is threading.main_thread()
+    signals: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
     # A process inherits its starter's mask; another thread of this one may still take the signal.
-    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if hears else None
+    handler = signal.signal(signal.SIGINT, lambda number, _: signals.append(number)) if is_main else None
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if hears:
+        if is_main:
             signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
-        if heard:
+        if signals:
             signal.raise_signal(signal.SIGINT)
 
 

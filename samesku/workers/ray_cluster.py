@@ -1,4 +1,4 @@
-"""A connection to Ray, whose workers import this very code."""
+"""Workers on a Ray cluster. Ray is imported only where machine.engine is `ray`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
+from samesku.workers.local import RemoteWorkers
 
-STAGES = Path(__file__).parents[1]
+T = TypeVar("T")
+R = TypeVar("R")
+
+PACKAGE = Path(__file__).parents[1]
+PICTURES = 16  # that a worker is handed at a time
 
 
 @contextmanager
-def connected(machine: Machine) -> Iterator[None]:
+def connect_cluster(machine: Machine) -> Iterator[None]:
     """Connect to the Ray of `machine.address`, or start one on this machine and end it afterwards.
 
-    The folder `stages` is sent to every node: its workers run the code of this checkout or installation.
+    The package samesku is sent to every node: its workers run the code of this checkout or installation.
 
     Raises:
         InputError: Ray is not installed, or nothing answers at the address.
@@ -43,14 +48,14 @@ def connected(machine: Machine) -> Iterator[None]:
             socket.create_connection((host[1], int(host[2])), timeout=10).close()
         ray.init(
             address=machine.address or "local",
-            runtime_env={"py_modules": [str(STAGES)]},
+            runtime_env={"py_modules": [str(PACKAGE)]},
             logging_level=logging.ERROR,
             **({} if machine.address else started),
         )
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"machine.address is {machine.address!r}, where no Ray answers ({said}); allowed: null to start "
+            f"machine.address is {machine.address!r}, where no Ray answers ({message}); allowed: null to start "
             "one here, auto, host:port or ray://host:port of one that runs, or machine.engine: local"
         ) from None
     try:
@@ -59,7 +64,7 @@ def connected(machine: Machine) -> Iterator[None]:
         ray.shutdown()
 
 
-class Room(NamedTuple):
+class ClusterRoom(NamedTuple):
     """What a cluster has room for: so many workers, each with so many processors, or an accelerator."""
 
     workers: int
@@ -67,7 +72,7 @@ class Room(NamedTuple):
     accelerator: bool = False
 
 
-def room(processors: int, accelerators: bool = False) -> Room:
+def cluster_room(processors: int, accelerators: bool = False) -> ClusterRoom:
     """What the machines of the cluster have room for.
 
     Args:
@@ -81,11 +86,60 @@ def room(processors: int, accelerators: bool = False) -> Room:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if accelerators and (count := sum(int(node.get("GPU", 0)) for node in nodes)):
-        return Room(count, 1, True)
+        return ClusterRoom(count, 1, True)
     cores = [int(node.get("CPU", 0)) for node in nodes]
     if max(cores, default=0) < processors:
         raise InputError(
             f"machine.threads is {processors}, and no machine of the Ray cluster has so many processors; "
             f"allowed there: up to {max(cores, default=0)}"
         )
-    return Room(sum(count // processors for count in cores), processors)
+    return ClusterRoom(sum(count // processors for count in cores), processors)
+
+
+@contextmanager
+def decoding_workers(machine: Machine) -> Iterator[RemoteWorkers]:
+    """What maps in order over a cluster's workers, one to a processor.
+
+    An item that kills three workers gives `crashed`.
+    """
+    with connect_cluster(machine):
+        from samesku.workers.ray_pool import Pool
+
+        def map_in_order(work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]:
+            with Pool(lambda: work, cluster_room(processors=1)) as pool:
+                yield from pool.map(items, PICTURES, lost=crashed)
+
+        yield map_in_order
+
+
+@contextmanager
+def encoder_workers(
+    make: Callable[[], Callable[[Any], Any]], machine: Machine
+) -> Iterator[tuple[int, Callable[[Iterable[Any]], Generator[Any]]]]:
+    """Workers that each hold an encoder, one to an accelerator or to `machine.threads` processors.
+
+    Args:
+        make: gives the function that a worker maps; called once in each worker.
+
+    Yields:
+        the number of workers, and what maps them over an iterable, in order.
+
+    Raises:
+        InputError: what a worker is sent kills every worker that it is sent to.
+    """
+    with connect_cluster(machine):
+        from samesku.workers.ray_pool import TRIES, Pool
+
+        room = cluster_room(machine.threads, accelerators=machine.device in ("auto", "cuda"))
+        with Pool(make, room) as pool:
+
+            def map_workers(items: Iterable[Any]) -> Generator[Any]:
+                for result in pool.map(items, lost=None):
+                    if result is None:
+                        raise InputError(
+                            f"{TRIES} workers of Ray died of the same listings; too little memory? ways out: "
+                            "a smaller embed.batch_size, fewer machine.threads, or machine.engine: local"
+                        )
+                    yield result
+
+            yield room.workers, map_workers

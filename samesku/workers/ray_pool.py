@@ -21,7 +21,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from samesku.errors import InputError
-from samesku.workers.ray_cluster import Room
+from samesku.workers.ray_cluster import ClusterRoom
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,7 +62,7 @@ class Pool(Generic[T, R]):
         make: gives the function that is mapped over the items; called once in each worker.
     """
 
-    def __init__(self, make: Callable[[], Callable[[T], R]], room: Room) -> None:
+    def __init__(self, make: Callable[[], Callable[[T], R]], room: ClusterRoom) -> None:
         self.workers = room.workers
         self._make = ray.put(make)
         self._actor: Any = ray.remote(

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pytest
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue import thumbnails
-from samesku.catalogue.images import PackedImages, writing
-from samesku.catalogue.packing import Packed, Packer, Wanted, pack
+from samesku.catalogue.images import PackedImages, open_writer, read_thumbnails
+from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
 from samesku.catalogue.phash import perceptual_hash
 from samesku.catalogue.source import open_source
-from samesku.workers.local import _deaf, in_order
+from samesku.workers.local import _block_interrupts, map_in_order
 from tests.conftest import ROOT
 
 
@@ -34,17 +33,17 @@ def catalogue(write: Callable[..., Path], picture: Callable[..., bytes]) -> Path
 
 
 def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
-    wanted = [
-        Wanted("1.jpg", hash=False, stays=True),
-        Wanted("", hash=True, stays=True),
-        Wanted("text.jpg", hash=True, stays=True),
-        Wanted("text.jpg", hash=True, stays=False),  # no row
-        Wanted("1.jpg", hash=True, stays=False),
-        Wanted("large.jpg", hash=False, stays=True),
-        Wanted("missing.jpg", hash=False, stays=False),  # no row
-        Wanted("2.jpg", hash=False, stays=True),
+    requests = [
+        PackRequest("1.jpg", hash=False, keep=True),
+        PackRequest("", hash=True, keep=True),
+        PackRequest("text.jpg", hash=True, keep=True),
+        PackRequest("text.jpg", hash=True, keep=False),  # no row
+        PackRequest("1.jpg", hash=True, keep=False),
+        PackRequest("large.jpg", hash=False, keep=True),
+        PackRequest("missing.jpg", hash=False, keep=False),  # no row
+        PackRequest("2.jpg", hash=False, keep=True),
     ]
-    outcomes = pack(tmp_path / "images.arrow", tmp_path / "small.arrow", wanted, packer(catalogue), workers=0)
+    outcomes = pack_pictures(tmp_path / "images.arrow", tmp_path / "small.arrow", requests, packer(catalogue), workers=0)
     packed = PackedImages(tmp_path / "images.arrow")
     hash_of_1 = perceptual_hash(packed[0])
     assert [outcome.fault for outcome in outcomes] == [
@@ -52,21 +51,21 @@ def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert outcomes[4].phash == outcomes[0].phash != ""
     assert bin(int(outcomes[4].phash, 16) ^ int(hash_of_1, 16)).count("1") <= 4  # JPEG moves a bit or two
-    assert outcomes[7] == Packed("", "")
+    assert outcomes[7] == PackResult("", "")
     assert [image and image.size for image in packed] == [(32, 24), None, None, (32, 24), None, (32, 24)]
     assert packed.jpeg(0) == packed.jpeg(3) != packed.jpeg(5)
-    small = thumbnails.read(tmp_path / "small.arrow")
+    small = read_thumbnails(tmp_path / "small.arrow")
     assert [webp is None for webp in small] == [image is None for image in packed]
     assert small[0] == small[3] != small[5]
 
 
 def test_the_file_is_the_same_whatever_the_workers(catalogue: Path, tmp_path: Path) -> None:
     names = [f"{i % 40}.jpg" for i in range(90)] + ["text.jpg", "", "missing.jpg", "large.jpg"]
-    wanted = [Wanted(name, hash=True, stays=True) for name in names]
+    requests = [PackRequest(name, hash=True, keep=True) for name in names]
     found = []
     for workers in (0, 2):
         files = tmp_path / f"{workers}.arrow", tmp_path / f"{workers}.small.arrow"
-        outcomes = pack(*files, wanted, packer(catalogue), workers)
+        outcomes = pack_pictures(*files, requests, packer(catalogue), workers)
         found.append((outcomes, *(file.read_bytes() for file in files)))
     assert found[0] == found[1]
     assert sorted(path.suffix for path in tmp_path.glob("*.arrow*")) == [".arrow"] * 4
@@ -77,15 +76,15 @@ def test_a_shared_file_is_decoded_once(
 ) -> None:
     work, read = packer(catalogue), []
     monkeypatch.setattr(work.source, "picture", lambda name: read.append(name) or b"")
-    five = [Wanted("1.jpg", True, True)] * 5
-    pack(tmp_path / "images.arrow", tmp_path / "small.arrow", five, work, workers=0)
+    five = [PackRequest("1.jpg", True, True)] * 5
+    pack_pictures(tmp_path / "images.arrow", tmp_path / "small.arrow", five, work, workers=0)
     assert read == ["1.jpg"]
 
 
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 200])
 def test_random_access(n: int, tmp_path: Path, picture: Callable[..., bytes]) -> None:
     jpegs = [None if i % 7 == 3 else picture(i % 5, (8, 8)) + bytes([i]) for i in range(n)]
-    with writing(tmp_path / "images.arrow") as writer:
+    with open_writer(tmp_path / "images.arrow") as writer:
         for jpeg in jpegs:
             writer.append(jpeg)
     packed = PackedImages(str(tmp_path / "images.arrow"))
@@ -118,25 +117,25 @@ def fail_at_7(i: int) -> int:
 
 
 def test_results_come_in_order() -> None:
-    assert list(in_order(int, range(100), 2, crashed=-1)) == list(range(100))
+    assert list(map_in_order(int, range(100), 2, crashed=-1)) == list(range(100))
 
 
 def test_an_item_that_kills_its_worker_is_lost_alone() -> None:
     squares = [i * i if i != 7 else -1 for i in range(60)]
-    assert list(in_order(crash_at_7, range(60), 2, crashed=-1)) == squares
+    assert list(map_in_order(crash_at_7, range(60), 2, crashed=-1)) == squares
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_in_the_work_is_raised_here(workers: int) -> None:
     with pytest.raises(ValueError, match="seven"):
-        list(in_order(fail_at_7, range(60), workers, crashed=-1))
+        list(map_in_order(fail_at_7, range(60), workers, crashed=-1))
 
 
 def test_ctrl_c_while_workers_start_is_heard_once_they_have() -> None:
     reached = []
 
     def start() -> None:
-        with _deaf():
+        with _block_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)
             reached.append("the end")
@@ -155,9 +154,9 @@ def test_ctrl_c_while_workers_start_is_heard_once_they_have() -> None:
 
 PARENT = """
 import sys, time
-from samesku.workers.local import _deaf, in_order
+from samesku.workers.local import _block_interrupts, map_in_order
 if __name__ == "__main__":
-    results = in_order(time.sleep, [0.01] * 20 + [60] * 100, 2, crashed=None)
+    results = map_in_order(time.sleep, [0.01] * 20 + [60] * 100, 2, crashed=None)
     next(results)
     print("started", flush=True)
     list(results)

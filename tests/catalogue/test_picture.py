@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue.picture import shrink, to_jpeg
+from samesku.catalogue.picture import shrink_picture, to_jpeg
 from tests.conftest import ROOT
 
 
@@ -24,7 +24,7 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 def shrunk(data: bytes, image_size: int = 32, max_pixels: int = 1_000_000) -> Image.Image:
-    return shrink(data, image_size=image_size, max_pixels=max_pixels)
+    return shrink_picture(data, image_size=image_size, max_pixels=max_pixels)
 
 
 def colour(image: Image.Image) -> np.ndarray:
@@ -171,13 +171,13 @@ BOMBS = {
 SHRINKING = """
 import resource, sys
 from pathlib import Path
-from samesku.catalogue.picture import shrink
+from samesku.catalogue.picture import shrink_picture
 from samesku.catalogue.quarantine import Fault
 small, bomb = (Path(name).read_bytes() for name in sys.argv[1:])
-shrink(small, image_size=32, max_pixels=100_000_000)
+shrink_picture(small, image_size=32, max_pixels=100_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    shrink(bomb, image_size=32, max_pixels=100_000_000)
+    shrink_picture(bomb, image_size=32, max_pixels=100_000_000)
 except Fault as fault:
     print(fault.reason)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

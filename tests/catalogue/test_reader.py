@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue.reader import Row, Table, id_fault, read
+from samesku.catalogue.reader import Row, Table, id_fault, read_table
 from samesku.errors import InputError
 
 HEADER = b"posting_id,title,image\n"
@@ -11,7 +11,7 @@ HEADER = b"posting_id,title,image\n"
 
 def reading(data: bytes) -> tuple[Table, list[tuple[int, str, str]]]:
     faults = q.Quarantine()
-    table = read(data, faults)
+    table = read_table(data, faults)
     return table, [(entry.row, entry.posting_id, entry.reason) for entry in sorted(faults.entries)]
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samesku.catalogue import thumbnails
-from samesku.catalogue.images import writing
+from samesku.catalogue.images import make_thumbnail, open_writer, read_thumbnails
 
 
 @pytest.mark.parametrize(
@@ -19,9 +18,9 @@ def test_the_longer_side_is_shrunk_and_small_pictures_stay(
 ) -> None:
     coarse = np.random.default_rng(0).integers(0, 255, (6, 6, 3), dtype=np.uint8)
     image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-    webp = thumbnails.to_thumbnail(image)
+    webp = make_thumbnail(image)
     assert image.size == size  # the caller's picture is left as it was
-    assert thumbnails.to_thumbnail(image) == webp
+    assert make_thumbnail(image) == webp
     seen = Image.open(io.BytesIO(webp))
     assert (seen.format, seen.size) == ("WEBP", small)
     moved = np.abs(np.asarray(seen, float) - np.asarray(image.resize(small, Image.Resampling.BICUBIC), float))
@@ -30,10 +29,10 @@ def test_the_longer_side_is_shrunk_and_small_pictures_stay(
 
 def test_what_was_written_is_read_in_order(tmp_path: Path) -> None:
     wanted = [None if i % 5 == 2 else bytes([i]) for i in range(150)]
-    with writing(tmp_path / "thumbnails.arrow") as writer:
+    with open_writer(tmp_path / "thumbnails.arrow") as writer:
         for webp in wanted:
             writer.append(webp)
-    assert thumbnails.read(tmp_path / "thumbnails.arrow") == wanted
-    with writing(tmp_path / "none.arrow"):
+    assert read_thumbnails(tmp_path / "thumbnails.arrow") == wanted
+    with open_writer(tmp_path / "none.arrow"):
         pass
-    assert thumbnails.read(tmp_path / "none.arrow") == []
+    assert read_thumbnails(tmp_path / "none.arrow") == []

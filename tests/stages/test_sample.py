@@ -20,9 +20,11 @@ from PIL import Image
 
 from samesku import artefacts
 from samesku.catalogue import quarantine as q
-from samesku.catalogue import thumbnails
-from samesku.catalogue.images import PackedImages
+from samesku.catalogue.images import PackedImages, read_thumbnails
+from samesku.catalogue.sample import LISTINGS_SCHEMA
+from samesku.catalogue.source import open_source
 from samesku.errors import InputError
+from samesku.params.schema import Data, Split
 from stages import sample as stage
 from tests.conftest import ROOT
 
@@ -138,7 +140,7 @@ def test_a_catalogue_by_hand(place: Place) -> None:
     assert (summary["components"], summary["largest_component"]) == (4, 2)
     assert summary["train"] + summary["val"] + summary["test"] == 5
     assert said.startswith("5 listings of 3 products, 3 pictures, ")
-    assert pq.read_schema(artefacts.LISTINGS).equals(stage.SCHEMA)
+    assert pq.read_schema(artefacts.LISTINGS).equals(LISTINGS_SCHEMA)
     assert sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
 
 
@@ -374,20 +376,20 @@ def test_any_table_ends_in_outs_or_a_refusal(
     (folder / "images" / "1.jpg").write_bytes(jpeg(1, (8, 8)))
     (folder / "listings.csv").write_bytes(out.getvalue().encode("utf-8", "surrogateescape") + noise)
     place = Place(folder)
-    source = stage.open_source(folder, "listings.csv", "images")
+    source = open_source(folder, "listings.csv", "images")
     faults = q.Quarantine()
-    data = stage.Data.model_validate(place.params["data"])
-    split = stage.Split.model_validate(place.params["split"])
+    data = Data.model_validate(place.params["data"])
+    split = Split.model_validate(place.params["split"])
     try:
         arrow = folder / "images.arrow", folder / "thumbnails.arrow"
-        listings, summary = stage.sample(source, data, split, 0, *arrow, faults)
+        listings, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
     except InputError:
         faults.write(folder / "quarantine.csv")
         return
     pq.write_table(listings, folder / "listings.parquet")
     faults.write(folder / "quarantine.csv")
     assert len(PackedImages(folder / "images.arrow")) == listings.num_rows == summary["listings"]
-    assert len(thumbnails.read(folder / "thumbnails.arrow")) == listings.num_rows
+    assert len(read_thumbnails(folder / "thumbnails.arrow")) == listings.num_rows
     assert set(listings["row"].to_pylist()) | faults.rows() == set(range(summary["rows"]))
 
 

@@ -27,7 +27,7 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
 from samesku.workers import ray_decoding as decoding
 from samesku.workers import ray_embedding as embedding
-from samesku.workers.ray_cluster import Room, connected
+from samesku.workers.ray_cluster import ClusterRoom, connect_cluster
 from stages import embed_zero_shot, fuse, index, sample
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints, val_and_test_copies
@@ -108,12 +108,12 @@ def test_pictures_are_packed_to_the_same_bytes(run, monkeypatch):
 def test_arrays_are_the_same_to_1e_6(run, monkeypatch, channel, kills):
     run(sample, "local")
     run(embed_zero_shot, "local", channel)
-    here = np.load(artefacts.embedding(channel))
+    here = np.load(artefacts.embedding_path(channel))
     record = (artefacts.MODELS / channel / "channel.json").read_bytes()
     killer = Killer("ray::_Worker", at=3 if kills else 0)
     monkeypatch.setattr(ray_encoder, "take", killer.before(ray_encoder.take))
     summary = run(embed_zero_shot, "ray", channel)
-    there = np.load(artefacts.embedding(channel))
+    there = np.load(artefacts.embedding_path(channel))
     assert killer.calls >= LISTINGS // 8
     assert bool(killer.killed) == bool(kills)
     assert "2 workers of Ray, each cpu (1 threads), fp32" in summary
@@ -143,13 +143,13 @@ def test_an_error_there_is_raised_here(machine):
     def make():
         raise InputError("channel cnn cannot be loaded")
 
-    with connected(machine):
+    with connect_cluster(machine):
         from samesku.workers.ray_pool import Pool
 
-        with Pool(lambda: work, Room(1, 1)) as pool, pytest.raises(ValueError, match=r"^item 0$"):
+        with Pool(lambda: work, ClusterRoom(1, 1)) as pool, pytest.raises(ValueError, match=r"^item 0$"):
             list(pool.map(range(3), lost=None))
         with (
-            Pool(make, Room(1, 1)) as pool,
+            Pool(make, ClusterRoom(1, 1)) as pool,
             pytest.raises(InputError, match=r"^channel cnn cannot be loaded$"),
         ):
             list(pool.map(range(3), lost=None))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.workers.ray_cluster import connected
+from samesku.workers.ray_cluster import connect_cluster
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints, val_and_test_copies
 
@@ -55,11 +55,11 @@ def test_ray_that_is_not_installed_is_told_with_the_ways_out(monkeypatch):
     sentence = (
         r"^machine\.engine is 'ray', and Ray is not installed; ways out: pip install 'samesku\[scale\]', "
     )
-    with pytest.raises(InputError, match=sentence), connected(Machine(engine="ray")):
+    with pytest.raises(InputError, match=sentence), connect_cluster(Machine(engine="ray")):
         pass
 
 
 def test_an_address_where_nothing_answers():
     sentence = r"^machine\.address is '127\.0\.0\.1:9', where no Ray answers \([^\n]*$"
-    with pytest.raises(InputError, match=sentence), connected(Machine(engine="ray", address="127.0.0.1:9")):
+    with pytest.raises(InputError, match=sentence), connect_cluster(Machine(engine="ray", address="127.0.0.1:9")):
         pass

@@ -1,0 +1,1 @@
+"""From a table and pictures to clean listings: sources, reading, quarantine, titles, pictures, splits."""
