@@ -78,7 +78,7 @@ def test_workers_embed_as_the_encoder_here(specs, encoders, monkeypatch):
     def one_worker(make, machine):
         return nullcontext((1, lambda columns: map(make(), columns)))
 
-    monkeypatch.setattr(ray_encoder, "mappers", one_worker)
+    monkeypatch.setattr(ray_encoder, "encoder_workers", one_worker)
     load = partial(load_encoder, "bert", specs["bert"], batch_size=2)
     titles = ["red shoe", "a mug", "", "hose"]
     with ray_encoder.open_on_cluster(load, None, batch_size=2) as encoder:

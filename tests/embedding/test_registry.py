@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec
 from samesku.embedding.registry import find_channel, load_channel, load_encoder, needed_column, open_channel
@@ -60,7 +60,7 @@ def test_a_new_backend_is_one_file_and_one_entry(tmp_path, monkeypatch):
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     monkeypatch.setitem(BACKENDS, "colour", Backend(("image",)))
     monkeypatch.setattr(encoder, "BLOCK", 2)
-    with writing(tmp_path / "images.arrow") as out:
+    with open_writer(tmp_path / "images.arrow") as out:
         for colour in ("red", None, "lime", "red"):
             out.append(colour and to_jpeg(Image.new("RGB", (40, 40), colour)))
     channel = Channel.model_construct(modality="image", backend="colour")
@@ -76,7 +76,7 @@ def test_a_new_backend_is_one_file_and_one_entry(tmp_path, monkeypatch):
 
 
 def test_content_knows_who_has_what(tmp_path):
-    with writing(tmp_path / "images.arrow") as out:
+    with open_writer(tmp_path / "images.arrow") as out:
         for colour in ("red", None):
             out.append(colour and to_jpeg(Image.new("RGB", (40, 40), colour)))
     packed = PackedImages(tmp_path / "images.arrow")

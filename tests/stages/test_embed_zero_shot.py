@@ -14,7 +14,7 @@ from PIL import Image
 
 from samesku import artefacts
 from samesku.app.query_encoders import QueryEncoders
-from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec
 from samesku.embedding.registry import load_encoder
@@ -73,7 +73,7 @@ def write_sample(titles, hashes, pictures, labels="AABBC", split=("train",) * 3 
         }
     ).to_parquet(artefacts.LISTINGS)  # fmt: skip
     random = np.random.default_rng(0)
-    with writing(artefacts.IMAGES) as out:
+    with open_writer(artefacts.IMAGES) as out:
         for has in pictures if any(pictures) else ():
             picture = Image.fromarray(random.integers(0, 256, (50, 40, 3), np.uint8))
             out.append(to_jpeg(picture) if has else None)
@@ -173,7 +173,7 @@ def test_an_unknown_channel_is_refused(place):
 
 
 def test_pictures_of_another_sample_are_refused(place):
-    with writing(artefacts.IMAGES) as out:
+    with open_writer(artefacts.IMAGES) as out:
         out.append(None)
     with pytest.raises(InputError, match=r"images.arrow holds 1 pictures for 5 listings"):
         embed_zero_shot.main("cnn")
