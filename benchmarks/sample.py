@@ -28,9 +28,10 @@ from pathlib import Path
 from PIL import Image
 
 from samesku.catalogue import packing, reader
-from samesku.catalogue.picture import shrink
+from samesku.catalogue.open_source import open_source
+from samesku.catalogue.picture import shrink_picture
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.source import Source
 from samesku.params import load_params
 from samesku.workers.local import map_in_order
 
@@ -42,7 +43,7 @@ def decoded(source: Source, name: str) -> tuple[int, int]:
         return image.convert("RGB").size
 
 
-def shrunk(source: Source, size: int, most: int, name: str) -> tuple[int, int]:
+def shrunk_size(source: Source, size: int, most: int, name: str) -> tuple[int, int]:
     return shrink_picture(source.picture(name), image_size=size, max_pixels=most).size
 
 
@@ -92,7 +93,7 @@ def measure(pictures: int, workers: int, side: int | None, place: Path) -> None:
     packer = packing.Packer(source, data.image_size, data.max_pixels)
     ways = {
         "decode": lambda: through(partial(decoded, source), names, workers),
-        "shrink": lambda: through(partial(shrunk, source, data.image_size, data.max_pixels), names, workers),
+        "shrink": lambda: through(partial(shrunk_size, source, data.image_size, data.max_pixels), names, workers),
         "pack": lambda: packed(packer, names, workers),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}

@@ -25,6 +25,7 @@ from samesku.artefacts import (
     write_table,
 )
 from samesku.catalogue.cleaning import clean_row, store_pictures
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.packing import Packer
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import read_table
@@ -35,7 +36,7 @@ from samesku.catalogue.sample import (
     split_listings,
     summarise_sample,
 )
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.source import Source
 from samesku.catalogue.splits import find_components, take_listings
 from samesku.errors import InputError
 from samesku.params import load_params

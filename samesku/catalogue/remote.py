@@ -30,23 +30,27 @@ from samesku.catalogue.source import (
     check_table,
     inside,
     no_folder,
-    open_source,
 )
 from samesku.errors import InputError
 
 BLOCK = 2**18  # bytes read at once: a picture, most often
 
 
+def local_path(url: str) -> Path | None:
+    """The path of a URL that names a file of this machine, such as file:///shop.zip; None for any other."""
+    with reaching(url):
+        files, path = url_to_fs(url)
+    return Path(path) if isinstance(files, LocalFileSystem) else None
+
+
 def open_url(url: str, csv: str, images: str | None) -> Source:
-    """As open_source.
+    """Open a catalogue at a URL.
 
     Raises:
         InputError: also where the package for the URL's protocol is not installed, or nothing answers.
     """
     with reaching(url):
         files, path = url_to_fs(url)
-        if isinstance(files, LocalFileSystem):
-            return open_source(Path(path), csv, images)
         if files.isdir(path):
             folder = UrlFolder(url, csv, images)
             if not files.isdir(folder.root):

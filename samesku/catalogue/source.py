@@ -1,4 +1,4 @@
-"""Where a catalogue lies: a .zip, read in place, or a folder; here, or at a URL (catalogue/remote.py).
+"""Where a catalogue lies: a .zip, read in place, or a folder; here, or at a URL (remote.py).
 
 Nothing outside the picture folder can be read.
 
@@ -58,27 +58,6 @@ class Source(ABC):
     @abstractmethod
     def picture(self, name: str) -> bytes:
         """The bytes of one picture. Raises Fault with the reason where there is no such plain file inside."""
-
-
-def open_source(path: Path | str, csv: str, images: str | None) -> Source:
-    """Open data.source, a path or a URL.
-
-    Raises:
-        InputError: there is no such file or folder, it is no .zip, or `csv` or `images` is not in it.
-    """
-    if isinstance(path, str) and "://" in path:
-        from samesku.catalogue.remote import open_url  # fsspec is for URLs alone
-
-        return open_url(path, csv, images)
-    path = Path(path)
-    if path.is_dir():
-        folder = FolderSource(path, csv, images)
-        if images is not None and not (path / images).is_dir():
-            raise no_folder(path, images)
-        return folder
-    if not path.exists():
-        raise InputError(f"data.source: {path} does not exist; allowed: a .zip or a folder")
-    return ZipSource(path, csv, images).checked()
 
 
 def no_folder(path: object, images: str | None) -> InputError:

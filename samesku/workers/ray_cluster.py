@@ -106,7 +106,7 @@ def decoding_workers(machine: Machine) -> Iterator[RemoteWorkers]:
         from samesku.workers.ray_pool import Pool
 
         def map_in_order(work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]:
-            with Pool(lambda: work, cluster_room(processors=1)) as pool:
+            with Pool(lambda: work, *cluster_room(processors=1)) as pool:
                 yield from pool.map(items, PICTURES, lost=crashed)
 
         yield map_in_order
@@ -131,7 +131,7 @@ def encoder_workers(
         from samesku.workers.ray_pool import TRIES, Pool
 
         room = cluster_room(machine.threads, accelerators=machine.device in ("auto", "cuda"))
-        with Pool(make, room) as pool:
+        with Pool(make, *room) as pool:
 
             def map_workers(items: Iterable[Any]) -> Generator[Any]:
                 for result in pool.map(items, lost=None):

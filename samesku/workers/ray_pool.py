@@ -21,7 +21,6 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from samesku.errors import InputError
-from samesku.workers.ray_cluster import ClusterRoom
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,21 +55,24 @@ class _Chunk(Generic[T]):
 
 
 class Pool(Generic[T, R]):
-    """As many actors as there is room for, each of which holds what `make` gave it.
+    """Actors, each of which holds what `make` gave it.
 
     Args:
         make: gives the function that is mapped over the items; called once in each worker.
+        workers: how many. processors: of each. accelerator: whether each one has an accelerator.
     """
 
-    def __init__(self, make: Callable[[], Callable[[T], R]], room: ClusterRoom) -> None:
-        self.workers = room.workers
+    def __init__(
+        self, make: Callable[[], Callable[[T], R]], workers: int, processors: int, accelerator: bool = False
+    ) -> None:
+        self.workers = workers
         self._make = ray.put(make)
         self._actor: Any = ray.remote(
-            num_cpus=room.processors, num_gpus=int(room.accelerator), max_restarts=0
+            num_cpus=processors, num_gpus=int(accelerator), max_restarts=0
         )(_Worker)
         self._given: dict[Any, deque[_Chunk[T]]] = {}  # by worker, in the order in which it works
         self._asked: dict[Any, Any] = {}  # answers that are not here yet -> their worker
-        for _ in range(room.workers):
+        for _ in range(workers):
             self._start(tries=0)
 
     def __enter__(self) -> Self:

@@ -11,7 +11,8 @@ import pytest
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue import remote
-from samesku.catalogue.source import FolderSource, Source, ZipSource, open_source
+from samesku.catalogue.open_source import open_source
+from samesku.catalogue.source import FolderSource, Source, ZipSource
 from samesku.errors import InputError
 
 ODD_NAMES = ["a b.jpg", "it's.jpg", "two\nlines.jpg", "商品.jpg", "sub.d.jpg", "[x]*.jpg"]

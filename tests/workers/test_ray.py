@@ -27,7 +27,7 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
 from samesku.workers import ray_decoding as decoding
 from samesku.workers import ray_embedding as embedding
-from samesku.workers.ray_cluster import ClusterRoom, connect_cluster
+from samesku.workers.ray_cluster import connect_cluster
 from stages import embed_zero_shot, fuse, index, sample
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints, val_and_test_copies
@@ -146,10 +146,10 @@ def test_an_error_there_is_raised_here(machine):
     with connect_cluster(machine):
         from samesku.workers.ray_pool import Pool
 
-        with Pool(lambda: work, ClusterRoom(1, 1)) as pool, pytest.raises(ValueError, match=r"^item 0$"):
+        with Pool(lambda: work, 1, 1) as pool, pytest.raises(ValueError, match=r"^item 0$"):
             list(pool.map(range(3), lost=None))
         with (
-            Pool(make, ClusterRoom(1, 1)) as pool,
+            Pool(make, 1, 1) as pool,
             pytest.raises(InputError, match=r"^channel cnn cannot be loaded$"),
         ):
             list(pool.map(range(3), lost=None))

@@ -20,8 +20,8 @@ fuse.main()
 index.main()
 sample.main()
 embed_zero_shot.main("cnn")
-found = sorted(m for m in sys.modules if m.split(".")[0] in {"ray", "s3fs"} or m.startswith("samesku.workers"))
-assert not found, found
+loaded = sorted(m for m in sys.modules if m.split(".")[0] in {"ray", "s3fs"} or m.startswith("samesku.workers.ray"))
+assert not loaded, loaded
 """
 
 
