@@ -51,16 +51,16 @@ def label_pairs(
     """Label candidate pairs. The model learns from a pair of a labelled val listing and
 
     - a labelled listing of val or train: one product where the labels are equal, else two products;
-    - a labelled test listing: two products, since a product lies in one split. Its label stays hidden.
+    - a labelled test listing: two products, since a product lies in one split. The label itself stays hidden.
 
-    A pair with an unlabelled listing teaches nothing. A pair weighs Σ 1/√n over its labelled val listings, n
-    the listings of the product: a product of n listings has about n² pairs, and so weighs between one listing
-    and n².
+    It does not learn from a pair with an unlabelled listing. A pair weighs 1/√n for each of its labelled val
+    listings, where n listings have the product. So the n² pairs of a large product do not outweigh all else.
 
     Args:
-        product: int (N,), the product of each listing of the catalogue; −1 where it is unlabelled, −2 where
-            the label is hidden.
-        val_labelled: bool (N,), the labelled val listings. component: int (N,).
+        product: int (N,), the product of each listing of the catalogue as `visible_products` gives it: −1
+            where there is no label, −2 where the label is hidden.
+        val_labelled: bool (N,), the labelled val listings.
+        component: int (N,), the connected component of each listing.
     """
     left, right = candidates.catalogue_rows
     fold = deal_folds(component, val_labelled, n_folds, seed)
@@ -80,7 +80,7 @@ def label_pairs(
 def deal_folds(
     component: NDArray[np.integer], val_labelled: NDArray[np.bool_], n_folds: int, seed: int
 ) -> NDArray[np.int32]:
-    """The fold of each labelled val listing, whole components together: int32 (N,), −1 for every one else."""
+    """The fold of each labelled val listing, whole components together: int32 (N,), −1 for the rest."""
     names, number = np.unique(component[val_labelled], return_inverse=True)
     fold_of_component = np.empty(len(names), np.int32)
     fold_of_component[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % n_folds
