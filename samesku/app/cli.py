@@ -88,7 +88,7 @@ def compare(
     """Show whether system B is better than system A on the same queries.
 
     The gain is the mean F1 of B minus that of A, with its 95% interval (paired bootstrap over connected
-    components). The labels of val chose the thresholds, so judge by the rows of test.
+    components). The labels of val chose the thresholds, so trust the rows of test.
 
     Example: samesku compare title_only samesku --report compare.html
     """
@@ -110,7 +110,7 @@ def threshold(
     ],
     system: System = "samesku",
 ) -> None:
-    """Find the lowest threshold at which that share of a system's matches is correct, with 95% confidence.
+    """Find the lowest threshold at which a system's matches reach a precision, with 95% confidence.
 
     The labels of val choose it, in the full gallery, among the matches of the system; test shows whether it
     holds. With `at_least_one`, a query without a match keeps its best neighbour even below the threshold.

@@ -2,11 +2,11 @@ import shutil
 
 import pytest
 
-from tests.fixtures import small_shop
-
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
+    from tests.fixtures import small_shop  # here, since it imports every stage
+
     return small_shop.build(tmp_path_factory.mktemp("shop"))
 
 

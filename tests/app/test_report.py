@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from samesku import artefacts
 from samesku.app.cli import app
 from samesku.app.report import catalogue as report_catalogue
-from samesku.app.report import page as report
+from samesku.app.report import page
+from samesku.app.report.charts import make_charts
+from samesku.app.report.gallery import GROUPS
 from samesku.catalogue.images import read_thumbnails
 from samesku.errors import InputError
 from samesku.params import load_params
@@ -29,30 +31,29 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def gallery(system="mix", most=100):
-    """id -> its block, with the ids of its cards."""
-    found = report.content(system, load_params(), most)
-    shown = found["gallery"]
-    name = [listing[0] for listing in shown["listings"]]
-    blocks = {name[block["query"]]: block for block in shown["queries"]}
+def gallery(system="halves", max_queries=100):
+    """The content of the page; and id of the query -> its block, with the ids of its cards."""
+    content = page.report_content(system, load_params(), max_queries)
+    ids = [listing[0] for listing in content["gallery"]["listings"]]
+    blocks = {ids[block["query"]]: block for block in content["gallery"]["queries"]}
     for block in blocks.values():
-        block["cards"] = [card | {"other": name[card["other"]]} for card in block["cards"]]
-    return found, blocks
+        block["cards"] = [card | {"listing": ids[card["listing"]]} for card in block["cards"]]
+    return content, blocks
 
 
 def kinds(block):
-    return [(card["other"], card["kind"]) for card in block["cards"]]
+    return [(card["listing"], card["kind"]) for card in block["cards"]]
 
 
 def test_each_query_has_its_matches_and_what_it_missed(folder):
-    two_system_predictions.write(folder)
+    two_system_predictions.write_shop(folder)
     _, blocks = gallery()
     assert list(blocks) == ["a1", "a2", "a3", "b1", "b2", "c1", "d1"]  # test, val, train
     assert {name: kinds(block) for name, block in blocks.items()} == {
-        "a1": [("a2", "same"), ("b1", "other"), ("a3", "missed")],
+        "a1": [("a2", "same"), ("b1", "different"), ("a3", "missed")],
         "a2": [("a1", "same"), ("a3", "missed")],
         "a3": [("a2", "missed"), ("a1", "missed")],  # the more similar first
-        "b1": [("d1", "match"), ("b2", "missed")],  # d1 has no label: neither right nor wrong
+        "b1": [("d1", "match"), ("b2", "missed")],  # d1 has no label: neither correct nor wrong
         "b2": [("b1", "missed")],
         "c1": [],
         "d1": [],
@@ -61,18 +62,18 @@ def test_each_query_has_its_matches_and_what_it_missed(folder):
         "a1": round(2 * 2 / (3 + 3), 4), "a2": round(2 * 2 / (2 + 3), 4), "a3": 2 / (1 + 3),
         "b1": 2 / (2 + 2), "b2": round(2 / (1 + 2), 4), "c1": 1, "d1": None,
     }  # fmt: skip
-    assert {name: block["flags"] for name, block in blocks.items()} == {
-        "a1": ["all", "fp", "fn"], "a2": ["all", "fn"], "a3": ["all", "fn", "none"], "b1": ["all", "fn"],
-        "b2": ["all", "fn", "none"], "c1": ["all", "right", "none"], "d1": ["all", "none"],
+    assert {name: block["views"] for name, block in blocks.items()} == {
+        "a1": ["all", "wrong", "missed"], "a2": ["all", "missed"], "a3": ["all", "missed", "none"],
+        "b1": ["all", "missed"], "b2": ["all", "missed", "none"], "c1": ["all", "correct", "none"],
+        "d1": ["all", "none"],
     }  # fmt: skip
-    groups = report.report_gallery.GROUPS
-    assert [groups[blocks[name]["group"]] for name in ("a1", "b1", "c1", "d1")] == ["3–5", "2", "1", "1"]
+    assert [GROUPS[blocks[name]["group"]] for name in ("a1", "b1", "c1", "d1")] == ["3–5", "2", "1", "1"]
 
 
 def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(folder):
-    two_system_predictions.write(folder)
-    found, blocks = gallery()
-    weights = [channel["weight"] for channel in found["gallery"]["channels"]]
+    two_system_predictions.write_shop(folder)
+    content, blocks = gallery()
+    weights = [channel["weight"] for channel in content["gallery"]["channels"]]
     assert weights == [0.5, 0.5]
     cos = np.cos(np.radians([10, 20, 40])).round(3)
     match, _, missed = blocks["a1"]["cards"]
@@ -86,99 +87,107 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
 
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
-    two_system_predictions.write(folder)
+    two_system_predictions.write_shop(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["compare"]["mix"]["alpha"] = 0.4  # changed since the system ran
+    params["compare"]["halves"]["alpha"] = 0.4  # changed since the system ran
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    found, blocks = gallery()
-    assert [channel["weight"] for channel in found["gallery"]["channels"]] == [None, None]
+    content, blocks = gallery()
+    assert [channel["weight"] for channel in content["gallery"]["channels"]] == [None, None]
     missed = blocks["a1"]["cards"][2]
     assert "score" not in missed
     assert len(missed["cosines"]) == 2
 
 
 def test_conflicting_numbers_are_marked_at_their_places_in_both_titles(folder):
-    two_system_predictions.write(folder)
+    two_system_predictions.write_shop(folder)
     _, blocks = gallery()
     card = blocks["a1"]["cards"][0]
-    assert card["told"] == [["500 ml", "250 ml"]]
-    assert [two_system_predictions.HOSTILE[start:stop] for start, stop in card["own"]] == ["500 ml"]
-    assert [two_system_predictions.SEVEN["a2"][2][start:stop] for start, stop in card["marks"]] == ["250 ml"]
-    assert blocks["b2"]["cards"][0]["told"] == [["A13", "A-12"]]
-    assert "told" not in blocks["a1"]["cards"][2]
+    (conflict,) = card["conflicts"]
+    assert [two_system_predictions.HOSTILE[start:stop] for start, stop in conflict["left"]] == ["500 ml"]
+    right = two_system_predictions.LISTINGS["a2"][2]
+    assert [right[start:stop] for start, stop in conflict["right"]] == ["250 ml"]
+    assert blocks["b2"]["cards"][0]["conflicts"] == [{"left": [[4, 7]], "right": [[4, 8]]}]  # A13, A-12
+    assert "conflicts" not in blocks["a1"]["cards"][2]
 
 
-def test_the_review_band_is_shown_with_its_probabilities_and_reasons(folder):
-    two_system_predictions.write(folder)
-    two_system_predictions.judge(folder)
-    found, blocks = gallery("judge")
+def test_clerical_review_is_shown_with_its_probabilities_and_reasons(folder):
+    two_system_predictions.write_shop(folder)
+    two_system_predictions.write_pair_model(folder)
+    content, blocks = gallery("pair_model")
     assert kinds(blocks["a1"]) == [("a2", "same"), ("a3", "same"), ("c1", "review")]
     assert [card.get("review") for card in blocks["a1"]["cards"][:2]] == [None, 1]
-    assert blocks["a1"]["cards"][0]["why"] == [["cnn", 1.5], ["words", 0.25]]
-    assert blocks["a1"]["cards"][1]["why"] == [["words", -2.0], ["cnn", 0.5]]
+    assert blocks["a1"]["cards"][0]["reasons"] == [["cnn", 1.5], ["words", 0.25]]
+    assert blocks["a1"]["cards"][1]["reasons"] == [["words", -2.0], ["cnn", 0.5]]
     assert blocks["a1"]["cards"][2]["score"] == 0.3
-    # a pair of one product in the band was missed, and is shown once; from either side
+    # a missed pair of one product that is in review is shown once, as missed; from either side
     assert kinds(blocks["a2"]) == [("a3", "missed"), ("a1", "missed")]
     assert (blocks["a2"]["cards"][0]["score"], blocks["a2"]["cards"][0]["review"]) == (0.4, 1)
     assert "score" not in blocks["a2"]["cards"][1]
     assert kinds(blocks["c1"]) == [("a1", "review")]
     assert kinds(blocks["d1"]) == [("b1", "review")]
-    assert "review" in blocks["d1"]["flags"]
-    assert "review" not in blocks["b2"]["flags"]
-    assert found["gallery"]["score"] == "probability"
+    assert "review" in blocks["d1"]["views"]
+    assert "review" not in blocks["b2"]["views"]
+    assert content["gallery"]["score"] == "probability"
 
 
 def test_without_labels_and_pictures(folder):
-    two_system_predictions.write(folder, labels=False, pictures=False)
-    found, blocks = gallery()
+    two_system_predictions.write_shop(folder, labels=False, pictures=False)
+    content, blocks = gallery()
     assert kinds(blocks["a1"]) == [("a2", "match"), ("b1", "match")]
     assert all("f1" not in block for block in blocks.values())
-    assert {flag for block in blocks.values() for flag in block["flags"]} == {"all", "none"}
-    assert found["systems"] == found["charts"] == []
-    assert found["pictures"] == [None] * 7
-    assert not found["gallery"]["labelled"]
-    report.write("mix", folder / "report.html")
+    assert {flag for block in blocks.values() for flag in block["views"]} == {"all", "none"}
+    assert content["systems"] == content["charts"] == []
+    assert content["pictures"] == [None] * 7
+    assert not content["gallery"]["labelled"]
+    page.write_report("halves", folder / "report.html", 3000)
 
 
 def test_f1_and_shares_are_those_of_the_pipeline(folder):
     val_and_test_copies.write(folder, params={"decision.value": 0.7, "fusion.alpha": 0.5})
     for stage in (fuse, index, evaluate):
         stage.main()
-    found, blocks = gallery("samesku")
-    told = pd.read_parquet(artefacts.PREDICTIONS / "samesku/queries.parquet").query("gallery == 'full'")
+    content, blocks = gallery("samesku")
+    queries = pd.read_parquet(artefacts.PREDICTIONS / "samesku/queries.parquet").query("gallery == 'full'")
     assert {name: block["f1"] for name, block in blocks.items()} == pytest.approx(
-        dict(zip(told["query"], told["f1"], strict=True)), abs=1e-4
+        dict(zip(queries["query"], queries["f1"], strict=True)), abs=1e-4
     )
-    weight = {channel["name"]: channel["weight"] for channel in found["gallery"]["channels"]}
+    weight = {channel["name"]: channel["weight"] for channel in content["gallery"]["channels"]}
     assert weight == {"cnn": 0.5, "phash": 0.0, "sbert": 0.5, "tfidf": 0.0}
-    assert [chart["id"] for chart in found["charts"]] == ["threshold", "precision-recall", "scores", "strata"]
+    assert [chart["id"] for chart in content["charts"]] == [
+        "threshold",
+        "precision-recall",
+        "scores",
+        "strata",
+    ]
 
 
-def test_more_queries_than_asked_for_leave_out_train_first(folder, monkeypatch):
-    two_system_predictions.write(folder)
-    found, blocks = gallery(most=4)
+def test_the_limit_of_queries_leaves_out_train_first(folder, monkeypatch):
+    two_system_predictions.write_shop(folder)
+    content, blocks = gallery(max_queries=4)
     assert list(blocks) == ["a1", "a2", "a3", "b1"]
-    shown = [listing[0] for listing in found["gallery"]["listings"]]
-    assert shown == ["a1", "a2", "a3", "b1", "d1", "b2"]  # those that their cards need come after
-    assert found["gallery"]["total"] == 7
+    shown = [listing[0] for listing in content["gallery"]["listings"]]
+    assert shown == ["a1", "a2", "a3", "b1", "d1", "b2"]  # the listings of their cards come after them
+    assert content["gallery"]["total"] == 7
     webps = read_thumbnails(artefacts.THUMBNAILS)
-    assert base64.b64decode(found["pictures"][4]) == webps[6]
-    monkeypatch.setattr(report_catalogue, "PICTURES", sum(len(text) for text in found["pictures"][:3]))
-    few, _ = gallery(most=4)
-    assert few["pictures"] == [*found["pictures"][:3], None, None, None]
+    assert base64.b64decode(content["pictures"][4]) == webps[6]
+    monkeypatch.setattr(
+        report_catalogue, "MAX_PICTURE_CHARACTERS", sum(len(text) for text in content["pictures"][:3])
+    )
+    few, _ = gallery(max_queries=4)
+    assert few["pictures"] == [*content["pictures"][:3], None, None, None]
 
 
 class Scripts(HTMLParser):
-    """The scripts of a page, and every address that it names outside them."""
+    """The scripts of a page, and every address in its tags."""
 
     def __init__(self):
         super().__init__()
-        self.valid, self.addresses, self.inside = [], [], None
+        self.scripts, self.addresses, self.inside = [], [], None
 
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         if tag == "script":
-            self.valid.append([dict(attrs).get("id"), ""])
+            self.scripts.append([dict(attrs).get("id"), ""])
         self.addresses += [value for key, value in attrs if key in ("src", "href")]
 
     def handle_endtag(self, tag):
@@ -186,51 +195,50 @@ class Scripts(HTMLParser):
 
     def handle_data(self, data):
         if self.inside == "script":
-            self.valid[-1][1] += data
+            self.scripts[-1][1] += data
 
 
-def test_a_hostile_title_stays_text_and_the_page_names_no_other_file(folder):
-    two_system_predictions.write(folder)
-    assert "7 queries of mix" in report.write("mix", folder / "report.html")
+def test_a_hostile_title_stays_text_and_the_page_needs_no_other_file(folder):
+    two_system_predictions.write_shop(folder)
+    assert "7 queries of halves" in page.write_report("halves", folder / "report.html", 3000)
     text = (folder / "report.html").read_text("utf-8")
     assert "window.hacked" in text
     assert "<script>window.hacked" not in text
     assert "<img src=x" not in text
-    page = Scripts()
-    page.feed(text)
-    data = dict(page.valid)
+    parser = Scripts()
+    parser.feed(text)
+    data = dict(parser.scripts)
     assert json.loads(data["gallery-data"])["listings"][0][1] == two_system_predictions.HOSTILE
     assert len(json.loads(data["picture-data"])) == 7
-    assert len(page.valid) == 8
-    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert len(parser.scripts) == 8
+    assert all(address.startswith(("#", "data:")) for address in parser.addresses)
 
 
 def test_the_table_holds_every_system_with_its_interval_best_first(folder):
-    two_system_predictions.write(folder)
-    two_system_predictions.judge(folder)
-    better = json.loads((folder / "data/predictions/judge/metrics.json").read_text())
+    two_system_predictions.write_shop(folder)
+    two_system_predictions.write_pair_model(folder)
+    better = json.loads((folder / "data/predictions/pair_model/metrics.json").read_text())
     better["test"]["f1"] = 0.75
-    (folder / "data/predictions/judge/metrics.json").write_text(json.dumps(better))
+    (folder / "data/predictions/pair_model/metrics.json").write_text(json.dumps(better))
     (folder / "data/predictions/skipped").mkdir()
-    report.write("mix", folder / "report.html")
+    page.write_report("halves", folder / "report.html", 3000)
     text = (folder / "report.html").read_text("utf-8")
     rows = re.findall(r'<th scope="row">(\w+)</th>(.*?)</tr>', text, re.S)
-    assert [name for name, _ in rows] == ["judge", "mix"]
+    assert [name for name, _ in rows] == ["pair_model", "halves"]
     for figure in ("0.7000", "0.5500", "0.7100", "0.600–0.800", "0.4000", "0.7500", "0.6500"):
         assert figure in rows[1][1]
     assert "score ≥ 0.6100" in text
 
 
-@pytest.mark.parametrize("system", ["mix", "judge"])
-def test_vega_draws_every_figure(folder, system):
-    two_system_predictions.write(folder)
-    two_system_predictions.judge(folder)
-    (folder / "data/sweep").mkdir()
-    (folder / "data/sweep/alpha.csv").write_text("alpha,val_f1,test_f1\n0.0,0.5,0.4\n1.0,0.6,\n")
-    found = report.content(system, load_params(), 10)
-    charts = report.report_charts.charts(
-        artefacts.PREDICTIONS / system / "plots", found["metrics"], False, artefacts.TUNED / "alpha.csv", 0.6
-    )
+@pytest.mark.parametrize("system", ["halves", "pair_model"])
+def test_vega_draws_every_chart(folder, system):
+    two_system_predictions.write_shop(folder)
+    two_system_predictions.write_pair_model(folder)
+    (folder / "data/tuned").mkdir()
+    (folder / "data/tuned/alpha.csv").write_text("alpha,val_f1,test_f1\n0.0,0.5,0.4\n1.0,0.6,\n")
+    content = page.report_content(system, load_params(), 10)
+    plots = artefacts.PREDICTIONS / system / "plots"
+    charts = make_charts(plots, content["metrics"], False, artefacts.TUNED / "alpha.csv", 0.6)
     names = ["threshold", "alpha", "precision-recall", "scores", "strata", "importance"]
     assert [chart["id"] for chart in charts] == names
     for chart in charts:
@@ -240,24 +248,26 @@ def test_vega_draws_every_figure(folder, system):
 
 
 def test_what_cannot_be_shown_is_one_sentence(folder):
-    two_system_predictions.write(folder)
+    two_system_predictions.write_shop(folder)
     result = CliRunner().invoke(app, ["report", "nobody"])
     assert result.exit_code == 2
     assert "samesku report: data/predictions/nobody/matches.parquet is missing" in result.output
     assert not (folder / "report.html").exists()
-    two_system_predictions.system(folder, "other", [*two_system_predictions.SEVEN], [("a1", "a2")])
-    table = pd.read_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
-    table.assign(match="z9").to_parquet(artefacts.PREDICTIONS / "other/matches.parquet")
+    two_system_predictions.write_system(
+        folder, "unknown_match", [*two_system_predictions.LISTINGS], [("a1", "a2")]
+    )
+    table = pd.read_parquet(artefacts.PREDICTIONS / "unknown_match/matches.parquet")
+    table.assign(match="z9").to_parquet(artefacts.PREDICTIONS / "unknown_match/matches.parquet")
     with pytest.raises(InputError, match="'z9' of the predictions is not in the sample"):
-        report.write("other", folder / "report.html")
+        page.write_report("unknown_match", folder / "report.html", 3000)
     (folder / artefacts.LISTINGS).unlink()
     with pytest.raises(InputError, match=r"listings\.parquet is missing"):
-        report.write("mix", folder / "report.html")
+        page.write_report("halves", folder / "report.html", 3000)
 
 
-def test_the_command_writes_where_it_is_told_and_says_where(folder):
-    two_system_predictions.write(folder)
-    result = CliRunner().invoke(app, ["report", "mix", "--out", "here.html", "--queries", "2"])
+def test_the_command_writes_to_out_and_prints_its_address(folder):
+    two_system_predictions.write_shop(folder)
+    result = CliRunner().invoke(app, ["report", "halves", "--out", "here.html", "--queries", "2"])
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("2 queries of mix")
+    assert result.output.startswith("2 queries of halves")
     assert (folder / "here.html").resolve().as_uri() in result.output.replace("\n", "")

@@ -1,4 +1,4 @@
-"""The pages in a real browser; the fixture `page` fails a test for any console error or request."""
+"""The pages in a real browser; the fixture `page` fails a test on any console error or request."""
 
 import contextlib
 import json
@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from samesku.app.report import compare as report_compare
-from samesku.app.report import page as report
+from samesku.app.report.compare import write_comparison
+from samesku.app.report.page import report_content, write_report
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 
@@ -17,31 +17,31 @@ PRODUCTS = 25
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """name -> address of a page, and the contents of the first."""
+    """name -> address of a page; and the gallery of the first page."""
     shops = tmp_path_factory.mktemp("shops")
     made = {}
 
-    def enter(name, **what):
+    def enter_shop(name, **options):
         folder = shops / name
         folder.mkdir()
-        two_system_predictions.write(folder, **what)
+        two_system_predictions.write_shop(folder, **options)
         return contextlib.chdir(folder)
 
-    rows, matches = two_system_predictions.many(PRODUCTS)
-    with enter("many", rows=rows, matches=matches):
-        (shops / "many/data/sweep").mkdir()
-        report.write("mix", shops / "many.html")
-        made["contents"] = report.content("mix", load_params(), 1000)["gallery"]
-        two_system_predictions.system(
-            shops / "many", "now", [*rows], [*matches[3:], ("id001x", "id001z"), ("id002x", "id009x")]
+    rows, matches = two_system_predictions.many_listings(PRODUCTS)
+    with enter_shop("many", rows=rows, matches=matches):
+        (shops / "many/data/tuned").mkdir()
+        write_report("halves", shops / "many.html", 3000)
+        made["gallery"] = report_content("halves", load_params(), 1000)["gallery"]
+        two_system_predictions.write_system(
+            shops / "many", "changed", [*rows], [*matches[3:], ("id001x", "id001z"), ("id002x", "id009x")]
         )
-        report_compare.write("mix", "now", [], shops / "compare.html", 1000)
-    with enter("seven"):
-        two_system_predictions.judge(shops / "seven")
-        report.write("judge", shops / "judge.html")
-        report.write("mix", shops / "seven.html")
-    with enter("bare", labels=False, pictures=False):
-        report.write("mix", shops / "bare.html")
+        write_comparison("halves", "changed", [], shops / "compare.html", 1000)
+    with enter_shop("seven"):
+        two_system_predictions.write_pair_model(shops / "seven")
+        write_report("pair_model", shops / "pair_model.html", 3000)
+        write_report("halves", shops / "seven.html", 3000)
+    with enter_shop("bare", labels=False, pictures=False):
+        write_report("halves", shops / "bare.html", 3000)
     return made | {file.stem: file.as_uri() for file in shops.glob("*.html")}
 
 
@@ -51,10 +51,10 @@ def count(page):
 
 
 def choose(page, view):
-    page.locator(f'.choice[data-view="{view}"]').click()
+    page.locator(f'.view[data-view="{view}"]').click()
 
 
-def test_it_opens_with_its_first_page_pictures_and_figures(page, pages):
+def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
     page.goto(pages["many"])
     expect(page.locator("article.query")).to_have_count(10)
     assert count(page) == 3 * PRODUCTS
@@ -68,23 +68,23 @@ def test_it_opens_with_its_first_page_pictures_and_figures(page, pages):
 
 def test_filters_filter(page, pages):
     page.goto(pages["many"])
-    blocks = pages["contents"]["queries"]
-    for view, kind in (("fp", "other"), ("fn", "missed"), ("right", None), ("none", None)):
-        passing = sum(view in block["flags"] for block in blocks)
+    blocks = pages["gallery"]["queries"]
+    for view, kind in (("wrong", "different"), ("missed", "missed"), ("correct", None), ("none", None)):
+        passing = sum(view in block["views"] for block in blocks)
         assert 0 < passing < len(blocks)
         choose(page, view)
         expect(page.locator(".count")).to_contain_text(f"of {passing} queries")
         if kind:
             expect(page.locator(f'article.query:has([data-kind="{kind}"])')).to_have_count(10)
         else:
-            expect(page.locator('[data-kind="other"]')).to_have_count(0)
+            expect(page.locator('[data-kind="different"]')).to_have_count(0)
     choose(page, "all")
     page.select_option('select[name="split"]', "val")
     expect(page.locator(".count")).to_contain_text("of 24 queries")
     assert set(page.locator("article.query .facts span:first-of-type").all_inner_texts()) == {"val"}
     page.select_option('select[name="sort"]', "worst")
-    told = [float(text.split()[1]) for text in page.locator(".facts b").all_inner_texts()]
-    assert told == sorted(told)
+    f1 = [float(text.split()[1]) for text in page.locator(".facts b").all_inner_texts()]
+    assert f1 == sorted(f1)
     page.select_option('select[name="split"]', "")
     assert page.locator('select[name="group"] option').all_inner_texts() == ["all", "3–5"]
 
@@ -93,12 +93,12 @@ def test_the_search_box_seeks_every_word_in_titles_and_ids(page, pages):
     page.goto(pages["many"])
     page.keyboard.press("/")
     page.keyboard.type("NOMOR7 ÿ")
-    expect(page.locator(".nothing")).to_be_visible()
-    page.locator(".nothing button").click()
+    expect(page.locator(".no-results")).to_be_visible()
+    page.locator(".no-results button").click()
     expect(page.locator(".count")).to_contain_text(f"of {3 * PRODUCTS} queries")
     page.fill("input[name=words]", "nomor7 BARANG")
     expect(page.locator("article.query")).to_have_count(3)
-    assert all("nomor7 " in title for title in page.locator(".subject .title").all_inner_texts())
+    assert all("nomor7 " in title for title in page.locator(".query-listing .title").all_inner_texts())
     page.fill("input[name=words]", "id004y")
     expect(page.locator("article.query")).to_have_count(1)
     page.keyboard.press("ArrowRight")  # moves the cursor, not the page
@@ -115,31 +115,31 @@ def test_arrows_turn_the_pages_and_j_and_k_the_queries(page, pages):
     for _ in range(12):
         page.keyboard.press("ArrowRight")
     expect(page.locator(".count")).to_contain_text("71–75 of 75")
-    page.locator('.turn button[aria-label="first page"]').first.click()
+    page.locator('.page-buttons button[aria-label="first page"]').first.click()
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".count")).to_contain_text("1–10 of 75")
     ids = [block.get_attribute("data-id") for block in page.locator("article.query").all()]
-    for key, at in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+    for key, i in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.dataset.id") == ids[at]
-    choose(page, "fp")  # a filter that was clicked leaves the arrows to the pages
+        assert page.evaluate("document.activeElement.dataset.id") == ids[i]
+    choose(page, "wrong")  # a filter that was clicked leaves the arrows to the pages
     page.keyboard.press("ArrowRight")
     expect(page.locator(".count")).to_contain_text("11–")
-    assert page.locator('.choice[data-view="fp"] input').is_checked()
+    assert page.locator('.view[data-view="wrong"] input').is_checked()
 
 
 def test_the_address_brings_back_what_was_shown(page, pages):
     page.goto(pages["many"])
-    choose(page, "fn")
+    choose(page, "missed")
     page.keyboard.press("ArrowRight")
-    told = page.inner_text(".count")
+    shown = page.inner_text(".count")
     page.goto("about:blank")
-    page.goto(pages["many"] + "#view=fn&page=1")
-    assert page.inner_text(".count") == told
-    assert page.locator('.choice[data-view="fn"] input').is_checked()
+    page.goto(pages["many"] + "#view=missed&page=1")
+    assert page.inner_text(".count") == shown
+    assert page.locator('.view[data-view="missed"] input').is_checked()
     page.goto("about:blank")
     page.goto(pages["many"] + "#view=nonsense&page=-9&sort=__proto__&group=x")
-    assert page.locator('.choice[data-view="all"] input').is_checked()
+    assert page.locator('.view[data-view="all"] input').is_checked()
 
 
 def test_a_card_opens_its_evidence(page, pages):
@@ -154,7 +154,7 @@ def test_a_card_opens_its_evidence(page, pages):
     adds = sum(float(row[-1]) for row in rows)
     assert f"{adds:.2f}" == f"{float(re.search(r'score ([0-9.]+)', dialog.inner_text())[1]):.2f}"
     page.keyboard.press("ArrowRight")
-    expect(dialog.locator(".verdict")).to_contain_text("different")
+    expect(dialog.locator(".kind")).to_contain_text("wrong match")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
@@ -162,14 +162,14 @@ def test_a_card_opens_its_evidence(page, pages):
 def test_a_hostile_title_is_shown_as_it_is_written(page, pages):
     page.on("dialog", lambda box: pytest.fail(box.message))
     page.goto(pages["seven"])
-    assert page.locator(".subject .title").first.inner_text() == two_system_predictions.HOSTILE
+    assert page.locator(".query-listing .title").first.inner_text() == two_system_predictions.HOSTILE
     page.locator(".card").first.click()
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img[src='x']").count() == 0
 
 
-def test_the_review_band_shows_the_pairs_that_wait_for_a_person(page, pages):
-    page.goto(pages["judge"])
+def test_clerical_review_shows_the_pairs_that_wait_for_a_person(page, pages):
+    page.goto(pages["pair_model"])
     assert page.locator('[data-kind="review"]').count() == 0
     choose(page, "review")
     expect(page.locator('[data-kind="review"]')).to_have_count(4)
@@ -177,14 +177,14 @@ def test_the_review_band_shows_the_pairs_that_wait_for_a_person(page, pages):
     assert "0.30" in page.locator('[data-kind="review"]').first.inner_text()
 
 
-def test_without_labels_and_pictures_there_are_no_verdicts(page, pages):
+def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
     page.goto(pages["bare"])
     expect(page.locator("article.query")).to_have_count(7)
-    assert page.locator(".choice").all_text_contents() == ["all 7", "no match 4"]
+    assert page.locator(".view").all_text_contents() == ["all 7", "no match 4"]
     assert page.locator(".card.good, .card.bad, .card.warn").count() == 0
     assert page.locator("img").count() == 0
-    assert page.locator(".blank").first.inner_text() == "no picture"
-    assert page.locator("#systems, #figures").count() == 0
+    assert page.locator(".no-picture").first.inner_text() == "no picture"
+    assert page.locator("#systems, #charts").count() == 0
     page.locator(".card").first.click()
     expect(page.locator("dialog")).to_be_visible()
 
@@ -192,17 +192,17 @@ def test_without_labels_and_pictures_there_are_no_verdicts(page, pages):
 def test_what_changed_is_filtered_by_how(page, pages):
     page.goto(pages["compare"])
     assert count(page) == 4
-    choose(page, "won")
+    choose(page, "gained")
     expect(page.locator("article.query")).to_have_count(1)
-    assert "✓ won\n– → 0." in page.locator(".card").first.inner_text()
+    assert "✓ gained\n– → 0." in page.locator(".card").first.inner_text()
     choose(page, "worse")
     assert "F1 " in page.locator(".facts b").first.inner_text()
     expect(page.locator("article.query")).to_have_count(3)
     page.locator(".card").first.click()
-    assert re.search(r"mix –\s*now -0\.8", page.inner_text("dialog"))
+    assert re.search(r"halves –\s*changed -0\.8", page.inner_text("dialog"))
 
 
-@pytest.mark.parametrize("name", ["many", "judge", "compare", "bare"])
+@pytest.mark.parametrize("name", ["many", "pair_model", "compare", "bare"])
 def test_a_phone_shows_it_without_scrolling_sideways(page, pages, name):
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(pages[name])
@@ -231,7 +231,8 @@ def test_light_and_dark_by_the_system_and_by_the_switch(page, pages):
     assert json.loads(re.sub(r"rgb\((.*)\)", r"[\1]", light))[0] > 200
     assert json.loads(re.sub(r"rgb\((.*)\)", r"[\1]", dark))[0] < 60
     page.wait_for_function(
-        "(was) => document.querySelector('.plot svg text')?.getAttribute('fill') !== was", arg=light_axis
+        "(before) => document.querySelector('.plot svg text')?.getAttribute('fill') !== before",
+        arg=light_axis,
     )
     page.click("#theme")  # light, whatever the system has
     assert paper() == light

@@ -1,4 +1,4 @@
-"""samesku threshold: a threshold for a wanted precision, by the labels of val."""
+"""samesku threshold: the threshold for a wanted precision, by the labels of val."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,8 @@ import yaml
 from typer.testing import CliRunner
 
 from samesku import artefacts
-from samesku.app import threshold
 from samesku.app.cli import app
+from samesku.app.threshold import precision_threshold, threshold_key
 from samesku.errors import InputError
 from samesku.params import load_params
 from tests.conftest import ROOT
@@ -21,76 +21,74 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write(right, system="samesku", labels=True):
-    """val and test listings a<i> matched with b<i>; `right[split][i]` says whether they are one product."""
+def write(correct, system="samesku", labels=True):
+    """val and test listings a<i> matched with b<i>; `correct[split][i]` says whether they are one product."""
     listings, matches = [], []
     for split, offset in (("val", 0), ("test", PAIRS)):
         for i in range(PAIRS):
             n = offset + i
-            one, other = f"{n}", f"{n}" if right[split][i] else f"other {n}"
-            for letter, label in (("a", one), ("b", other)):
+            for letter, label in (("a", f"{n}"), ("b", f"{n}" if correct[split][i] else f"different {n}")):
                 listings.append((f"{letter}{n:03}", label if labels else None, n, split))
             matches.append((f"a{n:03}", f"b{n:03}", np.float32(1 - i / 1000)))
     artefacts.SAMPLE.mkdir(parents=True)
     table = pd.DataFrame(listings, columns=["posting_id", "label_group", "component", "split"])
     table.astype({"label_group": "string"}).sort_values("posting_id").to_parquet(artefacts.LISTINGS)
-    found = artefacts.PREDICTIONS / system
-    found.mkdir(parents=True)
-    pd.DataFrame(matches, columns=["query", "match", "score"]).to_parquet(found / "matches.parquet")
-    return found / "matches.parquet"
+    folder = artefacts.PREDICTIONS / system
+    folder.mkdir(parents=True)
+    pd.DataFrame(matches, columns=["query", "match", "score"]).to_parquet(folder / "matches.parquet")
 
 
-def right(until):
-    """The best `until` pairs are one product, the others are none."""
-    return np.arange(PAIRS) < until
+def best_pairs(n):
+    """The best `n` pairs are one product, the rest are not."""
+    return np.arange(PAIRS) < n
 
 
 def test_it_is_the_lowest_that_is_precise_enough_with_confidence():
-    matches = write({"val": right(100), "test": right(50)})
-    value, (val, test) = threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+    write({"val": best_pairs(100), "test": best_pairs(50)})
+    value, (val, test) = precision_threshold("samesku", 0.9)
     # Of the first n pairs 100 are right; at n = 111 the share is 0.9, and its interval reaches below.
     assert 1 - 110 / 1000 < value <= 1 - 99 / 1000
     assert val.precision > 0.9
-    assert (val.right, val.n_relevant) == (100, 200)  # both sides of a pair have one to find
-    assert (test.matches, test.right) == (val.matches, 50)
+    assert (val.n_correct, val.n_relevant) == (100, 200)  # each of two listings is relevant to the other
+    assert (test.n_predicted, test.n_correct) == (val.n_predicted, 50)
 
 
 def test_labels_of_test_choose_nothing(tmp_path):
     values = []
-    for i, until in enumerate((0, PAIRS)):
-        matches = write({"val": right(100), "test": right(until)}, f"s{i}")
-        values.append(threshold.threshold(matches, artefacts.LISTINGS, 0.9)[0])
+    for i, n_correct in enumerate((0, PAIRS)):
+        write({"val": best_pairs(100), "test": best_pairs(n_correct)}, f"s{i}")
+        values.append(precision_threshold(f"s{i}", 0.9)[0])
         artefacts.LISTINGS.rename(tmp_path / f"{i}.parquet")
         artefacts.SAMPLE.rmdir()
     assert values[0] == values[1]
 
 
 def test_what_cannot_be_reached_is_one_sentence():
-    matches = write({"val": right(0), "test": right(PAIRS)})
+    write({"val": best_pairs(0), "test": best_pairs(PAIRS)})
     with pytest.raises(InputError, match="no threshold of samesku reaches"):
-        threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+        precision_threshold("samesku", 0.9)
     with pytest.raises(InputError, match="is missing; run `dvc repro`"):
-        threshold.threshold(matches.with_name("none"), artefacts.LISTINGS, 0.9)
+        precision_threshold("none", 0.9)
 
 
 def test_without_labels_it_is_refused():
-    matches = write({"val": right(0), "test": right(0)}, labels=False)
+    write({"val": best_pairs(0), "test": best_pairs(0)}, labels=False)
     with pytest.raises(InputError, match="labelled val listing"):
-        threshold.threshold(matches, artefacts.LISTINGS, 0.9)
+        precision_threshold("samesku", 0.9)
 
 
 def test_each_system_has_its_key():
     params = load_params(ROOT / "params.yaml")
-    assert threshold.param("samesku", params) == "decision.value"
-    assert threshold.param("rerank", params) == "rerank.value"
-    assert threshold.param("tfidf", params) == "compare.tfidf.decision.value"
-    assert threshold.param("tuned", params) is None
+    assert threshold_key("samesku", params) == "decision.value"
+    assert threshold_key("rerank", params) == "rerank.value"
+    assert threshold_key("tfidf", params) == "compare.tfidf.decision.value"
+    assert threshold_key("tuned", params) is None
     with pytest.raises(InputError, match="decides by dynamic"):
-        threshold.param("title_only_dynamic", params)
+        threshold_key("title_only_dynamic", params)
 
 
 def test_the_command_says_how_to_adopt_it():
-    write({"val": right(100), "test": right(100)})
+    write({"val": best_pairs(100), "test": best_pairs(100)})
     content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     artefacts.Path("params.yaml").write_text(yaml.safe_dump(content))
     done = CliRunner().invoke(app, ["threshold", "--precision", "0.9"])

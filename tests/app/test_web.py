@@ -1,4 +1,4 @@
-"""The routes of samesku serve: answers, the queue and its file, and who is turned away."""
+"""The routes of samesku serve: answers, the review queue and its file, and which requests are refused."""
 
 import json
 
@@ -6,14 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from samesku.app.indexed import Indexed
-from samesku.app.web.queue import Queue
 from starlette.testclient import TestClient
 
 from samesku import artefacts
-from samesku.annotations import file as review
+from samesku.annotations import file
+from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import guard, server
+from samesku.app.web.review_queue import ReviewQueue
 from samesku.app.web.server import Site
+from samesku.params import load_params
 
 PAIRS = [("p00a", "p00b", 0.9), ("p01a", "p02a", 0.5), ("p03a", "p04a", 0.3), ("gone", "p00a", 0.2)]
 
@@ -30,8 +31,8 @@ def write_pairs(folder):
 
 @pytest.fixture
 def site(shop_copy):
-    indexed = Indexed(load_params())
-    return Site(indexed, Queue(write_pairs(shop_copy), indexed.row, artefacts.ANNOTATIONS), "secret")
+    index = CatalogueIndex(load_params())
+    return Site(index, ReviewQueue(write_pairs(shop_copy), index.row_of, artefacts.ANNOTATIONS), "secret")
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def test_two_listings_are_compared(client, shop_copy):
         f"image{n}": (shop_copy / f"shop/images/p00{letter}.png").read_bytes()
         for n, letter in ((1, "a"), (2, "b"))
     }
-    found = client.post("/api/match", files=files, data={"title1": "oil <b> 250 ml", "title2": "oil 500 ml"})
-    assert found.status_code == 200
-    content = found.json()
+    answer = client.post("/api/match", files=files, data={"title1": "oil <b> 250 ml", "title2": "oil 500 ml"})
+    assert answer.status_code == 200
+    content = answer.json()
     assert content["titles"] == ["oil <b> 250 ml", "oil 500 ml"]
     assert set(content["channels"]) == {"pxk_image", "cnn", "phash", "sbert", "tfidf"}
     assert content["same"] == (content["score"] >= content["threshold"])
@@ -57,9 +58,9 @@ def test_two_listings_are_compared(client, shop_copy):
 
 
 def test_the_catalogue_is_searched_and_its_pictures_are_shown(client):
-    found = client.post("/api/search", data={"title1": "tea best 250 ml seri 1"}).json()
-    assert found["results"][0]["posting_id"] == "p01a"
-    picture = client.get(f"/picture/{found['results'][0]['row']}")
+    answer = client.post("/api/search", data={"title1": "tea best 250 ml seri 1"}).json()
+    assert answer["results"][0]["posting_id"] == "p01a"
+    picture = client.get(f"/picture/{answer['results'][0]['row']}")
     assert picture.headers["content-type"] == "image/jpeg"
     assert picture.content.startswith(b"\xff\xd8")
     for path in ("/picture/100000", "/static/server.py", "/static/..%2fserver.py", "/nothing"):
@@ -81,25 +82,25 @@ def test_the_catalogue_is_searched_and_its_pictures_are_shown(client):
     ],
 )
 def test_bad_input_is_one_sentence(client, files, data, sentence):
-    found = client.post("/api/search", files=files or None, data=data)
-    assert found.status_code == 400
-    assert found.json() == {"error": sentence}
+    answer = client.post("/api/search", files=files or None, data=data)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": sentence}
 
 
 def test_a_picture_above_max_pixels_is_refused(client, site, shop_copy):
-    rules = site.indexed.settings.data.model_copy(update={"max_pixels": 1000})
-    site.indexed.settings = site.indexed.settings.model_copy(update={"data": rules})
+    rules = site.index.params.data.model_copy(update={"max_pixels": 1000})
+    site.index.params = site.index.params.model_copy(update={"data": rules})
     files = {"image1": (shop_copy / "shop/images/p00a.png").read_bytes()}
-    found = client.post("/api/search", files=files)
-    assert found.json() == {"error": "picture 1: more pixels than data.max_pixels"}
+    answer = client.post("/api/search", files=files)
+    assert answer.json() == {"error": "picture 1: more pixels than data.max_pixels"}
 
 
-def test_who_is_turned_away(client, site):
-    """Other names of this machine (DNS rebinding), other sites, pages without the token."""
+def test_which_requests_are_refused(client, site):
+    """Foreign host names (DNS rebinding), foreign sites, pages without the token."""
     assert client.get("/", headers={"host": "evil.example:8000"}).status_code == 400
     for name in ("localhost:8000", "[::1]:8000", "127.0.0.1"):
         assert client.get("/", headers={"host": name}).status_code == 200, name
-    body = json.dumps({"at": 0, "verdict": "same"})
+    body = json.dumps({"position": 0, "annotation": "same"})
     for headers in (
         {"origin": "http://evil.example"},
         {"origin": "null"},
@@ -109,9 +110,7 @@ def test_who_is_turned_away(client, site):
     ):
         assert client.post("/api/review", content=body, headers=headers).status_code == 403, headers
     assert client.options("/api/review", headers={"origin": "http://evil.example"}).status_code == 403
-    assert (
-        review.read(artefacts.ANNOTATIONS.read_bytes(), "review.csv") == {} if artefacts.ANNOTATIONS.is_file() else True
-    )
+    assert not artefacts.ANNOTATIONS.is_file()
     assert client.post("/api/review", content=body, headers={"origin": "http://127.0.0.1:8000"}).is_success
     answer = client.get("/")
     assert "access-control-allow-origin" not in answer.headers
@@ -130,45 +129,53 @@ def test_a_body_above_the_limit_is_refused_by_its_head_or_while_it_comes(site, m
         assert client.post("/api/review", content=chunks).status_code == 413
 
 
-def test_verdicts_are_kept_one_line_for_each_pair_and_the_last_wins(client):
+def test_annotations_are_saved_one_line_for_each_pair_and_the_last_wins(client):
     first = client.get("/api/review").json()
-    assert (first["at"], first["total"], first["done"]) == (
+    assert (first["position"], first["total"], first["done"]) == (
         0,
         3,
         0,
     )  # the pair of a listing that is gone is out
-    assert [one["posting_id"] for one in first["listings"]] == ["p00a", "p00b"]
-    following = client.post("/api/review", json={"at": 0, "verdict": "same"}).json()
-    assert (following["at"], following["done"]) == (1, 1)
-    client.post("/api/review", json={"at": 1, "verdict": "skip"})
-    client.post("/api/review", json={"at": 0, "verdict": "different"})
-    again = client.get("/api/review?at=0").json()
-    assert again["verdict"] == "different"
+    assert [listing["posting_id"] for listing in first["listings"]] == ["p00a", "p00b"]
+    following = client.post("/api/review", json={"position": 0, "annotation": "same"}).json()
+    assert (following["position"], following["done"]) == (1, 1)
+    client.post("/api/review", json={"position": 1, "annotation": "skip"})
+    client.post("/api/review", json={"position": 0, "annotation": "different"})
+    again = client.get("/api/review?position=0").json()
+    assert again["annotation"] == "different"
     lines = artefacts.ANNOTATIONS.read_text().splitlines()
-    assert lines[0] == "left,right,verdict,time"
+    assert lines[0] == "left,right,annotation,time"
     assert [line.rsplit(",", 1)[0] for line in lines[1:]] == ["p00a,p00b,different", "p01a,p02a,skip"]
-    assert client.get("/api/review").json()["at"] == 2
-    assert client.post("/api/review", json={"at": 2, "verdict": "same"}).json()["at"] is None
-    assert client.post("/api/review", json={"at": 1, "verdict": None}).json()["verdict"] is None
+    assert client.get("/api/review").json()["position"] == 2
+    assert client.post("/api/review", json={"position": 2, "annotation": "same"}).json()["position"] is None
+    assert client.post("/api/review", json={"position": 1, "annotation": None}).json()["annotation"] is None
     assert "p01a" not in artefacts.ANNOTATIONS.read_text()
 
 
 @pytest.mark.parametrize(
     "body",
-    [{"at": 9, "verdict": "same"}, {"at": 0, "verdict": "maybe"}, {"at": "0", "verdict": "same"}, [], 3],
+    [
+        {"position": 9, "annotation": "same"},
+        {"position": 0, "annotation": "maybe"},
+        {"position": "0", "annotation": "same"},
+        [],
+        3,
+    ],
 )
-def test_a_wrong_verdict_changes_nothing(client, body):
+def test_an_unknown_annotation_changes_nothing(client, body):
     assert client.post("/api/review", json=body).status_code == 400
     assert not artefacts.ANNOTATIONS.is_file()
 
 
-def test_verdicts_that_others_wrote_stay(client, shop_copy):
-    artefacts.ANNOTATIONS.write_text("left,right,verdict,time\nx,y,same,2026-01-01T00:00:00Z\n")
-    client.post("/api/review", json={"at": 0, "verdict": "same"})
-    kept = review.read(artefacts.ANNOTATIONS.read_bytes(), "review.csv")
-    assert kept["x", "y"] == ("same", "2026-01-01T00:00:00Z")
-    assert kept["p00a", "p00b"].verdict == "same"
-    artefacts.ANNOTATIONS.write_text("not a review\n")
-    found = client.post("/api/review", json={"at": 1, "verdict": "same"})
-    assert found.json() == {"error": "data/review.csv must begin with the line left,right,verdict,time"}
-    assert artefacts.ANNOTATIONS.read_text() == "not a review\n"
+def test_annotations_that_another_person_wrote_stay(client, shop_copy):
+    artefacts.ANNOTATIONS.write_text("left,right,annotation,time\nx,y,same,2026-01-01T00:00:00Z\n")
+    client.post("/api/review", json={"position": 0, "annotation": "same"})
+    annotations = file.read(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
+    assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z")
+    assert annotations["p00a", "p00b"].verdict == "same"
+    artefacts.ANNOTATIONS.write_text("something else\n")
+    answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
+    assert answer.json() == {
+        "error": "data/annotations.csv must begin with the line left,right,annotation,time"
+    }
+    assert artefacts.ANNOTATIONS.read_text() == "something else\n"

@@ -28,8 +28,8 @@ from samesku.params import Params, load_params
 KINDS = {
     "gained": ["✓ gained", "good"],
     "lost": ["✕ lost", "bad"],
-    "wrong_added": ["✕ wrong, added", "bad"],
-    "wrong_removed": ["✓ wrong, removed", "good"],
+    "wrong_added": ["✕ added", "bad"],
+    "wrong_removed": ["✓ removed", "good"],
     "added": ["+ added", "info"],
     "removed": ["− removed", "warn"],
     "same": ["correct in both", "plain"],

@@ -99,11 +99,11 @@ def decision_kind(system: str, params: Params) -> str:
     return spec.decision.kind if spec else "static"
 
 
-def describe_decision(kind: str, metrics: dict[str, Any]) -> str:
-    """The decision in the whole sample, in words."""
+def describe_decision(kind: str, metrics: dict[str, Any]) -> str | None:
+    """The decision in the whole sample, as a formula; None if no threshold is recorded."""
     threshold = metrics.get("threshold", {}).get("full")
     if threshold is None:
-        return "no threshold is recorded"
+        return None
     return f"score ≥ {threshold:.4f}" if kind == "static" else f"score ≥ mean + {threshold:.4f} · std"
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.errors import InputError
-from samesku.params import Params
+from samesku.params import Params, list_alphas
 from samesku.search.fusion import channel_weights
 from samesku.search.scorer import channel_cosines, mean_cosine
 
@@ -126,7 +126,7 @@ def score_weights(
         image, title = (
             {
                 name: weight
-                for name, weight in (side or {}).items()
+                for name, weight in side.items()
                 if not np.isnan(matches.cosines.get(name, np.nan)).all()
             }
             for side in (spec.image, spec.title)

@@ -14,7 +14,7 @@ function evidenceSide(number, name, places) {
 
 function channelTable(card) {
   const weighted = gallery.channels.some((channel) => channel.weight !== null);
-  const header = ["channel", "similarity", weighted ? "weight" : "", weighted ? "adds to the score" : ""];
+  const header = ["channel", "similarity", weighted ? "weight" : "", weighted ? "adds" : ""];
   const rows = contributions(card).map(([channel, cosine, contribution], i) =>
     element("tr", {},
       element("th", { scope: "row" }, element("i", { style: { background: channelColour(i) } }), channel.name),

@@ -1,4 +1,4 @@
-"""Verdicts through the real stages: they move groups and training, and no metric of test."""
+"""Annotations through the real stages: they move groups, and no metric of test."""
 
 import pyarrow.parquet as pq
 import yaml
@@ -9,7 +9,7 @@ from samesku.annotations.file import Said
 from stages import evaluate, review
 
 
-def test_verdicts_on_test_listings_move_groups_alone(shop_copy):
+def test_annotations_of_test_listings_move_groups_alone(shop_copy):
     rows = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "split"]).to_pylist()
     split = {row["posting_id"]: row["split"] for row in rows}
     test = [name for name in split if split[name] == "test"]
@@ -32,7 +32,7 @@ def test_verdicts_on_test_listings_move_groups_alone(shop_copy):
     said = {verdicts.pair(*apart): Said("same", "t"), verdicts.pair(*together): Said("different", "t")}
     artefacts.ANNOTATIONS.write_bytes(verdicts.dump(said))
     params = yaml.safe_load((shop_copy / "params.yaml").read_text())
-    params["data"]["review"] = "data/review.csv"
+    params["data"]["annotations"] = "data/annotations.csv"
     (shop_copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     review.main()
     evaluate.main()
