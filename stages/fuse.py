@@ -8,7 +8,7 @@ weights of the channels that both listings have, it is their score. A block of l
 from __future__ import annotations
 
 from samesku import artefacts
-from samesku import params as settings
+from samesku.params import load_params
 from samesku.search.fusion import (
     channel_weights,
     common_length,
@@ -20,8 +20,8 @@ from samesku.search.fusion import (
 
 
 def main() -> str:
-    fusion = settings.load().fusion
-    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding)
+    fusion = load_params().fusion
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     n_listings = common_length(channels)
     # α keeps its meaning where a channel is empty: the rest of its side take its share.
     image, title = embedded(fusion.image, channels), embedded(fusion.title, channels)
@@ -33,4 +33,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    artefacts.run("fuse", main)
+    artefacts.run_stage("fuse", main)

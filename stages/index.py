@@ -13,9 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.catalogue import listings as catalogue
-from samesku.catalogue.listings import Listings
+from samesku.catalogue.listings import Listings, read_listings
+from samesku.params import load_params
 from samesku.search.engines import open_search
 from samesku.search.fusion import read_fused
 from samesku.search.galleries import search_galleries, write_galleries
@@ -33,9 +32,9 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
 
 
 def main() -> str:
-    params = settings.load()
+    params = load_params()
     threadpool_limits(params.machine.threads)
-    listings, fused = catalogue.read(artefacts.LISTINGS), read_fused(artefacts.FUSED)
+    listings, fused = read_listings(artefacts.LISTINGS), read_fused(artefacts.FUSED)
     index, augmentation = params.index, params.index.augmentation
     warn_of_large_products(listings, index.k)
     with open_search(index, params.machine, len(listings)) as search:
@@ -50,4 +49,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    artefacts.run("index", main)
+    artefacts.run_stage("index", main)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku import artefacts
+from samesku.artefacts import read_json, replace_out, write_json
 from samesku.errors import InputError
 from samesku.params import Fusion
 
@@ -166,9 +166,9 @@ def write_fused(
         The shape of vectors.npy.
     """
     masks = []
-    with artefacts.replacing(folder) as beside:
-        beside.mkdir()
-        with (beside / "vectors.npy").open("wb") as file:
+    with replace_out(folder) as partial:
+        partial.mkdir()
+        with (partial / "vectors.npy").open("wb") as file:
             for block in blocks:
                 shape = n_listings, block.vectors.shape[1]
                 if not masks:
@@ -176,9 +176,9 @@ def write_fused(
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(block.vectors.tobytes())
                 masks.append(block.modality_mask)
-        np.save(beside / "modality_masks.npy", np.concatenate(masks))
+        np.save(partial / "modality_masks.npy", np.concatenate(masks))
         weights = {"channels": list(names), "weights": block.weights.tolist(), "widths": list(block.widths)}
-        artefacts.write_json(beside / "weights.json", weights)
+        write_json(partial / "weights.json", weights)
     return shape
 
 
@@ -190,7 +190,7 @@ def read_fused(folder: Path) -> Fused:
     """
     if not (folder / "vectors.npy").is_file():
         raise InputError(f"{folder}/vectors.npy is missing; run `dvc repro fuse`")
-    weights = artefacts.read_json(folder / "weights.json")
+    weights = read_json(folder / "weights.json")
     return Fused(
         np.load(folder / "vectors.npy", mmap_mode="r"),
         np.load(folder / "modality_masks.npy"),

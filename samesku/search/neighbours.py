@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samesku import artefacts
-from samesku.catalogue import parquet as tables
+from samesku.artefacts import make_table, read_columns, to_numpy, write_table
 from samesku.search.scorer import DECIMALS
 
 
@@ -77,16 +75,13 @@ def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
 def write_neighbours(path: Path, neighbours: Neighbours) -> None:
     """Write columns query int32, neighbour int32, rank int32 from 1, score float32, by query, best first."""
     position, rank = np.nonzero(neighbours.valid)
-    table = tables.table(
-        {
-            "query": neighbours.query[position],
-            "neighbour": neighbours.neighbour[position, rank],
-            "rank": (rank + 1).astype(np.int32),
-            "score": neighbours.score[position, rank],
-        }
-    )
-    with artefacts.replacing(path) as beside:
-        pq.write_table(table, beside)
+    columns = {
+        "query": neighbours.query[position],
+        "neighbour": neighbours.neighbour[position, rank],
+        "rank": (rank + 1).astype(np.int32),
+        "score": neighbours.score[position, rank],
+    }
+    write_table(path, make_table(columns))
 
 
 def read_neighbours(path: Path, query: NDArray[np.int32]) -> Neighbours:
@@ -95,7 +90,7 @@ def read_neighbours(path: Path, query: NDArray[np.int32]) -> Neighbours:
     Args:
         query: int32 (Q,), rows of the catalogue: every query, also those without a neighbour.
     """
-    table = {name: tables.numbers(column) for name, column in tables.read(path).items()}
+    table = {name: to_numpy(column) for name, column in read_columns(path).items()}
     neighbours = no_neighbours(query, int(table["rank"].max(initial=0)))
     position = np.full(int(query.max(initial=-1)) + 1, -1)
     position[query] = np.arange(len(query))

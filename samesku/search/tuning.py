@@ -62,12 +62,12 @@ def unite_neighbours(
     cosine = np.zeros((len(query), width, len(channels)), dtype=np.float32)
     present = np.zeros_like(cosine)
     start = 0
-    for rows_found, cosines in blocks:
-        place = slice(start, start + len(rows_found)), slice(0, rows_found.shape[1])
-        neighbour[place] = rows_found
+    for united, cosines in blocks:
+        place = slice(start, start + len(united)), slice(0, united.shape[1])
+        neighbour[place] = united
         present[place] = ~np.isnan(cosines)
         cosine[place] = np.nan_to_num(cosines)
-        start += len(rows_found)
+        start += len(united)
     return CandidatePool(query, list(channels), neighbour, cosine, present)
 
 
