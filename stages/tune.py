@@ -16,7 +16,13 @@ from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_l
 from samesku.errors import InputError
 from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import best_val_threshold, decide
-from samesku.evaluation.predictions import all_metrics, describe_metrics, short_metrics, write_predictions
+from samesku.evaluation.predictions import (
+    all_metrics,
+    describe_metrics,
+    short_metrics,
+    write_predictions,
+    write_skipped,
+)
 from samesku.params import Decision, Fusion, load_params
 from samesku.search.augmentation import search_augmented
 from samesku.search.exact import search_neighbours
@@ -32,8 +38,7 @@ from samesku.search.tuning import (
 )
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
-SURFACE_ALPHAS = [step / 10 for step in range(11)]
-SURFACE_SHARES = [step / 4 for step in range(5)]
+METRICS = artefacts.METRICS / "compare"
 SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
@@ -89,7 +94,11 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS)
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not labelled.any():
-        return skip("no val listing has a label to tune on")
+        for row in ROWS:
+            write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
+        with artefacts.replace_out(artefacts.TUNED) as partial:
+            partial.mkdir()
+        return "skipped: no val listing has a label to tune on"
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     if not any(vectors.shape[1] for vectors in channels.values()):
         raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
@@ -114,11 +123,10 @@ def main() -> str:
         folder = artefacts.PREDICTIONS / row
         write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
         short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
-        artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", short)
+        artefacts.write_json(METRICS / f"{row}.json", short)
         print(f"{row}: {describe_metrics(short)}")
 
-    names = list(fusion.image), list(fusion.title)
-    surface = weight_surface(val_f1, weights, *names, SURFACE_ALPHAS, SURFACE_SHARES)
+    surface = weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
     alphas = alpha_curve(channels, fusion, listings, params.decision, k)
     command = adopting_command(weights, fusion)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
@@ -131,16 +139,6 @@ def main() -> str:
         )
     print(command, flush=True)
     return f"val f1 {highest:.4f} in the full gallery, over the channels' united neighbours"
-
-
-def skip(reason: str) -> str:
-    """Leave empty outs: a baseline that cannot run stops nothing."""
-    for row in ROWS:
-        artefacts.write_json(artefacts.METRICS / "compare" / f"{row}.json", {"skipped": 1})
-    for folder in (artefacts.TUNED, *(artefacts.PREDICTIONS / row for row in ROWS)):
-        with artefacts.replace_out(folder) as partial:
-            partial.mkdir()
-    return f"skipped: {reason}"
 
 
 if __name__ == "__main__":

@@ -61,23 +61,22 @@ def search_neighbours(
     groups = group_by_mask(fused, rows) if groups is None else groups
     blocks = list(_query_blocks(fused, queries, groups)) if k else []
     if everything and search_blocks is None:
-        top_products = _self_join(fused, groups, blocks, k)
+        results = _self_join(fused, groups, blocks, k)
     else:
-        top_products = (search_blocks or search_groups)(
+        results = (search_blocks or search_groups)(
             (np.ascontiguousarray(fused.vectors[queries[positions]]), comparable, _counts(comparable, k))
             for _, _, positions, comparable in blocks
         )
-    for (mask, _, positions, comparable), products in zip(blocks, top_products, strict=True):
+    for (mask, _, positions, comparable), products in zip(blocks, results, strict=True):
         shared = [fused.shared_weight(mask, group.mask) for group in comparable]
-        *block, unsettled = _merge(queries[positions], comparable, shared, products, k)
-        _fill(neighbours, positions, *block)
+        nearest, scores, unsettled = _merge(queries[positions], comparable, shared, products, k)
+        _fill(neighbours, positions, nearest, scores)
         if any(group.mask in approximate for group in comparable):  # more may be missing than a tie
             continue
         for start in range(0, len(unsettled), WHOLE_ROW_QUERIES):
             again = positions[unsettled[start : start + WHOLE_ROW_QUERIES]]
-            _fill(
-                neighbours, again, *_search_whole_rows(fused[queries[again]], queries[again], comparable, k)
-            )
+            some = queries[again]
+            _fill(neighbours, again, *_search_whole_rows(fused[some], some, comparable, k))
     return neighbours
 
 
@@ -193,7 +192,7 @@ def _merge(
     shared: list[float],
     products: list[TopProducts],
     k: int,
-) -> tuple[NDArray[np.int32], NDArray[np.floating], NDArray[np.intp]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.intp]]:
     """The k nearest over all groups, and the positions of queries whose end of the list is not settled."""
     rows, scores, unseen = [], [], np.full(len(queries), -np.inf)
     for group, weight, (inner, position) in zip(groups, shared, products, strict=True):
@@ -211,7 +210,7 @@ def _merge(
 
 def _search_whole_rows(
     queries: Fused, rows: NDArray[np.int32], groups: Sequence[MaskGroup], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The k nearest of a few queries, by their scores with every listing of the gallery."""
     scores = score_matrix(queries, groups)
     gallery = np.broadcast_to(np.concatenate([group.rows for group in groups]), scores.shape)
@@ -219,8 +218,8 @@ def _search_whole_rows(
 
 
 def _without_self(
-    queries: NDArray[np.int32], rows: NDArray[np.int32], scores: NDArray[np.floating]
-) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+    queries: NDArray[np.int32], rows: NDArray[np.int32], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Without each query itself, and without places that hold no listing."""
     left_out = (rows == queries[:, None]) | (rows < 0)
     return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)

@@ -165,7 +165,7 @@ def write_fused(
     Returns:
         The shape of vectors.npy.
     """
-    masks = []
+    masks: list[NDArray[np.uint32]] = []
     with replace_out(folder) as partial:
         partial.mkdir()
         with (partial / "vectors.npy").open("wb") as file:

@@ -44,8 +44,8 @@ def no_neighbours(query: NDArray[np.int32], k: int) -> Neighbours:
 
 
 def select_top_k(
-    rows: NDArray[np.int32], scores: NDArray[np.floating], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+    rows: NDArray[np.int32], scores: NDArray[np.float64], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The first k listings of each query by (−score, row). Arguments (Q, m); returns two (Q, min(k, m))."""
     k = min(k, rows.shape[1])
     # One exact integer key for each place, so that a partition selects the first k without sorting the row.
@@ -53,7 +53,8 @@ def select_top_k(
     key = (steps << 32) - rows
     if k < rows.shape[1]:
         first = np.argpartition(-key, k - 1, axis=1)[:, :k]
-        rows, scores, key = (np.take_along_axis(values, first, 1) for values in (rows, scores, key))
+        rows, scores = np.take_along_axis(rows, first, 1), np.take_along_axis(scores, first, 1)
+        key = np.take_along_axis(key, first, 1)
     order = np.argsort(-key, axis=1)
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
 

@@ -15,6 +15,8 @@ from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_
 QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
 SWEEP_QUERIES = 512  # in one block of sides
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
+SURFACE_ALPHAS = tuple(step / 10 for step in range(11))
+SURFACE_SHARES = tuple(step / 4 for step in range(5))
 
 Weights = dict[str, float]
 
@@ -145,8 +147,8 @@ def weight_surface(
     best: Weights,
     image: Sequence[str],
     title: Sequence[str],
-    alphas: Sequence[float],
-    shares: Sequence[float],
+    alphas: Sequence[float] = SURFACE_ALPHAS,
+    shares: Sequence[float] = SURFACE_SHARES,
 ) -> list[dict[str, float]]:
     """Rows {alpha, share_0 … share_100}: the objective by α and by the share of one channel within its side.
 

@@ -75,7 +75,7 @@ def test_the_command_sets_the_weights_of_the_main_system(tmp_path, monkeypatch, 
 def test_the_surface_is_as_high_as_the_tuned_row(tmp_path, monkeypatch, families):
     run(tmp_path, monkeypatch, *families)
     rows = pd.read_csv(artefacts.TUNED / "surface.csv")
-    assert rows["alpha"].tolist() == tune.SURFACE_ALPHAS
+    assert rows["alpha"].tolist() == [step / 10 for step in range(11)]
     assert list(rows)[1:] == [f"share_{share}" for share in (0, 25, 50, 75, 100)]
     best = json.loads((artefacts.PREDICTIONS / "tuned/metrics.json").read_text())["val_full"]["f1"]
     assert rows.drop(columns="alpha").max().max() == pytest.approx(best, abs=0.03)
