@@ -1,1 +1,1 @@
-"""Training runs as params.yaml has them: what they read, how they are laid out, and judged on val."""
+"""Training: batches, losses and towers, and the loop that keeps the best epoch."""

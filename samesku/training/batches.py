@@ -1,4 +1,4 @@
-"""The batches of a run, read and augmented in worker processes, the same whatever their number."""
+"""The batches of a run, read and augmented in worker processes; the same whatever their number."""
 
 from __future__ import annotations
 
@@ -10,114 +10,118 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from samesku.embedding.preprocess import Preprocess, stack
-from samesku.training.augment import Pictures, draw_seed, leave_out_words
-from samesku.training.processes import ALONE, Processes
-from samesku.training.sampler import Sampler
+from samesku.training.augment import PictureAugmentation, draw_seed, drop_words
+from samesku.training.processes import SINGLE_PROCESS, Processes
+from samesku.training.sampler import Rows, Sampler
 
-Key = tuple[int, int]  # the listing's row, the number of the draw
-Item = dict[str, Any]
+DrawKey = tuple[int, int]  # a training row, and the number of the draw
+Example = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Listings(Dataset[Item]):
-    """Training listings, drawn by (row, number of the draw).
+class TrainingExamples(Dataset[Example]):
+    """What the towers take of each training listing, augmented anew in each draw.
 
     Attributes:
-        rows: int (n,): place in `images` and `titles` of each training row.
-        images: pictures by place, readable from any process; None without an image tower.
-        titles: likewise; None without a title tower.
-        prepare: what makes pixels of a picture where `pictures` is None, which is then not augmented.
-        words: share of a title's words left out.
-        features: by tower, float32 (N, d): what a wholly frozen trunk made of each listing, given in place of
-            its picture or title.
+        rows: int (n,), the listing of each training row, an index of `images`, `titles` and `features`.
+        seed: of the run.
+        images: readable from any process; None without an image tower.
+        titles: None without a title tower.
+        prepare: resizes a picture where there is no `augmentation`.
+        augmentation: of pictures. word_dropout: share of a title's words that are dropped.
+        features: by modality, float32 (N, d): what a frozen trunk gives for each listing, in place of its
+            picture or title.
     """
 
-    rows: np.ndarray
+    rows: NDArray[np.int64]
     seed: int
     images: Sequence[Image.Image | None] | None = None
     titles: Sequence[str] | None = None
     prepare: Preprocess | None = None
-    pictures: Pictures | None = None
-    words: float = 0.0
-    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    augmentation: PictureAugmentation | None = None
+    word_dropout: float = 0.0
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: Key) -> Item:
+    def __getitem__(self, key: DrawKey) -> Example:
         row, draw = key
-        place = int(self.rows[row])
-        item: Item = {side: torch.from_numpy(rows[place].copy()) for side, rows in self.features.items()}
+        listing = int(self.rows[row])
+        example: Example = {
+            modality: torch.from_numpy(features[listing].copy())
+            for modality, features in self.features.items()
+        }
         if self.images is not None:
-            image = self.images[place]
+            image = self.images[listing]
             if image is None or self.prepare is None:
-                raise ValueError(f"listing {place} has no picture to train on")
-            if self.pictures is None:
-                item["image"] = self.prepare.pixels(image)
+                raise ValueError(f"listing {listing} has no picture to train on")
+            if self.augmentation is None:
+                example["image"] = self.prepare.pixels(image)
             else:
-                item["image"] = self.pictures(image, draw_seed(self.seed, draw, 0))
+                example["image"] = self.augmentation(image, draw_seed(self.seed, draw, 0))
         if self.titles is not None:
-            item["title"] = leave_out_words(self.titles[place], self.words, draw_seed(self.seed, draw, 1))
-        return item
+            seed = draw_seed(self.seed, draw, 1)
+            example["title"] = drop_words(self.titles[listing], self.word_dropout, seed)
+        return example
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One step's listings: `rows`, int64 (B,) of the training rows, and by tower what they hold.
+class TrainingBatch:
+    """The listings of one step.
 
-    `inputs["image"]`: uint8 (b, 3, size, size); `inputs["title"]`: b strings; or float32 features (b, d); of
-    the b rows that are this process's share, without others all B.
+    Attributes:
+        rows: int64 (B,), the training rows of the batch.
+        inputs: by modality, of the b rows that are this process's share, which is all B without further
+            processes: "image" uint8 (b, 3, size, size), "title" b strings, or float32 features (b, d).
     """
 
     step: int
-    rows: np.ndarray
+    rows: Rows
     inputs: dict[str, Any]
 
 
-def stream(
-    listings: Listings,
+def read_batches(
+    examples: TrainingExamples,
     sampler: Sampler,
     start: int,
     end: int,
     workers: int,
-    processes: Processes = ALONE,
-) -> Iterator[Batch]:
-    """The batches of steps start … end − 1, a few ahead of use; this process reads its share of each."""
-    plan = list(islice(iter(sampler), start, end))
-    keys = [
-        [(int(row), (start + at) * len(rows) + place) for place, row in enumerate(rows)][
-            processes.share(len(rows))
-        ]
-        for at, rows in enumerate(plan)
-    ]
-    workers = 0 if listings.images is None else workers  # features and titles are at hand
+    processes: Processes = SINGLE_PROCESS,
+) -> Iterator[TrainingBatch]:
+    """The batches of steps start … end − 1, read a few ahead; each process reads its share of a batch."""
+    batches = list(islice(iter(sampler), start, end))
+    keys = []
+    for step, rows in enumerate(batches, start):
+        draws = [(int(row), step * len(rows) + i) for i, row in enumerate(rows)]
+        keys.append(draws[processes.share(len(rows))])
     loader = DataLoader(
-        listings,
+        examples,
         batch_sampler=keys,
-        num_workers=workers,
+        num_workers=0 if examples.images is None else workers,  # features and titles are in memory
         collate_fn=_collate,
         worker_init_fn=_start_worker,
-        generator=torch.Generator(),  # or it would draw from the global one
+        generator=torch.Generator(),  # or it would draw from the global generator
         pin_memory=torch.cuda.is_available(),
     )
-    for at, inputs in enumerate(loader):
-        yield Batch(start + at, plan[at], inputs)
+    for step, (rows, inputs) in enumerate(zip(batches, loader, strict=True), start):
+        yield TrainingBatch(step, rows, inputs)
 
 
-def _collate(items: list[Item]) -> dict[str, Any]:
-    columns = {name: [item[name] for item in items] for name in items[0]}
-    return {name: _together(own) for name, own in columns.items()}
+def _collate(examples: list[Example]) -> dict[str, Any]:
+    return {modality: _stack([example[modality] for example in examples]) for modality in examples[0]}
 
 
-def _together(own: list[Any]) -> Any:
+def _stack(values: list[Any]) -> Any:
     """Pictures and features as one tensor, titles as a list."""
-    if isinstance(own[0], str):
-        return own
-    return stack(own) if own[0].dim() == 3 else torch.stack(own)
+    if isinstance(values[0], str):
+        return values
+    return stack(values) if values[0].dim() == 3 else torch.stack(values)
 
 
 def _start_worker(_: int) -> None:

@@ -1,40 +1,47 @@
-"""What a killed run needs to go on: one file, written beside and renamed, read as tensors and values."""
+"""What a killed run needs to go on: one file, in a folder named after everything that decides the result."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from samesku.artefacts import fingerprint
+from samesku.embedding import device as devices
 from samesku.errors import InputError
+from samesku.params import Channel, TrainRun
+from samesku.training.processes import ComputeConfig
 
 FILE = "last.pt"
+#: The folders of code that decide a result, beside the stage script.
+CODE = (Path(__file__).parent, Path(devices.__file__).parent)
 
 
-def save(folder: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Replace the checkpoint in `folder` by `state`, a tree of tensors, numbers, strings, lists and dicts.
 
     A kill at any moment leaves the last checkpoint or this one, whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{FILE}.partial"
+    partial = folder / f".{FILE}.partial"
     try:
-        with beside.open("wb") as file:
+        with partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, folder / FILE)
+        os.replace(partial, folder / FILE)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def load(folder: Path) -> dict[str, Any] | None:
-    """What `save` wrote last, on the CPU; None where there is nothing.
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """What `save_checkpoint` wrote last, on the CPU; None where there is none.
 
     Raises:
-        InputError: the file holds something else.
+        InputError: the file is no such checkpoint.
     """
     file = folder / FILE
     if not file.is_file():
@@ -45,3 +52,18 @@ def load(folder: Path) -> dict[str, Any] | None:
         raise InputError(
             f"{file} cannot be read as a checkpoint; remove it, and the run starts anew"
         ) from error
+
+
+def checkpoint_key(
+    run: TrainRun, channels: Mapping[str, Channel], compute: ComputeConfig, paths: Iterable[Path]
+) -> str:
+    """A name for what decides a run's result: its params, the weights it starts from, the code, `paths`.
+
+    Args:
+        paths: the data, and further code.
+    """
+    starts = {modality: channels[getattr(run, modality)].model_dump() for modality in run.towers}
+    values = [run.model_dump(), starts, compute.device.type, compute.precision, compute.batch_size]
+    values += [torch.__version__, compute.processes.count]
+    weights = [Path(start["weights"]) for start in starts.values() if start["weights"]]
+    return fingerprint(values, [*paths, *CODE, *(file for file in weights if file.is_file())])

@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 from torch import Tensor
 
-from samesku.embedding.base import ImageEncoder, TitleEncoder
+from samesku.embedding.network import ImageEncoder, NetworkEncoder, TitleEncoder
 from samesku.embedding.trained import Head
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 
 
-def is_dual_encoder(image: ImageEncoder, title: TitleEncoder) -> bool:
-    """Whether open_clip can hold the two: a timm and a mean-pooled Hugging Face trunk with linear heads."""
-    pooled: Any = getattr(title.module, "after", [])
+def is_dual_encoder(encoders: Mapping[str, NetworkEncoder]) -> bool:
+    """Whether open_clip can hold the towers: timm and mean-pooled Hugging Face trunks with linear heads."""
+    if set(encoders) != {"image", "title"}:
+        return False
+    image, title = encoders["image"], encoders["title"]
+    modules: Any = getattr(title.module, "after", [])
     return (
         (image.spec.backend, title.spec.backend) == ("timm", "sentence_transformers")
-        and all(isinstance(head, Head) and len(head) == 1 for head in (image.head, title.head))
-        and [getattr(part, "pooling_mode", None) for part in pooled] == ["mean"]
+        and all(isinstance(head, Head) for head in (image.head, title.head))
+        and [getattr(module, "pooling_mode", None) for module in modules] == ["mean"]
     )
 
 
-def save(folder: Path, image: ImageEncoder, title: TitleEncoder, logit_scale: Tensor) -> None:
+def save_dual_encoder(folder: Path, encoders: Mapping[str, Any], logit_scale: Tensor) -> None:
     """Write open_clip's config and checkpoint of a CustomTextCLIP, the text trunk's config and tokenizer.
 
     `open_clip.create_model("local-dir:<folder>")` builds it; `hf_model_name` is the hub's, and where there is
-    no hub, `folder` itself, which holds that trunk's config.json. `crop_pct`, which open_clip passes over, is
-    the centre crop that the picture trunk is evaluated on.
+    no hub, `folder` itself, which holds that trunk's config.json. `crop_pct`, which open_clip ignores, is the
+    centre crop that the image trunk is evaluated on.
 
     Args:
-        logit_scale: 0-d, the logarithm of the inverse temperature.
+        encoders: as is_dual_encoder wants them. logit_scale: 0-d, the logarithm of the inverse temperature.
     """
+    image, title = encoders["image"], encoders["title"]
     folder.mkdir(parents=True, exist_ok=True)
     name = title.spec.model if "/" in title.spec.model else f"sentence-transformers/{title.spec.model}"
-    prepare = image.prepare
-    tokens: Any = title.tokenize
-    text: Any = title.module.transformer
+    prepare, tokens, text = image.prepare, title.tokenize, title.module.transformer
     config: dict[str, Any] = {
         "model_cfg": {
             "embed_dim": image.dim,
@@ -70,20 +73,18 @@ def save(folder: Path, image: ImageEncoder, title: TitleEncoder, logit_scale: Te
         },
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    save_file(tensors(image, title, logit_scale), folder / WEIGHTS)
+    save_file(_tensors(image, title, logit_scale), folder / WEIGHTS)
     text.config.save_pretrained(folder)
     tokens.tokenizer.save_pretrained(folder)
 
 
-def tensors(image: ImageEncoder, title: TitleEncoder, logit_scale: Tensor) -> dict[str, Tensor]:
-    """The state of the CustomTextCLIP, without the text trunk's own pooler: it is mean pooled."""
+def _tensors(image: ImageEncoder, title: TitleEncoder, logit_scale: Tensor) -> dict[str, Tensor]:
+    """The state of the CustomTextCLIP, without the text trunk's pooler: it is mean pooled."""
     text: Any = title.module.transformer
-    picture_head: Any = image.head
-    title_head: Any = title.head
+    heads: Any = {"visual.head.proj.weight": image.head, "text.proj.weight": title.head}
     state = {f"visual.trunk.{key}": value for key, value in image.module.state_dict().items()}
     for key, value in text.state_dict().items():
         if not key.startswith("pooler."):
             state[f"text.transformer.{key}"] = value
-    state |= {"visual.head.proj.weight": picture_head[0].weight, "text.proj.weight": title_head[0].weight}
-    state["logit_scale"] = logit_scale
+    state |= {key: head[0].weight for key, head in heads.items()} | {"logit_scale": logit_scale}
     return {key: value.detach().cpu().contiguous() for key, value in state.items()}

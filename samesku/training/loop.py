@@ -1,171 +1,183 @@
-"""The training loop: epochs, validation, the best epoch, checkpoints."""
+"""The training loop: epochs, validation, the best epoch, checkpoints, curves."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dvclive import Live
 from tqdm import tqdm
 
-from samesku.training import checkpoint
-from samesku.training.batches import Listings, stream
-from samesku.training.curves import Curves
+from samesku.embedding.trained import save_towers
+from samesku.training.batches import TrainingExamples, read_batches
+from samesku.training.checkpoint import load_checkpoint, save_checkpoint
 from samesku.training.losses import ImageText
 from samesku.training.sampler import Sampler
-from samesku.training.trainer import Trainer
+from samesku.training.trainer import DivergenceError, Trainer
 
-Row = dict[str, Any]
-#: Scores the towers as they are: f1 and threshold on val; None where val has nothing to score.
+BEST_TOWERS = "best.safetensors"
+Epoch = dict[str, Any]
+#: Measures the towers as they are: `f1` and `threshold` on val; None where val has no labels.
 Validate = Callable[[], dict[str, float] | None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The steps of a run: `epochs` of `steps_per_epoch`, the last cut short where `max_steps` says so."""
-
-    steps_per_epoch: int
-    epochs: int
-    head_epochs: int = 0
-    max_steps: int | None = None
-
-    @property
-    def steps(self) -> int:
-        return min(self.epochs * self.steps_per_epoch, self.max_steps or sys.maxsize)
-
-    @property
-    def head_steps(self) -> int:
-        return min(self.head_epochs * self.steps_per_epoch, self.steps)
-
-    def end(self, epoch: int) -> int:
-        """The number of steps done at the end of `epoch`, 1 …"""
-        return min(epoch * self.steps_per_epoch, self.steps)
 
 
 def fit(
     trainer: Trainer,
-    listings: Listings,
+    examples: TrainingExamples,
     sampler: Sampler,
-    plan: Plan,
-    *,
     validate: Validate,
     folder: Path,
     curves: Path,
-    workers: int,
-    label: str = "train",
-) -> list[Row]:
+    label: str = "run",
+) -> list[Epoch]:
     """Train, and leave the towers as they were at their best epoch.
 
-    The best epoch is that of highest val f1, the first of equals; without a val f1, the last. Epoch 0, the
-    start, stands for election too, except with image_text, whose towers share no space before they are
-    trained.
+    The best epoch has the highest val F1, the first of equals; without val F1 it is the last. Epoch 0, the
+    start, can be the best one too, except with image_text, whose towers share no space before training.
 
     Args:
-        folder: of the checkpoint. A run that finds one there goes on from it, and ends with the weights that
-            it would have had without the interruption; at most one epoch is done twice.
-        curves: DVCLive folder.
+        folder: of the checkpoint. A run that finds a checkpoint there goes on from it, and ends with the same
+            weights as a run that was never interrupted; at most one epoch is repeated.
+        curves: DVCLive folder. label: of the progress bar.
 
     Returns:
         One row an epoch, the start first: epoch, step, loss (mean of the epoch), lr (at its end), val_f1,
-        val_threshold, temperature (where it is learned), best (1 for the epoch that was kept, else 0).
+        val_threshold, temperature (where it is learned), best (1 for the best epoch, else 0).
 
     Raises:
-        Diverged: as Trainer.step; the towers are left as they were at the best epoch so far.
+        DivergenceError: as Trainer.step; BEST_TOWERS in `folder` has the towers of the best epoch so far.
     """
-    state = checkpoint.load(folder)
+    state = load_checkpoint(folder)
     if state is None:
-        state = {"history": [_row(0, 0, validate())], "best": _best(trainer, 0)}
+        state = {"history": [_epoch(0, 0, validate())], "best": _snapshot(trainer, 0)}
     else:
-        trainer.load(state["trainer"])
-    live = Curves(curves, state["history"]) if trainer.processes.first else None
+        trainer.load_state(state["trainer"])
+    writer = CurveWriter(curves, state["history"]) if trainer.processes.is_first else None
     try:
-        _epochs(trainer, listings, sampler, plan, state, live, validate, folder, workers, label)
+        _train_epochs(trainer, examples, sampler, validate, state, writer, folder, label)
+    except DivergenceError:
+        trainer.load_tower_states(state["best"]["towers"])
+        if trainer.processes.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_towers(folder / BEST_TOWERS, trainer.encoders)
+        raise
     finally:
-        trainer.load_learned(state["best"]["towers"])
-        if live:
-            live.end()
-    kept = state["best"]["epoch"]
-    return [row | {"best": int(row["epoch"] == kept)} for row in state["history"]]
+        if writer:
+            writer.end()
+    trainer.load_tower_states(state["best"]["towers"])
+    best = state["best"]["epoch"]
+    return [epoch | {"best": int(epoch["epoch"] == best)} for epoch in state["history"]]
 
 
-def _epochs(
+def _train_epochs(
     trainer: Trainer,
-    listings: Listings,
+    examples: TrainingExamples,
     sampler: Sampler,
-    plan: Plan,
-    state: dict[str, Any],
-    live: Curves | None,
     validate: Validate,
+    state: dict[str, Any],
+    writer: CurveWriter | None,
     folder: Path,
-    workers: int,
     label: str,
 ) -> None:
-    """Go on from `state` to the end, keeping `state` and the checkpoint up to date."""
-    history: list[Row] = state["history"]
+    """Go on from `state` to the end, and keep `state` and the checkpoint up to date."""
+    history: list[Epoch] = state["history"]
+    plan, processes, batch_size = trainer.plan, trainer.processes, sampler.batch_size
     start = history[-1]["step"]
-    if start >= plan.steps or _is_over(trainer, plan, state):
+    if start >= plan.steps or _out_of_patience(trainer, state):
         return
-    processes = trainer.processes
-    batches = stream(listings, sampler, start, plan.steps, workers, processes)
-    pace = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(total=plan.steps * sampler.batch_size, initial=start * sampler.batch_size, desc=label,
-              unit="listing", mininterval=pace, smoothing=0.1,
-              disable=not processes.first) as bar:  # fmt: skip
-        while history[-1]["step"] < plan.steps and not _is_over(trainer, plan, state):
-            epoch, first = len(history), history[-1]["step"]
-            trainer.begin(first)
+    batches = read_batches(examples, sampler, start, plan.steps, trainer.compute.workers, processes)
+    interval = 0.2 if sys.stderr.isatty() else 10.0
+    with tqdm(
+        total=plan.steps * batch_size, initial=start * batch_size, desc=f"train {label}", unit="listing",
+        mininterval=interval, smoothing=0.1, disable=not processes.is_first,
+    ) as bar:  # fmt: skip
+        while history[-1]["step"] < plan.steps and not _out_of_patience(trainer, state):
+            number, first_step = len(history), history[-1]["step"]
+            trainer.begin_epoch(first_step)
             losses = []
-            for _ in range(first, plan.end(epoch)):
+            for _ in range(first_step, plan.end_of(number)):
                 losses.append(trainer.step(next(batches)))
-                bar.update(sampler.batch_size)
-                bar.set_postfix(epoch=epoch, loss=f"{losses[-1]:.3f}", refresh=False)
+                bar.update(batch_size)
+                bar.set_postfix(epoch=number, loss=f"{losses[-1]:.3f}", refresh=False)
             for tower in trainer.towers.values():
                 tower.eval()
-            row = _row(epoch, plan.end(epoch), validate(), float(np.mean(losses)), trainer)
-            history.append(row)
-            if _is_better(row, history[state["best"]["epoch"]], trainer):
-                state["best"] = _best(trainer, epoch)
-            if processes.first:
-                checkpoint.save(folder, state | {"trainer": trainer.state()})
-            if live:
-                live.add(row)
+            epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
+            history.append(epoch)
+            if _is_better(epoch, history[state["best"]["epoch"]], trainer):
+                state["best"] = _snapshot(trainer, number)
+            if processes.is_first:
+                save_checkpoint(folder, state | {"trainer": trainer.state()})
+            if writer:
+                writer.add(epoch)
 
 
-def _row(
-    epoch: int,
+def _epoch(
+    number: int,
     step: int,
-    scored: dict[str, float] | None,
+    score: dict[str, float] | None,
     loss: float | None = None,
     trainer: Trainer | None = None,
-) -> Row:
-    """Every row has every key, null where there is nothing: `dvc plots` draws no rows that differ in keys."""
-    row: Row = {"epoch": epoch, "step": step, "loss": loss, "lr": None}
-    row |= {"val_f1": None, "val_threshold": None, "temperature": None}
-    if scored:
-        row |= {"val_f1": scored["f1"], "val_threshold": scored["threshold"]}
+) -> Epoch:
+    """Every epoch has every key, null without a value: `dvc plots` draws no rows whose keys differ."""
+    epoch: Epoch = {"epoch": number, "step": step, "loss": loss, "lr": None}
+    epoch |= {"val_f1": None, "val_threshold": None, "temperature": None}
+    if score:
+        epoch |= {"val_f1": score["f1"], "val_threshold": score["threshold"]}
     if trainer:
-        row["lr"] = max(group["lr"] for group in trainer.optimizer.param_groups)
+        epoch["lr"] = max(group["lr"] for group in trainer.optimizer.param_groups)
         if trainer.run.learnable_temperature:
             scale = next(p for p in trainer.loss.parameters() if p.ndim == 0)
-            row["temperature"] = 1 / scale.detach().exp().item()
-    return row
+            epoch["temperature"] = 1 / scale.detach().exp().item()
+    return epoch
 
 
-def _best(trainer: Trainer, epoch: int) -> dict[str, Any]:
-    return {"epoch": epoch, "towers": trainer.learned()}
+def _snapshot(trainer: Trainer, number: int) -> dict[str, Any]:
+    return {"epoch": number, "towers": trainer.tower_states()}
 
 
-def _is_better(row: Row, best: Row, trainer: Trainer) -> bool:
-    if row["val_f1"] is None or (best["epoch"] == 0 and isinstance(trainer.loss, ImageText)):
+def _is_better(epoch: Epoch, best: Epoch, trainer: Trainer) -> bool:
+    if epoch["val_f1"] is None or (best["epoch"] == 0 and isinstance(trainer.loss, ImageText)):
         return True
-    return row["val_f1"] > best["val_f1"]
+    return epoch["val_f1"] > best["val_f1"]
 
 
-def _is_over(trainer: Trainer, plan: Plan, state: dict[str, Any]) -> bool:
-    """Whether `patience` epochs, the heads' own not counted, have passed without a better one."""
+def _out_of_patience(trainer: Trainer, state: dict[str, Any]) -> bool:
+    """Whether `patience` epochs have passed without a better one; the epochs of the heads do not count."""
     patience, last = trainer.run.patience, state["history"][-1]
-    since = last["epoch"] - max(state["best"]["epoch"], min(plan.head_epochs, last["epoch"]))
+    since = last["epoch"] - max(state["best"]["epoch"], min(trainer.plan.head_epochs, last["epoch"]))
     return patience is not None and last["val_f1"] is not None and since >= patience
+
+
+def describe_epochs(history: list[Epoch]) -> str:
+    """For a summary line: the steps, the best epoch, val F1 at the start and at the best epoch."""
+    best, last = next(epoch for epoch in history if epoch["best"]), history[-1]
+    f1 = "no val f1"
+    if best["val_f1"] is not None:
+        f1 = f"val f1 {history[0]['val_f1']:.4f} -> {best['val_f1']:.4f}"
+    return f"{last['step']} steps, best epoch {best['epoch']} of {last['epoch']}, {f1}"
+
+
+class CurveWriter:
+    """Writes the figures of each epoch to a DVCLive folder, which `dvc plots show` and editors draw.
+
+    DVC empties a stage's outs before it runs, so the epochs of a checkpoint are written once more.
+    """
+
+    def __init__(self, folder: Path, history: list[Epoch]) -> None:
+        self._live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+        for epoch in history:
+            self.add(epoch)
+
+    def add(self, epoch: Epoch) -> None:
+        """Write the figures of one epoch; those that are None are left out."""
+        self._live.step = epoch["epoch"]
+        for name, value in epoch.items():
+            if name not in ("epoch", "step") and value is not None:
+                self._live.log_metric(name, value)
+        self._live.make_summary()
+
+    def end(self) -> None:
+        self._live.end()

@@ -1,6 +1,7 @@
-"""Several processes that train as one: each runs its share of a batch, the loss is the whole batch's.
+"""What a run computes on: a device, and one or several processes that train as one.
 
-`torchrun` starts them, on one machine or on several; without it there is one process, and nothing here acts.
+Each process computes its share of a batch; the loss is the whole batch's. torchrun starts the processes, on
+one machine or on several.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import ctypes
 import logging
 import os
 import signal
-from collections.abc import Iterable, Iterator
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -19,76 +22,107 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samesku.artefacts import run_stage
+from samesku.embedding import device as devices
 from samesku.errors import InputError
+from samesku.params.schema import Embed, Machine
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process and how many there are; the methods are met by all of them together."""
+    """This process's rank among `count`. Every process must call `gather`, the sums and `wait`."""
 
     rank: int = 0
     count: int = 1
 
     @property
-    def first(self) -> bool:
-        """Whether this is the one that writes and tells."""
+    def is_first(self) -> bool:
+        """Whether this process writes the outs and prints."""
         return self.rank == 0
 
     def share(self, n: int) -> slice:
-        """This process's part of n things in a row; no two parts differ in length by more than one."""
+        """This process's part of n rows; the lengths of two parts differ by at most one."""
         return slice(self.rank * n // self.count, (self.rank + 1) * n // self.count)
 
-    def whole(self, own: Tensor, n: int) -> Tensor:
-        """(n, d): the rows of every process, `own` being those of this one's share; gradients flow to `own`.
+    def gather(self, rows: Tensor, n: int) -> Tensor:
+        """(n, d): the rows of every process, in order. Gradients flow to this process's `rows`, (b, d).
 
-        The gradients of all processes therefore sum to those of the whole batch.
+        The processes' gradients therefore sum to those of the whole batch.
         """
         if self.count == 1:
-            return own
-        most = -(-n // self.count)
-        padded = own.new_zeros((most, own.shape[1]))
-        padded[: len(own)] = own.detach()
+            return rows
+        longest = -(-n // self.count)
+        padded = rows.new_zeros((longest, rows.shape[1]))
+        padded[: len(rows)] = rows.detach()
         gathered = [torch.empty_like(padded) for _ in range(self.count)]
         dist.all_gather(gathered, padded)
         shares = [Processes(rank, self.count).share(n) for rank in range(self.count)]
-        parts = [rows[: part.stop - part.start] for rows, part in zip(gathered, shares, strict=True)]
-        parts[self.rank] = own
+        parts = [part[: share.stop - share.start] for part, share in zip(gathered, shares, strict=True)]
+        parts[self.rank] = rows
         return torch.cat(parts)
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Give every process the sum of all processes' gradients."""
-        own = [p.grad for p in parameters if p.grad is not None]
-        if self.count == 1 or not own:
+        """Replace each gradient by the sum over the processes."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if self.count == 1 or not gradients:
             return
-        flat = torch.cat([gradient.reshape(-1) for gradient in own])
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
-        for gradient, summed in zip(own, flat.split([g.numel() for g in own]), strict=True):
+        for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
-    def sum(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The sum of all processes' arrays, in place."""
+    def sum_array(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sum of the processes' arrays, in place."""
         if self.count > 1:
             dist.all_reduce(torch.from_numpy(array))
         return array
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Return when every process has come here."""
         if self.count > 1:
             dist.barrier()
 
 
-ALONE = Processes()
+SINGLE_PROCESS = Processes()
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """Where and how fast a run computes. Device and precision alone change a result, and only slightly."""
+
+    device: torch.device
+    precision: str
+    batch_size: int = 64
+    workers: int = 0
+    processes: Processes = SINGLE_PROCESS
+
+    @classmethod
+    def from_params(cls, embed: Embed, machine: Machine, processes: Processes) -> ComputeConfig:
+        """Also fixes torch's threads.
+
+        Raises:
+            InputError: this machine lacks the device, or the device lacks the precision.
+        """
+        devices.set_threads(machine.threads)
+        device = devices.resolve(machine.device)
+        precision = devices.precision(embed.precision, device)
+        return cls(device, precision, embed.batch_size, machine.workers, processes)
+
+    def describe(self) -> str:
+        """For a summary line: «2 × cpu (1 threads), fp32»."""
+        count = f"{self.processes.count} × " if self.processes.count > 1 else ""
+        return count + devices.describe(self.device, self.precision)
 
 
 @contextmanager
-def joined() -> Iterator[Processes]:
+def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun has started, for as long as the context lasts."""
-    if not started():
-        yield ALONE
+    if not started_by_torchrun():
+        yield SINGLE_PROCESS
         return
-    _end_with_starter()
+    _die_with_torchrun()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
@@ -98,23 +132,24 @@ def joined() -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def started() -> bool:
-    """Whether torchrun has started this process as one of several."""
+def started_by_torchrun() -> bool:
+    """Whether torchrun has started this process with further ones."""
     return dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
 
 
-def start(count: int, module: str, *arguments: str) -> None:
-    """Run `count` processes of `module` on this machine by torchrun, to their end.
+def run_torchrun(count: int, module: str, *arguments: str) -> None:
+    """Run `count` processes of `module` on this machine, until all have ended.
 
     Raises:
-        InputError: one of them failed, and has said why. KeyboardInterrupt: stopped by a signal.
+        InputError: a process failed; it has printed why. KeyboardInterrupt: a signal stopped them.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun would, and say at length; set_threads decides
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it knows is told below
+    # torchrun would set it with a long warning; set_threads decides in any case.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the InputError says it
     try:
         run.main(["--standalone", f"--nproc-per-node={count}", "-m", module, *arguments])
     except ChildFailedError as error:
@@ -126,7 +161,37 @@ def start(count: int, module: str, *arguments: str) -> None:
         raise KeyboardInterrupt from error
 
 
-def _end_with_starter() -> None:
-    """Be killed with torchrun where the system can do that (Linux): a killed training must not go on."""
+def train_in_processes(train: Callable[[Processes], str], count: int, module: str, *arguments: str) -> str:
+    """Call `train` here and in the processes that torchrun has started; else let torchrun start `count`.
+
+    Args:
+        module: a script that calls this function when it is run with `arguments`.
+
+    Returns:
+        The summary line.
+    """
+    with join_processes() as processes:
+        if count > processes.count == 1:
+            run_torchrun(count, module, *arguments)
+            return f"by {count} processes of this machine"
+        return train(processes)
+
+
+def run_stage_in_processes(stage: str, main: Callable[[], str]) -> None:
+    """As run_stage, which the first process does; the further ones print nothing, and end with the first."""
+    if int(os.environ.get("RANK", "0")) == 0:
+        run_stage(stage, main)
+        return
+    try:
+        main()
+    except InputError:
+        time.sleep(10)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _die_with_torchrun() -> None:
+    """Have Linux kill this process when torchrun is killed: a killed training must not go on."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Which listings make each training batch. Every draw is a function of the seed and the step alone."""
+"""Which listings make up each training batch. Every draw is a function of the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -8,55 +8,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.errors import InputError
+from samesku.params import TrainRun
 
-Batch = NDArray[np.int64]
+Rows = NDArray[np.int64]
 
 
-def draws(n: int, take: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Endless draws of `take` of the numbers 0 … n−1.
+def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+    """Draw `size` of the numbers 0 … n−1, again and again, each equally often.
 
-    Invariants: at any moment no number has been drawn more than once more often than another; within one
-    draw too, so that no number is drawn twice while take ≤ n.
+    Invariants: after every draw, two numbers' counts differ by at most one; within a draw too, so that no
+    number repeats while size ≤ n.
 
-    Permutations in a row; one that begins within a draw starts with what the draw has least of.
+    The numbers come from one permutation after the next. A permutation that begins within a draw is sorted,
+    so that the numbers which the draw has least of come first.
     """
-    left = np.empty(0, np.int64)
+    remaining = np.empty(0, np.int64)
     while True:
-        drawn, left = left[:take], left[take:]
-        while len(drawn) < take:
-            fresh = rng.permutation(n)
-            seen = np.bincount(drawn, minlength=n)
-            fresh = fresh[np.argsort(seen[fresh], kind="stable")]
-            missing = take - len(drawn)
-            drawn, left = np.concatenate([drawn, fresh[:missing]]), fresh[missing:]
+        drawn, remaining = remaining[:size], remaining[size:]
+        while len(drawn) < size:
+            permutation = rng.permutation(n)
+            counts = np.bincount(drawn, minlength=n)
+            permutation = permutation[np.argsort(counts[permutation], kind="stable")]
+            missing = size - len(drawn)
+            drawn, remaining = np.concatenate([drawn, permutation[:missing]]), permutation[missing:]
         yield drawn
 
 
 class PKSampler:
-    """Batches of P products × K listings, product by product, without end.
+    """Endless batches of P products × K listings, product by product.
 
-    Invariants of each batch, asserted: exactly P products, K places each; a product's listings without
-    repetition while it has K, otherwise each ⌊K/n⌋ or ⌈K/n⌉ times. Over the steps: no product has been
-    visited more than once more often than another, nor a listing than another of its product.
+    Invariants of each batch, asserted: P products, K rows of each; a product of n ≥ K listings has K distinct
+    ones, a smaller product has each of its listings ⌊K/n⌋ or ⌈K/n⌉ times. Over the steps, the counts of two
+    products differ by at most one, and so do those of two listings of one product.
     """
 
     def __init__(self, labels: NDArray[np.integer], P: int, K: int, seed: int) -> None:
         """
         Args:
-            labels: int (N,), the product of each training row; −1 for none. Products of one row are left out.
+            labels: int (n,), the product of each training row; −1 for none. Products of one row are left out.
 
         Raises:
-            InputError: no product with two rows, or fewer than P of them.
+            InputError: no product has two rows, or fewer than P have.
         """
-        self.rows = products(labels)
-        if len(self.rows) < P:
+        self.products = group_by_product(labels)
+        if len(self.products) < P:
             raise InputError(
-                f"P is {P}, but only {len(self.rows)} products have two or more training listings; "
-                f"allowed: 2 to {len(self.rows)}"
+                f"P is {P}, but only {len(self.products)} products have two or more training listings; "
+                f"allowed: 2 to {len(self.products)}"
             )
         self.P, self.K, self.seed = P, K, seed
         self._labels = np.asarray(labels)
-        self._size = np.bincount(self._labels[self._labels >= 0])
+        self._sizes = np.bincount(self._labels[self._labels >= 0])
 
     @property
     def batch_size(self) -> int:
@@ -64,43 +66,45 @@ class PKSampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        """As many as it takes to visit every product, and to draw as many listings as there are."""
-        listings = sum(len(rows) for rows in self.rows)
-        return -(-max(listings, len(self.rows) * self.K) // self.batch_size)
+        """The least steps that visit every product and draw as many listings as there are."""
+        n_listings = sum(len(rows) for rows in self.products)
+        return -(-max(n_listings, len(self.products) * self.K) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """int64 (P·K,) rows of `labels`: the K places of the first product, then of the second…"""
-        visits = draws(len(self.rows), self.P, _rng(self.seed, 0))
-        own = [draws(len(rows), self.K, _rng(self.seed, 1, at)) for at, rows in enumerate(self.rows)]
-        for chosen in visits:
-            batch = np.concatenate([self.rows[at][next(own[at])] for at in chosen])
+    def __iter__(self) -> Iterator[Rows]:
+        """int64 (P·K,) rows of `labels`: K rows of the first product, then K of the second, and so on."""
+        draws = [
+            draw_evenly(len(rows), self.K, _rng(self.seed, 1, product))
+            for product, rows in enumerate(self.products)
+        ]
+        for drawn in draw_evenly(len(self.products), self.P, _rng(self.seed, 0)):
+            batch = np.concatenate([self.products[product][next(draws[product])] for product in drawn])
             self._assert_invariants(batch)
             yield batch
 
-    def _assert_invariants(self, batch: Batch) -> None:
+    def _assert_invariants(self, batch: Rows) -> None:
         labels = self._labels[batch].reshape(self.P, self.K)
         if (labels != labels[:, :1]).any() or len(np.unique(labels[:, 0])) != self.P:
             raise AssertionError(
                 f"a batch must hold {self.P} products × {self.K} listings, got {labels.tolist()}"
             )
-        for label, places in zip(labels[:, 0], batch.reshape(self.P, self.K), strict=True):
-            counts = np.unique(places, return_counts=True)[1]
-            if counts.max() > -(-self.K // self._size[label]):
-                raise AssertionError(f"listings of a product must be drawn evenly, got {places.tolist()}")
+        for label, rows in zip(labels[:, 0], batch.reshape(self.P, self.K), strict=True):
+            counts = np.unique(rows, return_counts=True)[1]
+            if counts.max() > -(-self.K // self._sizes[label]):
+                raise AssertionError(f"listings of a product must be drawn evenly, got {rows.tolist()}")
 
 
 class PairSampler:
-    """The vanilla Siamese batch, without end: a listing, one of its product, one of another product.
+    """Endless batches of the Siamese baseline: two listings of one product, then one of another product.
 
-    Its positive pair is (0, 1), its negative pair (0, 2). Every product stands first equally often.
+    Rows (0, 1) are the positive pair, (0, 2) the negative pair. Every product comes first equally often.
     """
 
     batch_size = 3
 
     def __init__(self, labels: NDArray[np.integer], seed: int) -> None:
-        """Arguments and errors as PKSampler; it needs two products."""
-        self.rows = products(labels)
-        if len(self.rows) < 2:
+        """Arguments and errors as PKSampler; at least two products."""
+        self.products = group_by_product(labels)
+        if len(self.products) < 2:
             raise InputError(
                 "only one product has two or more training listings; a negative pair needs another"
             )
@@ -108,23 +112,26 @@ class PairSampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-max(sum(len(rows) for rows in self.rows), len(self.rows) * 2) // 2)
+        return -(-max(sum(len(rows) for rows in self.products), len(self.products) * 2) // 2)
 
-    def __iter__(self) -> Iterator[Batch]:
-        n, rng = len(self.rows), _rng(self.seed, 2)
-        own = [draws(len(rows), 2, _rng(self.seed, 1, at)) for at, rows in enumerate(self.rows)]
-        for (first,) in draws(n, 1, _rng(self.seed, 0)):
-            other = self.rows[(first + rng.integers(1, n)) % n]
-            yield np.append(self.rows[first][next(own[first])], rng.choice(other))
+    def __iter__(self) -> Iterator[Rows]:
+        n, rng = len(self.products), _rng(self.seed, 2)
+        draws = [
+            draw_evenly(len(rows), 2, _rng(self.seed, 1, product))
+            for product, rows in enumerate(self.products)
+        ]
+        for (product,) in draw_evenly(n, 1, _rng(self.seed, 0)):
+            negatives = self.products[(product + rng.integers(1, n)) % n]
+            yield np.append(self.products[product][next(draws[product])], rng.choice(negatives))
 
 
 class ListingSampler:
-    """Batches of any listings, without end, each drawn equally often: the pairs of image and title."""
+    """Endless batches of any listings, each drawn equally often: the pairs of image and title."""
 
     def __init__(self, n: int, batch_size: int, seed: int) -> None:
         """
         Raises:
-            InputError: fewer listings than a batch.
+            InputError: fewer listings than a batch has.
         """
         if batch_size > n:
             raise InputError(
@@ -136,29 +143,55 @@ class ListingSampler:
     def steps_per_epoch(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        return draws(self.n, self.batch_size, _rng(self.seed, 0))
+    def __iter__(self) -> Iterator[Rows]:
+        return draw_evenly(self.n, self.batch_size, _rng(self.seed, 0))
 
 
 Sampler = PKSampler | PairSampler | ListingSampler
 
 
-def products(labels: NDArray[np.integer]) -> list[NDArray[np.int64]]:
+def make_sampler(run: TrainRun, labels: NDArray[np.integer], n_processes: int = 1) -> Sampler:
+    """The sampler of a run, over training rows of these products, int (n,).
+
+    Raises:
+        InputError: too few products or listings for a batch, or a batch that `n_processes` cannot share.
+    """
+    sampler: Sampler
+    match run.sampler:
+        case "pk":
+            sampler = PKSampler(labels, run.P, run.K, run.seed)
+        case "pairs":
+            sampler = PairSampler(labels, run.seed)
+        case "listings":
+            sampler = ListingSampler(len(labels), run.batch_size or 2, run.seed)
+    if n_processes > sampler.batch_size:
+        raise InputError(
+            f"a batch has {sampler.batch_size} listings for {n_processes} processes; give fewer processes"
+        )
+    if n_processes > 1 and run.batch_norm == "train":
+        raise InputError(
+            f"batch_norm is 'train' with {n_processes} processes, whose norms would see their own share "
+            "alone; allowed there: frozen"
+        )
+    return sampler
+
+
+def group_by_product(labels: NDArray[np.integer]) -> list[Rows]:
     """The rows of each product that has two or more, in the order of the labels.
 
     Raises:
-        InputError: there is none.
+        InputError: no product has two.
     """
     labels = np.asarray(labels)
     order = np.argsort(labels, kind="stable")
     order = order[labels[order] >= 0]
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    found = [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
-    if not found:
+    products = [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
+    if not products:
         raise InputError(
             "no product has two or more listings in the train split: there is no pair to learn from"
         )
-    return found
+    return products
 
 
 def _rng(*entropy: int) -> np.random.Generator:

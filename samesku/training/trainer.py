@@ -2,135 +2,178 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from samesku.embedding.device import autocast
+from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.params import TrainRun
 from samesku.training.augment import draw_seed
-from samesku.training.batches import Batch
-from samesku.training.objective import objective
-from samesku.training.processes import ALONE, Processes
-from samesku.training.schedule import rate
+from samesku.training.batches import TrainingBatch
+from samesku.training.losses import batch_loss
+from samesku.training.processes import ComputeConfig
+from samesku.training.sampler import Rows
 from samesku.training.towers import Tower, parameter_groups
 
-if TYPE_CHECKING:
-    from samesku.params.train import TrainRun
 
-
-class Diverged(ArithmeticError):
-    """The loss or its gradient is not a number.
+class DivergenceError(ArithmeticError):
+    """The loss or its gradient is not finite.
 
     Attributes:
         step: 0-based. rows: int (B,), the training rows of the batch.
     """
 
-    def __init__(self, step: int, rows: np.ndarray, value: float) -> None:
+    def __init__(self, step: int, rows: Rows, value: float) -> None:
         super().__init__(f"the loss or its gradient is {value} at step {step}")
         self.step, self.rows, self.value = step, rows, value
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The steps of a run: `epochs` of `steps_per_epoch` steps, `max_steps` at most."""
+
+    steps_per_epoch: int
+    epochs: int
+    head_epochs: int = 0
+    max_steps: int | None = None
+
+    @property
+    def steps(self) -> int:
+        return min(self.epochs * self.steps_per_epoch, self.max_steps or sys.maxsize)
+
+    @property
+    def head_steps(self) -> int:
+        """The steps at the start in which the heads learn alone."""
+        return min(self.head_epochs * self.steps_per_epoch, self.steps)
+
+    def end_of(self, epoch: int) -> int:
+        """The number of steps done at the end of `epoch`, 1 or later."""
+        return min(epoch * self.steps_per_epoch, self.steps)
+
+
 class Trainer:
-    """AdamW on towers and loss; rates and all randomness are functions of the step."""
+    """AdamW on towers and loss. Learning rates and all randomness are functions of the step."""
 
     def __init__(
         self,
         run: TrainRun,
-        towers: dict[str, Tower],
+        towers: Mapping[str, Tower],
         loss: nn.Module,
-        products: np.ndarray,
-        *,
-        steps: int,
-        head_steps: int,
-        precision: str,
-        processes: Processes = ALONE,
+        products: NDArray[np.integer],
+        steps_per_epoch: int,
+        compute: ComputeConfig,
     ) -> None:
         """
         Args:
-            run: the run's rates and weights.
-            products: int (n,), the product of each training row, 0 …; −1 for none.
-            steps: of the whole run; head_steps: those at its start in which the heads learn alone.
-            precision: fp32, bf16 or fp16, of the forward pass; weights and loss stay float32.
-            processes: that train together; each step is then met by all of them.
+            run: its learning rates, weights and epochs are used here.
+            products: int (n,), the product of each training row, from 0; −1 for none.
+            compute: its precision is that of the forward pass; weights and loss stay float32. Each of its
+                processes must call `step` for every batch.
         """
-        self.processes = processes
-        self.device = next(iter(towers.values())).encoder.device
-        self.run, self.towers, self.loss, self.precision = run, towers, loss.to(self.device), precision
+        self.plan = TrainingPlan(steps_per_epoch, run.epochs, run.head_epochs, run.max_steps)
+        self.compute, self.processes = compute, compute.processes
+        self.run, self.towers, self.loss = run, towers, loss.to(compute.device)
         self.products = torch.from_numpy(np.asarray(products, np.int64))
-        self.steps, self.head_steps = steps, head_steps
         groups = parameter_groups(towers, loss, lr=run.lr, head_lr=run.head_lr, weight_decay=run.weight_decay)
         self.optimizer = torch.optim.AdamW(groups)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
+        self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
 
-    def begin(self, step: int) -> None:
-        """Training mode, with what learns at `step` set free."""
+    @property
+    def encoders(self) -> dict[str, ImageEncoder | TitleEncoder]:
+        """By modality, what the towers train."""
+        return {modality: tower.encoder for modality, tower in self.towers.items()}
+
+    def begin_epoch(self, step: int) -> None:
+        """Training mode, in which what learns from `step` on is unfrozen."""
         for tower in self.towers.values():
-            tower.freeze() if step < self.head_steps else tower.free()
+            tower.freeze() if step < self.plan.head_steps else tower.unfreeze()
             tower.train()
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: TrainingBatch) -> float:
         """Forward, backward, clip, update; gives the loss.
 
         Raises:
-            Diverged: loss or gradient is not finite; nothing was updated.
+            DivergenceError: loss or gradient is not finite; nothing was updated.
         """
         torch.manual_seed(draw_seed(self.run.seed, batch.step, 2 + self.processes.rank))  # dropout
         for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * self.share(batch.step, group["part"])
-        loss = self.compute(batch)
+            group["lr"] = group["full_lr"] * self.learning_rate_share(batch.step, group["part"])
+        loss = self.compute_loss(batch)
         value = loss.item()
         if not np.isfinite(value):
-            raise Diverged(batch.step, batch.rows, value)
+            raise DivergenceError(batch.step, batch.rows, value)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        # Those of the loss's own parameters are the whole batch's in every process.
+        # The loss's parameters already have the whole batch's gradient in every process.
         self.processes.sum_gradients(p for tower in self.towers.values() for p in tower.parameters())
         self.scaler.unscale_(self.optimizer)
-        learning = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(learning, self.run.clip_norm).item()
-        if not np.isfinite(norm) and not self.scaler.is_enabled():  # the scaler skips such a step by itself
-            raise Diverged(batch.step, batch.rows, norm)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, self.run.clip_norm).item()
+        if not np.isfinite(norm) and not self.scaler.is_enabled():  # an enabled scaler skips such a step
+            raise DivergenceError(batch.step, batch.rows, norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return value
 
-    def compute(self, batch: Batch) -> Tensor:
-        """The loss of a batch."""
-        with autocast(self.device, self.precision):
-            own = {name: tower(batch.inputs[name]) for name, tower in self.towers.items()}
-        rows = {name: self.processes.whole(part, len(batch.rows)) for name, part in own.items()}
-        labels = self.products[torch.from_numpy(batch.rows)].to(self.device)
-        return objective(self.loss, rows, labels, self.run.cross_modal)
+    def compute_loss(self, batch: TrainingBatch) -> Tensor:
+        """The loss of the whole batch, a scalar."""
+        with autocast(self.compute.device, self.compute.precision):
+            share = {modality: tower(batch.inputs[modality]) for modality, tower in self.towers.items()}
+        embeddings = {
+            modality: self.processes.gather(rows, len(batch.rows)) for modality, rows in share.items()
+        }
+        labels = self.products[torch.from_numpy(batch.rows)].to(self.compute.device)
+        return batch_loss(self.loss, embeddings, labels, self.run.cross_modal)
 
-    def share(self, step: int, part: str) -> float:
-        """Share of its full rate that a part has at `step`; the trunk's schedule starts when it is free."""
-        start = self.head_steps if part == "trunk" else 0
-        return rate(step - start, max(1, self.steps - start), self.run.warmup) if step >= start else 0.0
+    def learning_rate_share(self, step: int, part: str) -> float:
+        """Share of its full rate that trunk or head has; the trunk's schedule starts when it is unfrozen."""
+        start = self.plan.head_steps if part == "trunk" else 0
+        if step < start:
+            return 0.0
+        return warmup_cosine(step - start, max(1, self.plan.steps - start), self.run.warmup)
 
     def state(self) -> dict[str, Any]:
         """Everything that steps have changed, as tensors and plain values."""
         return {
-            "towers": self.learned(),
+            "towers": self.tower_states(),
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        self.load_learned(state["towers"])
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.load_tower_states(state["towers"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
 
-    def learned(self) -> dict[str, dict[str, Tensor]]:
-        """What the towers learned, by tower; copies."""
+    def tower_states(self) -> dict[str, dict[str, Tensor]]:
+        """What the towers have learned, by modality; copies on the CPU."""
         return {
-            name: {key: t.to("cpu", copy=True) for key, t in tower.learned().items()}
-            for name, tower in self.towers.items()
+            modality: {name: tensor.to("cpu", copy=True) for name, tensor in tower.learned_state().items()}
+            for modality, tower in self.towers.items()
         }
 
-    def load_learned(self, state: dict[str, dict[str, Tensor]]) -> None:
-        for name, tower in self.towers.items():
-            tower.load_learned(state[name])
+    def load_tower_states(self, states: dict[str, dict[str, Tensor]]) -> None:
+        for modality, tower in self.towers.items():
+            tower.load_learned_state(states[modality])
+
+
+def warmup_cosine(step: int, total: int, warmup: float) -> float:
+    """Share of the full learning rate at `step` of 0 … total − 1: a linear rise, then half a cosine to 0.
+
+    Args:
+        warmup: share of the steps in which the rate rises; the last of them has the full rate.
+    """
+    rising = round(total * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))

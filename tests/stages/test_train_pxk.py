@@ -1,7 +1,6 @@
-"""The stage on a small sample and tiny models: its outs, what it skips, what it refuses, a kill."""
+"""The stage on a small sample and tiny models: its outs, skips and refusals, and a diverged run."""
 
 import json
-import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -14,11 +13,14 @@ import torch
 from safetensors.torch import save_file
 
 from samesku import artefacts
-from samesku.catalogue.images import PackedImages, writing
+from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
+from samesku.training.checkpoint import checkpoint_key
+from samesku.training.processes import ComputeConfig
+from samesku.training.trainer import Trainer
 from stages import train_pxk
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints
@@ -79,6 +81,7 @@ def listings():
             "component": product.astype(np.int32),
             "split": np.array(["train", "train", "val", "test"])[product % 4],
             "has_image": True,
+            "image_phash": "",
         }
     )
 
@@ -87,12 +90,11 @@ def listings():
 def run(tmp_path, monkeypatch, listings, channels):
     """run(params, changed listings): the summary of the stage, run in tmp_path."""
     monkeypatch.chdir(tmp_path)
-    os.symlink(ROOT / "stages", tmp_path / "stages")  # the code is part of the checkpoint's key
     artefacts.SAMPLE.mkdir(parents=True)
 
     def stage(params, table=listings):
         table.to_parquet(artefacts.LISTINGS)
-        with writing(artefacts.IMAGES) as file:
+        with open_writer(artefacts.IMAGES) as file:
             for image, there in zip(make_pictures(PRODUCTS, EACH)[0], table["has_image"], strict=True):
                 file.append(to_jpeg(image) if there else None)
         settings = SimpleNamespace(
@@ -100,14 +102,14 @@ def run(tmp_path, monkeypatch, listings, channels):
             machine=SimpleNamespace(device="cpu", threads=2, workers=0, processes=1),
             embed=SimpleNamespace(batch_size=16, precision="fp32"),
         )  # fmt: skip
-        monkeypatch.setattr(train_pxk, "load", lambda: settings)
+        monkeypatch.setattr(train_pxk, "load_params", lambda: settings)
         return train_pxk.main("r")
 
     return stage
 
 
-def rows(side):
-    return np.load(artefacts.embedding_path(f"r_{side}"), mmap_mode="r")
+def rows(modality):
+    return np.load(artefacts.embedding_path(f"r_{modality}"), mmap_mode="r")
 
 
 def test_outs_of_an_image_tower(run, channels):
@@ -120,8 +122,8 @@ def test_outs_of_an_image_tower(run, channels):
     epochs = artefacts.read_json(artefacts.MODELS / "r" / "epochs.json")
     assert [row["epoch"] for row in epochs] == [0, 1, 2]
     assert all(0 < row["val_f1"] <= 1 for row in epochs)
-    assert (train_pxk.CURVES / "r" / "plots" / "metrics" / "val_f1.tsv").is_file()
-    assert not list(train_pxk.CHECKPOINTS.glob("*")), "a finished run keeps no checkpoint"
+    assert (artefacts.CURVES / "r" / "plots" / "metrics" / "val_f1.tsv").is_file()
+    assert not list(artefacts.CHECKPOINTS.glob("*")), "a finished run keeps no checkpoint"
 
 
 def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
@@ -144,11 +146,11 @@ def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
 def test_the_trained_towers_embed_without_the_training_data(run, channels, listings, params):
     run(params)
     weights = str(artefacts.MODELS / "r.safetensors")
-    for side, name in (("image", "cnn"), ("title", "sbert")):
-        if side in params["towers"]:
+    for modality, name in (("image", "cnn"), ("title", "sbert")):
+        if modality in params["towers"]:
             encoder = load_encoder("r", channels[name].model_copy(update={"weights": weights}))
-            column = PackedImages(artefacts.IMAGES) if side == "image" else listings["title"].tolist()
-            np.testing.assert_allclose(encoder.embed(column), rows(side), atol=1e-5)
+            column = PackedImages(artefacts.IMAGES) if modality == "image" else listings["title"].tolist()
+            np.testing.assert_allclose(encoder.embed(column), rows(modality), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,8 @@ def test_the_trained_towers_embed_without_the_training_data(run, channels, listi
 )
 def test_every_system_is_trained_by_the_same_stage(run, params):
     run(params)
-    for side in ("image", "title"):
-        assert (rows(side).shape[1] > 0) == (side in params["towers"])
+    for modality in ("image", "title"):
+        assert (rows(modality).shape[1] > 0) == (modality in params["towers"])
     epochs = artefacts.read_json(artefacts.MODELS / "r" / "epochs.json")
     assert all(np.isfinite(row["loss"]) for row in epochs[1:])
 
@@ -181,21 +183,21 @@ def test_clip_is_saved_as_an_open_clip_model(run, listings):
     model = open_clip.create_model(f"local-dir:{folder}", text_cfg=text).eval()
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(listings["title"].tolist())
     with torch.inference_mode():
-        found = model.encode_text(tokens, normalize=True).numpy()
-    np.testing.assert_allclose(found, rows("title"), atol=1e-5)
+        embeddings = model.encode_text(tokens, normalize=True).numpy()
+    np.testing.assert_allclose(embeddings, rows("title"), atol=1e-5)
     # And as channels of the project, exactly as the run embedded.
-    for side in ("image", "title"):
-        spec = Channel(modality=side, backend="open_clip", model="clip", weights=str(folder))
+    for modality in ("image", "title"):
+        spec = Channel(modality=modality, backend="open_clip", model="clip", weights=str(folder))
         encoder = load_encoder("clip", spec)
-        column = PackedImages(artefacts.IMAGES) if side == "image" else listings["title"].tolist()
-        np.testing.assert_allclose(encoder.embed(column), rows(side), atol=1e-5)
+        column = PackedImages(artefacts.IMAGES) if modality == "image" else listings["title"].tolist()
+        np.testing.assert_allclose(encoder.embed(column), rows(modality), atol=1e-5)
     # The best epoch is a trained one: at the start the two share no space.
     epochs = artefacts.read_json(folder / "epochs.json")
     assert epochs[0]["best"] == 0
     assert epochs[-1]["temperature"] > 0
 
 
-def test_a_frozen_trunks_features_are_the_zero_shot_rows(run, channels):
+def test_the_features_of_a_frozen_trunk_are_the_zero_shot_rows(run, channels):
     frozen = IMAGE | {"unfreeze_blocks": 0, "head_dim": 8, "augment": None}
     run(frozen)
     computed = np.array(rows("image"))
@@ -210,7 +212,7 @@ def test_a_frozen_trunks_features_are_the_zero_shot_rows(run, channels):
 
 def test_a_rerun_gives_the_same_bytes(run):
     def outs():
-        files = [*artefacts.EMBEDDINGS.iterdir(), *artefacts.MODELS.rglob("*"), *train_pxk.CURVES.rglob("*")]
+        files = [*artefacts.EMBEDDINGS.iterdir(), *artefacts.MODELS.rglob("*"), *artefacts.CURVES.rglob("*")]
         return {file: file.read_bytes() for file in files if file.is_file()}
 
     run(IMAGE)
@@ -226,12 +228,12 @@ def test_a_rerun_gives_the_same_bytes(run):
         ({"has_image": False}, "no listing has image"),
     ],
 )
-def test_what_does_not_apply_is_skipped(run, listings, change, why):
+def test_a_run_that_does_not_apply_is_skipped(run, listings, change, why):
     assert run(IMAGE, listings.assign(**change)) == f"skipped: 1 ({why})"
     assert rows("image").shape == rows("title").shape == (64, 0)
     assert artefacts.read_json(artefacts.MODELS / "r" / "epochs.json") == []
     assert (artefacts.MODELS / "r.safetensors").is_file()
-    assert (train_pxk.CURVES / "r").is_dir()
+    assert (artefacts.CURVES / "r").is_dir()
 
 
 def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
@@ -264,43 +266,41 @@ def test_weights_of_another_architecture_are_refused(run, channels, models):
 
 def test_an_unknown_run_is_refused(run):
     run(IMAGE | {"max_steps": 1})
-    with pytest.raises(InputError, match="run 'x' is not in params"):
+    with pytest.raises(InputError, match=r"train\.x does not exist; allowed: r"):
         train_pxk.main("x")
 
 
 def test_a_diverged_run_names_the_listings_and_keeps_its_best_epoch(run, channels, monkeypatch):
-    from samesku.training import trainer
+    compute_loss, batches = Trainer.compute_loss, []
 
-    compute, seen = trainer.Trainer.compute, []
+    def spoil(self, batch):
+        batches.append(batch)
+        return compute_loss(self, batch) * (float("nan") if batch.step == 5 else 1.0)
 
-    def spoilt(self, batch):
-        seen.append(batch)
-        return compute(self, batch) * (float("nan") if batch.step == 5 else 1.0)
-
-    monkeypatch.setattr(trainer.Trainer, "compute", spoilt)
+    monkeypatch.setattr(Trainer, "compute_loss", spoil)
     with pytest.raises(InputError, match="nan at step 5") as caught:
         run(IMAGE)
     in_train = [i for i in range(64) if i // EACH % 4 < 2]
-    assert all(f"p{in_train[row]:03}" in str(caught.value) for row in seen[5].rows)
-    (kept,) = train_pxk.CHECKPOINTS.rglob("best.safetensors")
-    assert str(kept) in str(caught.value)
-    assert load_encoder("r", channels["cnn"].model_copy(update={"weights": str(kept)})).dim == 256
+    assert all(f"p{in_train[row]:03}" in str(caught.value) for row in batches[5].rows)
+    (best,) = artefacts.CHECKPOINTS.rglob("best.safetensors")
+    assert str(best) in str(caught.value)
+    assert load_encoder("r", channels["cnn"].model_copy(update={"weights": str(best)})).dim == 256
     assert not artefacts.EMBEDDINGS.exists()
 
 
-def test_params_data_and_code_name_the_checkpoint(run, channels, listings):
+def test_params_and_data_name_the_checkpoint(run, channels, listings):
     run(IMAGE | {"max_steps": 1})
-    machine = train_pxk.Machine(torch.device("cpu"), "fp32")
+    compute = ComputeConfig(torch.device("cpu"), "fp32")
     data = (artefacts.LISTINGS, artefacts.IMAGES)
 
     def key(**changed):
-        return train_pxk.checkpoint_key(TrainRun(**IMAGE | changed), channels, machine, data)
+        return checkpoint_key(TrainRun(**IMAGE | changed), channels, compute, data)
 
-    first = key()
-    assert key() == first
-    assert key(lr=2e-3) != first
+    before = key()
+    assert key() == before
+    assert key(lr=2e-3) != before
     listings.assign(title="a").to_parquet(artefacts.LISTINGS)
-    assert key() != first
+    assert key() != before
 
 
 def test_a_run_imports_no_library_of_other_losses_and_backends():

@@ -12,21 +12,22 @@ import psutil
 import pytest
 import torch
 
+from samesku.embedding.encoder import Spec
+from samesku.embedding.trained import read_tower
 from samesku.errors import InputError
-from samesku.training import checkpoint
-from samesku.training.loop import Plan, fit
-from samesku.training.schedule import rate
-from samesku.training.trainer import Diverged
+from samesku.training.checkpoint import load_checkpoint, save_checkpoint
+from samesku.training.loop import BEST_TOWERS, fit
+from samesku.training.trainer import DivergenceError, TrainingPlan, warmup_cosine
 from tests.conftest import ROOT
-from tests.training.fitting import run_of, start, train
+from tests.training.fitting import make_run, set_up, train
 
 
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_it_learns_and_says_so(tmp_path):
-    rows, _, _ = train(run_of(learnable_temperature=True), tmp_path)
+def test_it_learns_and_reports_each_epoch(tmp_path):
+    rows, _, _ = train(make_run(learnable_temperature=True), tmp_path)
     assert [row["epoch"] for row in rows] == list(range(7))
     assert [row["step"] for row in rows] == [0, 4, 8, 12, 16, 20, 24]
     assert rows[-1]["loss"] < rows[1]["loss"]
@@ -39,69 +40,69 @@ def test_it_learns_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_it_learns_in_half_precision_on_whole_weights(tmp_path, precision):
-    rows, learned, trainer = train(run_of(), tmp_path, precision=precision)
+def test_it_learns_in_half_precision_on_float32_weights(tmp_path, precision):
+    rows, learned, trainer = train(make_run(), tmp_path, precision=precision)
     assert rows[-1]["loss"] < 0.8 * rows[1]["loss"]
     assert {t.dtype for t in learned.values() if t.is_floating_point()} == {torch.float32}
     assert trainer.scaler.is_enabled() == (precision == "fp16")
-    # The same, but for the forward pass.
-    whole = train(run_of(), tmp_path / "whole")[0]
-    assert rows[1]["loss"] == pytest.approx(whole[1]["loss"], rel=0.1)
-    assert rows[1]["loss"] != whole[1]["loss"]
+    # The same as in float32, but for the forward pass.
+    single = train(make_run(), tmp_path / "fp32")[0]
+    assert rows[1]["loss"] == pytest.approx(single[1]["loss"], rel=0.1)
+    assert rows[1]["loss"] != single[1]["loss"]
 
 
 @pytest.mark.parametrize(
-    ("scores", "best"),
+    ("f1s", "best"),
     [([0.1, 0.2, 0.5, 0.5, 0.3], 2), ([0.9, 0.2, 0.5, 0.5, 0.3], 0), ([0.1, 0.2, 0.3, 0.3, 0.4], 4)],
-    ids=["the first of equals", "the start, never bettered", "the last"],
+    ids=["the first of equals", "the start", "the last"],
 )
-def test_the_best_epoch_is_kept(tmp_path, scores, best):
-    seen = []
+def test_the_best_epoch_is_kept(tmp_path, f1s, best):
+    states = []
 
     def watch(tower):
-        seen.append({key: value.clone() for key, value in tower.learned().items()})
+        states.append({key: value.clone() for key, value in tower.learned_state().items()})
 
-    rows, learned, _ = train(run_of(epochs=4), tmp_path, scores=scores, spoil=watch)
+    rows, learned, _ = train(make_run(epochs=4), tmp_path, f1s=f1s, watch=watch)
     assert [row["epoch"] for row in rows if row["best"]] == [best]
-    assert equal(learned, seen[best])
+    assert equal(learned, states[best])
 
 
 def test_without_a_val_f1_the_last_epoch_is_kept(tmp_path):
-    rows, _, _ = train(run_of(epochs=3), tmp_path, scores=[None] * 4)
+    rows, _, _ = train(make_run(epochs=3), tmp_path, f1s=[None] * 4)
     assert [row["best"] for row in rows] == [0, 0, 0, 1]
     assert all(row["val_f1"] is None for row in rows)
 
 
 def test_it_ends_when_val_gets_no_better(tmp_path):
-    rows, _, _ = train(run_of(patience=2), tmp_path / "a", scores=[0.1, 0.2, 0.5, 0.4, 0.4, 0.6, 0.7])
+    rows, _, _ = train(make_run(patience=2), tmp_path / "a", f1s=[0.1, 0.2, 0.5, 0.4, 0.4, 0.6, 0.7])
     assert len(rows) == 5  # two epochs after the second
     # The head's own epochs are no reason to end.
     rows, _, _ = train(
-        run_of(patience=2, head_epochs=3), tmp_path / "b", scores=[0.5, 0.1, 0.1, 0.1, 0.1, 0.1]
+        make_run(patience=2, head_epochs=3), tmp_path / "b", f1s=[0.5, 0.1, 0.1, 0.1, 0.1, 0.1]
     )
     assert len(rows) == 6
 
 
-def test_max_steps_cut_the_last_epoch_short(tmp_path):
-    rows, _, _ = train(run_of(max_steps=6), tmp_path)
+def test_max_steps_end_the_last_epoch_early(tmp_path):
+    rows, _, _ = train(make_run(max_steps=6), tmp_path)
     assert [row["step"] for row in rows] == [0, 4, 6]
-    assert Plan(4, 3, head_epochs=5).head_steps == 12
+    assert TrainingPlan(4, 3, head_epochs=5).head_steps == 12
 
 
 def test_the_trunk_waits_for_the_head(tmp_path):
-    start, end = {}, {}
+    states = []
 
     def watch(tower):
-        seen = {k: v.clone() for k, v in tower.learned().items()}
-        (end if start else start).update(seen)
+        states.append({key: value.clone() for key, value in tower.learned_state().items()})
 
-    train(run_of(max_steps=4), tmp_path, spoil=watch)  # one epoch, the head's
+    train(make_run(max_steps=4), tmp_path, watch=watch)  # one epoch, the head's
+    start, end = states
     moved = {key for key in start if not torch.equal(start[key], end[key])}
     assert moved == {"head.0.weight"}
 
 
-def test_a_run_that_stopped_ends_with_the_same_weights(tmp_path):
-    rows, learned, _ = train(run_of(), tmp_path / "whole")
+def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path):
+    rows, learned, _ = train(make_run(), tmp_path / "whole")
     calls = []
 
     def stop(_):
@@ -110,67 +111,68 @@ def test_a_run_that_stopped_ends_with_the_same_weights(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(run_of(), tmp_path / "stopped", spoil=stop)
-    state = checkpoint.load(tmp_path / "stopped" / "checkpoint")
+        train(make_run(), tmp_path / "stopped", watch=stop)
+    state = load_checkpoint(tmp_path / "stopped" / "checkpoint")
     assert [row["epoch"] for row in state["history"]] == [0, 1, 2]
-    again, learned_again, _ = train(run_of(), tmp_path / "stopped", workers=2)
+    again, learned_again, _ = train(make_run(), tmp_path / "stopped", workers=2)
     assert again == rows
     assert equal(learned, learned_again)
-    # And the whole of it once more, from a checkpoint at the end: nothing is left to do.
-    assert train(run_of(), tmp_path / "stopped")[0] == rows
+    # Once more, from a checkpoint at the end: nothing is left to do.
+    assert train(make_run(), tmp_path / "stopped")[0] == rows
 
 
 def test_curves_are_replayed_and_go_on(tmp_path):
-    rows, _, _ = train(run_of(epochs=2), tmp_path)
+    rows, _, _ = train(make_run(epochs=2), tmp_path)
     written = {path.stem: path.read_text().splitlines() for path in (tmp_path / "curves").rglob("*.tsv")}
     assert set(written) == {"loss", "lr", "val_f1", "val_threshold"}
     assert written["loss"][0] == "step\tloss"
     assert [line.split("\t")[0] for line in written["val_f1"][1:]] == ["0", "1", "2"]
     assert float(written["loss"][2].split("\t")[1]) == rows[2]["loss"]
     before = {path: path.read_bytes() for path in (tmp_path / "curves").rglob("*") if path.is_file()}
-    train(run_of(epochs=2), tmp_path)  # from the checkpoint, the folder emptied
+    train(make_run(epochs=2), tmp_path)  # from the checkpoint, the folder emptied
     assert {path: path.read_bytes() for path in (tmp_path / "curves").rglob("*") if path.is_file()} == before
 
 
 def test_a_loss_that_is_no_number_stops_the_run_at_its_best_epoch(tmp_path):
-    seen = []
+    states = []
 
     def spoil(tower):
-        seen.append({key: value.clone() for key, value in tower.learned().items()})
-        if len(seen) == 3:  # at the second epoch's end
+        states.append({key: value.clone() for key, value in tower.learned_state().items()})
+        if len(states) == 3:  # at the second epoch's end
             with torch.no_grad():
                 tower.trunk.blocks[2][0].weight.fill_(math.nan)
 
-    trainer, listings, sampler, plan, validate = start(run_of(), spoil=spoil, scores=[0.1, 0.3, 0.2])
-    folders = {"folder": tmp_path / "checkpoint", "curves": tmp_path / "curves"}
-    with pytest.raises(Diverged, match="nan at step 8") as caught:
-        fit(trainer, listings, sampler, plan, validate=validate, workers=0, **folders)
+    trainer, examples, sampler, validate = set_up(make_run(), watch=spoil, f1s=[0.1, 0.3, 0.2])
+    with pytest.raises(DivergenceError, match="nan at step 8") as caught:
+        fit(trainer, examples, sampler, validate, tmp_path, tmp_path / "curves")
     assert len(caught.value.rows) == 8
-    assert equal(trainer.learned()["image"], seen[1])
+    assert equal(trainer.tower_states()["image"], states[1])
+    saved = read_tower(Spec("image", "timm", "tiny", weights=str(tmp_path / BEST_TOWERS)))
+    assert torch.equal(saved.head["0.weight"], states[1]["head.0.weight"])
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path):
-    assert checkpoint.load(tmp_path) is None
-    checkpoint.save(tmp_path, {"a": torch.ones(2), "b": [1, 2.5, None, "c"]})
-    checkpoint.save(tmp_path, {"a": torch.zeros(2), "b": []})
-    assert checkpoint.load(tmp_path)["a"].tolist() == [0, 0]
+    assert load_checkpoint(tmp_path) is None
+    save_checkpoint(tmp_path, {"a": torch.ones(2), "b": [1, 2.5, None, "c"]})
+    save_checkpoint(tmp_path, {"a": torch.zeros(2), "b": []})
+    assert load_checkpoint(tmp_path)["a"].tolist() == [0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
 
 
 def test_a_checkpoint_of_anything_but_tensors_is_refused(tmp_path):
     torch.save({"a": Path("x")}, tmp_path / "last.pt")
     with pytest.raises(InputError, match=r"last\.pt cannot be read .* remove it"):
-        checkpoint.load(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 def test_the_rate_rises_and_falls():
-    rates = [rate(step, 100, 0.1) for step in range(100)]
+    rates = [warmup_cosine(step, 100, 0.1) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9] == rates[10] == 1
     assert rates[55] == pytest.approx(0.5)
     assert rates[99] < 0.001
     assert np.all(np.diff(rates[10:]) < 0)
-    assert rate(0, 1, 0.0) == 1
+    assert warmup_cosine(0, 1, 0.0) == 1
 
 
 def launch(folder, weights):
@@ -180,7 +182,7 @@ def launch(folder, weights):
 
 
 def wait_for_an_epoch(process, last):
-    """Until the checkpoint `last` has been written once more."""
+    """Wait until the checkpoint `last` has been written once more."""
     since = last.stat().st_mtime_ns if last.exists() else 0
     deadline = time.monotonic() + 120
     while not (last.exists() and last.stat().st_mtime_ns > since):
@@ -213,7 +215,7 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path):
         time.sleep(chance.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL, kill
-    done = len(checkpoint.load(last.parent)["history"])
+    done = len(load_checkpoint(last.parent)["history"])
     assert 2 < done < 7
     assert launch(tmp_path / "killed", tmp_path / "killed.pt").wait(120) == 0
     killed = torch.load(tmp_path / "killed.pt", weights_only=True)

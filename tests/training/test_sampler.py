@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.errors import InputError
-from samesku.training.sampler import ListingSampler, PairSampler, PKSampler, draws, products
+from samesku.training.sampler import ListingSampler, PairSampler, PKSampler, draw_evenly, group_by_product
 
 #: Sizes of the products of a catalogue.
 SIZES = st.lists(st.integers(1, 9), min_size=2, max_size=12).filter(lambda s: sum(n > 1 for n in s) >= 2)
@@ -17,12 +17,12 @@ def labels_of(sizes, seed=0):
     return np.random.default_rng(seed).permutation(labels)
 
 
-@given(n=st.integers(1, 12), take=st.integers(1, 30), seed=st.integers(0, 5), count=st.integers(1, 20))
-def test_draws_are_even_within_and_over_draws(n, take, seed, count):
+@given(n=st.integers(1, 12), size=st.integers(1, 30), seed=st.integers(0, 5), count=st.integers(1, 20))
+def test_draws_are_even_within_and_over_draw_evenly(n, size, seed, count):
     total = np.zeros(n, int)
-    for drawn in islice(draws(n, take, np.random.default_rng(seed)), count):
+    for drawn in islice(draw_evenly(n, size, np.random.default_rng(seed)), count):
         within = np.bincount(drawn, minlength=n)
-        assert len(drawn) == take
+        assert len(drawn) == size
         assert within.max() - within.min() <= 1
         total += within
         assert total.max() - total.min() <= 1
@@ -37,10 +37,10 @@ def test_every_batch_is_p_products_of_k_listings(sizes, K, seed, data):
     visits = np.zeros(len(sizes), int)
     drawn = np.zeros(len(labels), int)
     for batch in islice(PKSampler(labels, P, K, seed), 15):
-        of = labels[batch].reshape(P, K)
-        assert len({tuple(row) for row in of}) == P  # P products …
-        assert (of == of[:, :1]).all()  # … of K listings each
-        for label, rows in zip(of[:, 0], batch.reshape(P, K), strict=True):
+        drawn_labels = labels[batch].reshape(P, K)
+        assert len({tuple(row) for row in drawn_labels}) == P  # P products …
+        assert (drawn_labels == drawn_labels[:, :1]).all()  # … of K listings each
+        for label, rows in zip(drawn_labels[:, 0], batch.reshape(P, K), strict=True):
             assert sizes[label] > 1
             counts = np.unique(rows, return_counts=True)[1]
             assert counts.max() <= -(-K // sizes[label])  # no repetition while it has K
@@ -49,8 +49,8 @@ def test_every_batch_is_p_products_of_k_listings(sizes, K, seed, data):
         eligible = visits[[n > 1 for n in sizes]]
         assert eligible.max() - eligible.min() <= 1  # every product is visited equally often
     for label in range(len(sizes)):  # and every listing of it
-        own = drawn[labels == label]
-        assert own.max() - own.min() <= 1
+        counts = drawn[labels == label]
+        assert counts.max() - counts.min() <= 1
 
 
 def test_the_stream_is_a_function_of_the_seed():
@@ -98,8 +98,8 @@ def test_listings_are_drawn_equally_often():
 
 
 def test_products_leave_out_the_unlabelled_and_the_single():
-    found = products(np.array([7, -1, 3, 7, -1, 3, 9]))
-    assert [rows.tolist() for rows in found] == [[2, 5], [0, 3]]
+    products = group_by_product(np.array([7, -1, 3, 7, -1, 3, 9]))
+    assert [rows.tolist() for rows in products] == [[2, 5], [0, 3]]
 
 
 @pytest.mark.parametrize(

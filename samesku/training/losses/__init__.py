@@ -1,46 +1,69 @@
-"""The losses by name; each imports its library when it is made, which takes seconds."""
+"""The losses by name, and the loss of a batch.
+
+A loss imports its library when it is made: pytorch-metric-learning and open_clip take seconds to import.
+"""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Mapping
 
+import torch
+from torch import Tensor, nn
+
+from samesku.params import TrainRun
 from samesku.training.losses.arcface import ArcFace
 from samesku.training.losses.contrastive import Contrastive
 from samesku.training.losses.image_text import ImageText
 from samesku.training.losses.infonce import InfoNCE
 from samesku.training.losses.triplet import SemiHardTriplet
 
-__all__ = ["ArcFace", "Contrastive", "ImageText", "InfoNCE", "SemiHardTriplet", "make_loss"]
+__all__ = ["ArcFace", "Contrastive", "ImageText", "InfoNCE", "SemiHardTriplet", "batch_loss", "make_loss"]
 
 
-def make_loss(
-    name: str,
-    *,
-    dim: int,
-    classes: int,
-    temperature: float = 0.07,
-    learnable_temperature: bool = False,
-    margin: float | None = None,
-    scale: float = 64.0,
-    one_pair_each: bool = False,
-) -> nn.Module:
-    """The loss `name`; what it does not use is ignored.
+def make_loss(run: TrainRun, dim: int, n_products: int) -> nn.Module:
+    """The loss of a run.
 
     Args:
-        name: infonce, arcface, triplet, contrastive or image_text.
-        dim: columns of the rows; classes: number of products (both for arcface).
-        margin: None for the loss's own.
+        dim: columns of the towers' embeddings; n_products: products to train on. ArcFace needs both.
     """
-    own_margin = {} if margin is None else {"margin": margin}
-    match name:
+    margin = {} if run.margin is None else {"margin": run.margin}
+    match run.loss:
         case "infonce":
-            return InfoNCE(temperature, learnable_temperature)
+            return InfoNCE(run.temperature, run.learnable_temperature)
         case "arcface":
-            return ArcFace(dim, classes, scale=scale, **own_margin)
+            torch.manual_seed(run.seed)  # draws the class vectors
+            return ArcFace(dim, n_products, scale=run.scale, **margin)
         case "triplet":
-            return SemiHardTriplet(**own_margin)
+            return SemiHardTriplet(**margin)
         case "contrastive":
-            return Contrastive(one_pair_each=one_pair_each, **own_margin)
+            return Contrastive(one_pair_each=run.sampler == "pairs", **margin)
         case "image_text":
-            return ImageText(temperature, learnable_temperature)
-    raise ValueError(f"loss {name} is unknown")
+            return ImageText(run.temperature, run.learnable_temperature)
+
+
+def batch_loss(
+    loss: nn.Module, embeddings: Mapping[str, Tensor], labels: Tensor, cross_modal: float
+) -> Tensor:
+    """The loss within each tower, plus that between the towers.
+
+        Σ_towers L(tower) + cross_modal · (L(image → title) + L(title → image)) / 2
+
+    ImageText compares the two towers alone, without labels.
+
+    Args:
+        embeddings: by modality, float32 (B, d), L2-normalised, of the same B listings.
+        labels: int (B,), the product of each listing.
+
+    Returns:
+        A scalar.
+    """
+    if isinstance(loss, ImageText):
+        return loss(embeddings["image"], embeddings["title"])
+    total = torch.stack([loss(rows, labels) for rows in embeddings.values()]).sum()
+    if cross_modal:
+        image, title = embeddings["image"], embeddings["title"]
+        # A copy: pytorch-metric-learning takes the same tensor to mean that row i of both is one row.
+        copied = labels.clone()
+        between = loss(image, labels, title, copied) + loss(title, labels, image, copied)
+        total = total + cross_modal * between / 2
+    return total

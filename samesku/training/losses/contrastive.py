@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 
 class Contrastive(nn.Module):
-    """Mean of d over positive pairs plus mean of max(0, m − d) over negative pairs, zeros left out of each.
+    """Pulls positive pairs together and pushes negative pairs apart, up to a margin.
 
-    d is the Euclidean distance of unit rows (Hadsell et al., 2006, without the squares, as
-    pytorch-metric-learning has it).
+        L = mean⁺ over positive pairs of d + mean⁺ over negative pairs of max(0, m − d)
+
+    d is the Euclidean distance of two rows of norm 1, mean⁺ the mean of the terms above 0 (Hadsell et al.,
+    2006, without the squares, as in pytorch-metric-learning).
     """
 
     def __init__(self, margin: float = 1.0, one_pair_each: bool = False) -> None:
@@ -26,11 +28,16 @@ class Contrastive(nn.Module):
         self.one_pair_each = one_pair_each
 
     def forward(
-        self, rows: Tensor, labels: Tensor, others: Tensor | None = None, other_labels: Tensor | None = None
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        references: Tensor | None = None,
+        reference_labels: Tensor | None = None,
     ) -> Tensor:
-        """Arguments as InfoNCE.forward. A scalar."""
+        """Arguments as InfoNCE.forward. Gives a scalar."""
         pairs = None
         if self.one_pair_each:
-            # In both orders, which moves no mean: the library takes a single pair for none.
-            pairs = tuple(torch.tensor(at, device=rows.device) for at in ([0, 1], [1, 0], [0, 2], [2, 0]))
-        return self.loss(rows, labels, pairs, others, other_labels)
+            # Each pair in both orders, which changes no mean: the library ignores a single pair.
+            indices = ([0, 1], [1, 0], [0, 2], [2, 0])
+            pairs = tuple(torch.tensor(index, device=embeddings.device) for index in indices)
+        return self.loss(embeddings, labels, pairs, references, reference_labels)

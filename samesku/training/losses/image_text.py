@@ -1,4 +1,4 @@
-"""CLIP's symmetric loss on pairs of image and title; no labels."""
+"""CLIP's symmetric loss on pairs of picture and title; it needs no labels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 
 class ImageText(nn.Module):
-    """Mean of two cross-entropies: each picture must find its own title, each title its picture.
+    """The mean of two cross-entropies: of each picture over all titles, and of each title over all pictures.
 
-    open_clip's ClipLoss (Radford et al., 2021), its scale held as there: as a logarithm, at most 100.
+        L = −1/(2B) · Σ_i ( log softmax_j(s_ij / τ)_i + log softmax_j(s_ji / τ)_i )
+
+    s_ij is the inner product of picture i and title j (Radford et al., CLIP, 2021; open_clip's ClipLoss). The
+    scale 1/τ is held as its logarithm and is at most 100, as there.
     """
 
     def __init__(self, temperature: float = 0.07, learnable: bool = True) -> None:
@@ -22,5 +25,5 @@ class ImageText(nn.Module):
         self.loss = ClipLoss()
 
     def forward(self, images: Tensor, titles: Tensor) -> Tensor:
-        """images, titles: float (B, d), L2-normalised, row i of both from one listing. A scalar."""
+        """images, titles: float (B, d), L2-normalised; row i of both is one listing. Gives a scalar."""
         return self.loss(images, titles, self.logit_scale.exp().clamp(max=100.0))

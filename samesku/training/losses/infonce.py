@@ -1,4 +1,4 @@
-"""Multi-positive InfoNCE, the project's own loss."""
+"""InfoNCE with several positives: the supervised contrastive loss."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class InfoNCE(nn.Module):
-    """Each row must find the rows of its product among all rows of the batch.
+    """Cross-entropy of the rows of the same product among all rows of the batch.
 
-    For row i with positives P(i), the other rows of its label, and A(i), all other rows:
+    For row i with positives P(i), the further rows of its product, and A(i), all rows but i:
 
         L_i = −1/|P(i)| · Σ_{p ∈ P(i)} log( exp(s_ip / τ) / Σ_{a ∈ A(i)} exp(s_ia / τ) )
 
     averaged over the rows that have a positive. This is L_out of Khosla et al., Supervised Contrastive
-    Learning (2020), eq. 2; with one positive a row it is InfoNCE (van den Oord et al., 2018). As in CLIP
-    (Radford et al., 2021) the logits' scale 1/τ is kept as its logarithm, may be learned, and is at most 100.
+    Learning (2020), eq. 2; with one positive a row it is InfoNCE (van den Oord et al., 2018). The scale 1/τ
+    is held as its logarithm, may be learned, and is at most 100, as in CLIP (Radford et al., 2021).
     """
 
     def __init__(self, temperature: float = 0.07, learnable: bool = False) -> None:
@@ -27,32 +27,35 @@ class InfoNCE(nn.Module):
             self.log_scale = nn.Parameter(log_scale)
         else:
             self.register_buffer("log_scale", log_scale)
-        self.largest = max(100.0, 1 / temperature)
+        self.max_scale = max(100.0, 1 / temperature)
 
     def forward(
-        self, rows: Tensor, labels: Tensor, others: Tensor | None = None, other_labels: Tensor | None = None
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        references: Tensor | None = None,
+        reference_labels: Tensor | None = None,
     ) -> Tensor:
         """The loss, a scalar; where no row has a positive, a zero that still back-propagates.
 
         Args:
-            rows: float (B, d), L2-normalised; labels: int (B,).
-            others, other_labels: the rows of another modality in which those of `rows` must find theirs
-                (B', d), (B',); without them, `rows` itself, self left out.
+            embeddings: float (B, d), L2-normalised; labels: int (B,).
+            references, reference_labels: (B', d), (B',): the embeddings of the second modality, among which
+                positives and negatives lie; None: `embeddings`, without the row itself.
         """
-        if others is None or other_labels is None:
-            others, other_labels, itself = (
-                rows,
-                labels,
-                torch.eye(len(rows), dtype=torch.bool, device=rows.device),
-            )
+        if references is None or reference_labels is None:
+            references, reference_labels = embeddings, labels
+            is_self = torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
         else:
-            itself = torch.zeros(len(rows), len(others), dtype=torch.bool, device=rows.device)
-        positive = (labels[:, None] == other_labels[None, :]) & ~itself
-        count = positive.sum(dim=1)
-        has = count > 0
-        if not has.any():
-            return (rows.sum() + others.sum()) * 0.0 + self.log_scale * 0.0
-        logits = rows @ others.T * self.log_scale.exp().clamp(max=self.largest)
-        log_p = logits - logits.masked_fill(itself, -math.inf).logsumexp(dim=1, keepdim=True)
-        each = -log_p.masked_fill(~positive, 0.0).sum(dim=1)
-        return (each[has] / count[has]).mean()
+            is_self = torch.zeros(
+                len(embeddings), len(references), dtype=torch.bool, device=embeddings.device
+            )
+        is_positive = (labels[:, None] == reference_labels[None, :]) & ~is_self
+        n_positives = is_positive.sum(dim=1)
+        has_positive = n_positives > 0
+        if not has_positive.any():
+            return (embeddings.sum() + references.sum()) * 0.0 + self.log_scale * 0.0
+        logits = embeddings @ references.T * self.log_scale.exp().clamp(max=self.max_scale)
+        log_p = logits - logits.masked_fill(is_self, -math.inf).logsumexp(dim=1, keepdim=True)
+        row_loss = -log_p.masked_fill(~is_positive, 0.0).sum(dim=1)
+        return (row_loss[has_positive] / n_positives[has_positive]).mean()

@@ -6,10 +6,12 @@ from torch import Tensor, nn
 
 
 class SemiHardTriplet(nn.Module):
-    """Mean of max(0, d(a, p) − d(a, n) + m) over the triplets with d(a, p) < d(a, n) < d(a, p) + m.
+    """The mean over the semi-hard triplets of anchor a, positive p and negative n.
 
-    d is the Euclidean distance of unit rows; semi-hard mining as in FaceNet (Schroff et al., 2015). A batch
-    with no such triplet gives a zero that still back-propagates.
+        L = mean of max(0, d(a, p) − d(a, n) + m) over d(a, p) < d(a, n) < d(a, p) + m
+
+    d is the Euclidean distance of two rows of norm 1; semi-hard mining as in FaceNet (Schroff et al., 2015).
+    A batch without such a triplet gives a zero that still back-propagates.
     """
 
     def __init__(self, margin: float = 0.2) -> None:
@@ -21,8 +23,12 @@ class SemiHardTriplet(nn.Module):
         self.loss = TripletMarginLoss(margin=margin)
 
     def forward(
-        self, rows: Tensor, labels: Tensor, others: Tensor | None = None, other_labels: Tensor | None = None
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        references: Tensor | None = None,
+        reference_labels: Tensor | None = None,
     ) -> Tensor:
-        """Arguments as InfoNCE.forward. A scalar."""
-        triplets = self.miner(rows, labels, others, other_labels)
-        return self.loss(rows, labels, triplets, others, other_labels)
+        """Arguments as InfoNCE.forward. Gives a scalar."""
+        triplets = self.miner(embeddings, labels, references, reference_labels)
+        return self.loss(embeddings, labels, triplets, references, reference_labels)

@@ -1,0 +1,211 @@
+"""What a training run works with: the listings of a catalogue, the towers, embedding with the towers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from samesku.annotations.products import join_products
+from samesku.catalogue.listings import Links, Listings
+from samesku.embedding.encoder import Content, Present, Rows
+from samesku.embedding.network import NetworkEncoder
+from samesku.embedding.registry import load_encoder
+from samesku.embedding.shards import Shards
+from samesku.errors import InputError
+from samesku.params import Channel, TrainRun
+from samesku.training.augment import PictureAugmentation
+from samesku.training.batches import TrainingExamples
+from samesku.training.processes import ComputeConfig
+from samesku.training.towers import Tower
+
+BLOCK = 4096  # features that go through a head at once
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A catalogue of N listings as training sees it.
+
+    Attributes:
+        listings: their ids and splits. content: their titles and pictures.
+        product: int64 (N,), by the labels, and in train by the annotations too; −1 where there is none.
+    """
+
+    listings: Listings
+    content: Content
+    product: NDArray[np.int64]
+
+    @classmethod
+    def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
+        """The products of train joined by its must-links, and parted by its cannot-links."""
+        in_train = listings.split == "train"
+        links = links.within(in_train)
+        product = join_products(listings.product, links.must_link, links.cannot_link)
+        return cls(listings, content, np.where(in_train, product, listings.product))
+
+    def __len__(self) -> int:
+        return len(self.listings)
+
+    def reason_to_skip(self, run: TrainRun) -> str | None:
+        """Why the run does not apply to this catalogue; None where it does."""
+        if (self.product < 0).all():
+            return "no listing has a label_group"
+        missing = [modality for modality in run.towers if not self.content.present(modality).any()]
+        return f"no listing has {' and '.join(missing)}" if missing else None
+
+    def select(self, run: TrainRun) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The listings to train on: those of train with a product and all that the towers need.
+
+        Returns:
+            int64 (n,) twice: their rows, and their products numbered from 0.
+        """
+        chosen = (self.listings.split == "train") & (self.product >= 0)
+        for modality in run.towers:
+            chosen &= self.content.present(modality)
+        rows = np.flatnonzero(chosen)
+        return rows, np.unique(self.product[rows], return_inverse=True)[1]
+
+
+class TowerEmbedder:
+    """Embeds listings with the towers as they are; each process embeds its share.
+
+    Attributes:
+        features: by modality, float32 (N, d): what a frozen trunk gives for every listing, embedded once.
+    """
+
+    def __init__(self, training_set: TrainingSet, compute: ComputeConfig, label: str) -> None:
+        self.training_set, self.compute, self.label = training_set, compute, label
+        self.features: dict[str, Rows] = {}
+
+    def embed(
+        self, towers: Mapping[str, Tower], chosen: Present, folder: Path | None = None
+    ) -> dict[str, Rows]:
+        """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
+
+        Args:
+            folder: keeps the rows of these very towers as they come.
+        """
+        embeddings = {}
+        for modality, tower in towers.items():
+            tower.eval()
+            if modality in self.features:
+                embeddings[modality] = self._embed_features(tower, modality, chosen)
+            else:
+                embeddings[modality] = self.embed_content(tower.encoder, modality, chosen, folder)
+        return embeddings
+
+    def embed_content(
+        self, encoder: NetworkEncoder, modality: str, chosen: Present, folder: Path | None = None
+    ) -> Rows:
+        """As `embed`, of one encoder."""
+        content, processes = self.training_set.content, self.compute.processes
+        rows = np.flatnonzero(chosen & content.present(modality))
+        share = np.zeros(len(chosen), bool)
+        share[rows[processes.rank :: processes.count]] = True
+        part = modality if processes.count == 1 else f"{modality}-{processes.rank}-of-{processes.count}"
+        embeddings = encoder.embed(
+            content.column(modality),
+            present=share,
+            shards=Shards(folder / part) if folder else None,
+            label=f"{self.label} {modality}" if processes.is_first else None,
+        )
+        return processes.sum_array(embeddings)
+
+    @torch.inference_mode()
+    def _embed_features(self, tower: Tower, modality: str, chosen: Present) -> Rows:
+        embeddings = np.zeros((len(chosen), tower.dim), np.float32)
+        rows = np.flatnonzero(chosen & self.training_set.content.present(modality))
+        for block in np.array_split(rows, max(1, len(rows) // BLOCK)):
+            features = torch.from_numpy(self.features[modality][block])
+            embeddings[block] = tower(features).cpu().numpy()
+        return embeddings
+
+
+def load_towers(
+    run: TrainRun,
+    channels: Mapping[str, Channel],
+    embedder: TowerEmbedder,
+    channel_rows: Mapping[str, Path],
+) -> dict[str, Tower]:
+    """The towers by modality, as their channels start them; features of frozen trunks go into `embedder`.
+
+    Args:
+        channel_rows: by modality, the array of the channel that the tower starts from. Where the file exists,
+            a frozen trunk does not embed the listings again.
+
+    Raises:
+        InputError: the weights cannot be loaded, or the towers do not fit the run.
+    """
+    compute, towers = embedder.compute, {}
+    for modality in run.towers:
+        start = getattr(run, modality)
+        encoder = load_encoder(
+            start,
+            channels[start],
+            device=compute.device,
+            precision=compute.precision,
+            batch_size=compute.batch_size,
+            workers=compute.workers,
+        )
+        if run.unfreeze_blocks == 0 and run.augment is None:  # the trunk gives the same features every time
+            embedder.features[modality] = _frozen_features(
+                encoder, modality, embedder, channel_rows[modality]
+            )
+        towers[modality] = Tower(
+            encoder,
+            head_dim=run.head_dim,
+            unfreeze_blocks=run.unfreeze_blocks,
+            train_batch_norm=run.batch_norm == "train",
+            seed=run.seed,
+        )
+    dims = {modality: tower.dim for modality, tower in towers.items()}
+    if len(set(dims.values())) > 1 and (run.cross_modal or run.loss in ("image_text", "arcface")):
+        columns = " and ".join(f"{modality} {dim}" for modality, dim in dims.items())
+        raise InputError(f"the towers must share one space, but have {columns} columns; give a head_dim")
+    return towers
+
+
+def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Rows:
+    """float32 (N, d): what the encoder, still without the tower's head, gives for every listing.
+
+    That these rows have norm 1 changes nothing: the head has no bias, and its rows are normalised.
+
+    Raises:
+        InputError: the file has the rows of another sample.
+    """
+    n = len(embedder.training_set)
+    if not file.is_file():
+        return embedder.embed_content(encoder, modality, np.ones(n, bool))
+    features = np.load(file, mmap_mode="r")
+    if len(features) != n:
+        raise InputError(
+            f"{file} has {len(features)} rows for {n} listings; run `dvc repro` to embed them anew"
+        )
+    return features
+
+
+def make_examples(
+    run: TrainRun, rows: NDArray[np.int64], towers: Mapping[str, Tower], embedder: TowerEmbedder
+) -> TrainingExamples:
+    """The training listings `rows` as the towers take them: augmented, or as features of frozen trunks."""
+    content, features, augment = embedder.training_set.content, embedder.features, run.augment
+    reads = [modality for modality in run.towers if modality not in features]
+    prepare = towers["image"].encoder.prepare if "image" in reads else None
+    return TrainingExamples(
+        rows=rows,
+        seed=run.seed,
+        images=content.image if "image" in reads else None,
+        titles=content.title if "title" in reads else None,
+        prepare=prepare,
+        augmentation=PictureAugmentation(
+            prepare.size, augment.crop, augment.flip, augment.jitter, augment.hue
+        )
+        if augment and prepare
+        else None,
+        word_dropout=augment.word_dropout if augment else 0.0,
+        features=features,
+    )
