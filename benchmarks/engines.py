@@ -27,7 +27,7 @@ from samesku.catalogue.listings import Listings, read_listings
 from samesku.embedding import device
 from samesku.embedding.encoder import Content, Rows
 from samesku.embedding.registry import load_encoder, needed_column
-from samesku.evaluation import evaluate as judge
+from samesku.evaluation.decisions import decide
 from samesku.params import Decision, Params, load_params
 from samesku.search.fusion import concatenate_channels
 from samesku.search.galleries import search_galleries
@@ -49,7 +49,7 @@ def change(rows: Rows, reference: Rows) -> tuple[float, float]:
 def f1(rows: Rows, listings: Listings, k: int) -> float:
     """Mean row-wise F1 of test in the split gallery, by the threshold that is best on val."""
     found = search_galleries(concatenate_channels({"it": rows}, {"it": 1.0}), listings, k)["split"]
-    judged = judge.judge(found, listings, Decision(), "split")
+    judged = decide(found, listings, Decision(), "split")
     return float(judged.f1[judged.split == "test"].mean())
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.catalogue.listings import Listings
-from samesku.evaluation import evaluate as judge
-from samesku.params import Decision
-from samesku.params import Groups
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.predictions import all_metrics
+from samesku.params import Decision, Groups
 from samesku.search.exact import QUERIES, search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.search.galleries import search_galleries
@@ -79,7 +79,9 @@ def _peak(listings: int, columns: int, k: int) -> None:
     sample = catalogue(listings)
     with_rows = peak_mib()
     fused = concatenate_channels({"a": rows}, {"a": 1.0})
-    judge.both(search_galleries(fused, sample, k), sample, Decision(), Groups())
+    neighbours = search_galleries(fused, sample, k)
+    decisions = {name: decide(nearest, sample, Decision(), name) for name, nearest in neighbours.items()}
+    all_metrics(decisions, sample, Groups())
     peak = peak_mib()
     array = listings * columns * 4 / 2**20
     print(

@@ -1,7 +1,8 @@
-"""compare: one other system of the table, through the same fusion, search and decision as the main road.
+"""compare: a baseline or variant, a row of the table: other channels, weights or decision than the main system's.
 
-Run as `python -m stages.compare <system>`. Reads the arrays of its two channels and listings.parquet; writes
-metrics/compare/<system>.json and data/predictions/<system>/.
+Run as `python -m stages.compare <system>`. Reads the arrays of its channels and listings.parquet; writes
+metrics/compare/<system>.json and data/predictions/<system>/. `samesku compare <system> samesku` gives the
+difference to the main system with its paired interval: what training adds, say, or what a channel is worth.
 """
 
 from __future__ import annotations
@@ -11,21 +12,68 @@ import sys
 from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
-from samesku import params as settings
-from samesku.evaluation import system
-from samesku.params import Fusion
+from samesku.catalogue.listings import Listings, read_listings, val_labelled
+from samesku.evaluation.clusters import assign_groups
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.predictions import (
+    all_metrics,
+    describe_metrics,
+    short_metrics,
+    write_predictions,
+    write_skipped,
+)
+from samesku.params import CompareSystem, find_entry, list_alphas, load_params
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import Channels, Fused, channel_weights, embedded, fuse_channels, load_channels
+from samesku.search.galleries import search_galleries
+
+
+def fuse(system: CompareSystem, channels: Channels, alpha: float) -> Fused:
+    """The channels of a system as one row for each listing, at one of its alphas."""
+    image, title = embedded(system.image, channels), embedded(system.title, channels)
+    return fuse_channels(channels, channel_weights(image, title, alpha), system.method)
+
+
+def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> float:
+    """Mean F1 of val's listings among themselves, by the decision of a system."""
+    neighbours = search_neighbours(fused, listings.gallery("val"), k)
+    decisions = decide(neighbours, listings, system.decision, "split")
+    return float(decisions.f1[decisions.split == "val"].mean())
 
 
 def main(name: str) -> str:
-    params = settings.load()
+    params = load_params()
     threadpool_limits(params.machine.threads)
-    spec = settings.member(params.compare, name, "compare")
-    candidates = [
-        Fusion(alpha=alpha, method=spec.method, image={spec.image: 1.0}, title={spec.title: 1.0})
-        for alpha in settings.alphas(spec.alpha)
-    ]
-    return system.match_and_score(name, candidates, spec.decision, params.index.k, params.groups)
+    system, k = find_entry(params.compare, name, "compare"), params.index.k
+    alphas = list_alphas(system)
+    folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
+    listings = read_listings(artefacts.LISTINGS)
+    if (system.decision.value == "tune" or len(alphas) > 1) and not val_labelled(listings).any():
+        write_skipped(folder, metrics_file)
+        return "skipped: no val listing has a label to tune on"
+
+    channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
+    f1_of_alpha = dict.fromkeys(alphas, 0.0)
+    if len(alphas) > 1:
+        f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k) for a in alphas}
+    alpha = max(alphas, key=lambda a: f1_of_alpha[a])
+
+    neighbours = search_galleries(fuse(system, channels, alpha), listings, k)
+    decisions = {
+        gallery: decide(nearest, listings, system.decision, gallery)
+        for gallery, nearest in neighbours.items()
+    }
+    metrics = all_metrics(decisions, listings, params.groups)
+    if len(alphas) > 1:
+        by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
+        metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
+    group = assign_groups(decisions["full"], len(listings), params.groups)
+    write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    artefacts.write_json(metrics_file, short)
+    chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
+    return chosen + describe_metrics(short)
 
 
 if __name__ == "__main__":
-    artefacts.run(f"compare@{sys.argv[1]}", lambda: main(sys.argv[1]))
+    artefacts.run_stage(f"compare@{sys.argv[1]}", lambda: main(sys.argv[1]))

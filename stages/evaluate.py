@@ -1,33 +1,44 @@
 """evaluate: neighbours to matches by the decision, matches to F1 by the labels.
 
-Reads data/neighbours/, listings.parquet, the sample's summary and the channels of `fusion` (for each match's
-similarities); writes metrics/samesku.json and data/predictions/samesku/.
+Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups obey) and
+the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json and
+data/predictions/samesku/.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from samesku import artefacts
-from samesku import params as settings
-from samesku.annotations import links
-from samesku.catalogue import listings as catalogue
-from samesku.evaluation import evaluate as judge
-from samesku.evaluation import predictions
-from samesku.search.fusion import load_channels
-from samesku.search.galleries import read_galleries
+from samesku.catalogue.listings import GALLERIES, read_links, read_listings
+from samesku.evaluation.clusters import assign_groups
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.predictions import all_metrics, describe_metrics, short_metrics, write_predictions
+from samesku.params import load_params
+from samesku.search.neighbours import read_neighbours
 
 
 def main() -> str:
-    params = settings.load()
-    listings = catalogue.read(artefacts.LISTINGS)
-    neighbours = read_galleries(artefacts.NEIGHBOURS, listings)
-    judged, full = judge.both(neighbours, listings, params.decision, params.groups)
-    channels = load_channels([*params.fusion.image, *params.fusion.title], artefacts.embedding)
-    said = links.read(artefacts.LINKS / "all.parquet")
-    predictions.write("samesku", judged, full, listings, channels, params.groups, said)
-    short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    params = load_params()
+    listings = read_listings(artefacts.LISTINGS)
+    links = read_links(artefacts.LINKS / "all.parquet")
+    names = [*params.fusion.image, *params.fusion.title]
+    channels = {name: np.load(artefacts.embedding_path(name), mmap_mode="r") for name in names}
+
+    decisions = {}
+    for gallery, parts in GALLERIES.items():
+        queries = np.concatenate([listings.gallery(part) for part in parts])
+        neighbours = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
+        decisions[gallery] = decide(neighbours, listings, params.decision, gallery)
+
+    metrics = all_metrics(decisions, listings, params.groups)
+    group = assign_groups(decisions["full"], len(listings), params.groups, links)
+    folder = artefacts.PREDICTIONS / "samesku"
+    write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
-    return judge.describe(short)
+    return describe_metrics(short)
 
 
 if __name__ == "__main__":
-    artefacts.run("evaluate", main)
+    artefacts.run_stage("evaluate", main)

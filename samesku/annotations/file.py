@@ -1,40 +1,41 @@
-"""review.csv: what people said of pairs of listings. One line for each pair; the last verdict wins."""
+"""annotations.csv: whether pairs of listings are the same product, by people. A line for each pair."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
 
-COLUMNS = ("left", "right", "verdict", "time")
-VERDICTS = ("same", "different", "skip")
+COLUMNS = ("left", "right", "annotation", "time")
+ANSWERS = ("same", "different", "skip")
 
 Pair = tuple[str, str]
 
 
-class Said(NamedTuple):
-    """A verdict of VERDICTS, and when it was given: UTC, as 2026-01-31T12:00:00Z."""
+class Annotation(NamedTuple):
+    """An answer of ANSWERS, and when it was given: UTC, as 2026-01-31T12:00:00Z."""
 
-    verdict: str
+    answer: str
     time: str
 
 
-def pair(one: str, two: str) -> Pair:
-    """The two posting_ids in the order in which they are kept."""
-    return (one, two) if one <= two else (two, one)
+def sort_pair(left: str, right: str) -> Pair:
+    """The two posting_ids in the order of the file."""
+    return (left, right) if left <= right else (right, left)
 
 
-def read(data: bytes, name: str) -> dict[Pair, Said]:
-    """The verdicts of a review.csv by pair.
+def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
+    """The annotations of an annotations.csv by pair; the last one of a pair counts.
 
     Args:
-        name: how to call the file where it is refused.
+        name: of the file, for errors.
 
     Raises:
-        InputError: it is no such file; the sentence names the line.
+        InputError: it is no such file; the sentence names the row.
     """
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
@@ -42,28 +43,27 @@ def read(data: bytes, name: str) -> dict[Pair, Said]:
         raise InputError(f"{name} is no CSV in UTF-8 ({error})") from None
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InputError(f"{name} must begin with the line {','.join(COLUMNS)}")
-    found: dict[Pair, Said] = {}
-    for line, cells in enumerate(rows[1:], 2):
+    annotations: dict[Pair, Annotation] = {}
+    for number, cells in enumerate(rows[1:], 2):
         if not cells:
             continue
         if len(cells) != len(COLUMNS):
-            raise InputError(f"{name}, row {line}: has {len(cells)} cells; allowed: {', '.join(COLUMNS)}")
-        left, right, verdict, time = cells
-        if verdict not in VERDICTS:
-            raise InputError(f"{name}, row {line}: verdict is {verdict!r}; allowed: {', '.join(VERDICTS)}")
+            raise InputError(f"{name}, row {number}: has {len(cells)} cells; allowed: {', '.join(COLUMNS)}")
+        left, right, answer, time = cells
+        if answer not in ANSWERS:
+            raise InputError(f"{name}, row {number}: annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
         if fault := id_fault(left) or id_fault(right):
-            raise InputError(f"{name}, row {line}: {fault}")
+            raise InputError(f"{name}, row {number}: {fault}")
         if left == right:
-            raise InputError(f"{name}, row {line}: names {left} twice; allowed: two listings")
-        found.pop(key := pair(left, right), None)
-        found[key] = Said(verdict, time)
-    return found
+            raise InputError(f"{name}, row {number}: names {left} twice; allowed: two listings")
+        annotations[sort_pair(left, right)] = Annotation(answer, time)
+    return annotations
 
 
-def dump(found: dict[Pair, Said]) -> bytes:
-    """What `read` reads, ordered by the ids, so that one verdict changes one line."""
+def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:
+    """The bytes of annotations.csv, ordered by the ids, so that a new annotation changes one line."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([*key, *said] for key, said in sorted(found.items()))
+    writer.writerows([*pair, *annotation] for pair, annotation in sorted(annotations.items()))
     return out.getvalue().encode("utf-8")

@@ -1,28 +1,31 @@
-"""Products as training sees them, with what people said of pairs."""
+"""Products by the labels and the annotations of pairs."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.catalogue.listings import Links
 
-def joined(
-    product: NDArray[np.integer], same: NDArray[np.integer], different: NDArray[np.integer]
+
+def join_products(
+    product: NDArray[np.integer], must_link: NDArray[np.integer], cannot_link: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Join the products of what is said to be the same; leave out what is labelled so and said not to be.
+    """Join the products of must-linked listings; leave out listings that are labelled as one product and
+    cannot be.
 
     Args:
         product: (N,), −1 where a listing has no label.
-        same, different: (P, 2) pairs of rows. A different pair of two products is a negative as it stands.
+        must_link, cannot_link: int (P, 2), pairs of rows. A cannot-link between two products changes nothing.
 
     Returns:
-        int64 (N,): the least of the products that are joined; listings without a label that are said to be
-        the same make a product of their own. −1 for both of a different pair that would be one product: which
-        of the two its label belongs to is not known.
+        int64 (N,): the lowest of the joined products; must-linked listings without a label become a new
+        product. −1 for both listings of a cannot-link within one product: which of the two belongs to it is
+        not known.
     """
-    found = product.astype(np.int64)
-    loose = np.unique(same[found[same] < 0]) if len(same) else np.empty(0, np.int64)
-    found[loose] = max(int(found.max(initial=-1)), -1) + 1 + np.arange(len(loose))
+    joined = product.astype(np.int64)
+    unlabelled = np.unique(must_link[joined[must_link] < 0]) if len(must_link) else np.empty(0, np.int64)
+    joined[unlabelled] = max(int(joined.max(initial=-1)), -1) + 1 + np.arange(len(unlabelled))
     parent: dict[int, int] = {}
 
     def root(label: int) -> int:
@@ -30,13 +33,23 @@ def joined(
             label = above
         return label
 
-    for left, right in found[same].reshape(-1, 2).tolist():
+    for left, right in joined[must_link].reshape(-1, 2).tolist():
         low, high = sorted((root(left), root(right)))
         if low != high:
             parent[high] = low
     for label in list(parent):
-        found[found == label] = root(label)
-    doubtful = found[different].reshape(-1, 2)
-    one = (doubtful[:, 0] == doubtful[:, 1]) & (doubtful[:, 0] >= 0)
-    found[np.asarray(different).reshape(-1, 2)[one].ravel()] = -1
-    return found
+        joined[joined == label] = root(label)
+    left, right = cannot_link.reshape(-1, 2).T
+    wrong = (joined[left] == joined[right]) & (joined[left] >= 0)
+    joined[left[wrong]] = joined[right[wrong]] = -1
+    return joined
+
+
+def find_contradiction(links: Links, n_listings: int) -> tuple[int, int] | None:
+    """The first cannot-link of which must-links join the two listings; None where there is none."""
+    unlabelled, nothing = np.full(n_listings, -1), np.empty((0, 2), np.int32)
+    joined = join_products(unlabelled, links.must_link, nothing)
+    for left, right in links.cannot_link.tolist():
+        if joined[left] == joined[right] >= 0:
+            return left, right
+    return None

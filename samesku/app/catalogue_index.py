@@ -18,7 +18,7 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import read_listings
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
-from samesku.evaluation import decisions
+from samesku.evaluation.decisions import decision_statistic, keep_at_least_one
 from samesku.params import Params
 from samesku.search.exact import search_queries
 from samesku.search.fusion import Fused, fuse_channels, fusion_weights, load_channels, read_fused
@@ -181,7 +181,7 @@ class CatalogueIndex:
         A dynamic decision takes mean and deviation of the neighbours that are given.
         """
         decision = self.params.decision
-        accepted = decisions.statistic(decision.kind, neighbours) >= self.decision_value
+        accepted = decision_statistic(decision.kind, neighbours) >= self.decision_value
         if decision.at_least_one:
-            return decisions.at_least_one(accepted, neighbours, self.min_score)
+            return keep_at_least_one(accepted, neighbours, self.min_score)
         return accepted

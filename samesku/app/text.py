@@ -35,7 +35,7 @@ def differences_table(a: str, b: str, rows: Sequence[Difference]) -> str:
     lines = [f"{'split':6}{'gallery':9}{'queries':>8}  {a[:18]:>18}  {b[:18]:>18}  {'gain':>8}  95% interval"]
     lines += [
         f"{row.split:6}{row.gallery:9}{row.queries:8}  {row.a:18.4f}  {row.b:18.4f}  {row.gain:+8.4f}"
-        f"  {row.low:+.4f} to {row.high:+.4f}: {row.verdict}"
+        f"  {row.low:+.4f} to {row.high:+.4f}: {row.result}"
         for row in rows
     ]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 from samesku.app.report.catalogue import Catalogue, read_catalogue
 from samesku.app.report.pairs import ReportPairs, read_matches
 from samesku.errors import InputError
-from samesku.evaluation.relevance import n_relevant
+from samesku.evaluation.decisions import count_relevant
 from samesku.pairs.clerical_review import UNREACHABLE, choose_review_thresholds
 from samesku.params import Params
 
@@ -75,7 +75,7 @@ def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> Spl
     listings = catalogue.listings
     matches = matches[listings.split[matches.query] == split]
     queries = np.flatnonzero((listings.split == split) & (listings.product >= 0))
-    relevant = n_relevant(listings.product, queries, listings.gallery("full"))
+    relevant = count_relevant(listings.product, queries, listings.gallery("full"))
     n_correct = catalogue.same_product(matches.query, matches.listing).sum()
     return SplitResult(split, len(matches), int(n_correct), int(relevant.sum()))
 

@@ -1,16 +1,16 @@
-"""The listings of a sample, read from listings.parquet. No pandas, so that stages that only rank start fast."""
+"""The listings of a sample, and the annotated pairs of them. No pandas, so that the ranking stages start fast."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.artefacts import read_columns, to_numpy
+from samesku.artefacts import make_table, read_columns, to_numpy, write_table
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
@@ -95,3 +95,34 @@ def visible_products(listings: Listings) -> NDArray[np.int32]:
 def val_labelled(listings: Listings) -> NDArray[np.bool_]:
     """bool (N,): the listings whose labels choose thresholds and teach the pair model: the labelled ones of val."""
     return (listings.split == "val") & (listings.product >= 0)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Annotated pairs of listings, each int32 (P, 2) rows: `must_link` one product, `cannot_link` two."""
+
+    must_link: NDArray[np.int32] = field(default_factory=partial(np.empty, (0, 2), np.int32))
+    cannot_link: NDArray[np.int32] = field(default_factory=partial(np.empty, (0, 2), np.int32))
+
+    def within(self, rows: NDArray[np.bool_]) -> Links:
+        """The links between two listings of `rows`, bool (N,)."""
+        return Links(*(pairs[rows[pairs].all(axis=1)] for pairs in (self.must_link, self.cannot_link)))
+
+
+def write_links(path: Path, links: Links) -> None:
+    """Write columns left int32, right int32, must_link uint8 (0: cannot-link), ordered by left and right."""
+    pairs = np.concatenate([links.must_link, links.cannot_link])
+    must_link = (np.arange(len(pairs)) < len(links.must_link)).astype(np.uint8)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    columns = {"left": pairs[order, 0], "right": pairs[order, 1], "must_link": must_link[order]}
+    write_table(path, make_table(columns))
+
+
+def read_links(path: Path) -> Links:
+    """What `write_links` wrote; no links where there is no such file."""
+    if not path.is_file():
+        return Links()
+    columns = {name: to_numpy(column) for name, column in read_columns(path).items()}
+    pairs = np.stack([columns["left"], columns["right"]], axis=1).astype(np.int32)
+    must_link = columns["must_link"] == 1
+    return Links(pairs[must_link], pairs[~must_link])

@@ -1,48 +1,283 @@
-"""Which neighbours are matches: a rule is a statistic of each neighbour, kept where it is ≥ a cut."""
+"""Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.catalogue.listings import GALLERIES, Listings, val_labelled, visible_products
+from samesku.errors import InputError
+from samesku.evaluation.metrics import row_f1
+from samesku.params import Decision
 from samesku.search.neighbours import Neighbours
 from samesku.search.scorer import DECIMALS
 
 
-def static(neighbours: Neighbours) -> NDArray[np.float64]:
-    """The score itself, float64 (Q, k), −inf where there is no neighbour; the cut is a threshold on it."""
+def is_relevant(
+    product: NDArray[np.integer], query: NDArray[np.integer], neighbour: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """bool (Q, k): the neighbour is a listing of the query's product.
+
+    Args:
+        product: int (N,), the product of each listing; below 0 where it has no label, which matches nothing.
+        query: int (Q,) rows. neighbour: int (Q, k) rows, −1 where there is none.
+    """
+    of_query = product[query][:, None]
+    return (neighbour >= 0) & (of_query >= 0) & (product[neighbour] == of_query)
+
+
+def count_relevant(
+    product: NDArray[np.integer], query: NDArray[np.integer], rows: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """int (Q,): the listings of the query's product in the gallery `rows`, without the query itself."""
+    labels = product[rows]
+    size = np.bincount(labels[labels >= 0], minlength=int(product.max(initial=-1)) + 2)
+    of_query = product[query]
+    return np.where(of_query >= 0, size[of_query] - np.isin(query, rows), 0)
+
+
+def static_statistic(neighbours: Neighbours) -> NDArray[np.float64]:
+    """The score itself, float64 (Q, k); −inf where there is no neighbour."""
     return neighbours.score.astype(np.float64).round(DECIMALS)
 
 
-def dynamic(neighbours: Neighbours) -> NDArray[np.float64]:
-    """How many standard deviations a score stands above the mean of its query's own neighbour scores.
+def dynamic_statistic(neighbours: Neighbours) -> NDArray[np.float64]:
+    """How many standard deviations a score lies above the mean of its query's neighbour scores.
 
-    score ≥ mean + m · std is statistic ≥ m, with mean and std (ddof 0) over the k = min(index.k, gallery − 1)
-    neighbours, self left out. float64 (Q, k); +inf where all scores of a query are equal (std 0: every one
-    reaches the mean), −inf where there is no neighbour.
+    score ≥ mean + m · std is statistic ≥ m; mean and std (ddof 0) are over the k = min(index.k, gallery − 1)
+    neighbours, without self. float64 (Q, k); +inf where all scores of a query are equal (std 0: each reaches
+    the mean), −inf where there is no neighbour.
     """
-    score, found = static(neighbours), neighbours.valid
-    count = np.maximum(found.sum(axis=1, keepdims=True), 1)
-    known = np.where(found, score, 0.0)
-    mean = known.sum(axis=1, keepdims=True) / count
-    std = np.sqrt((np.where(found, known - mean, 0.0) ** 2).sum(axis=1, keepdims=True) / count)
-    flat = std < 10.0**-DECIMALS / 2
+    score, valid = static_statistic(neighbours), neighbours.valid
+    count = np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    finite = np.where(valid, score, 0.0)
+    mean = finite.sum(axis=1, keepdims=True) / count
+    std = np.sqrt((np.where(valid, finite - mean, 0.0) ** 2).sum(axis=1, keepdims=True) / count)
+    all_equal = std < 10.0**-DECIMALS / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        deviations = np.where(flat, np.inf, (score - mean) / std)
-    return np.where(found, np.round(deviations, DECIMALS), -np.inf)
+        deviations = np.where(all_equal, np.inf, (score - mean) / std)
+    return np.where(valid, np.round(deviations, DECIMALS), -np.inf)
 
 
-def statistic(kind: str, neighbours: Neighbours) -> NDArray[np.float64]:
-    """`static` or `dynamic`, by name."""
-    return {"static": static, "dynamic": dynamic}[kind](neighbours)
+def decision_statistic(kind: str, neighbours: Neighbours) -> NDArray[np.float64]:
+    """The statistic of a decision by its kind, `static` or `dynamic`."""
+    return {"static": static_statistic, "dynamic": dynamic_statistic}[kind](neighbours)
 
 
-def at_least_one(keep: NDArray[np.bool_], neighbours: Neighbours, floor: float) -> NDArray[np.bool_]:
-    """`keep` (Q, k), and the best neighbour of each query that kept none, where its score is ≥ floor.
+@dataclass(frozen=True)
+class Curve:
+    """Mean row-wise F1 and pooled pair counts at every threshold; a pair is a match if statistic ≥ threshold.
 
-    A prior of data where every product has two listings; wrong where many have none.
+    Attributes:
+        threshold: float64 (T,), the distinct statistics, descending; +inf first, where nothing is a match.
+        f1: float64 (T,). hits, n_predicted: int64 (T,), pooled over queries. n_relevant: pooled.
     """
-    kept = keep.copy()
+
+    threshold: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    hits: NDArray[np.int64]
+    n_predicted: NDArray[np.int64]
+    n_relevant: int
+
+    def index(self, threshold: float) -> int:
+        """The position on the curve with the same matches as `threshold`."""
+        return int(np.searchsorted(-self.threshold, -threshold, side="right")) - 1
+
+
+def sweep_thresholds(
+    statistic: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    n_relevant: NDArray[np.integer],
+    negative_weight: float = 1.0,
+) -> Curve:
+    """F1 at every threshold, exactly.
+
+    Args:
+        statistic: float64 (Q, k), never rising along a row; −inf where there is no neighbour.
+        relevant: bool (Q, k). n_relevant: int (Q,).
+        negative_weight: for how many a neighbour of another product counts. A gallery of `negative_weight`
+            times as many listings has, in expectation, so many above a threshold. 1: F1 in this very gallery.
+
+    The matches of a query are a prefix of its neighbours, so its F1 steps from one prefix to the next. All
+    steps in descending order of statistic, summed up, are the mean F1 at every threshold.
+    """
+    length = np.arange(statistic.shape[1] + 1)
+    hits = np.concatenate([np.zeros((len(relevant), 1), int), np.cumsum(relevant, axis=1)], axis=1)
+    steps = np.diff(row_f1(hits, hits + negative_weight * (length - hits), n_relevant[:, None]), axis=1)
+    flat = statistic.ravel()
+    order = np.flatnonzero(~np.isneginf(flat))
+    order = order[np.argsort(-flat[order], kind="stable")]
+    values = flat[order]
+    last = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if len(values) else np.array([], int)
+    none = np.zeros(len(n_relevant), int)
+    start = row_f1(none, none, n_relevant).sum()
+    mean = (start + np.cumsum(steps.ravel()[order])[last]) / max(1, len(n_relevant))
+    correct = np.cumsum(relevant.ravel()[order])[last]
+    if len(values) and np.isposinf(values[0]):  # matches at every threshold: the curve starts with them
+        return Curve(values[last], mean, correct, last + 1, int(n_relevant.sum()))
+    return Curve(
+        np.concatenate([[np.inf], values[last]]),
+        np.concatenate([[start / max(1, len(n_relevant))], mean]),
+        np.concatenate([[0], correct]),
+        np.concatenate([[0], last + 1]),
+        int(n_relevant.sum()),
+    )
+
+
+def best_threshold(curve: Curve) -> float:
+    """The threshold of highest mean F1: halfway to the next statistic below, which suits unseen listings.
+
+    The highest of equals; where no match is best, just above the largest statistic.
+    """
+    best = int(np.argmax(curve.f1))
+    upper = curve.threshold[best]
+    lower = curve.threshold[best + 1] if best + 1 < len(curve.threshold) else upper
+    if not np.isfinite(upper):
+        return float(np.round(lower + 10.0**-DECIMALS, DECIMALS)) if np.isfinite(lower) else 1.0
+    middle = np.round((upper + lower) / 2, DECIMALS)
+    return float(middle if lower < middle <= upper else upper)
+
+
+def best_val_threshold(
+    neighbours: Neighbours, listings: Listings, rows: NDArray[np.int32]
+) -> tuple[float, float]:
+    """The static threshold with the highest mean F1 over the labelled val queries, and that F1.
+
+    Args:
+        rows: int32 (G,), the gallery of the neighbours.
+    """
+    product, labelled = visible_products(listings), val_labelled(listings)[neighbours.query]
+    query, neighbour = neighbours.query[labelled], neighbours.neighbour[labelled]
+    curve = sweep_thresholds(
+        static_statistic(neighbours)[labelled],
+        is_relevant(product, query, neighbour),
+        count_relevant(product, query, rows),
+    )
+    return best_threshold(curve), float(curve.f1.max())
+
+
+def keep_at_least_one(
+    is_match: NDArray[np.bool_], neighbours: Neighbours, min_score: float
+) -> NDArray[np.bool_]:
+    """`is_match` (Q, k), and the best neighbour of each query without a match, if its score is ≥ min_score.
+
+    A prior for data where every product has two listings or more; wrong where many have one.
+    """
+    result = is_match.copy()
     if neighbours.k:
-        kept[:, 0] |= ~keep.any(axis=1) & neighbours.valid[:, 0] & (static(neighbours)[:, 0] >= floor)
-    return kept
+        reaches = neighbours.valid[:, 0] & (static_statistic(neighbours)[:, 0] >= min_score)
+        result[:, 0] |= ~is_match.any(axis=1) & reaches
+    return result
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The matches of Q queries in one gallery, beside what the labels say.
+
+    Attributes:
+        statistic: float64 (Q, k). is_match, relevant: bool (Q, k). n_relevant: int (Q,).
+        threshold: of the statistic. min_score: of `at_least_one`; the best on val where none is given.
+        split: str (Q,), "" where the query has no label and is not measured.
+        gallery_size: int (Q,), the listings that the query was searched in.
+    """
+
+    neighbours: Neighbours
+    statistic: NDArray[np.float64]
+    is_match: NDArray[np.bool_]
+    relevant: NDArray[np.bool_]
+    n_relevant: NDArray[np.int64]
+    threshold: float
+    min_score: float
+    split: NDArray[np.str_]
+    gallery_size: NDArray[np.int64]
+
+    @property
+    def hits(self) -> NDArray[np.int64]:
+        return (self.is_match & self.relevant).sum(axis=1)
+
+    @property
+    def n_predicted(self) -> NDArray[np.int64]:
+        return self.is_match.sum(axis=1)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        return row_f1(self.hits, self.n_predicted, self.n_relevant)
+
+    def curve(self, split: str, statistic: NDArray[np.float64] | None = None) -> Curve:
+        """F1 at every threshold over the queries of one split, by default of the decision's statistic."""
+        queries = self.split == split
+        statistic = self.statistic if statistic is None else statistic
+        return sweep_thresholds(statistic[queries], self.relevant[queries], self.n_relevant[queries])
+
+
+def decide(neighbours: Neighbours, listings: Listings, decision: Decision, gallery: str) -> Decisions:
+    """Decide which neighbours are matches; a threshold or min_score to tune is the best on val.
+
+    Where val and test are searched apart, in galleries of G listings, a test query meets
+    (G_test − 1) / (G_val − 1) times as many listings of other products as a val query. While the threshold is
+    tuned, each such neighbour counts for so many. This takes the sizes alone, no label of test.
+
+    Args:
+        gallery: of GALLERIES, in which the neighbours were searched.
+
+    Raises:
+        InputError: something is to be tuned, and val has no labelled query.
+    """
+    query = neighbours.query
+    split = np.where(listings.product[query] >= 0, listings.split[query], "")
+    is_val = split == "val"
+    if decision.value == "tune" and not is_val.any():
+        raise InputError(
+            "decision.value is tune, but no val listing has a label; give the threshold as a number"
+        )
+    visible = visible_products(listings)  # to val, a test listing of the same product is of another one
+    n_relevant, n_visible, gallery_size = (np.zeros(len(query), np.int64) for _ in range(3))
+    sizes = {"val": 0, "test": 0}
+    for part in GALLERIES[gallery]:
+        rows = listings.gallery(part)
+        inside = np.isin(query, rows)
+        n_relevant[inside] = count_relevant(listings.product, query[inside], rows)
+        n_visible[inside] = count_relevant(visible, query[inside], rows)
+        gallery_size[inside] = sizes[part] = len(rows)
+    negative_weight = (
+        (sizes["test"] - 1) / (sizes["val"] - 1) if min(sizes["val"], sizes["test"]) > 1 else 1.0
+    )
+    val_labels = is_relevant(visible, query[is_val], neighbours.neighbour[is_val]), n_visible[is_val]
+
+    statistic = decision_statistic(decision.kind, neighbours)
+    if decision.value == "tune":
+        threshold = best_threshold(sweep_thresholds(statistic[is_val], *val_labels, negative_weight))
+    else:
+        threshold = float(decision.value)
+    is_match = statistic >= threshold
+    min_score = decision.min_score
+    if min_score is None:
+        score = static_statistic(neighbours)[is_val]
+        min_score = best_min_score(is_match[is_val], score, *val_labels, negative_weight)
+    if decision.at_least_one:
+        is_match = keep_at_least_one(is_match, neighbours, min_score)
+    relevant = is_relevant(listings.product, query, neighbours.neighbour)
+    return Decisions(
+        neighbours, statistic, is_match, relevant, n_relevant, threshold, min_score, split, gallery_size
+    )
+
+
+def best_min_score(
+    is_match: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    n_relevant: NDArray[np.int64],
+    negative_weight: float = 1.0,
+) -> float:
+    """The min_score of `at_least_one` with the highest mean F1 over these queries; 1 where it never helps.
+
+    The same sweep, over the best neighbour of each query without a match.
+    """
+    none = ~is_match.any(axis=1)
+    if not none.any() or is_match.shape[1] == 0:
+        return 1.0
+    return best_threshold(
+        sweep_thresholds(score[none, :1], relevant[none, :1], n_relevant[none], negative_weight)
+    )

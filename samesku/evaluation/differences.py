@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from samesku.artefacts import read_columns
 from samesku.errors import InputError
-from samesku.evaluation import bootstrap
+from samesku.evaluation.metrics import bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Difference:
         return self.b - self.a
 
     @property
-    def verdict(self) -> str:
-        """«Better» means that the interval excludes 0."""
+    def result(self) -> str:
+        """«better» means that the interval excludes 0."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
 
 
@@ -40,27 +40,24 @@ def differences(a: Path, b: Path) -> list[Difference]:
     Raises:
         InputError: a file is missing, or they hold different queries.
     """
-    tables = []
     for path in (a, b):
         if not path.is_file():
             raise InputError(f"{path} is missing; run `dvc repro`, or name a system of data/predictions")
-        tables.append({name: column.to_numpy() for name, column in zip(*_columns(path), strict=True)})
-    left, right = tables
-    found = []
+    columns = ["query", "split", "gallery", "component", "f1"]
+    left, right = (
+        {name: np.array(column.to_pylist()) for name, column in read_columns(path, columns).items()}
+        for path in (a, b)
+    )
+    results = []
     for split in ("val", "test"):
         for gallery in ("split", "full"):
-            of_a, of_b = ((t["split"] == split) & (t["gallery"] == gallery) for t in tables)
-            if not np.array_equal(left["query"][of_a], right["query"][of_b]):
+            in_a, in_b = ((t["split"] == split) & (t["gallery"] == gallery) for t in (left, right))
+            if not np.array_equal(left["query"][in_a], right["query"][in_b]):
                 raise InputError(
                     f"{a.parent.name} and {b.parent.name} hold different queries; run `dvc repro`"
                 )
-            if of_a.any():
-                f1_a, f1_b = left["f1"][of_a], right["f1"][of_b]
-                low, high = bootstrap.interval(f1_b - f1_a, left["component"][of_a])
-                found.append(Difference(split, gallery, len(f1_a), f1_a.mean(), f1_b.mean(), low, high))
-    return found
-
-
-def _columns(path: Path) -> tuple[list[str], list]:
-    table = pq.read_table(path)
-    return table.column_names, table.columns
+            if in_a.any():
+                f1_a, f1_b = left["f1"][in_a], right["f1"][in_b]
+                low, high = bootstrap_interval(f1_b - f1_a, left["component"][in_a])
+                results.append(Difference(split, gallery, len(f1_a), f1_a.mean(), f1_b.mean(), low, high))
+    return results

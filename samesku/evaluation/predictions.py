@@ -1,134 +1,274 @@
-"""data/predictions/<system>/: what people and programs take away from a system."""
+"""What a system leaves: its metrics, and data/predictions/<system>/ for people and programs."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.catalogue import parquet as tables
 from samesku.catalogue.listings import Listings
-from samesku.catalogue.quarantine import ID_UNSAFE
-from samesku.catalogue.reader import id_fault
-from samesku.evaluation import decisions, plots
-from samesku.evaluation import groups as grouping
+from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
+from samesku.evaluation import metrics
+from samesku.evaluation.clusters import assign_groups
+from samesku.evaluation.decisions import (
+    Curve,
+    Decisions,
+    best_threshold,
+    decision_statistic,
+    keep_at_least_one,
+)
+from samesku.params import Groups
 from samesku.search.scorer import channel_cosines
 
-if TYPE_CHECKING:
-    from samesku.annotations.links import Links
-    from samesku.evaluation.evaluate import Judged
-    from samesku.params.rerank import Groups
+SPLITS = ("val", "test")
+SUFFIXES = {"split": "", "full": "_full"}  # of the keys of metrics.json, by gallery
+POINTS = 200  # of a curve in a plot
+BINS = 60  # of the histogram of scores
 
 
-def write(
-    system: str,
-    judged: dict[str, Judged],
-    full: dict[str, Any],
+def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: Groups) -> dict[str, Any]:
+    """metrics.json: every figure by split and gallery, rounded; `test_oracle` is an upper bound, no result.
+
+    The figures of groups are those of the matches alone: an annotation changes no number.
+
+    Args:
+        decisions: by gallery, `full` and `split`.
+    """
+    figures: dict[str, Any] = {}
+    of_groups: dict[str, Any] = {}
+    for gallery, suffix in SUFFIXES.items():
+        group = assign_groups(decisions[gallery], len(listings), groups)
+        for split in SPLITS:
+            queries = decisions[gallery].split == split
+            if not queries.any():
+                continue
+            if split == "test":  # the threshold that is best on test: an upper bound
+                figures[f"test_oracle{suffix}"] = _best_f1(decisions[gallery].curve(split))
+            figures[f"{split}{suffix}"] = _split_metrics(decisions[gallery], listings, queries)
+            inside = (listings.split == split) | (gallery == "full")
+            of_groups[f"{split}{suffix}"] = metrics.cluster_metrics(
+                np.where(inside, group, np.int32(-1)),
+                listings.product,
+                decisions[gallery].neighbours.query[queries],
+            )
+    figures["threshold"] = {gallery: decisions[gallery].threshold for gallery in SUFFIXES}
+    return artefacts.round_floats(figures | {"groups": of_groups})
+
+
+def _split_metrics(decisions: Decisions, listings: Listings, queries: NDArray[np.bool_]) -> dict[str, Any]:
+    """The figures of the queries of one split in one gallery. `queries`: bool (Q,), some of them true."""
+    hits, n_predicted = decisions.hits[queries], decisions.n_predicted[queries]
+    n_relevant, f1 = decisions.n_relevant[queries], decisions.f1[queries]
+    low, high = metrics.bootstrap_interval(f1, listings.component[decisions.neighbours.query[queries]])
+    some = n_relevant > 0
+    ranked, k = decisions.relevant[queries][some], decisions.neighbours.k
+    without = decisions.statistic >= decisions.threshold
+    with_one = keep_at_least_one(without, decisions.neighbours, decisions.min_score)
+    f1_without, f1_with = (
+        metrics.row_f1(
+            (is_match & decisions.relevant).sum(axis=1), is_match.sum(axis=1), decisions.n_relevant
+        )
+        for is_match in (without, with_one)
+    )
+    return {
+        "f1": f1.mean(),
+        "f1_low": low,
+        "f1_high": high,
+        "micro_f1": metrics.micro_f1(hits, n_predicted, n_relevant),
+        "queries": len(f1),
+        "gallery": int(decisions.gallery_size[queries][0]),
+        "precision": metrics.row_precision(hits, n_predicted).mean(),
+        "recall": metrics.row_recall(hits, n_relevant).mean(),
+        f"map@{k}": metrics.average_precision(ranked, n_relevant[some]).mean() if some.any() else 0.0,
+        f"recall@{k}": metrics.recall_at_k(ranked, n_relevant[some]).mean() if some.any() else 0.0,
+        "b_cubed": metrics.b_cubed(hits, n_predicted, n_relevant),
+        "strata": metrics.f1_by_product_size(f1, n_relevant),
+        "at_least_one": {"min_score": decisions.min_score, "gain": (f1_with - f1_without)[queries].mean()},
+    }
+
+
+def _best_f1(curve: Curve) -> dict[str, float]:
+    return {"f1": float(curve.f1.max()), "threshold": best_threshold(curve)}
+
+
+def short_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """metrics/<system>.json: at most a dozen finite numbers, a row of `dvc metrics show`.
+
+    Args:
+        figures: of `all_metrics`. summary: summary.json of the sample.
+    """
+    short: dict[str, Any] = {"val": {"f1": figures["val"]["f1"]}} if "val" in figures else {}
+    for name, keys in (
+        ("test", ("f1", "micro_f1", "queries", "gallery")),
+        ("test_full", ("f1", "queries", "gallery")),
+    ):
+        if name in figures:
+            short[name] = {key: figures[name][key] for key in keys}
+    short["threshold"] = figures["threshold"]
+    return short | {"quarantined": summary["quarantined"], "leaks": max(summary["leaks"].values(), default=0)}
+
+
+def describe_metrics(short: Mapping[str, Any]) -> str:
+    """The result of a system in one line."""
+    parts = []
+    for name in ("val", "test", "test_full"):
+        if name in short:
+            split = short[name]
+            size = f" ({split['queries']} queries in {split['gallery']})" if "queries" in split else ""
+            parts.append(f"{name} f1 {split['f1']:.4f}{size}")
+    return ", ".join(parts or ["no labels: predictions only"])
+
+
+def write_predictions(
+    folder: Path,
+    decisions: Mapping[str, Decisions],
+    figures: Mapping[str, Any],
+    group: NDArray[np.int32],
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
-    groups: Groups,
-    links: Links | None = None,
+    quarantine: Path,
 ) -> None:
-    """submission.csv, matches.parquet and groups.parquet over the whole sample, queries.parquet, metrics.json
-    and plots/.
+    """Write submission.csv, matches.parquet and groups.parquet over the full gallery, queries.parquet,
+    metrics.json and plots/.
 
     Args:
-        judged: both galleries. full: metrics.json. channels: those whose similarity each match shows.
-        links: what people said of pairs, which the groups keep to.
+        decisions: by gallery. figures: metrics.json. group: int32 (N,), of `assign_groups`.
+        channels: those whose cosine each match shows. quarantine: quarantine.csv of the sample.
     """
-    with artefacts.replacing(artefacts.PREDICTIONS / system) as beside:
-        (beside / "plots").mkdir(parents=True)
-        whole = judged["full"]
-        matches = whole.neighbours.neighbour
-        with (beside / "submission.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["posting_id", "matches"])
-            writer.writerows(submission(listings, matches, whole.keep, artefacts.QUARANTINE))
-        at, rank = np.nonzero(whole.keep)
-        query, match = whole.neighbours.query[at], matches[at, rank]
-        columns = {
-            "query": listings.posting_id[query],
-            "match": listings.posting_id[match],
-            "score": whole.neighbours.score[at, rank],
-        } | channel_cosines(channels, query, match)
-        pq.write_table(tables.table(columns), beside / "matches.parquet")
-        group_of = grouping.group(whole, listings, groups, links)
-        pq.write_table(grouping.table(group_of, listings), beside / "groups.parquet")
-        pq.write_table(queries(judged, listings), beside / "queries.parquet")
-        artefacts.write_json(beside / "metrics.json", full)
-        for name, rows in curves(judged["split"], full).items():
-            _write_rows(beside / "plots" / f"{name}.csv", rows)
+    full = decisions["full"]
+    neighbours = full.neighbours
+    position, rank = np.nonzero(full.is_match)
+    query, match = neighbours.query[position], neighbours.neighbour[position, rank]
+    matches = {
+        "query": listings.posting_id[query],
+        "match": listings.posting_id[match],
+        "score": neighbours.score[position, rank],
+    } | channel_cosines(channels, query, match)
+    groups = {"posting_id": listings.posting_id, "group": group}
+    submission = submission_rows(full, listings, read_dropped_ids(quarantine))
+    with artefacts.replace_out(folder) as partial:
+        partial.mkdir()
+        artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
+        artefacts.write_table(partial / "matches.parquet", artefacts.make_table(matches))
+        artefacts.write_table(partial / "groups.parquet", artefacts.make_table(groups))
+        artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
+        artefacts.write_json(partial / "metrics.json", figures)
+        plots = plot_rows(decisions["split"]) | {"strata": figures.get("test", {}).get("strata", [])}
+        for name, rows in plots.items():
+            columns = None if rows else ["empty"]
+            artefacts.write_csv(partial / "plots" / f"{name}.csv", artefacts.round_floats(rows), columns)
 
 
-def submission(
-    listings: Listings, matches: NDArray[np.int32], keep: NDArray[np.bool_], quarantine: Path
-) -> list[tuple[str, str]]:
-    """(posting_id, matches) of every readable id: itself first, then its matches, best first.
+def write_skipped(folder: Path, metrics_file: Path) -> None:
+    """Write the outs of a system that cannot run: an empty `folder`, and a metrics file that says so."""
+    artefacts.write_json(metrics_file, {"skipped": 1})
+    with artefacts.replace_out(folder) as partial:
+        partial.mkdir()
+
+
+def submission_rows(decisions: Decisions, listings: Listings, dropped: Iterable[str]) -> list[dict[str, str]]:
+    """Rows {posting_id, matches} of every readable id: itself first, then its matches, best first.
 
     Args:
-        matches: int (N, k), neighbours of every listing. keep: bool (N, k).
-        quarantine: the file of what sample dropped; its readable ids match themselves.
+        decisions: those of every listing. dropped: ids of which no listing was made; they match themselves.
     """
     ids = listings.posting_id
-    rows = [
-        (own, " ".join([own, *ids[row[kept]]])) for own, row, kept in zip(ids, matches, keep, strict=True)
-    ]
+    matches = {name: name for name in dropped}
+    neighbours = decisions.neighbours.neighbour
+    for name, row, is_match in zip(ids, neighbours, decisions.is_match, strict=True):
+        matches[name] = " ".join([name, *ids[row[is_match]]])
+    return [{"posting_id": name, "matches": matches[name]} for name in sorted(matches)]
+
+
+def read_dropped_ids(quarantine: Path) -> set[str]:
+    """The ids of quarantine.csv that can be read, of listings and of rows that were dropped."""
     with quarantine.open(encoding="utf-8", newline="") as file:
-        told = [row for row in csv.DictReader(file) if row["reason"] != ID_UNSAFE]  # there shown escaped
-    dropped = {row["posting_id"] for row in told} - set(ids)
-    return sorted(rows + [(own, own) for own in dropped if id_fault(own) is None])
+        return {
+            row["posting_id"]
+            for row in csv.DictReader(file)
+            if row["posting_id"] and row["reason"] not in (ID_UNSAFE, ID_FORMULA)
+        }
 
 
-def queries(judged: dict[str, Judged], listings: Listings) -> pa.Table:
-    """Every scored query of val and test in both galleries, so that two systems can be compared pairwise."""
+def query_table(decisions: Mapping[str, Decisions], listings: Listings) -> pa.Table:
+    """queries.parquet: every measured query in both galleries, so that two systems can be compared by query."""
     parts = []
-    for gallery, found in judged.items():
-        at = np.isin(found.split, ("val", "test"))
-        query = found.neighbours.query[at]
-        parts.append(
-            tables.table(
-                {
-                    "query": listings.posting_id[query],
-                    "split": found.split[at],
-                    "gallery": [gallery] * len(query),
-                    "component": listings.component[query],
-                    "f1": found.f1[at],
-                    "hits": found.hits[at].astype(np.int32),
-                    "kept": found.kept[at].astype(np.int32),
-                    "n_relevant": found.n_relevant[at].astype(np.int32),
-                }
-            )
-        )
+    for gallery, of_gallery in decisions.items():
+        measured = np.isin(of_gallery.split, SPLITS)
+        query = of_gallery.neighbours.query[measured]
+        columns = {
+            "query": listings.posting_id[query],
+            "split": of_gallery.split[measured],
+            "gallery": [gallery] * len(query),
+            "component": listings.component[query],
+            "f1": of_gallery.f1[measured],
+            "hits": of_gallery.hits[measured].astype(np.int32),
+            "n_predicted": of_gallery.n_predicted[measured].astype(np.int32),
+            "n_relevant": of_gallery.n_relevant[measured].astype(np.int32),
+        }
+        parts.append(artefacts.make_table(columns))
     return pa.concat_tables(parts)
 
 
-def curves(judged: Judged, full: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every plot: F1 against threshold by both rules, precision–recall, scores, group sizes."""
-    at = {split: judged.split == split for split in ("val", "test")}
-    found: dict[str, list[dict[str, Any]]] = {}
+def plot_rows(decisions: Decisions) -> dict[str, list[dict[str, float]]]:
+    """The rows of the plots by name: F1 against both kinds of threshold, precision–recall, scores of test."""
+    splits = [split for split in SPLITS if (decisions.split == split).any()]
+    rows = {}
     for kind in ("static", "dynamic"):
-        statistic = decisions.statistic(kind, judged.neighbours)
-        found[f"threshold_{kind}"] = plots.threshold_rows(
-            {s: (statistic[rows], judged.relevant[rows], judged.n_relevant[rows]) for s, rows in at.items()}
-        )
-    for split in at:
-        found[f"precision_recall_{split}"] = plots.precision_recall_rows(judged.curve(split))
-    test = at["test"]
-    found["scores"] = plots.score_rows(judged.statistic[test], judged.relevant[test])
-    found["strata"] = full.get("test", {}).get("strata", [])
-    return found
+        statistic = decision_statistic(kind, decisions.neighbours)
+        rows[f"threshold_{kind}"] = threshold_rows({s: decisions.curve(s, statistic) for s in splits})
+    for split in SPLITS:
+        rows[f"precision_recall_{split}"] = precision_recall_rows(decisions.curve(split))
+    test = decisions.split == "test"
+    return rows | {"scores": score_rows(decisions.statistic[test], decisions.relevant[test])}
 
 
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    columns = list(rows[0]) if rows else ["empty"]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(artefacts.rounded(rows))
+def threshold_rows(curves: Mapping[str, Curve]) -> list[dict[str, float]]:
+    """Rows {threshold, <split>_f1 …}: the exact mean F1 of each split at POINTS thresholds."""
+    finite = [curve.threshold[np.isfinite(curve.threshold)] for curve in curves.values()]
+    thresholds = np.concatenate([np.empty(0), *finite])
+    if not len(thresholds):
+        return []
+    return [
+        {"threshold": threshold}
+        | {f"{split}_f1": curve.f1[curve.index(threshold)] for split, curve in curves.items()}
+        for threshold in np.linspace(thresholds.min(), thresholds.max(), POINTS)
+    ]
+
+
+def precision_recall_rows(curve: Curve) -> list[dict[str, float]]:
+    """Rows {recall, precision, threshold} over pooled pairs without self, highest threshold first."""
+    points = np.flatnonzero((curve.n_predicted > 0) & np.isfinite(curve.threshold))
+    if not len(points) or not curve.n_relevant:
+        return []
+    # Evenly along recall: most thresholds lie where recall no longer rises.
+    grid = np.linspace(0, curve.hits[points[-1]], POINTS)
+    points = points[np.unique(np.searchsorted(curve.hits[points], grid).clip(max=len(points) - 1))]
+    recall, precision = curve.hits[points] / curve.n_relevant, curve.hits[points] / curve.n_predicted[points]
+    return [
+        {"recall": r, "precision": p, "threshold": t}
+        for r, p, t in zip(recall, precision, curve.threshold[points], strict=True)
+    ]
+
+
+def score_rows(statistic: NDArray[np.float64], relevant: NDArray[np.bool_]) -> list[dict[str, float]]:
+    """Rows {low, high, true_pairs, false_pairs}: a histogram of the statistic.
+
+    Args:
+        statistic, relevant: (Q, k); what is not finite is no neighbour, or a match at any threshold.
+    """
+    finite = np.isfinite(statistic)
+    if not finite.any():
+        return []
+    bounds = np.linspace(statistic[finite].min(), statistic[finite].max(), BINS + 1)
+    true, false = (np.histogram(statistic[finite & of], bounds)[0] for of in (relevant, ~relevant))
+    return [
+        {"low": low, "high": high, "true_pairs": int(n_true), "false_pairs": int(n_false)}
+        for low, high, n_true, n_false in zip(bounds[:-1], bounds[1:], true, false, strict=True)
+    ]

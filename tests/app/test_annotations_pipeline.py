@@ -4,9 +4,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from samesku import artefacts
-from samesku.annotations import file as verdicts
-from samesku.annotations.file import Said
-from stages import evaluate, review
+from samesku.annotations.file import Annotation, format_annotations, sort_pair
+from stages import annotations, evaluate
 
 
 def test_annotations_of_test_listings_move_groups_alone(shop_copy):
@@ -29,12 +28,12 @@ def test_annotations_of_test_listings_move_groups_alone(shop_copy):
     before, groups = outs(), group_of()
     apart = next((a, b) for a in test for b in train if groups[a] != groups[b])
     together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
-    said = {verdicts.pair(*apart): Said("same", "t"), verdicts.pair(*together): Said("different", "t")}
-    artefacts.ANNOTATIONS.write_bytes(verdicts.dump(said))
+    said = {sort_pair(*apart): Annotation("same", "t"), sort_pair(*together): Annotation("different", "t")}
+    artefacts.ANNOTATIONS.write_bytes(format_annotations(said))
     params = yaml.safe_load((shop_copy / "params.yaml").read_text())
     params["data"]["annotations"] = "data/annotations.csv"
     (shop_copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    review.main()
+    annotations.main()
     evaluate.main()
     assert outs() == before  # train.parquet too, which is all of it that training sees
     now = group_of()

@@ -36,7 +36,7 @@ def test_a_steady_gain_is_better_though_the_systems_vary_widely():
     write("b", base + 0.02)
     (row,) = differences(*(artefacts.PREDICTIONS / s / "queries.parquet" for s in "ab"))
     assert (row.gain, row.low, row.high) == pytest.approx((0.02, 0.02, 0.02))
-    assert row.verdict == "better"
+    assert row.result == "better"
 
 
 def test_a_gain_within_the_noise_is_none():

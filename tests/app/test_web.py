@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from samesku import artefacts
-from samesku.annotations import file
+from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import guard, server
 from samesku.app.web.review_queue import ReviewQueue
@@ -170,9 +170,9 @@ def test_an_unknown_annotation_changes_nothing(client, body):
 def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     artefacts.ANNOTATIONS.write_text("left,right,annotation,time\nx,y,same,2026-01-01T00:00:00Z\n")
     client.post("/api/review", json={"position": 0, "annotation": "same"})
-    annotations = file.read(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
+    annotations = parse_annotations(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
     assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z")
-    assert annotations["p00a", "p00b"].verdict == "same"
+    assert annotations["p00a", "p00b"].answer == "same"
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
     assert answer.json() == {

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from samesku import artefacts
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings
 from samesku.app.report.pairs import ReportPairs, Rows, make_cards
-from samesku.evaluation.f1 import row_f1
-from samesku.evaluation.strata import BOUNDS
+from samesku.evaluation.metrics import SIZES, row_f1
 
 MAX_MISSED, MAX_REVIEW = 12, 8  # cards of these kinds under one query
 
@@ -37,7 +36,7 @@ VIEWS = {
     "review": "clerical review",
 }
 #: labels of the groups by number of listings
-GROUPS = [str(low) if low == high else f"{low}–{high}" if high else f"{low} and more" for low, high in BOUNDS]
+GROUPS = [str(low) if low == high else f"{low}–{high}" if high else f"{low} and more" for low, high in SIZES]
 
 Cards = dict[int, list[dict[str, Any]]]
 Probabilities = dict[tuple[int, int], float]
@@ -175,7 +174,7 @@ def passed_views(cards: Sequence[dict[str, Any]], labelled: bool) -> list[str]:
 def size_group(catalogue: Catalogue, row: int, n_predicted: int) -> int:
     """A query's place in GROUPS: by the size of its product, or without a label by itself and its matches."""
     size = int(catalogue.product_size[row]) or int(n_predicted) + 1
-    return next(i for i, (low, high) in enumerate(BOUNDS) if low <= size <= (high or size))
+    return next(i for i, (low, high) in enumerate(SIZES) if low <= size <= (high or size))
 
 
 def mark_review(missed: ReportPairs, probabilities: Probabilities) -> ReportPairs:

@@ -7,8 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from samesku import artefacts
-from samesku.annotations import file
-from samesku.annotations.file import Pair, Said
+from samesku.annotations.file import (
+    ANSWERS,
+    Annotation,
+    Pair,
+    format_annotations,
+    parse_annotations,
+    sort_pair,
+)
 from samesku.errors import InputError
 
 
@@ -32,14 +38,14 @@ class ReviewQueue:
             table = artefacts.read_columns(pairs, ["left", "right", "probability"])
             for left, right, probability in zip(*(table[c].to_pylist() for c in table), strict=True):
                 if left in row_of and right in row_of:
-                    self.pairs.append(file.pair(left, right))
+                    self.pairs.append(sort_pair(left, right))
                     self.probability.append(probability)
 
-    def read_annotations(self) -> dict[Pair, Said]:
+    def read_annotations(self) -> dict[Pair, Annotation]:
         """Every annotation of the file, also of pairs that are no longer in the queue."""
         if not self.annotations.is_file():
             return {}
-        return file.read(self.annotations.read_bytes(), self.annotations.as_posix())
+        return parse_annotations(self.annotations.read_bytes(), self.annotations.as_posix())
 
     def next_pair(self, start: int = 0) -> int | None:
         """The position of the first pair from `start` on without an annotation; None if there is none."""
@@ -52,8 +58,8 @@ class ReviewQueue:
         Raises:
             InputError: there is no such annotation, or no such pair.
         """
-        if annotation is not None and annotation not in file.VERDICTS:
-            raise InputError(f"annotation is {annotation!r}; allowed: {', '.join(file.VERDICTS)}")
+        if annotation is not None and annotation not in ANSWERS:
+            raise InputError(f"annotation is {annotation!r}; allowed: {', '.join(ANSWERS)}")
         if not 0 <= position < len(self.pairs):
             raise InputError(f"there is no pair {position}; the queue has {len(self.pairs)}")
         pair = self.pairs[position]
@@ -61,6 +67,6 @@ class ReviewQueue:
             annotations = self.read_annotations()
             annotations.pop(pair, None)
             if annotation is not None:
-                annotations[pair] = Said(annotation, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+                annotations[pair] = Annotation(annotation, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             with artefacts.replace_out(self.annotations) as partial:
-                partial.write_bytes(file.dump(annotations))
+                partial.write_bytes(format_annotations(annotations))

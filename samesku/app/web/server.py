@@ -150,7 +150,7 @@ class Site:
                 "position": position,
                 "listings": listings,
                 "probability": queue.probability[position],
-                "annotation": annotation.verdict if annotation else None,
+                "annotation": annotation.answer if annotation else None,
             }
         )
 

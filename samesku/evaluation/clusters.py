@@ -1,0 +1,141 @@
+"""Products as groups of matches that support each other, not as chains of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samesku.catalogue.listings import Links
+from samesku.evaluation.decisions import Decisions
+from samesku.params import Groups
+
+
+def assign_groups(
+    decisions: Decisions, n_listings: int, groups: Groups, links: Links | None = None
+) -> NDArray[np.int32]:
+    """The group of each listing by the matches of one gallery: int32 (N,), −1 outside the gallery.
+
+    Args:
+        links: must-links and cannot-links, which the groups obey.
+    """
+    links = links or Links()
+    neighbours = decisions.neighbours
+    position, rank = np.nonzero(decisions.is_match)
+    group = cluster_matches(
+        neighbours.query[position],
+        neighbours.neighbour[position, rank],
+        neighbours.score[position, rank],
+        n_listings,
+        link_density=groups.link_density,
+        max_size=groups.max_size,
+        must_link=links.must_link,
+        cannot_link=links.cannot_link,
+    )
+    inside = np.zeros(n_listings, bool)
+    inside[neighbours.query] = True
+    return np.where(inside, group, np.int32(-1))
+
+
+def cluster_matches(
+    left: NDArray[np.integer],
+    right: NDArray[np.integer],
+    score: NDArray[np.floating],
+    n_listings: int,
+    *,
+    link_density: float = 0.5,
+    max_size: int = 100,
+    must_link: NDArray[np.integer] | None = None,
+    cannot_link: NDArray[np.integer] | None = None,
+) -> NDArray[np.int32]:
+    """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
+
+    Two groups merge when a match joins them, at least `link_density` of the pairs between them are matches,
+    and they have at most `max_size` listings together. So one match between two groups of three (1 of 9)
+    does not merge them.
+
+    Args:
+        left, right: int (M,), 0 to n_listings − 1: the matches. A pair counts once, also where it is given in
+            both directions. score: (M,); higher is surer.
+        link_density: 0 to 1. max_size: 1 or more.
+        must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
+            from the start, whatever max_size; cannot-linked listings are never in one group.
+
+    Returns:
+        int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
+    """
+    left, right, score = _distinct_pairs(left, right, score, n_listings)
+    parent = list(range(n_listings))
+    size = [1] * n_listings
+    n_links: list[Counter[int]] = [Counter() for _ in range(n_listings)]  # of a root with other roots
+    forbidden: list[set[int]] = [set() for _ in range(n_listings)]  # roots that a root must not merge with
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    for i, j in [] if must_link is None else must_link.tolist():
+        a, b = root(i), root(j)
+        if a != b:
+            parent[b] = a
+            size[a] += size[b]
+    for i, j in zip(left.tolist(), right.tolist(), strict=True):
+        a, b = root(i), root(j)
+        if a != b:
+            n_links[a][b] += 1
+            n_links[b][a] += 1
+    for i, j in [] if cannot_link is None else cannot_link.tolist():
+        a, b = root(i), root(j)
+        forbidden[a].add(b)
+        forbidden[b].add(a)
+
+    order = np.lexsort((right, left, -score))
+    waiting = list(zip(left[order].tolist(), right[order].tolist(), strict=True))
+    merged = True
+    while merged:  # a pair of groups that lacks links may have them once others have merged
+        merged, postponed = False, []
+        for i, j in waiting:
+            a, b = root(i), root(j)
+            if a == b or b in forbidden[a]:
+                continue
+            if size[a] + size[b] > max_size or n_links[a][b] < link_density * size[a] * size[b]:
+                postponed.append((i, j))
+                continue
+            if len(n_links[a]) < len(n_links[b]):
+                a, b = b, a
+            _move_links(n_links, b, a)
+            for c in forbidden[b]:
+                forbidden[c].remove(b)
+                forbidden[c].add(a)
+            forbidden[a] |= forbidden[b]
+            parent[b] = a
+            size[a] += size[b]
+            merged = True
+        waiting = postponed
+    roots = np.array([root(i) for i in range(n_listings)], dtype=np.int64)
+    _, first, group = np.unique(roots, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int32)[group]
+
+
+def _distinct_pairs(
+    left: NDArray[np.integer], right: NDArray[np.integer], score: NDArray[np.floating], n_listings: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Each unordered pair once, with its best score; a listing is no match of itself."""
+    low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right).astype(np.int64)
+    key, position = np.unique(np.where(low < high, low * n_listings + high, -1), return_inverse=True)
+    best = np.full(len(key), -np.inf)
+    np.maximum.at(best, position, score)
+    valid = key >= 0
+    return key[valid] // max(1, n_listings), key[valid] % max(1, n_listings), best[valid]
+
+
+def _move_links(n_links: list[Counter[int]], source: int, target: int) -> None:
+    """Give the links of `source` to `target`, which it is about to be part of."""
+    for neighbour, count in n_links[source].items():
+        del n_links[neighbour][source]
+        if neighbour != target:
+            n_links[target][neighbour] += count
+            n_links[neighbour][target] += count
+    n_links[source] = Counter()

@@ -1,0 +1,66 @@
+"""annotations: the pairs that people annotated (data/annotations.csv), as links between listings of the sample.
+
+Used where `data.annotations` names the file. Writes data/annotations/all.parquet, and train.parquet with the
+links between two listings of train. Training sees train.parquet alone, so an annotation of test trains nothing
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from samesku import artefacts
+from samesku.annotations.file import Annotation, Pair, parse_annotations
+from samesku.annotations.products import find_contradiction
+from samesku.catalogue.listings import Links, Listings, read_listings, write_links
+from samesku.errors import InputError
+from samesku.params import load_params
+
+
+def link_listings(annotations: Mapping[Pair, Annotation], listings: Listings) -> Links:
+    """The annotations as links; a skipped pair makes none, nor does a pair with a listing outside the sample.
+
+    Raises:
+        InputError: a cannot-link between two listings that must-links join.
+    """
+    row_of = {posting_id: row for row, posting_id in enumerate(listings.posting_id)}
+    pairs: dict[str, list[list[int]]] = {"same": [], "different": []}
+    for (left, right), annotation in annotations.items():
+        if annotation.answer in pairs and left in row_of and right in row_of:
+            pairs[annotation.answer].append([row_of[left], row_of[right]])
+    links = Links(*(np.array(sorted(pairs[a]), np.int32).reshape(-1, 2) for a in ("same", "different")))
+    if contradiction := find_contradiction(links, len(listings)):
+        left, right = (listings.posting_id[row] for row in contradiction)
+        raise InputError(
+            f"{artefacts.ANNOTATIONS} contradicts itself: {left} and {right} are different, but pairs that are "
+            "the same join them; change one of those annotations"
+        )
+    return links
+
+
+def main() -> str:
+    name = load_params().data.annotations
+    listings = read_listings(artefacts.LISTINGS)
+    annotations: Mapping[Pair, Annotation] = {}
+    if name is not None:
+        if not Path(name).is_file():
+            raise InputError(f"data.annotations: {name} does not exist; `samesku serve` writes it")
+        annotations = parse_annotations(Path(name).read_bytes(), name)
+    links = link_listings(annotations, listings)
+    train = links.within(listings.split == "train")
+    write_links(artefacts.LINKS / "all.parquet", links)
+    write_links(artefacts.LINKS / "train.parquet", train)
+    if name is None:
+        return "data.annotations names no file: no links"
+    return (
+        f"{len(annotations)} annotations; {len(links.must_link)} must-links and {len(links.cannot_link)} "
+        f"cannot-links among the sample's {len(listings)} listings, {len(train.must_link)} and "
+        f"{len(train.cannot_link)} within train"
+    )
+
+
+if __name__ == "__main__":
+    artefacts.run_stage("annotations", main)
