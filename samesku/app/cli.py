@@ -58,6 +58,24 @@ def table() -> None:
 
 
 @command
+def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")]) -> None:
+    """Put the entries of a profile into params.yaml; all other lines stay as they are.
+
+    quick: no training and no baselines. shopee: the Shopee data, with weights from the model hub.
+
+    Example: samesku profile quick
+    """
+    from samesku.params.profile import apply_profile, read_profile
+
+    file = Path("params.yaml")
+    text = apply_profile(file.read_text("utf-8"), read_profile(Path("profiles"), name))
+    with artefacts.replace_out(file) as partial:
+        partial.write_text(text, "utf-8")
+    params = load_params(file)
+    typer.echo(f"params.yaml now has the entries of profiles/{name}.yaml; catalogue: {params.data.source}")
+
+
+@command
 def report(
     system: System = "samesku",
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
