@@ -21,42 +21,63 @@ from dataclasses import replace
 import torch
 
 from samesku import artefacts
-from samesku.embedding import device
-from samesku.errors import InputError
-from samesku.params import load
-from samesku.training.batches import Batch, stream
-from samesku.training.embedder import Embedder
-from samesku.training.machine import Machine
-from samesku.training.sample import Sample
-from samesku.training.setup import Ready, set_up
+from samesku.catalogue.images import PackedImages
+from samesku.catalogue.listings import Links, read_listings
+from samesku.embedding.encoder import Content
+from samesku.params import TrainRun, find_entry, load_params
+from samesku.params.schema import Channel
+from samesku.training.batches import TrainingBatch, TrainingExamples, read_batches
+from samesku.training.losses import make_loss
+from samesku.training.processes import SINGLE_PROCESS, ComputeConfig
+from samesku.training.run import TowerEmbedder, TrainingSet, load_towers, make_examples
+from samesku.training.sampler import Sampler, make_sampler
+from samesku.training.trainer import Trainer
 
 WARM = 4  # steps before the clock starts: the batches that two workers have ready by then
 ROUNDS = 3
 
 
-def listings_a_second(step: Callable[[Batch], float], batches: Iterable[Batch], size: int) -> float:
+def set_up(
+    run: TrainRun, channels: dict[str, Channel], training_set: TrainingSet, compute: ComputeConfig
+) -> tuple[Trainer, TrainingExamples, Sampler]:
+    """Towers, loss and batches, as the stage train_pxk makes them."""
+    rows, products = training_set.select(run)
+    sampler = make_sampler(run, products)
+    embedder = TowerEmbedder(training_set, compute, "benchmark")
+    start_rows = {modality: artefacts.embedding_path(getattr(run, modality)) for modality in run.towers}
+    towers = load_towers(run, channels, embedder, start_rows)
+    loss = make_loss(run, towers[run.towers[0]].dim, n_products=int(products.max()) + 1)
+    trainer = Trainer(run, towers, loss, products, sampler.steps_per_epoch, compute)
+    return trainer, make_examples(run, rows, towers, embedder), sampler
+
+
+def listings_a_second(
+    step: Callable[[TrainingBatch], float], batches: Iterable[TrainingBatch], size: int
+) -> float:
     """Run `step` over `batches`, the first few untimed."""
     start, steps = 0.0, 0
-    for at, batch in enumerate(batches):
-        if at == WARM:
+    for i, batch in enumerate(batches):
+        if i == WARM:
             start = time.perf_counter()
         step(batch)  # ends with reading the loss, so a GPU's work is in the time
-        steps = at + 1 - WARM
+        steps = i + 1 - WARM
     return steps * size / (time.perf_counter() - start)
 
 
-def measure(ready: Ready, workers: int, steps: int) -> tuple[float, float]:
+def measure(
+    trainer: Trainer, examples: TrainingExamples, sampler: Sampler, steps: int
+) -> tuple[float, float]:
     """Listings a second from memory and of an epoch, the medians of rounds in turn."""
-    trainer, size = ready.trainer, ready.sampler.batch_size
-    trainer.begin(trainer.head_steps)
-    first = next(stream(ready.listings, ready.sampler, 0, 1, 0))
-    held = [replace(first, step=at) for at in range(steps + WARM)]
-    found = []
+    size, workers = sampler.batch_size, trainer.compute.workers
+    trainer.begin_epoch(trainer.plan.head_steps)
+    first = next(read_batches(examples, sampler, 0, 1, 0))
+    repeated = [replace(first, step=step) for step in range(steps + WARM)]
+    rates = []
     for _ in range(ROUNDS):
-        memory = listings_a_second(trainer.step, held, size)
-        epoch = stream(ready.listings, ready.sampler, 0, steps + WARM, workers)
-        found.append((memory, listings_a_second(trainer.step, epoch, size)))
-    memories, epochs = zip(*found, strict=True)
+        memory = listings_a_second(trainer.step, repeated, size)
+        epoch = read_batches(examples, sampler, 0, steps + WARM, workers)
+        rates.append((memory, listings_a_second(trainer.step, epoch, size)))
+    memories, epochs = zip(*rates, strict=True)
     return statistics.median(memories), statistics.median(epochs)
 
 
@@ -65,23 +86,26 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--precision", nargs="*", default=["fp32", "bf16"])
-    given = parser.parse_args()
-    settings = load()
-    if given.run not in settings.train:
-        raise InputError(f"run {given.run!r} is not in params.yaml; allowed: {', '.join(settings.train)}")
-    device.set_threads(settings.machine.threads)
-    where = device.resolve(settings.machine.device)
-    sample = Sample.read(artefacts.LISTINGS, artefacts.IMAGES)
-    run = settings.train[given.run].model_copy(update={"max_steps": given.steps + WARM, "head_epochs": 0})
-    print(f"{given.run}: {device.describe(where, 'fp32')}, {settings.machine.workers} workers")
-    print("precision  memory/s   epoch/s  ratio" + ("  peak MiB" if where.type == "cuda" else ""))
-    for precision in given.precision:
-        machine = Machine(where, precision, settings.embed.batch_size, settings.machine.workers)
-        ready = set_up(run, settings.channels, sample, machine, Embedder(sample, machine, given.run))
-        if where.type == "cuda":
+    options = parser.parse_args()
+    params = load_params()
+    run = find_entry(params.train, options.run, "train")
+    run = run.model_copy(update={"max_steps": options.steps + WARM, "head_epochs": 0})
+    listings = read_listings(artefacts.LISTINGS)
+    images = PackedImages(artefacts.IMAGES)
+    content = Content(listings.title, images, listings.image_phash, listings.has_image)
+    training_set = TrainingSet.annotated(listings, content, Links())
+    compute = ComputeConfig.from_params(params.embed, params.machine, SINGLE_PROCESS)
+    on_gpu = compute.device.type == "cuda"
+    print(f"{options.run}: {compute.device}, {compute.workers} workers")
+    print("precision  memory/s   epoch/s  ratio" + ("  peak MiB" if on_gpu else ""))
+    for precision in options.precision:
+        trainer, examples, sampler = set_up(
+            run, params.channels, training_set, replace(compute, precision=precision)
+        )
+        if on_gpu:
             torch.cuda.reset_peak_memory_stats()
-        memory, epoch = measure(ready, machine.workers, given.steps)
-        peak = f"{torch.cuda.max_memory_allocated() / 2**20:10.0f}" if where.type == "cuda" else ""
+        memory, epoch = measure(trainer, examples, sampler, options.steps)
+        peak = f"{torch.cuda.max_memory_allocated() / 2**20:10.0f}" if on_gpu else ""
         print(f"{precision:9}  {memory:8.1f}  {epoch:8.1f}  {epoch / memory:5.2f}{peak}")
 
 
