@@ -10,11 +10,12 @@ import yaml
 from samesku import artefacts
 from samesku.annotations import file as verdicts
 from samesku.annotations import links
-from samesku.annotations.links import Links
+from samesku.catalogue.listings import Links, read_links, read_listings
+from samesku.embedding.encoder import Content
 from samesku.errors import InputError
 from samesku.evaluation import groups as grouping
-from samesku.params.rerank import Groups
-from samesku.training.sample import Sample
+from samesku.params import Groups
+from samesku.training.run import TrainingSet
 from stages import review
 from tests.conftest import ROOT
 from tests.evaluation import test_groups as small
@@ -40,8 +41,8 @@ def place(tmp_path, monkeypatch):
 def say(named, *lines):
     params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     params["data"]["review"] = named
-    artefacts.REVIEW.parent.mkdir(exist_ok=True)
-    artefacts.REVIEW.write_text("".join(f"{line}\n" for line in ("left,right,verdict,time", *lines)))
+    artefacts.ANNOTATIONS.parent.mkdir(exist_ok=True)
+    artefacts.ANNOTATIONS.write_text("".join(f"{line}\n" for line in ("left,right,verdict,time", *lines)))
     with open("params.yaml", "w") as file:
         yaml.safe_dump(params, file)
 
@@ -98,8 +99,8 @@ def test_training_joins_and_parts_products_of_train_alone():
     def products(*lines):
         say("data/review.csv", *lines)
         review.main()
-        found = Sample.read(artefacts.LISTINGS, artefacts.IMAGES, artefacts.LINKS / "train.parquet")
-        return found.product.tolist()
+        listings, links = read_listings(artefacts.LISTINGS), read_links(artefacts.LINKS / "train.parquet")
+        return TrainingSet.annotated(listings, Content(["t"] * 6, [], []), links).product.tolist()
 
     plain = pd.factorize(np.array(LABEL, object))[0].tolist()
     assert products() == plain == [0, 0, -1, 1, 2, 2]
