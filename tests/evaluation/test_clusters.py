@@ -1,0 +1,146 @@
+"""Groups: dense links merge, a bridge does not; no group outgrows max_size; must-links and cannot-links hold."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samesku.catalogue.listings import Links, Listings
+from samesku.evaluation.clusters import assign_groups, cluster_matches
+from samesku.evaluation.decisions import decide
+from samesku.params import Decision, Groups
+from samesku.search.neighbours import Neighbours
+
+
+def cluster(edges, size, **keys):
+    left, right, score = (np.array(side) for side in zip(*edges, strict=True)) if edges else ([], [], [])
+    return cluster_matches(
+        np.array(left, dtype=np.int32), np.array(right, dtype=np.int32), np.array(score, float), size, **keys
+    ).tolist()
+
+
+def all_pairs(members, score=0.9):
+    return [(a, b, score) for a, b in itertools.combinations(members, 2)]
+
+
+def test_no_matches_every_listing_alone():
+    assert cluster([], 3) == [0, 1, 2]
+    assert cluster([(1, 1, 1.0)], 2) == [0, 1]  # a listing is no match of itself
+
+
+def test_groups_are_numbered_by_their_first_listing():
+    assert cluster([(3, 4, 0.9), (1, 2, 0.5)], 5) == [0, 1, 1, 2, 2]
+
+
+def test_a_bridge_does_not_merge_two_groups():
+    bridge = [*all_pairs([0, 1, 2]), *all_pairs([3, 4, 5]), (2, 3, 0.95)]
+    # 2–3 is surest and merges first; then 3 of 6 pairs of {2, 3} and {0, 1} are missing, and so on
+    assert len(set(cluster(bridge, 6, link_density=0.6))) > 1
+    late = [*all_pairs([0, 1, 2]), *all_pairs([3, 4, 5]), (2, 3, 0.1)]
+    assert cluster(late, 6) == [0, 0, 0, 1, 1, 1]  # 1 of 9 pairs
+
+
+def test_a_chain_does_not_become_one_group():
+    chain = [(i, i + 1, 0.9 - i / 100) for i in range(7)]
+    assert max(np.bincount(cluster(chain, 8))) <= 3  # 0–1, then 2 with 1 of 2; a fourth would have 1 of 3
+
+
+def test_links_that_come_late_still_merge():
+    # 0–2 (best) and 1–2 stand before 0–1: {0, 2} and 1 have 1 of 2 at 0.5, but at 0.75 they wait for 0–1
+    edges = [(0, 2, 0.9), (1, 2, 0.8), (0, 1, 0.1)]
+    assert cluster(edges, 3, link_density=0.75) == [0, 0, 0]
+
+
+def test_no_group_above_max_size():
+    assert max(np.bincount(cluster(all_pairs(range(6)), 6, max_size=4))) <= 4
+
+
+def test_both_directions_count_once():
+    once = [(0, 1, 0.9), (1, 2, 0.8)]
+    twice = once + [(b, a, s) for a, b, s in once]
+    # {0, 1} and 2: 1 of 2 pairs; counted twice it would pass as 2 of 2
+    assert cluster(twice, 3, link_density=0.75) == cluster(once, 3, link_density=0.75) == [0, 0, 1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 20),
+    link_density=st.sampled_from([0.3, 0.5, 1.0]),
+    max_size=st.integers(1, 8),
+)
+def test_the_order_of_matches_decides_nothing_and_the_guards_hold(seed, size, link_density, max_size):
+    draw = np.random.default_rng(seed)
+    pairs = [pair for pair in itertools.combinations(range(size), 2) if draw.random() < 0.3]
+    edges = [(a, b, round(float(draw.random()), 1)) for a, b in pairs]
+    group = cluster(edges, size, link_density=link_density, max_size=max_size)
+    shuffled = [edges[i] for i in draw.permutation(len(edges))]
+    assert (
+        cluster([(b, a, s) for a, b, s in shuffled], size, link_density=link_density, max_size=max_size)
+        == group
+    )
+    assert max(np.bincount(group)) <= max_size
+    if link_density == 1.0:  # only cliques merge
+        linked = {frozenset(pair) for pair in pairs}
+        for a, b in itertools.combinations(range(size), 2):
+            assert group[a] != group[b] or frozenset((a, b)) in linked
+
+
+def links(*pairs):
+    return np.array(pairs, dtype=np.int32)
+
+
+def test_must_linked_listings_are_one_group_whatever_max_size():
+    assert cluster([], 4, must_link=links((0, 2), (2, 3)), max_size=2) == [0, 1, 0, 0]
+    # the group of two counts with both: one match to it is half of the pairs
+    assert cluster([(1, 2, 0.9)], 3, must_link=links((0, 2)), link_density=0.6) == [0, 1, 0]
+    assert cluster([(1, 2, 0.9)], 3, must_link=links((0, 2)), link_density=0.5) == [0, 0, 0]
+
+
+def test_cannot_linked_listings_are_never_in_one_group():
+    assert cluster(all_pairs(range(4)), 4, cannot_link=links((0, 3)))[0::3] in ([0, 1], [0, 2])
+    # nor through the groups that the two have become part of
+    edges = [(0, 1, 0.9), (2, 3, 0.8), (1, 2, 0.7), (0, 3, 0.6)]
+    assert cluster(edges, 4, cannot_link=links((0, 3))) == [0, 0, 1, 1]
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_links_hold_whatever_matches(data):
+    size = 8
+    pair = st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(lambda p: p[0] != p[1])
+    matches = data.draw(st.lists(st.tuples(pair, st.floats(0, 1)), max_size=20))
+    same = data.draw(st.lists(pair, max_size=3))
+    parts = cluster([], size, must_link=links(*same).reshape(-1, 2))
+    different = [p for p in data.draw(st.lists(pair, max_size=5)) if parts[p[0]] != parts[p[1]]]
+    group = cluster(
+        [(a, b, score) for (a, b), score in matches],
+        size,
+        must_link=links(*same).reshape(-1, 2),
+        cannot_link=links(*different).reshape(-1, 2),
+    )
+    assert all(group[a] == group[b] for a, b in same)
+    assert all(group[a] != group[b] for a, b in different)
+
+
+def test_the_groups_of_a_gallery_obey_links():
+    listings = Listings(
+        np.array(list("uvwxyz"), object),
+        np.array([0, 0, 1, 2, 2, 3], dtype=np.int32),
+        np.arange(6, dtype=np.int32),
+        np.array(["val", "val", "val", "test", "test", "train"]),
+    )
+    neighbour = np.array([[1], [0], [-1], [4], [3], [2]], dtype=np.int32)
+    score = np.where(neighbour >= 0, 0.9, -np.inf).astype(np.float32)
+
+    def assign(queries, annotated=None):
+        neighbours = Neighbours(np.array(queries, np.int32), neighbour[queries], score[queries])
+        decisions = decide(neighbours, listings, Decision(kind="static", value=0.5), "full")
+        return assign_groups(decisions, 6, Groups(), annotated).tolist()
+
+    every = [0, 1, 2, 3, 4, 5]
+    assert assign(every) == [0, 0, 1, 2, 2, 1]
+    assert assign([0, 1, 3, 4]) == [0, 0, -1, 2, 2, -1]  # −1 outside the gallery
+    assert assign(every, Links(cannot_link=links((3, 4)))) == [0, 0, 1, 2, 3, 1]
+    assert assign(every, Links(must_link=links((0, 3), (0, 4)))) == [0, 1, 2, 0, 0, 2]  # 0–1: 1 of 3
