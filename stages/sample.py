@@ -58,7 +58,7 @@ def make_sample(
     Args:
         data, split: the groups of params.yaml. workers: what decodes pictures; the results do not depend on it.
         images, thumbnails: where to store the pictures.
-        quarantine: takes every fault of a row that was looked at, also where the sample is refused.
+        quarantine: takes every fault of a row that was read, also where the sample is refused.
 
     Returns:
         listings.parquet as a table, and the summary.

@@ -1,4 +1,4 @@
-"""Outs are written beside and renamed: what a kill leaves at each step, what is said of a failure."""
+"""Outs are written beside and renamed: what a kill leaves at each step, and what a failure prints."""
 
 import errno
 import os
@@ -109,7 +109,7 @@ FULL = os.strerror(errno.ENOSPC)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (OSError(errno.ENOSPC, FULL, "data/x.npy"), f"data/x.npy: {FULL}"),
         (OSError(errno.ENOSPC, FULL), FULL),
@@ -118,14 +118,14 @@ FULL = os.strerror(errno.ENOSPC)
         (MemoryError(), "this machine has not enough memory"),
     ],
 )
-def test_what_the_machine_lacks_is_one_sentence(tmp_path, monkeypatch, error, said):
+def test_what_the_machine_lacks_is_one_sentence(tmp_path, monkeypatch, error, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
         artefacts.run_stage("stage", raising(error))
-    assert caught.value.code == f"stage: {said}; the last good outs are as they were"
+    assert caught.value.code == f"stage: {message}; the last good outs are as they were"
 
 
-def test_an_error_on_top_of_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
+def test_an_error_on_top_of_a_full_disk_is_reported_as_that(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def main():
@@ -152,7 +152,7 @@ def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
         artefacts.run_stage("stage", raising(KeyError("a")))
 
 
-def test_a_fingerprint_is_of_values_and_files(tmp_path):
+def test_a_fingerprint_is_of_values_files_and_the_code_in_folders(tmp_path):
     file = tmp_path / "x"
     file.write_text("1")
     first = artefacts.fingerprint({"a": 1, "b": [2]}, [file])
@@ -160,3 +160,30 @@ def test_a_fingerprint_is_of_values_and_files(tmp_path):
     assert first != artefacts.fingerprint({"a": 2, "b": [2]}, [file])
     file.write_text("2")
     assert first != artefacts.fingerprint({"a": 1, "b": [2]}, [file])
+    (tmp_path / "code/inner").mkdir(parents=True)
+    (tmp_path / "code/inner/a.py").write_text("a = 1")
+    folder = artefacts.fingerprint({}, [tmp_path / "code"])
+    (tmp_path / "code/notes.txt").write_text("no code")
+    assert artefacts.fingerprint({}, [tmp_path / "code"]) == folder
+    (tmp_path / "code/inner/a.py").write_text("a = 2")
+    assert artefacts.fingerprint({}, [tmp_path / "code"]) != folder
+
+
+def test_a_channel_is_read_from_the_main_system_before_the_baselines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main, baseline = (folder / "cnn.npy" for folder in (artefacts.EMBEDDINGS, artefacts.BASELINES))
+    assert artefacts.embedding_path("cnn") == main
+    baseline.parent.mkdir(parents=True)
+    baseline.touch()
+    assert artefacts.embedding_path("cnn") == baseline
+    main.parent.mkdir(parents=True)
+    main.touch()
+    assert artefacts.embedding_path("cnn") == main
+
+
+def test_rows_of_a_csv_have_six_decimals(tmp_path):
+    rows = [{"name": "a", "f1": 1 / 3, "n": 2}, {"name": "b, c", "f1": 1.0, "n": 3}]
+    artefacts.write_csv(tmp_path / "a.csv", rows, ["name", "f1", "n"])
+    assert (tmp_path / "a.csv").read_bytes() == b'name,f1,n\na,0.333333,2\n"b, c",1.0,3\n'
+    artefacts.write_csv(tmp_path / "none.csv", [])
+    assert (tmp_path / "none.csv").read_bytes() == b"empty\n"

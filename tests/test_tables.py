@@ -20,11 +20,11 @@ def test_what_is_written_comes_back(tmp_path):
         "text": ["one", "two", "three"],
     }
     pq.write_table(make_table(columns), tmp_path / "t.parquet")
-    found = read_columns(tmp_path / "t.parquet")
-    assert to_numpy(found["n"]).tolist() == [3, -1, 2]
-    assert to_numpy(found["x"]).tolist() == [-2.0, np.inf, 0.5]
-    assert found["id"].to_pylist() == ["a", "é ✓", ""]
-    assert found["text"].to_pylist() == ["one", "two", "three"]
+    read = read_columns(tmp_path / "t.parquet")
+    assert to_numpy(read["n"]).tolist() == [3, -1, 2]
+    assert to_numpy(read["x"]).tolist() == [-2.0, np.inf, 0.5]
+    assert read["id"].to_pylist() == ["a", "é ✓", ""]
+    assert read["text"].to_pylist() == ["one", "two", "three"]
     assert [str(field.type) for field in pq.read_schema(tmp_path / "t.parquet")] == [
         "int32",
         "float",
@@ -38,9 +38,9 @@ def test_row_groups_are_joined_and_columns_chosen(tmp_path, rows):
     table = pa.table({"a": list(range(rows)), "b": [i % 2 == 0 for i in range(rows)]})
     table = table.cast(pa.schema([("a", pa.int64()), ("b", pa.bool_())]))
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=3)
-    found = read_columns(tmp_path / "t.parquet", ["b"])
-    assert list(found) == ["b"]
-    assert to_numpy(found["b"]).tolist() == [i % 2 == 0 for i in range(rows)]
+    read = read_columns(tmp_path / "t.parquet", ["b"])
+    assert list(read) == ["b"]
+    assert to_numpy(read["b"]).tolist() == [i % 2 == 0 for i in range(rows)]
 
 
 def test_neither_pandas_nor_scipy_is_imported(tmp_path):

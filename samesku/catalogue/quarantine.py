@@ -86,7 +86,7 @@ class Quarantine:
         Args:
             total: rows of the source.
             readable: those of them with a valid id; the others are all in quarantine.
-            taken: those of the readable that were looked at further; the sample.
+            taken: those of the readable that were taken into the sample and checked further.
         """
         faulty = len(self.rows()) - (total - readable)
         return 1 - readable / total * (1 - faulty / max(taken, 1))

@@ -156,13 +156,13 @@ def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
     by_id: dict[str, list[Row]] = {}
     for row in rows:
         by_id.setdefault(row.posting_id, []).append(row)
-    kept = []
+    unique = []
     for same in by_id.values():
         agree = all(row[1:] == same[0][1:] for row in same)
-        kept += same[:1] if agree else []
+        unique += same[:1] if agree else []
         for row in same[1:] if agree else same:
             quarantine.add(row.row, row.posting_id, row.image, ID_REPEATED if agree else ID_CONFLICT)
-    return kept
+    return unique
 
 
 def _plain(cell: str) -> str:

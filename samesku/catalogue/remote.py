@@ -69,9 +69,9 @@ def reaching(url: object) -> Iterator[None]:
     except (Fault, InputError):
         raise
     except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        message = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"data.source: {url} cannot be read ({said}); ways out: the package and the credentials for it, "
+            f"data.source: {url} cannot be read ({message}); ways out: the package and the credentials for it, "
             "or a .zip or a folder on this machine"
         ) from error
 

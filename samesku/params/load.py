@@ -75,7 +75,7 @@ def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
     return group[name]
 
 
-def list_alphas(system: CompareSystem) -> list[float]:
+def list_alphas(system: Fusion | CompareSystem) -> list[float]:
     """The alpha of a system: one, or those from which val chooses."""
     return system.alpha if isinstance(system.alpha, list) else [system.alpha]
 
@@ -193,9 +193,9 @@ def _contradictions(params: Params) -> Iterator[str]:
     for name, system in params.compare.items():
         local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
         local += [(f"compare.{name}.decision", check_decision(system.decision))]
-    problems = [f"{key}: {problem}" for key, found in local for problem in found]
+    problems = [f"{key}: {problem}" for key, sentences in local for problem in sentences]
     yield from dict.fromkeys(problems)
-    if not problems:  # the names are looked at where each entry is right by itself
+    if not problems:  # names are checked once each entry is valid by itself
         yield from _check_names(params)
 
 

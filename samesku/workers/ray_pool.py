@@ -67,9 +67,7 @@ class Pool(Generic[T, R]):
     ) -> None:
         self.workers = workers
         self._make = ray.put(make)
-        self._actor: Any = ray.remote(
-            num_cpus=processors, num_gpus=int(accelerator), max_restarts=0
-        )(_Worker)
+        self._actor: Any = ray.remote(num_cpus=processors, num_gpus=int(accelerator), max_restarts=0)(_Worker)
         self._given: dict[Any, deque[_Chunk[T]]] = {}  # by worker, in the order in which it works
         self._asked: dict[Any, Any] = {}  # answers that are not here yet -> their worker
         for _ in range(workers):

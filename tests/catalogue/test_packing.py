@@ -43,7 +43,9 @@ def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
         PackRequest("missing.jpg", hash=False, keep=False),  # no row
         PackRequest("2.jpg", hash=False, keep=True),
     ]
-    outcomes = pack_pictures(tmp_path / "images.arrow", tmp_path / "small.arrow", requests, packer(catalogue), workers=0)
+    outcomes = pack_pictures(
+        tmp_path / "images.arrow", tmp_path / "small.arrow", requests, packer(catalogue), workers=0
+    )
     packed = PackedImages(tmp_path / "images.arrow")
     hash_of_1 = perceptual_hash(packed[0])
     assert [outcome.fault for outcome in outcomes] == [
@@ -62,12 +64,12 @@ def test_each_listing_has_its_picture(catalogue: Path, tmp_path: Path) -> None:
 def test_the_file_is_the_same_whatever_the_workers(catalogue: Path, tmp_path: Path) -> None:
     names = [f"{i % 40}.jpg" for i in range(90)] + ["text.jpg", "", "missing.jpg", "large.jpg"]
     requests = [PackRequest(name, hash=True, keep=True) for name in names]
-    found = []
+    packed = []
     for workers in (0, 2):
         files = tmp_path / f"{workers}.arrow", tmp_path / f"{workers}.small.arrow"
         outcomes = pack_pictures(*files, requests, packer(catalogue), workers)
-        found.append((outcomes, *(file.read_bytes() for file in files)))
-    assert found[0] == found[1]
+        packed.append((outcomes, *(file.read_bytes() for file in files)))
+    assert packed[0] == packed[1]
     assert sorted(path.suffix for path in tmp_path.glob("*.arrow*")) == [".arrow"] * 4
 
 

@@ -135,14 +135,14 @@ def test_a_member_that_cannot_be_stopped_at_a_size_is_not_read(how: int, tmp_pat
 
 
 def test_a_member_that_lies_about_its_size_gives_no_more_than_that(tmp_path: Path) -> None:
-    """30 MB of nothing in 30 kB, said to be 1,000 bytes: never unpacked."""
+    """30 MB of nothing in 30 kB, which claim to be 1,000 bytes: never unpacked."""
     path, large = tmp_path / "catalogue.zip", 30_000_000
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images/a.jpg", bytes(large))
     content = path.read_bytes()
-    said = large.to_bytes(4, "little")
-    assert content.count(said) == 2  # before the data and in the directory
-    path.write_bytes(content.replace(said, (1000).to_bytes(4, "little")))
+    size = large.to_bytes(4, "little")
+    assert content.count(size) == 2  # before the data and in the directory
+    path.write_bytes(content.replace(size, (1000).to_bytes(4, "little")))
     source = opened(path)
     tracemalloc.start()
     assert fault_of(source, "a.jpg") == q.IMAGE_DAMAGED

@@ -1,9 +1,18 @@
+"""Listings are taken, joined to components, assigned to splits, and checked for leaks: by hand and at random."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samesku.catalogue.splits import assign_splits, find_components
+from samesku.catalogue import splits
+from samesku.catalogue.splits import (
+    assign_splits,
+    count_leaks,
+    find_components,
+    number_products,
+    take_listings,
+)
 
 THIRDS = {"train": 0.7, "val": 0.15, "test": 0.15}
 
@@ -37,14 +46,14 @@ _VALUES = st.sampled_from(["", *"abcde"])
 def test_components_against_merging_by_hand(rows: list[tuple[str, str, str]]) -> None:
     group = list(range(len(rows)))
     for _ in rows:  # relabel until nothing changes
-        for i, one in enumerate(rows):
-            for j, other in enumerate(rows):
-                if any(a and a == b for a, b in zip(one, other, strict=True)):
+        for i, left in enumerate(rows):
+            for j, right in enumerate(rows):
+                if any(a and a == b for a, b in zip(left, right, strict=True)):
                     group[i] = group[j] = min(group[i], group[j])
-    found = find_components(*zip(*rows, strict=True))
+    components = find_components(*zip(*rows, strict=True))
     number: dict[int, int] = {}
-    assert found.tolist() == [number.setdefault(g, len(number)) for g in group]
-    assert found.dtype == np.int32
+    assert components.tolist() == [number.setdefault(g, len(number)) for g in group]
+    assert components.dtype == np.int32
 
 
 @given(
@@ -72,7 +81,9 @@ def test_single_listings_are_dealt_exactly() -> None:
 
 
 def test_the_seed_decides_who() -> None:
-    assert assign_splits(np.arange(100), THIRDS, 0).tolist() != assign_splits(np.arange(100), THIRDS, 1).tolist()
+    assert (
+        assign_splits(np.arange(100), THIRDS, 0).tolist() != assign_splits(np.arange(100), THIRDS, 1).tolist()
+    )
 
 
 def test_large_groups_are_not_kept_for_one_side() -> None:
@@ -84,3 +95,90 @@ def test_large_groups_are_not_kept_for_one_side() -> None:
 @pytest.mark.parametrize("n", [0, 1])
 def test_hardly_any_listings(n: int) -> None:
     assert len(assign_splits(np.arange(n), THIRDS, 0)) == n
+
+
+LABELS = ["a", "a", "", "b", "b", "b", "", "c"]
+
+
+def test_products_are_numbered_and_the_unlabelled_stand_alone() -> None:
+    assert number_products(LABELS).tolist() == [0, 0, 1, 2, 2, 2, 3, 4]
+    assert number_products([]).tolist() == []
+
+
+@pytest.mark.parametrize("n", [None, 8, 9])
+@pytest.mark.parametrize("by", ["product", "listing"])
+def test_all_are_taken(n: int | None, by: str) -> None:
+    assert take_listings(LABELS, n, by, seed=0).tolist() == list(range(8))
+
+
+def test_the_number_of_products_that_comes_closest() -> None:
+    labels = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
+    assert len(take_listings(labels, 14, "product", seed=0)) == 10
+    assert len(take_listings(labels, 16, "product", seed=0)) == 20
+    assert len(take_listings(labels, 15, "product", seed=0)) == 10
+    assert len(take_listings(labels, 1, "product", seed=0)) == 10
+
+
+@given(st.lists(st.sampled_from(["", *"abcdef"]), min_size=1), st.integers(1, 60), st.integers(0, 5))
+def test_whole_products_and_the_same_ones_again(labels: list[str], n: int, seed: int) -> None:
+    taken = take_listings(labels, n, "product", seed)
+    assert taken.tolist() == sorted(set(taken.tolist()))
+    assert taken.tolist() == take_listings(labels, n, "product", seed).tolist()
+    product = number_products(labels)
+    inside = np.isin(np.arange(len(labels)), taken)
+    assert not set(product[inside]) & set(product[~inside])
+    if n < len(labels):
+        assert abs(len(taken) - n) <= np.bincount(product).max()
+        assert len(take_listings(labels, n, "listing", seed)) == n
+
+
+def test_the_seed_decides_which_listings_are_taken() -> None:
+    labels = [str(i // 2) for i in range(200)]
+    assert set(take_listings(labels, 50, "product", 0)) != set(take_listings(labels, 50, "product", 1))
+    assert set(take_listings(labels, 50, "listing", 0)) != set(take_listings(labels, 50, "listing", 1))
+
+
+TEST = np.array([True, True, True, False, False])
+
+
+def test_leaks_by_hand() -> None:
+    counts = count_leaks(
+        TEST,
+        label=["a", "b", "", "a", ""],  # row 0; an empty label is nobody's
+        image=["x", "x", "", "y", ""],  # only among test
+        phash=["ffff000000000000", "ffff000000000001", "000000000000001f", "ffff000000000000", ""],
+        title=["t", "t", "", "t", ""],
+    )
+    # row 1 is one bit from row 3, row 2 is far; row 0 equals row 3
+    assert counts == {"label": 1, "image": 0, "phash": 1, "title": 2, "near_phash": 2, "largest": 2}
+
+
+def test_four_bits_are_near_and_five_are_not() -> None:
+    test = np.array([True, True, False])
+    phash = ["00ff00000000000f", "00ff00000000001f", "00ff000000000000"]
+    none = ["", "", ""]
+    assert count_leaks(test, label=none, image=none, phash=phash, title=none)["near_phash"] == 1
+
+
+def test_nothing_leaks_where_all_are_on_one_side() -> None:
+    for side in (True, False):
+        counts = count_leaks(
+            np.full(2, side), label=["a", "a"], image=["x", "x"], phash=["1" * 16] * 2, title=["t", "t"]
+        )
+        assert set(counts.values()) == {0}
+
+
+_HASH = st.one_of(st.just(""), st.integers(0, 255).map(lambda n: f"{n * 0x0101010101010101:016x}"))
+
+
+@given(st.lists(st.tuples(st.booleans(), _HASH), min_size=1, max_size=20), st.integers(1, 40))
+def test_near_hashes_against_every_pair(rows: list[tuple[bool, str]], block: int) -> None:
+    none = [""] * len(rows)
+    before, splits.BLOCK = splits.BLOCK, block
+    try:
+        test, phash = np.array([t for t, _ in rows]), [h for _, h in rows]
+        n_near = count_leaks(test, label=none, image=none, phash=phash, title=none)["near_phash"]
+    finally:
+        splits.BLOCK = before
+    outside = [int(h, 16) for t, h in rows if h and not t]
+    assert n_near == sum(any((int(h, 16) ^ o).bit_count() <= 4 for o in outside) for t, h in rows if t and h)

@@ -54,9 +54,7 @@ def test_an_empty_group_loses_its_entries_and_no_other_line():
 
 
 def test_unknown_groups_and_profiles_are_refused_with_what_there_is(tmp_path):
-    with pytest.raises(
-        InputError, match=r"group dada, .*; allowed: data, train, machine"
-    ):
+    with pytest.raises(InputError, match=r"group dada, .*; allowed: data, train, machine"):
         apply_profile(PARAMS, "dada:\n  source: x\n")
     (tmp_path / "quick.yaml").write_text("train: {}\n")
     assert read_profile(tmp_path, "quick") == "train: {}\n"

@@ -21,8 +21,8 @@ from PIL import Image
 from samesku import artefacts
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, read_thumbnails
-from samesku.catalogue.sample import LISTINGS_SCHEMA
 from samesku.catalogue.open_source import open_source
+from samesku.catalogue.sample import LISTINGS_SCHEMA
 from samesku.errors import InputError
 from samesku.params.schema import Data, Split
 from stages import sample as stage
@@ -51,7 +51,7 @@ def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
     return out.getvalue().encode()
 
 
-class Place:
+class Workspace:
     """A folder with its own params.yaml, where the stage is run as `dvc repro` runs it."""
 
     def __init__(self, folder: Path) -> None:
@@ -98,13 +98,13 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.chdir(tmp_path)
-    return Place(tmp_path)
+    return Workspace(tmp_path)
 
 
-def test_a_catalogue_by_hand(place: Place) -> None:
-    place.write(
+def test_a_catalogue_by_hand(workspace: Workspace) -> None:
+    workspace.write(
         table(
             [
                 ["e", r"\xe2\x98\x85 Mug", "1.jpg", "", "mug"],
@@ -116,30 +116,30 @@ def test_a_catalogue_by_hand(place: Place) -> None:
         ),
         {"1.jpg": jpeg(1), "2.jpg": jpeg(2, (60, 100))},
     )
-    said = place.run()
-    assert place.column("row") == [3, 1, 4, 2, 0]
-    assert place.column("posting_id") == ["a", "b", "c", "d", "e"]
-    assert place.column("title") == ["", "Bag", "Cap", "Bag red", "★ Mug"]
-    assert place.column("image") == ["", "2.jpg", "", "2.jpg", "1.jpg"]
-    assert place.column("has_image") == [False, True, False, True, True]
-    assert place.column("label_group") == [None, "bag", "cap", None, "mug"]
-    assert place.column("component") == [0, 1, 2, 1, 3]  # b and d share a file
-    hashes = place.column("image_phash")
+    line = workspace.run()
+    assert workspace.column("row") == [3, 1, 4, 2, 0]
+    assert workspace.column("posting_id") == ["a", "b", "c", "d", "e"]
+    assert workspace.column("title") == ["", "Bag", "Cap", "Bag red", "★ Mug"]
+    assert workspace.column("image") == ["", "2.jpg", "", "2.jpg", "1.jpg"]
+    assert workspace.column("has_image") == [False, True, False, True, True]
+    assert workspace.column("label_group") == [None, "bag", "cap", None, "mug"]
+    assert workspace.column("component") == [0, 1, 2, 1, 3]  # b and d share a file
+    hashes = workspace.column("image_phash")
     assert hashes[:3] == ["0123456789abcdef", "00ff00ff00ff00ff", ""]
     assert all(len(hash_) == 16 for hash_ in hashes[3:])
-    assert [image and image.size for image in place.images] == [None, (32, 53), None, (32, 53), (40, 30)]
-    assert place.quarantine == [
+    assert [image and image.size for image in workspace.images] == [None, (32, 53), None, (32, 53), (40, 30)]
+    assert workspace.quarantine == [
         ("3", "a", "gone.jpg", q.IMAGE_MISSING),
         ("3", "a", "gone.jpg", q.TITLE_EMPTY),
         ("4", "c", "", q.IMAGE_UNNAMED),
     ]
-    summary = place.summary
+    summary = workspace.summary
     assert (summary["rows"], summary["listings"], summary["quarantined"]) == (5, 5, 2)
     assert (summary["products"], summary["unlabelled"]) == (3, 2)
     assert (summary["pictures"], summary["titles"], summary["hashes"]) == (3, 4, 4)
     assert (summary["components"], summary["largest_component"]) == (4, 2)
     assert summary["train"] + summary["val"] + summary["test"] == 5
-    assert said.startswith("5 listings of 3 products, 3 pictures, ")
+    assert line.startswith("5 listings of 3 products, 3 pictures, ")
     assert pq.read_schema(artefacts.LISTINGS).equals(LISTINGS_SCHEMA)
     assert sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
 
@@ -179,33 +179,35 @@ PICTURES = {
 
 
 @pytest.mark.parametrize(("row", "reasons"), ROW_FAULTS.values(), ids=ROW_FAULTS.keys())
-def test_a_faulty_row_is_out(place: Place, row: list[str], reasons: list[str]) -> None:
-    place.write(table([["y", "Mug", "1.jpg", "", ""], ["z", "Cap", "2.jpg", "", ""], row]), PICTURES)
-    place.run()
-    assert place.column("posting_id") == (["y"] if reasons == [q.ID_CONFLICT] else ["y", "z"])
-    assert sorted({entry[3] for entry in place.quarantine}) == sorted(reasons)
-    assert ("2", reasons[0]) in {(entry[0], entry[3]) for entry in place.quarantine}
-    assert len(place.images) == len(place.listings)
+def test_a_faulty_row_is_out(workspace: Workspace, row: list[str], reasons: list[str]) -> None:
+    workspace.write(table([["y", "Mug", "1.jpg", "", ""], ["z", "Cap", "2.jpg", "", ""], row]), PICTURES)
+    workspace.run()
+    assert workspace.column("posting_id") == (["y"] if reasons == [q.ID_CONFLICT] else ["y", "z"])
+    assert sorted({entry[3] for entry in workspace.quarantine}) == sorted(reasons)
+    assert ("2", reasons[0]) in {(entry[0], entry[3]) for entry in workspace.quarantine}
+    assert len(workspace.images) == len(workspace.listings)
 
 
 @pytest.mark.parametrize(("row", "reasons"), MODALITY_FAULTS.values(), ids=MODALITY_FAULTS.keys())
-def test_a_faulty_cell_costs_its_modality_alone(place: Place, row: list[str], reasons: list[str]) -> None:
-    place.params["data"]["max_pixels"] = 30_000
-    place.write(table([["y", "Mug", "2.jpg", "", ""], row]), PICTURES)
-    place.run()
-    assert [entry[1:] for entry in place.quarantine] == [("x", row[2], reason) for reason in reasons]
-    listing = place.listings[0]
+def test_a_faulty_cell_costs_its_modality_alone(
+    workspace: Workspace, row: list[str], reasons: list[str]
+) -> None:
+    workspace.params["data"]["max_pixels"] = 30_000
+    workspace.write(table([["y", "Mug", "2.jpg", "", ""], row]), PICTURES)
+    workspace.run()
+    assert [entry[1:] for entry in workspace.quarantine] == [("x", row[2], reason) for reason in reasons]
+    listing = workspace.listings[0]
     assert listing["posting_id"] == "x"
     assert bool(listing["title"]) is bool(row[1])
     lost = any(reason.startswith("image:") for reason in reasons)
-    assert listing["has_image"] is (not lost) is (place.images[0] is not None)
+    assert listing["has_image"] is (not lost) is (workspace.images[0] is not None)
     assert listing["image"] == ("" if lost else row[2])
     assert bool(listing["image_phash"]) is (not lost and row[2] != "flat.png")
 
 
-def test_without_pictures_a_given_hash_still_serves(place: Place) -> None:
-    place.params["data"]["images"] = None
-    place.write(
+def test_without_pictures_a_given_hash_still_serves(workspace: Workspace) -> None:
+    workspace.params["data"]["images"] = None
+    workspace.write(
         table(
             [
                 ["a", "", "x.jpg", "0123456789abcdef", "1"],
@@ -215,27 +217,27 @@ def test_without_pictures_a_given_hash_still_serves(place: Place) -> None:
             ]
         )
     )
-    place.run()
-    assert place.column("posting_id") == ["a", "b", "d"]
-    assert place.column("image") == ["", "", ""]
-    assert place.column("component") == [0, 0, 0]  # by file name and by hash
-    assert len(place.images) == 0
-    assert [entry[3] for entry in place.quarantine] == [q.TITLE_EMPTY, q.ROW_NOTHING, q.TITLE_EMPTY]
+    workspace.run()
+    assert workspace.column("posting_id") == ["a", "b", "d"]
+    assert workspace.column("image") == ["", "", ""]
+    assert workspace.column("component") == [0, 0, 0]  # by file name and by hash
+    assert len(workspace.images) == 0
+    assert [entry[3] for entry in workspace.quarantine] == [q.TITLE_EMPTY, q.ROW_NOTHING, q.TITLE_EMPTY]
 
 
-def test_titles_alone(place: Place) -> None:
-    place.write(b"posting_id;title\na;Bag\nb;Mug\n")
-    place.run()
-    assert place.column("label_group") == [None, None]
-    assert place.summary["pictures"] == 0
-    assert place.quarantine == []
+def test_titles_alone(workspace: Workspace) -> None:
+    workspace.write(b"posting_id;title\na;Bag\nb;Mug\n")
+    workspace.run()
+    assert workspace.column("label_group") == [None, None]
+    assert workspace.summary["pictures"] == 0
+    assert workspace.quarantine == []
 
 
-def test_pictures_alone(place: Place) -> None:
-    place.write(b"posting_id,image\na,1.jpg\nb,2.jpg\n", PICTURES)
-    place.run()
-    assert place.column("title") == ["", ""]
-    assert place.quarantine == []
+def test_pictures_alone(workspace: Workspace) -> None:
+    workspace.write(b"posting_id,image\na,1.jpg\nb,2.jpg\n", PICTURES)
+    workspace.run()
+    assert workspace.column("title") == ["", ""]
+    assert workspace.quarantine == []
 
 
 def many(n: int = 120) -> tuple[bytes, dict[str, bytes]]:
@@ -244,113 +246,113 @@ def many(n: int = 120) -> tuple[bytes, dict[str, bytes]]:
     return table(rows), {f"{i}.jpg": jpeg(i) for i in range(70)}
 
 
-def test_the_outs_are_the_same_whatever_the_workers_or_the_order_of_rows(place: Place) -> None:
+def test_the_outs_are_the_same_whatever_the_workers_or_the_order_of_rows(workspace: Workspace) -> None:
     content, pictures = many()
-    place.write(content, pictures)
-    found = []
+    workspace.write(content, pictures)
+    outs = []
     for workers in (0, 2):
-        place.params["machine"]["workers"] = workers
-        place.run()
-        found.append([(artefacts.SAMPLE / name).read_bytes() for name in OUTS])
-    assert found[0] == found[1]
-    before = place.listings
+        workspace.params["machine"]["workers"] = workers
+        workspace.run()
+        outs.append([(artefacts.SAMPLE / name).read_bytes() for name in OUTS])
+    assert outs[0] == outs[1]
+    before = workspace.listings
     header, *rows = content.splitlines(keepends=True)
-    place.write(b"".join([header, *reversed(rows)]), pictures)
-    place.run()
+    workspace.write(b"".join([header, *reversed(rows)]), pictures)
+    workspace.run()
     drop = {"row"}
-    assert [{k: v for k, v in listing.items() if k not in drop} for listing in place.listings] == [
+    assert [{k: v for k, v in listing.items() if k not in drop} for listing in workspace.listings] == [
         {k: v for k, v in listing.items() if k not in drop} for listing in before
     ]
 
 
-def test_what_is_not_taken_is_not_decoded(place: Place) -> None:
+def test_what_is_not_taken_is_not_decoded(workspace: Workspace) -> None:
     rows = [[f"id{i:03}", f"Title {i}", f"{i}.jpg", "", str(i // 3)] for i in range(120)]
-    place.params["data"]["n_listings"] = 30
-    place.write(table(rows))
-    place.run()
-    assert place.summary["listings"] == 30
-    assert {place.column("label_group").count(label) for label in place.column("label_group")} == {3}
-    assert [entry[3] for entry in place.quarantine] == [q.IMAGE_MISSING] * 30  # none of the other 90
-    first = place.column("posting_id")
-    place.params["data"]["seed"] = 1
-    place.run()
-    assert place.column("posting_id") != first
-    place.params["data"]["sample_by"] = "listing"
-    place.run()
-    assert place.summary["listings"] == 30
+    workspace.params["data"]["n_listings"] = 30
+    workspace.write(table(rows))
+    workspace.run()
+    assert workspace.summary["listings"] == 30
+    assert {workspace.column("label_group").count(label) for label in workspace.column("label_group")} == {3}
+    assert [entry[3] for entry in workspace.quarantine] == [q.IMAGE_MISSING] * 30  # none of the other 90
+    first = workspace.column("posting_id")
+    workspace.params["data"]["seed"] = 1
+    workspace.run()
+    assert workspace.column("posting_id") != first
+    workspace.params["data"]["sample_by"] = "listing"
+    workspace.run()
+    assert workspace.summary["listings"] == 30
 
 
-def test_a_component_is_on_one_side(place: Place) -> None:
-    place.params["split"]["shares"] = {"train": 0.4, "val": 0.3, "test": 0.3}
-    place.write(*many())
-    place.run()
+def test_a_component_is_on_one_side(workspace: Workspace) -> None:
+    workspace.params["split"]["shares"] = {"train": 0.4, "val": 0.3, "test": 0.3}
+    workspace.write(*many())
+    workspace.run()
     for key in ("component", "label_group", "image", "image_phash"):
         sides: dict[Any, set[str]] = {}
-        for listing in place.listings:
+        for listing in workspace.listings:
             if listing[key] not in (None, ""):
                 sides.setdefault(listing[key], set()).add(listing["split"])
         assert all(len(side) == 1 for side in sides.values()), key
-    leaks = place.summary["leaks"]
+    leaks = workspace.summary["leaks"]
     assert (leaks["label"], leaks["image"], leaks["phash"]) == (0, 0, 0)
 
 
-def test_a_plain_split_by_label_leaks_and_says_so(place: Place) -> None:
+def test_a_plain_split_by_label_leaks_and_says_so(workspace: Workspace) -> None:
     rows = [[f"id{i:03}", f"Title {i % 40}", "", f"{i % 20 + 1:016x}", str(i)] for i in range(80)]
-    place.params["split"] = {
+    workspace.params["split"] = {
         "by": "label_group",
         "shares": {"train": 0.5, "val": 0.0, "test": 0.5},
         "seed": 0,
     }
-    place.params["data"]["images"] = None
-    place.write(table(rows))
-    place.run()
-    leaks = place.summary["leaks"]
+    workspace.params["data"]["images"] = None
+    workspace.write(table(rows))
+    workspace.run()
+    leaks = workspace.summary["leaks"]
     assert leaks["label"] == 0
     assert leaks["phash"] > 0
     assert leaks["title"] > 0
     assert leaks["largest"] == leaks["near_phash"] >= leaks["phash"]
 
 
-def test_the_tables_own_split(place: Place) -> None:
-    place.params["split"]["by"] = "column"
-    place.write(b"posting_id,title,split\na,Bag,test\nb,Mug,train\nc,Cap, val\n")
-    place.run()
-    assert place.column("split") == ["test", "train", "val"]
-    place.write(b"posting_id,title,split\na,Bag,test\nb,Mug,Train\nc,Cap,\n")
+def test_the_tables_own_split(workspace: Workspace) -> None:
+    workspace.params["split"]["by"] = "column"
+    workspace.write(b"posting_id,title,split\na,Bag,test\nb,Mug,train\nc,Cap, val\n")
+    workspace.run()
+    assert workspace.column("split") == ["test", "train", "val"]
+    workspace.write(b"posting_id,title,split\na,Bag,test\nb,Mug,Train\nc,Cap,\n")
     with pytest.raises(
         InputError, match=r"split is 'Train' in row 1, and wrong in 1 others.*train, val, test"
     ):
-        place.run()
-    place.write(b"posting_id,title\na,Bag\n")
+        workspace.run()
+    workspace.write(b"posting_id,title\na,Bag\n")
     with pytest.raises(InputError, match="no column split"):
-        place.run()
+        workspace.run()
 
 
-def test_too_many_faults_stop_the_stage_and_are_listed(place: Place) -> None:
-    place.params["data"]["max_quarantined"] = 0.25
+def test_too_many_faults_stop_the_stage_and_are_listed(workspace: Workspace) -> None:
+    workspace.params["data"]["max_quarantined"] = 0.25
     rows = [["a", "Bag", "1.jpg", "", ""], ["b", "Mug", "gone.jpg", "", ""], ["c", "Cap", "2.jpg", "", ""]]
-    place.write(table([*rows, ["d", "Box", "1.jpg", "", ""]]), PICTURES)
-    place.run()
-    place.write(table(rows), PICTURES)
+    workspace.write(table([*rows, ["d", "Box", "1.jpg", "", ""]]), PICTURES)
+    workspace.run()
+    workspace.write(table(rows), PICTURES)
     with pytest.raises(
         InputError, match=r"33\.3% of the rows.*max_quarantined 0\.25: 1 × image: missing; .*quarantine\.csv"
     ):
-        place.run()
-    assert [entry[1] for entry in place.quarantine] == ["b"]
+        workspace.run()
+    assert [entry[1] for entry in workspace.quarantine] == ["b"]
     assert (
         sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
     )  # the last good ones, nothing beside
 
 
-def test_nothing_left_is_refused(place: Place) -> None:
-    place.write(table([["", "Bag", "1.jpg", "", ""], ["b", "", "gone.jpg", "", ""]]), PICTURES)
+def test_nothing_left_is_refused(workspace: Workspace) -> None:
+    workspace.write(table([["", "Bag", "1.jpg", "", ""], ["b", "", "gone.jpg", "", ""]]), PICTURES)
     with pytest.raises(InputError, match=r"no listing is left: .*row: no title"):
-        place.run()
+        workspace.run()
 
 
-def test_as_a_command_a_refusal_is_one_line(place: Place) -> None:
-    place.write(b"id,title\n1,Bag\n")
-    (place.folder / "params.yaml").write_text(yaml.safe_dump(place.params), "utf-8")
+def test_as_a_command_a_refusal_is_one_line(workspace: Workspace) -> None:
+    workspace.write(b"id,title\n1,Bag\n")
+    (workspace.folder / "params.yaml").write_text(yaml.safe_dump(workspace.params), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "stages.sample"],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
@@ -375,11 +377,11 @@ def test_any_table_ends_in_outs_or_a_refusal(
     (folder / "images").mkdir()
     (folder / "images" / "1.jpg").write_bytes(jpeg(1, (8, 8)))
     (folder / "listings.csv").write_bytes(out.getvalue().encode("utf-8", "surrogateescape") + noise)
-    place = Place(folder)
+    workspace = Workspace(folder)
     source = open_source(folder, "listings.csv", "images")
     faults = q.Quarantine()
-    data = Data.model_validate(place.params["data"])
-    split = Split.model_validate(place.params["split"])
+    data = Data.model_validate(workspace.params["data"])
+    split = Split.model_validate(workspace.params["split"])
     try:
         arrow = folder / "images.arrow", folder / "thumbnails.arrow"
         listings, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
@@ -393,22 +395,25 @@ def test_any_table_ends_in_outs_or_a_refusal(
     assert set(listings["row"].to_pylist()) | faults.rows() == set(range(summary["rows"]))
 
 
-def test_every_summary_number_is_finite(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    place.write(*many(30))
-    place.run()
+def test_every_summary_number_is_finite(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace.write(*many(30))
+    workspace.run()
 
     def numbers(node: Any) -> list[Any]:
         return [
             n for value in node.values() for n in (numbers(value) if isinstance(value, dict) else [value])
         ]
 
-    assert all(type(number) is int for number in numbers(place.summary))
+    assert all(type(number) is int for number in numbers(workspace.summary))
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_full_pass_reports_a_size_per_split(place: Place) -> None:
-    place.params["split"]["shares"] = {"train": 0.0, "val": 0.5, "test": 0.5}
-    place.write(*many(60))
-    place.run()
-    assert place.summary["train"] == 0
-    assert abs(place.summary["val"] - place.summary["test"]) <= 2 * place.summary["largest_component"]
+def test_a_full_pass_reports_a_size_per_split(workspace: Workspace) -> None:
+    workspace.params["split"]["shares"] = {"train": 0.0, "val": 0.5, "test": 0.5}
+    workspace.write(*many(60))
+    workspace.run()
+    assert workspace.summary["train"] == 0
+    assert (
+        abs(workspace.summary["val"] - workspace.summary["test"])
+        <= 2 * workspace.summary["largest_component"]
+    )

@@ -22,14 +22,14 @@ STORE = {"object_store_memory": 150_000_000}
 
 def processes(name: str) -> list[psutil.Process]:
     """Ray's processes below this one whose command starts so."""
-    found = []
+    running = []
     for process in psutil.Process().children(recursive=True):
         try:
             if " ".join(process.cmdline()).startswith(name):
-                found.append(process)
+                running.append(process)
         except psutil.Error:  # it has just ended
             continue
-    return found
+    return running
 
 
 class Killer:

@@ -25,9 +25,7 @@ from samesku.errors import InputError
 from samesku.search import exact, ray_search
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
-from samesku.workers import ray_decoding as decoding
-from samesku.workers import ray_embedding as embedding
-from samesku.workers.ray_cluster import connect_cluster
+from samesku.workers.ray_cluster import connect_cluster, decoding_workers, encoder_workers
 from stages import embed_zero_shot, fuse, index, sample
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints, val_and_test_copies
@@ -130,7 +128,7 @@ def test_an_item_that_kills_its_worker_each_time_is_lost_alone(machine):
 
     taken = count()
     items = (i for i in range(400) if next(taken) >= 0)
-    with decoding.workers(machine) as in_order, closing(in_order(work, items, crashed=-1)) as results:
+    with decoding_workers(machine) as map_in_order, closing(map_in_order(work, items, crashed=-1)) as results:
         assert next(results) == 0
         assert next(taken) < 400  # no more of them than is worked on
         assert list(results) == [i * i if i != 7 else -1 for i in range(1, 400)]
@@ -203,7 +201,7 @@ def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
     assert tables[0] == tables[1]
 
 
-def test_each_accelerator_has_a_mapper(machine):
+def test_each_accelerator_has_a_worker(machine):
     def make():
         import ray
 
@@ -213,10 +211,13 @@ def test_each_accelerator_has_a_mapper(machine):
 
         return work
 
-    with embedding.mappers(make, machine.model_copy(update={"device": "auto", "threads": 4})) as (count, run):
-        found = list(run(range(12)))
-    assert count == len({pid for pid, *_ in found}) == 2
-    assert all((gpus, seen) == ([0], "0") for _, gpus, seen in found)
+    with encoder_workers(make, machine.model_copy(update={"device": "auto", "threads": 4})) as (
+        n_workers,
+        run,
+    ):
+        results = list(run(range(12)))
+    assert n_workers == len({pid for pid, *_ in results}) == 2
+    assert all((gpus, visible) == ([0], "0") for _, gpus, visible in results)
 
 
 def test_from_outside_the_cluster(machine, cluster):
@@ -238,7 +239,7 @@ import numpy as np
 import ray
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
-from samesku.workers import ray_decoding as decoding
+from samesku.workers.ray_cluster import decoding_workers
 from samesku.search import ray_search
 from samesku.params.schema import Machine
 
@@ -251,8 +252,8 @@ with ray_search.open_ray_search(machine) as search_blocks:
     print("client" if ray.util.client.ray.is_connected() else "driver")
     there = search_neighbours(fused, all_, 9, search_blocks=search_blocks)
 print("same" if np.array_equal(here.neighbour, there.neighbour) else "other")
-with decoding.workers(machine) as in_order:
-    print(sum(1 for a, b in zip(in_order(str, range(400), crashed=""), range(400)) if a == str(b)))
+with decoding_workers(machine) as map_in_order:
+    print(sum(1 for a, b in zip(map_in_order(str, range(400), crashed=""), range(400)) if a == str(b)))
 """
 
 
@@ -260,7 +261,10 @@ def test_more_threads_than_a_machine_has_are_refused(machine):
     sentence = (
         r"machine\.threads is 4, and no machine of the Ray cluster has so many.*; allowed there: up to 1"
     )
-    with pytest.raises(InputError, match=sentence), ray_search.open_ray_search(machine.model_copy(update={"threads": 4})):
+    with (
+        pytest.raises(InputError, match=sentence),
+        ray_search.open_ray_search(machine.model_copy(update={"threads": 4})),
+    ):
         pass
 
 
@@ -270,8 +274,11 @@ def test_a_machine_that_is_lost_for_good_is_done_without(machine, cluster):
     def work(i):
         return i
 
-    with decoding.workers(machine) as in_order, closing(in_order(work, range(600), crashed=-1)) as results:
-        found = [next(results)]
+    with (
+        decoding_workers(machine) as map_in_order,
+        closing(map_in_order(work, range(600), crashed=-1)) as results,
+    ):
+        numbers = [next(results)]
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-        found += results
-    assert found == list(range(600))
+        numbers += results
+    assert numbers == list(range(600))

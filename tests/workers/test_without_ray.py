@@ -61,5 +61,8 @@ def test_ray_that_is_not_installed_is_told_with_the_ways_out(monkeypatch):
 
 def test_an_address_where_nothing_answers():
     sentence = r"^machine\.address is '127\.0\.0\.1:9', where no Ray answers \([^\n]*$"
-    with pytest.raises(InputError, match=sentence), connect_cluster(Machine(engine="ray", address="127.0.0.1:9")):
+    with (
+        pytest.raises(InputError, match=sentence),
+        connect_cluster(Machine(engine="ray", address="127.0.0.1:9")),
+    ):
         pass
