@@ -21,11 +21,12 @@ import faiss
 
 from samesku import artefacts
 from samesku.catalogue.listings import read_listings, val_labelled, visible_products
-from samesku.pairs.features import describe_pairs
+from samesku.pairs.features import collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
 from samesku.params import load_params
-from stages.rerank import find_candidates, fuse_evidence
+from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
+from stages.rerank import find_candidates
 
 
 @contextmanager
@@ -44,7 +45,10 @@ def measure() -> None:
     spec, listings = params.rerank, read_listings(artefacts.LISTINGS)
     print(f"{len(listings)} listings, {params.machine.threads} threads")
     with timed("read channels and titles", len(listings)):
-        evidence, fused = fuse_evidence(listings, spec)
+        fusion = spec.fusion
+        channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+        evidence = collect_evidence(listings, channels)
+        fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     with timed("searches and features", len(listings)):
         _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec)
     candidates = features.candidates

@@ -15,21 +15,27 @@ from collections.abc import Sequence
 import faiss
 
 from samesku import artefacts
-from samesku.annotations import links
 from samesku.catalogue.listings import (
     GALLERIES,
     Listings,
+    read_links,
     read_listings,
     val_labelled,
     visible_products,
 )
-from samesku.catalogue.title_tokens import tokenize_titles
-from samesku.evaluation import evaluate as judge
-from samesku.evaluation import predictions, validation
+from samesku.evaluation.clusters import assign_groups
+from samesku.evaluation.decisions import best_val_threshold, decide
+from samesku.evaluation.predictions import (
+    all_metrics,
+    describe_metrics,
+    short_metrics,
+    write_predictions,
+    write_skipped,
+)
 from samesku.pairs.candidates import best_candidates, unite_candidates
-from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs, number_distinct
+from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
-from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_gallery, write_models
+from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
 from samesku.params import Decision, load_params
 from samesku.params.schema import Rerank
@@ -38,14 +44,7 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused, channel_weights, concatenate_channels, load_channels
 from samesku.search.neighbours import Neighbours, stack_neighbours
 
-
-def fuse_evidence(listings: Listings, spec: Rerank) -> tuple[PairEvidence, Fused]:
-    """What the features of pairs are computed from, and the fused rows in which candidates are searched."""
-    channels = load_channels([*spec.fusion.image, *spec.fusion.title], artefacts.embedding_path)
-    weights = channel_weights(spec.fusion.image, spec.fusion.title, spec.fusion.alpha)
-    pictures = {"file": number_distinct(listings.image), "hash": number_distinct(listings.image_phash)}
-    evidence = PairEvidence(channels, tokenize_titles(listings.title), pictures)
-    return evidence, concatenate_channels(channels, weights)
+METRICS = artefacts.METRICS / "compare" / "rerank.json"
 
 
 def find_candidates(
@@ -57,7 +56,7 @@ def find_candidates(
         neighbours = search_neighbours(fused, listings.gallery(part), spec.k)
         rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
         if part != "test":  # val comes first, and its threshold serves test
-            threshold = validation.best_threshold(neighbours, listings, rows)
+            threshold, _ = best_val_threshold(neighbours, listings, rows)
         if spec.augmentation_steps:
             augmented = augment_rows(fused, neighbours, threshold)
             steps = spec.augmentation_steps - 1
@@ -76,9 +75,14 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS)
     product, labelled = visible_products(listings), val_labelled(listings)
     if not labelled.any():
-        return skip()
+        write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
+        write_models(artefacts.MODELS / "rerank", {}, {}, {})
+        return "skipped: no val listing has a label to learn from"
 
-    evidence, fused = fuse_evidence(listings, spec)
+    fusion = spec.fusion
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+    evidence = collect_evidence(listings, channels)
+    fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     model_settings = PairModelSettings(**spec.model.model_dump(), threads=threads)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
@@ -98,43 +102,29 @@ def main() -> str:
             for part, part_scores in zip(pairs, scores, strict=True)
         ]
         neighbours[name] = stack_neighbours(best, k)
-        reranked[name] = RerankedGallery(features, scores, model, neighbours[name])
+        reranked[name] = RerankedGallery(features, scores, model)
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    decisions, full = judge.both(neighbours, listings, decision, params.groups)
-    full["model"] = dict.fromkeys(reranked, "pair model") | {
-        name: f"fused score: {reason}" for name, reason in fallbacks.items()
-    }
-    full["clerical_review"], thresholds = {}, {}
-    for name, gallery in reranked.items():
-        thresholds[name], figures = review_gallery(
-            gallery, listings, product, **spec.clerical_review.model_dump()
-        )
-        full["clerical_review"][name] = artefacts.round_floats(figures)
+    decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
+    metrics = all_metrics(decisions, listings, params.groups)
+    thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
+    reasons = {name: f"fused score: {reason}" for name, reason in fallbacks.items()}
+    metrics |= {"model": dict.fromkeys(reranked, "pair model") | reasons, "clerical_review": review}
 
-    folder = artefacts.PREDICTIONS / "rerank"
-    annotations = links.read(artefacts.LINKS / "all.parquet")
-    predictions.write("rerank", decisions, full, listings, evidence.channels, params.groups, annotations)
-    if "full" in reranked:
-        add_pair_evidence(folder, reranked["full"], decisions["full"].keep, listings, thresholds["full"])
+    links = read_links(artefacts.LINKS / "all.parquet")
+    group = assign_groups(decisions["full"], len(listings), params.groups, links)
+    with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
+        write_predictions(partial, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+        if "full" in reranked:
+            add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
     write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
-    short = judge.in_short(full, artefacts.read_json(artefacts.SUMMARY))
+    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     del short["quarantined"]  # at most a dozen numbers make a row, and every other row has it
     short["fallback"] = len(fallbacks)
-    artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", short)
-    reasons = "".join(
-        f"; {name} falls back to the fused score: {reason}" for name, reason in fallbacks.items()
+    artefacts.write_json(METRICS, short)
+    return describe_metrics(short) + "".join(
+        f"; {name} keeps the {reason}" for name, reason in reasons.items()
     )
-    return judge.describe(short) + reasons
-
-
-def skip() -> str:
-    """Write the empty outs of a catalogue without labels."""
-    artefacts.write_json(artefacts.METRICS / "compare" / "rerank.json", {"skipped": 1})
-    for folder in (artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"):
-        with artefacts.replace_out(folder) as beside:
-            beside.mkdir()
-    return "skipped: no val listing has a label to learn from"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.catalogue.title_tokens import ItemSets, TitleTokens
+from samesku.catalogue.listings import Listings
+from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.list_features import (
     best_rivals,
@@ -84,6 +85,12 @@ class PairEvidence:
     channels: Channels
     titles: TitleTokens
     pictures: Mapping[str, NDArray[np.integer]]
+
+
+def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
+    """The evidence of a catalogue: its channels, titles, picture files and hashes."""
+    pictures = {"file": number_distinct(listings.image), "hash": number_distinct(listings.image_phash)}
+    return PairEvidence(channels, tokenize_titles(listings.title), pictures)
 
 
 def number_distinct(names: Sequence[str]) -> NDArray[np.int64]:
