@@ -17,7 +17,8 @@ from samesku.catalogue.listings import Listings, read_listings
 from samesku.params import load_params
 from samesku.search.engines import open_search
 from samesku.search.fusion import read_fused
-from samesku.search.galleries import search_galleries, write_galleries
+from samesku.search.galleries import search_galleries
+from samesku.search.neighbours import write_neighbours
 
 
 def warn_of_large_products(listings: Listings, k: int) -> None:
@@ -41,7 +42,8 @@ def main() -> str:
         neighbours = search_galleries(
             fused, listings, index.k, augmentation.steps, augmentation.threshold, search
         )
-    write_galleries(artefacts.NEIGHBOURS, neighbours)
+    for name, nearest in neighbours.items():
+        write_neighbours(artefacts.NEIGHBOURS / f"{name}.parquet", nearest)
     kind = "" if index.kind == "flat" else f", {index.kind} at effort {index.effort}"
     augmented = f", augmented {augmentation.steps} ×" if augmentation.steps else ""
     counts = ", ".join(f"{name} {int(nearest.valid.sum())}" for name, nearest in neighbours.items())

@@ -25,9 +25,9 @@ from samesku.evaluation.predictions import (
 )
 from samesku.params import Decision, Fusion, load_params
 from samesku.search.augmentation import search_augmented
-from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Channels, channel_weights, concatenate_channels, embedded, load_channels
-from samesku.search.neighbours import Neighbours, stack_neighbours
+from samesku.search.fusion import Channels, concatenate_channels, load_channels
+from samesku.search.galleries import search_galleries
+from samesku.search.neighbours import stack_neighbours
 from samesku.search.tuning import (
     Weights,
     ascend_weights,
@@ -42,34 +42,16 @@ METRICS = artefacts.METRICS / "compare"
 SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
-def search_with_augmentation(
-    channels: Channels, weights: Weights, listings: Listings, k: int, steps: int
-) -> tuple[dict[str, Neighbours], dict[str, Neighbours], dict[str, float]]:
-    """Each gallery's neighbours before and after augmentation, and its threshold: the best on val before."""
-    fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
-    before, after, thresholds = {}, {}, {}
-    for gallery, parts in GALLERIES.items():
-        plain, augmented = [], []
-        for part in parts:
-            rows = listings.gallery(part)
-            plain.append(search_neighbours(fused, rows, k))
-            if part != "test":  # in `split`, val comes first, and its threshold serves test
-                thresholds[gallery], _ = best_val_threshold(plain[0], listings, rows)
-            augmented.append(search_augmented(fused, rows, k, steps, thresholds[gallery])[0])
-        before[gallery], after[gallery] = stack_neighbours(plain, k), stack_neighbours(augmented, k)
-    return before, after, thresholds
-
-
 def alpha_curve(
     channels: Channels, fusion: Fusion, listings: Listings, decision: Decision, k: int
 ) -> list[dict[str, float]]:
     """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`."""
     if fusion.method != "concat":
         return []
-    image = channel_weights(embedded(fusion.image, channels), {}, 1.0)
-    title = channel_weights({}, embedded(fusion.title, channels), 0.0)
-    sides = concatenate_channels(channels, image), concatenate_channels(channels, title)
-    parts = [sweep_alphas(*sides, listings.gallery(part), k, SWEPT_ALPHAS) for part in GALLERIES["split"]]
+    parts = [
+        sweep_alphas(channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS)
+        for part in GALLERIES["split"]
+    ]
     rows = []
     for alpha in SWEPT_ALPHAS:
         decisions = decide(stack_neighbours([part[alpha] for part in parts], k), listings, decision, "split")
@@ -110,15 +92,24 @@ def main() -> str:
 
     equal = {name: float(vectors.shape[1] > 0) for name, vectors in channels.items()}
     weights, highest = ascend_weights(equal, val_f1)
-    before, after, thresholds = search_with_augmentation(
-        channels, weights, listings, k, params.tune.augmentation_steps
-    )
-    chosen = weights | {f"augmentation.{name}": threshold for name, threshold in thresholds.items()}
-    for row, results, at_least_one in zip(ROWS, (before, after, after), (False, False, True), strict=True):
+    fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
+    plain = search_galleries(fused, listings, k)
+    augmented, thresholds = {}, {}
+    for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
+        threshold, _ = best_val_threshold(plain[gallery], listings, listings.gallery(parts[0]))
+        results = [
+            search_augmented(fused, listings.gallery(part), k, params.tune.augmentation_steps, threshold)
+            for part in parts
+        ]
+        augmented[gallery] = stack_neighbours([neighbours for neighbours, _ in results], k)
+        thresholds[f"augmentation.{gallery}"] = threshold
+    for row, neighbours, at_least_one in zip(
+        ROWS, (plain, augmented, augmented), (False, False, True), strict=True
+    ):
         decision = Decision(at_least_one=at_least_one)
-        decisions = {name: decide(nearest, listings, decision, name) for name, nearest in results.items()}
+        decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
         metrics = all_metrics(decisions, listings, params.groups)
-        metrics["weights"] = artefacts.round_floats(chosen)
+        metrics["weights"] = artefacts.round_floats(weights | thresholds)
         group = assign_groups(decisions["full"], len(listings), params.groups)
         folder = artefacts.PREDICTIONS / row
         write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-import numpy as np
-
 from samesku.catalogue.listings import GALLERIES, Listings
 from samesku.errors import InputError
 from samesku.search.augmentation import search_augmented
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
-from samesku.search.neighbours import Neighbours, read_neighbours, stack_neighbours, write_neighbours
+from samesku.search.neighbours import Neighbours, stack_neighbours
 
 
 def search_galleries(
@@ -42,19 +37,3 @@ def search_galleries(
         ]
         neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
     return neighbours
-
-
-def write_galleries(folder: Path, neighbours: Mapping[str, Neighbours]) -> None:
-    """Write one file for each gallery."""
-    for name, nearest in neighbours.items():
-        write_neighbours(folder / f"{name}.parquet", nearest)
-
-
-def read_galleries(folder: Path, listings: Listings) -> dict[str, Neighbours]:
-    """What `write_galleries` wrote."""
-    return {
-        name: read_neighbours(
-            folder / f"{name}.parquet", np.concatenate([listings.gallery(part) for part in parts])
-        )
-        for name, parts in GALLERIES.items()
-    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.fusion import Channels, Fused
+from samesku.search.fusion import Channels, channel_weights, concatenate_channels, embedded
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_weights
 
@@ -172,31 +172,41 @@ def weight_surface(
 
 
 def sweep_alphas(
-    image: Fused, title: Fused, rows: NDArray[np.int32], k: int, alphas: Sequence[float]
+    channels: Channels,
+    image: Mapping[str, float],
+    title: Mapping[str, float],
+    rows: NDArray[np.int32],
+    k: int,
+    alphas: Sequence[float],
 ) -> dict[float, Neighbours]:
     """α -> what `search_neighbours` finds in the gallery at that α, without fusing and searching for each.
 
     Args:
-        image, title: the two sides, each fused with its own shares (Σ w_c = 1 within a side).
+        image, title: weights of the channels of each side, as in `fusion` of params.yaml.
         rows: int32 (G,), the gallery, which is also the queries.
 
     The inner products of the sides are computed once for each block of queries. With n and d the weighted
     sums of cosines and of weights over the channels that both listings have, score(α) is
     (α n_image + (1 − α) n_title) / (α d_image + (1 − α) d_title).
     """
+    gallery = {name: channels[name][rows] for name in [*image, *title]}
+    sides = (
+        concatenate_channels(gallery, channel_weights(embedded(image, channels), {}, 1.0)),
+        concatenate_channels(gallery, channel_weights({}, embedded(title, channels), 0.0)),
+    )
+    every = np.arange(len(rows))
     k = max(0, min(k, len(rows) - 1))
     neighbours = {alpha: no_neighbours(rows, k) for alpha in alphas}
     for start in range(0, len(rows), SWEEP_QUERIES):
         block = slice(start, start + SWEEP_QUERIES)
-        queries = rows[block]
-        n_image, n_title = (side.vectors[queries] @ side.vectors[rows].T for side in (image, title))
-        d_image, d_title = (shared_weights(side, queries[:, None], rows[None, :]) for side in (image, title))
-        is_self = queries[:, None] == rows
+        queries = every[block, None]
+        n_image, n_title = (side.vectors[block] @ side.vectors.T for side in sides)
+        d_image, d_title = (shared_weights(side, queries, every) for side in sides)
         for alpha, nearest in neighbours.items():
             score = ranking_scores(
                 alpha * n_image + (1 - alpha) * n_title, alpha * d_image + (1 - alpha) * d_title
             )
-            score[is_self] = -np.inf
+            score[queries == every] = -np.inf
             row = np.where(np.isfinite(score), rows, np.int32(-1))
             nearest.neighbour[block], nearest.score[block] = select_top_k(row, score, k)
     return neighbours

@@ -81,12 +81,8 @@ def test_the_sweep_equals_a_search_at_each_alpha(monkeypatch, block):
     monkeypatch.setattr(tuning, "SWEEP_QUERIES", block)
     channels = oracle.random_channels(np.random.default_rng(1), 80, {"cnn": 6, "phash": 4, "sbert": 5})
     image, title = {"cnn": 1.0, "phash": 0.5}, {"sbert": 1.0}
-    sides = [
-        concatenate_channels(channels, channel_weights(image, {}, 1.0)),
-        concatenate_channels(channels, channel_weights({}, title, 0.0)),
-    ]
     rows = np.arange(5, 75, dtype=np.int32)
-    swept = sweep_alphas(*sides, rows, 12, [0.0, 0.3, 1.0])
+    swept = sweep_alphas(channels, image, title, rows, 12, [0.0, 0.3, 1.0])
     assert list(swept) == [0.0, 0.3, 1.0]
     for alpha, neighbours in swept.items():
         fused = concatenate_channels(channels, channel_weights(image, title, alpha))
