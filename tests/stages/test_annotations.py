@@ -1,0 +1,88 @@
+"""annotations: answers become links between listings of the sample; training sees those of train alone."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from samesku import artefacts
+from samesku.annotations.products import join_products
+from samesku.catalogue.listings import read_links, read_listings
+from samesku.errors import InputError
+from stages import annotations
+from tests.conftest import ROOT
+
+IDS = ["a", "b", "c", "d", "e", "f"]
+SPLIT = ["train", "train", "train", "val", "test", "test"]
+LABEL = ["p", "p", None, "q", "r", "r"]
+FILE = "data/annotations.csv"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    artefacts.SAMPLE.mkdir(parents=True)
+    table = {
+        "posting_id": IDS,
+        "label_group": pa.array(LABEL, pa.string()),
+        "component": np.arange(6, dtype=np.int32),
+        "split": SPLIT,
+    }
+    pq.write_table(pa.table(table), artefacts.LISTINGS)
+
+
+def annotate(name, *lines):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params["data"]["annotations"] = name
+    artefacts.ANNOTATIONS.write_text("".join(f"{line}\n" for line in ("left,right,annotation,time", *lines)))
+    with open("params.yaml", "w") as file:
+        yaml.safe_dump(params, file)
+
+
+def read(name="all"):
+    links = read_links(artefacts.LINKS / f"{name}.parquet")
+    return links.must_link.tolist(), links.cannot_link.tolist()
+
+
+def test_answers_about_the_sample_become_links():
+    annotate(FILE, "b,c,same,t", "a,e,same,t", "f,e,different,t", "a,d,skip,t", "a,zz,same,t")
+    assert annotations.main() == (
+        "5 annotations; 2 must-links and 1 cannot-links among the sample's 6 listings, 1 and 0 within train"
+    )
+    assert read() == ([[0, 4], [1, 2]], [[4, 5]])
+    assert read("train") == ([[1, 2]], [])
+
+
+def test_without_data_annotations_there_are_no_links():
+    annotate(None, "b,c,same,t")
+    assert annotations.main() == "data.annotations names no file: no links"
+    assert read() == read("train") == ([], [])
+
+
+def test_a_missing_file_is_refused():
+    annotate(FILE)
+    artefacts.ANNOTATIONS.unlink()
+    with pytest.raises(InputError, match=r"data/annotations\.csv does not exist; `samesku serve` writes it"):
+        annotations.main()
+
+
+def test_a_contradiction_is_refused():
+    annotate(FILE, "a,b,same,t", "b,c,same,t", "a,c,different,t")
+    with pytest.raises(InputError, match="a and c are different, but pairs that are the same join them"):
+        annotations.main()
+
+
+def test_training_joins_and_parts_products_of_train_alone():
+    def products(*lines):
+        annotate(FILE, *lines)
+        annotations.main()
+        links = read_links(artefacts.LINKS / "train.parquet")
+        product = read_listings(artefacts.LISTINGS).product
+        return join_products(product, links.must_link, links.cannot_link).tolist()
+
+    assert products() == [0, 0, -1, 1, 2, 2]
+    assert products("b,c,same,t") == [0, 0, 0, 1, 2, 2]
+    assert products("a,b,different,t") == [-1, -1, -1, 1, 2, 2]
+    # Whatever is annotated in val and test, the products that training sees do not change.
+    assert products("a,d,same,t", "c,e,same,t", "e,f,different,t", "d,e,same,t") == [0, 0, -1, 1, 2, 2]

@@ -1,0 +1,102 @@
+"""compare: baselines and variants on listings that can be checked on paper."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from samesku import artefacts
+from samesku.errors import InputError
+from stages import compare
+from tests.fixtures import val_and_test_copies
+
+# At α 0.5 and its best threshold, see test_evaluate.py.
+F1 = (1 + 6 / 7 + 1 + 1 / 2 + 2 / 3) / 5
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def set_params(folder, name, **changes):
+    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content["compare"].setdefault(name, {}).update(changes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def read_metrics(name):
+    return json.loads((artefacts.METRICS / "compare" / f"{name}.json").read_text())
+
+
+def read_submission(name):
+    table = pd.read_csv(artefacts.PREDICTIONS / name / "submission.csv")
+    return dict(table.itertuples(index=False))
+
+
+def test_two_channels_half_and_half_by_hand(folder):
+    val_and_test_copies.write(folder)
+    compare.main("sbert_cnn_05")
+    metrics = read_metrics("sbert_cnn_05")
+    assert metrics["test"] == {"f1": round(F1, 6), "micro_f1": 0.75, "queries": 5, "gallery": 5}
+    assert metrics["threshold"]["split"] == pytest.approx((0.7 + 0.6) / 2)
+    assert read_submission("sbert_cnn_05")["b1"] == "b1 c1 d1 a1"
+
+
+def test_a_channel_that_no_listing_has_takes_no_weight(folder):
+    val_and_test_copies.write(folder)
+    weights = {"image": {"cnn": 1.0, "phash": 3.0}, "title": {"sbert": 1.0, "tfidf": 3.0}}
+    set_params(folder, "samesku_zero_shot", alpha=0.5, **weights)
+    compare.main("samesku_zero_shot")
+    assert read_metrics("samesku_zero_shot")["val"]["f1"] == round(F1, 6)
+
+
+def test_by_picture_alone_a_listing_without_one_has_no_match(folder):
+    val_and_test_copies.write(folder)
+    compare.main("image_only")
+    assert read_submission("image_only")["c1"] == "c1"
+
+
+def test_of_several_alphas_the_best_on_val_is_taken(folder):
+    val_and_test_copies.write(folder)
+    set_params(folder, "sbert_cnn_05", alpha=[1.0, 0.0, 0.5])
+    assert compare.main("sbert_cnn_05").startswith("α 0 of 3 on val, val f1 0.8667")
+    # Titles alone: AB 0.8, AC 1, BC 0.8 are the matches; D and E have none, of one that is relevant.
+    title = (1 + 1 + 1 + 2 / 3 + 2 / 3) / 5
+    # Pictures alone: best is every pair with a picture; 1 of 3 matches right (A, B, D, E), of 2 or 1 relevant.
+    image = (4 / 7 + 4 / 7 + 1 / 2 + 4 / 6 + 4 / 6) / 5
+    metrics = json.loads((artefacts.PREDICTIONS / "sbert_cnn_05/metrics.json").read_text())
+    assert metrics["alpha"] == 0
+    assert metrics["by_alpha"] == pytest.approx({"1": image, "0": title, "0.5": F1}, abs=1e-6)
+    assert read_metrics("sbert_cnn_05")["val"]["f1"] == round(title, 6)
+
+
+def test_without_labels_what_val_would_choose_is_skipped(folder):
+    val_and_test_copies.write(folder, labels=False)
+    assert compare.main("image_only") == "skipped: no val listing has a label to tune on"
+    assert read_metrics("image_only") == {"skipped": 1}
+    assert list((artefacts.PREDICTIONS / "image_only").iterdir()) == []
+    given = {"kind": "static", "value": 0.7}
+    set_params(folder, "sbert_cnn_05", alpha=[0.1, 0.5], decision=given)
+    assert compare.main("sbert_cnn_05").startswith("skipped")
+    set_params(folder, "sbert_cnn_05", alpha=0.5)
+    compare.main("sbert_cnn_05")
+    assert read_submission("sbert_cnn_05")["a2"] == "a2 c2 b2"
+
+
+def test_a_system_that_params_do_not_name_is_refused(folder):
+    val_and_test_copies.write(folder)
+    with pytest.raises(InputError, match=r"compare\.none does not exist; allowed: .*image_only"):
+        compare.main("none")
+
+
+def test_outs_are_the_same_bytes_twice(folder):
+    val_and_test_copies.write(folder)
+
+    def run():
+        compare.main("sbert_cnn_dynamic")
+        return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    assert run() == run()
