@@ -42,11 +42,16 @@ def pictures(folder):
 NEEDS = {"README.md": [pictures], "docs/own-catalogue.md": [catalogue_of_ones_own]}
 
 
+#: Pages whose commands run the whole pipeline or a queue of experiments.
+LONG = {"docs/experiments.md", "docs/own-catalogue.md"}
+TO_RUN = [name for name in PAGES if name not in ELSEWHERE and doc_commands.commands(PAGES[name])]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PAGES if name not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in TO_RUN]
+)
 def test_every_command_runs(name, copy, tmp_path):
-    if not doc_commands.commands(PAGES[name]):
-        pytest.skip("has no command")
     for prepare in NEEDS.get(name, []):
         prepare(copy)
     doc_commands.run(PAGES[name], copy, tmp_path / "bin")

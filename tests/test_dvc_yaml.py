@@ -16,7 +16,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 #: What checks params, writes files and shares out work: it never changes a result, so it is no dep.
 PLUMBING = ("samesku.params", "samesku.artefacts", "samesku.errors", "samesku.workers")
 #: Other ways to the same result (another machine, another processor): no deps either.
-ENGINES = ("samesku.search.cuda", "samesku.search.ray_search")
+ENGINES = ("samesku.search.cuda", "samesku.search.ray_search", "samesku.embedding.ray_encoder")
 RANKING = ("fuse", "index", "evaluate", "compare", "tune")
 
 
@@ -32,17 +32,19 @@ def imports():
 
 def files_of(imports, stage):
     """The files that decide what a stage writes, relative to the root."""
-    modules = {f"stages.{stage}", *imports.find_upstream_modules(f"stages.{stage}", as_package=False)}
-    encoders = {m for m in imports.modules if m.startswith("samesku.embedding.encoders.")}
-    if "samesku.embedding.registry" in modules:  # it imports an encoder by the name of its backend
-        modules |= encoders.union(*(imports.find_upstream_modules(module) for module in encoders))
-    paths = set()
-    for module in modules:
-        if not module.startswith(PLUMBING + ENGINES):
-            path = Path(*module.split("."))
-            path = path.with_suffix(".py") if (ROOT / path).with_suffix(".py").is_file() else path / "__init__.py"
-            paths.add(path)
-    return {path for path in paths if re.search(r"^(?!\"\"\")\S", without_docstring(path), re.M)}
+    modules, queue = set(), [f"stages.{stage}"]
+    while queue:
+        module = queue.pop()
+        if module in modules or module.startswith(PLUMBING + ENGINES):
+            continue
+        modules.add(module)
+        queue += imports.find_modules_directly_imported_by(module)
+        if module == "samesku.embedding.registry":  # it imports an encoder by the name of its backend
+            used = [name for name, backend in BACKENDS.items() if backend.trainable or stage != "train_pxk"]
+            queue += [f"samesku.embedding.encoders.{name}" for name in used]
+    paths = [Path(*module.split(".")) for module in modules]
+    files = [p.with_suffix(".py") if (ROOT / p).with_suffix(".py").is_file() else p / "__init__.py" for p in paths]
+    return {file for file in files if without_docstring(file)}
 
 
 def without_docstring(path):

@@ -105,7 +105,7 @@ np.save(sys.argv[3], encoder.embed(Pictures(range(200)), shards=shards))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_loses_at_most_a_shard_and_the_batches_of_the_moment(timm_file, tmp_path):
     def start(shards, out):
         command = [sys.executable, "-c", SLOW, str(timm_file), str(tmp_path / shards), str(tmp_path / out)]

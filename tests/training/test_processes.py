@@ -94,6 +94,7 @@ def assert_close(single, results):
     assert all(torch.equal(results[0]["learned"][key], results[1]["learned"][key]) for key in learned)
 
 
+@pytest.mark.long
 def test_a_killed_process_ends_all_and_the_run_goes_on(tmp_path):
     changes = {"batch_norm": "frozen", "epochs": 4}
     for name in ("whole", "killed"):
@@ -115,6 +116,7 @@ def test_a_killed_process_ends_all_and_the_run_goes_on(tmp_path):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.long
 def test_processes_go_when_torchrun_is_killed(tmp_path):
     command = torchrun(tmp_path, [{"batch_norm": "frozen", "epochs": 6}], pause=5.0)
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

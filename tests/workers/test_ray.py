@@ -102,6 +102,7 @@ def test_pictures_are_packed_to_the_same_bytes(run, monkeypatch):
     assert sum(image is None for image in PackedImages(artefacts.IMAGES)) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("channel", "kills"), [("cnn", 1), ("bert", 0)])
 def test_arrays_are_the_same_to_1e_6(run, monkeypatch, channel, kills):
     run(sample, "local")
@@ -134,6 +135,7 @@ def test_an_item_that_kills_its_worker_each_time_is_lost_alone(machine):
         assert list(results) == [i * i if i != 7 else -1 for i in range(1, 400)]
 
 
+@pytest.mark.long
 def test_an_error_there_is_raised_here(machine):
     def work(i):
         raise ValueError(f"item {i}")
@@ -165,6 +167,7 @@ def fused(listings, seed=0):
     return Fused(vectors, presence, np.array([0.5, 0.5]), [8, 8])
 
 
+@pytest.mark.long
 def test_neighbours_are_the_same(machine, monkeypatch, tmp_path):
     catalogue, k = fused(700), 20
     rows = np.arange(700, dtype=np.int32)[3:]
@@ -201,6 +204,7 @@ def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.long
 def test_each_accelerator_has_a_worker(machine):
     def make():
         import ray
@@ -220,6 +224,7 @@ def test_each_accelerator_has_a_worker(machine):
     assert all((gpus, visible) == ([0], "0") for _, gpus, visible in results)
 
 
+@pytest.mark.long
 def test_from_outside_the_cluster(machine, cluster):
     """By Ray's client, in a process of its own: this one has been a part of the cluster."""
     for _ in range(3):  # on a busy machine Ray gives up on its own server for the client, which starts slowly

@@ -89,6 +89,7 @@ def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert SHOP in dvc(shop, "status", "sample")
 
 
+@pytest.mark.long
 def test_workers_of_ray_read_there_themselves(shop, pipeline, readers):
     params = yaml.safe_load((shop / "params.yaml").read_text())
     params["machine"] |= {"engine": "ray", "address": None, "workers": 2}
