@@ -1,6 +1,6 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from samesku.params.load import find_entry, list_alphas, load_params, parse_params
+from samesku.params.load import find_entry, find_modalities, list_alphas, load_params, parse_params
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Params",
     "TrainRun",
     "find_entry",
+    "find_modalities",
     "list_alphas",
     "load_params",
     "parse_params",

@@ -182,6 +182,14 @@ def _check_loss(run: TrainRun) -> Iterator[str]:
             yield f"margin is {run.margin:g}; allowed with {run.loss}: up to {MARGINS[run.loss][1]:g}"
 
 
+def find_modalities(params: Params) -> dict[str, str]:
+    """Every channel that can be fused with its modality: the zero-shot ones, and two of each training run."""
+    modality: dict[str, str] = {name: channel.modality for name, channel in params.channels.items()}
+    for run in params.train:
+        modality |= {f"{run}_{side}": side for side in SIDES}
+    return modality
+
+
 def _contradictions(params: Params) -> Iterator[str]:
     """Everything that is wrong between keys, each as a sentence that begins with the key."""
     local: list[tuple[str, Iterator[str]]] = [("split.shares", check_shares(params.split.shares))]
@@ -201,7 +209,7 @@ def _contradictions(params: Params) -> Iterator[str]:
 
 def _check_names(params: Params) -> Iterator[str]:
     """Channels that do not exist, and names that two stages would write to."""
-    modality = params.modality_of()
+    modality = find_modalities(params)
     users: dict[str, Fusion | CompareSystem] = {
         "fusion": params.fusion,
         "rerank.fusion": params.rerank.fusion,

@@ -239,10 +239,3 @@ class Params(Strict):
     tune: Tune = Tune()
     rerank: Rerank
     machine: Machine
-
-    def modality_of(self) -> dict[str, str]:
-        """Every channel that can be fused with its modality: the zero-shot ones, and two of each training run."""
-        modality: dict[str, str] = {name: channel.modality for name, channel in self.channels.items()}
-        for run in self.train:
-            modality |= {f"{run}_image": "image", f"{run}_title": "title"}
-        return modality

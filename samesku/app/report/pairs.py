@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.errors import InputError
-from samesku.params import Params, list_alphas
+from samesku.params import Params, find_modalities, list_alphas
 from samesku.search.fusion import channel_weights
 from samesku.search.scorer import channel_cosines, mean_cosine
 
@@ -195,7 +195,7 @@ def describe_channels(
     channels: Sequence[str], params: Params, weights: Mapping[str, float] | None
 ) -> list[dict[str, Any]]:
     """Name and modality of each channel, and its weight if the score is made of weights."""
-    modality = params.modality_of()
+    modality = find_modalities(params)
     return [
         {
             "name": name,
