@@ -1,10 +1,10 @@
-"""What rerank costs: features a second, the seconds of each step, and the peak memory of the whole.
+"""Measure rerank: features a second, the seconds of each step, and the peak memory.
 
     python -m benchmarks.rerank [--sample .]
 
-Runs in the folder whose params.yaml, data/sample/ and data/embeddings/ it is to measure (default: this one),
-on the full gallery; the model is thrown away. On a shared machine the wall clock shows too many seconds, so
-those of the processor are printed too.
+Runs in the folder with the params.yaml, data/sample/ and data/embeddings/ to measure (default: this one), on
+the full gallery, and writes nothing. It prints the seconds of the processor beside those of the clock,
+because the clock also counts the time of other programs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from samesku import artefacts
 from samesku.catalogue.listings import read_listings, val_labelled, visible_products
 from samesku.pairs.features import collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
-from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
+from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from stages.rerank import find_candidates
@@ -61,9 +61,7 @@ def measure() -> None:
     labels = label_pairs(candidates, product, labelled, component, model.folds, model.seed)
     with timed("train and score, two rounds", pairs):
         try:
-            fit_pair_model(
-                features, labels, PairModelSettings(**model.model_dump(), threads=params.machine.threads)
-            )
+            fit_pair_model(features, labels, model, params.machine.threads)
         except NotEnoughPairs as error:
             print(f"no model: {error}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

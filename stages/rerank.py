@@ -36,7 +36,7 @@ from samesku.pairs.candidates import best_candidates, unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
-from samesku.pairs.pair_model import PairModelSettings, fit_pair_model
+from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import Decision, load_params
 from samesku.params.schema import Rerank
 from samesku.search.augmentation import augment_rows, search_augmented
@@ -83,7 +83,6 @@ def main() -> str:
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     evidence = collect_evidence(listings, channels)
     fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
-    model_settings = PairModelSettings(**spec.model.model_dump(), threads=threads)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
         searches, features = find_candidates(evidence, fused, listings, parts, spec)
@@ -92,7 +91,7 @@ def main() -> str:
             pairs[0], product, labelled, listings.component, spec.model.folds, spec.model.seed
         )
         try:
-            model, val_scores = fit_pair_model(features[0], labels, model_settings)
+            model, val_scores = fit_pair_model(features[0], labels, spec.model, threads)
         except NotEnoughPairs as error:
             neighbours[name], fallbacks[name] = stack_neighbours(searches, k), str(error)
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightgbm
@@ -18,51 +18,9 @@ from numpy.typing import NDArray
 from samesku.pairs.calibration import Platt, fit_platt
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.labels import PairLabels, check_training_pairs
+from samesku.params.schema import PairModelParams
 
 ROWS = 65_536  # scored in one block
-
-
-@dataclass(frozen=True)
-class PairModelSettings:
-    """How the models are trained.
-
-    Attributes:
-        folds: the number of folds and of models, 2 or more. trees, leaves, learning_rate: of each model.
-        negative_share: the share of the pairs of two products that is trained on, (0, 1]; they weigh as all.
-        seed: of folds and draws. threads: models that train or score at once, each on one thread, so that the
-            number of threads changes no result.
-    """
-
-    folds: int = 5
-    trees: int = 120
-    leaves: int = 31
-    learning_rate: float = 0.1
-    negative_share: float = 1.0
-    seed: int = 0
-    threads: int = 2
-
-    def second_round(self) -> PairModelSettings:
-        """Half the trees and half the leaves: the second round starts from the first one's log-odds."""
-        return replace(self, trees=max(1, self.trees // 2), leaves=max(2, self.leaves // 2))
-
-    def lightgbm_params(self) -> dict[str, object]:
-        """LightGBM's params: equal input gives an equal model."""
-        return {
-            "objective": "binary",
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.leaves,
-            "min_data_in_leaf": 40,
-            "feature_fraction": 0.5,
-            "bagging_fraction": 0.8,
-            "bagging_freq": 1,
-            "lambda_l2": 5.0,
-            "max_bin": 63,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": 1,
-            "seed": self.seed,
-            "verbose": -1,
-        }
 
 
 @dataclass(frozen=True)
@@ -104,28 +62,35 @@ class PairModel:
 
 
 def fit_pair_model(
-    features: PairFeatures, labels: PairLabels, settings: PairModelSettings
+    features: PairFeatures, labels: PairLabels, params: PairModelParams, threads: int
 ) -> tuple[PairModel, PairScores]:
     """Train on the labelled pairs, and score all pairs out of fold.
 
-    The second round and the calibration learn from out-of-fold log-odds too.
+    The second round and the calibration learn from out-of-fold log-odds too. The second round starts from the
+    first one's log-odds, so it has half the trees and half the leaves.
+
+    Args:
+        threads: models that train or score at once, each on one thread: their number changes no result.
 
     Raises:
         NotEnoughPairs: the labels cannot teach a model.
     """
     train = labels.training_pairs()
-    check_training_pairs(train.same_product, train.fold, settings.folds)
-    scored_by = scoring_mask(labels.fold, settings.folds)
+    check_training_pairs(train.same_product, train.fold, params.folds)
+    scored_by = scoring_mask(labels.fold, params.folds)
 
     def fit_round(
-        features: PairFeatures, settings: PairModelSettings
+        features: PairFeatures, params: PairModelParams
     ) -> tuple[list[lightgbm.Booster], NDArray[np.float64]]:
         values = features.values()
-        models = fit_folds(values[labels.train_mask], features.names, train, settings)
-        return models, mean_log_odds(models, values, scored_by, settings.threads)
+        models = fit_folds(values[labels.train_mask], features.names, train, params, threads)
+        return models, mean_log_odds(models, values, scored_by, threads)
 
-    first_models, first = fit_round(features, settings)
-    second_models, second = fit_round(second_round_features(features, first), settings.second_round())
+    first_models, first = fit_round(features, params)
+    smaller = {"trees": max(1, params.trees // 2), "leaves": max(2, params.leaves // 2)}
+    second_models, second = fit_round(
+        second_round_features(features, first), params.model_copy(update=smaller)
+    )
     calibration = fit_platt(second[labels.train_mask], train.same_product, train.n_queries)
     scores = PairScores(calibration.probability(second), first, second, scored_by)
     return PairModel(first_models, second_models, calibration), scores
@@ -137,27 +102,49 @@ def second_round_features(features: PairFeatures, log_odds: NDArray[np.float64])
 
 
 def fit_folds(
-    values: NDArray[np.float32], names: Sequence[str], labels: PairLabels, settings: PairModelSettings
+    values: NDArray[np.float32],
+    names: Sequence[str],
+    labels: PairLabels,
+    params: PairModelParams,
+    threads: int = 1,
 ) -> list[lightgbm.Booster]:
     """One model for each fold k, trained on the pairs of which no listing is in fold k.
+
+    Of the pairs of two products a share is drawn, whose weight stands for all of them. Equal input gives
+    models of equal bytes.
 
     Args:
         values: float32 (P, F). names: the F columns. labels: those of the P pairs, which are all trained on.
     """
-    same_product, fold = labels.same_product, labels.fold
-    drawn = np.random.default_rng(settings.seed).random(len(same_product)) < settings.negative_share
-    taken = same_product | drawn
-    weight = np.where(same_product, labels.weight, labels.weight / settings.negative_share)
+    same_product, fold, share = labels.same_product, labels.fold, params.negative_share
+    drawn = same_product | (np.random.default_rng(params.seed).random(len(same_product)) < share)
+    weight = np.where(same_product, labels.weight, labels.weight / share)
+    lightgbm_params = {
+        "objective": "binary",
+        "learning_rate": params.learning_rate,
+        "num_leaves": params.leaves,
+        "min_data_in_leaf": 40,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "max_bin": 63,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "seed": params.seed,
+        "verbose": -1,
+    }
 
     def fit_fold(k: int) -> lightgbm.Booster:
-        mask = taken & (fold != k).all(axis=0)
+        mask = drawn & (fold != k).all(axis=0)
         data = lightgbm.Dataset(
             values[mask], same_product[mask], weight=weight[mask], feature_name=list(names)
         )
-        return lightgbm.train(settings.lightgbm_params(), data, settings.trees)
+        return lightgbm.train(dict(lightgbm_params), data, params.trees)
 
-    with ThreadPoolExecutor(settings.threads) as pool:
-        return list(pool.map(fit_fold, range(settings.folds)))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(fit_fold, range(params.folds)))
 
 
 def scoring_mask(fold: NDArray[np.int32], n_folds: int) -> NDArray[np.bool_]:

@@ -6,7 +6,8 @@ import pytest
 
 from samesku.pairs.explain import family_contributions
 from samesku.pairs.labels import PairLabels
-from samesku.pairs.pair_model import PairModelSettings, fit_folds, mean_log_odds, scoring_mask
+from samesku.pairs.pair_model import fit_folds, mean_log_odds, scoring_mask
+from samesku.params.schema import PairModelParams
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def trained():
     every, fold = np.ones(600, bool), np.stack([np.arange(600) % 2] * 2)
     labels = PairLabels(every, values[:, 0] > 0.2, np.ones(600), np.full(600, 2), fold)
     models = fit_folds(
-        values, ["a", "b", "c"], labels, PairModelSettings(folds=2, trees=6, leaves=5, threads=1)
+        values, ["a", "b", "c"], labels, PairModelParams(folds=2, trees=6, leaves=5, negative_share=1.0)
     )
     scored_by = scoring_mask(fold, 2)
     scored_by[:100] = True

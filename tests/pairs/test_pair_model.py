@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from samesku.pairs.labels import PairLabels
-from samesku.pairs.pair_model import PairModelSettings, fit_folds, mean_log_odds, scoring_mask
+from samesku.pairs.pair_model import fit_folds, mean_log_odds, scoring_mask
+from samesku.params.schema import PairModelParams
 
-SMALL = PairModelSettings(folds=3, trees=8, leaves=4, threads=1)
+SMALL = PairModelParams(folds=3, trees=8, leaves=4, negative_share=1.0)
 
 
 def test_a_pair_is_scored_by_the_models_of_the_folds_of_its_listings():
@@ -40,8 +41,8 @@ def labels(values):
     )
 
 
-def fit(values, labels, settings=SMALL):
-    return fit_folds(values, list("abcd"), labels, settings)
+def fit(values, labels, params=SMALL, threads=1):
+    return fit_folds(values, list("abcd"), labels, params, threads)
 
 
 def texts(models):
@@ -65,7 +66,7 @@ def test_models_are_the_same_bytes_each_time_and_learn_the_labels(values, labels
 
 def test_the_number_of_threads_changes_no_result(values, labels):
     models = fit(values, labels)
-    assert texts(models) == texts(fit(values, labels, replace(SMALL, threads=3)))
+    assert texts(models) == texts(fit(values, labels, threads=3))
     scored_by = scoring_mask(labels.fold, 3)
     in_turn, at_once = (mean_log_odds(models, values, scored_by, threads) for threads in (1, 3))
     assert in_turn.tolist() == at_once.tolist()
@@ -80,6 +81,6 @@ def test_log_odds_are_the_mean_of_the_models_that_score_a_pair(values, labels):
 
 
 def test_a_share_of_the_negatives_weighs_as_all_of_them(values, labels):
-    models = fit(values, labels, replace(SMALL, negative_share=0.5))
+    models = fit(values, labels, SMALL.model_copy(update={"negative_share": 0.5}))
     log_odds = mean_log_odds(models, values, np.ones((900, 3), bool))
     assert (1 / (1 + np.exp(-log_odds))).mean() == pytest.approx(labels.same_product.mean(), abs=0.05)
