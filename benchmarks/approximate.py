@@ -1,11 +1,11 @@
-"""Approximate search against exact search: recall, queries/s as a ratio, time to build, and peak memory.
+"""Compare approximate search with exact search: recall, ratio of the speeds, build time, peak memory.
 
     python -m benchmarks.approximate [--listings 1000000] [--columns 512] [--k 50] [--kinds ivf hnsw]
 
-Synthetic listings, clustered like products: kinds of goods, products of a kind, listings of a product. They
-vary in --dimensions directions, since embeddings fill a part of their columns alone. Each kind runs in a
-process of its own, for its peak. Exact and approximate search answer the same queries in one run, so that
-their ratio holds on a machine that others use too; the effort is doubled until the wanted recall is
+The listings are synthetic: clusters for kinds of goods, for products and for listings of a product. They vary
+in --dimensions directions, because embeddings do not fill all of their columns. Each kind of index runs in a
+separate process, so that its peak memory is measured. Exact and approximate search answer the same queries in
+the same run, so that the ratio also holds on a shared machine. The effort doubles until the recall is
 reached.
 """
 

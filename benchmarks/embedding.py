@@ -1,14 +1,14 @@
-"""How close embedding comes to its slower half: python -m benchmarks.embedding [channel ...] [--listings 640]
+"""Compare embedding with its slower half: python -m benchmarks.embedding [channel ...] [--listings 640]
 
-For each channel of params.yaml with a model (default: all of them) on data/sample/ as it stands, it prints in
-each precision, listings a second of
+For each channel of params.yaml with a network (default: all of them) on data/sample/, it prints, in each
+precision, listings a second of
 
-    read     reading, decoding and shrinking pictures in the workers, or tokenising titles, without the model
-    model    the model on batches that are held in memory
+    read     read, decode and shrink pictures in the workers, or tokenise titles, without the network
+    model    the network on batches that stay in memory
     both     what the stage does: encoder.embed
 
-and the ratio of `both` to the smaller of the other two, which should be 0.95 or more. The three are measured
-in turn, several times, and the medians are compared, so that a machine's load by others falls on all alike.
+and the ratio of `both` to the smaller of the other two, which should be 0.95 or more. The three take turns
+several times and the medians are compared, so that the load of other programs affects all of them.
 """
 
 from __future__ import annotations

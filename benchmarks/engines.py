@@ -1,15 +1,15 @@
-"""What each engine gives and costs: python -m benchmarks.engines [channel ...] [--listings 640]
+"""Compare the engines that run networks: python -m benchmarks.engines [channel ...] [--listings 640]
 
-For each channel of params.yaml with a model (default: all of them) on data/sample/ as it stands, it prints
-for each engine, in fp32 and in the precision of params.yaml,
+For each channel of params.yaml with a network (default: all of them) on data/sample/, it prints for each
+engine, in fp32 and in the precision of params.yaml,
 
-    listings/s   as the stage embeds, reading or tokenising included; the first --listings of them, the
-                 median of three rounds in which all take turns
+    listings/s   as the stage embeds, with reading or tokenising, on the first --listings listings: the median
+                 of three rounds in which all engines take turns
     ratio        to torch in fp32
-    change       of the similarities of all pairs of the catalogue, from torch in fp32: mean and max
+    change       of the similarities of all pairs of the catalogue against torch in fp32: mean and max
     f1           of the channel alone on test, in the split gallery, at the static threshold best on val
 
-Every listing is embedded once with each, which takes some minutes with the shipped sample.
+Every engine embeds every listing once, which takes some minutes with the sample as shipped.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""How near `sample` comes to the decoder: python -m benchmarks.sample [--pictures 2000] [--side 1000]
+"""Compare `sample` with the decoder alone: python -m benchmarks.sample [--pictures 2000] [--side 1000]
 
-On the catalogue of params.yaml, its pictures enlarged to a short side of --side where that is given, it
-prints pictures a second, through the same worker processes, of
+Takes the catalogue of params.yaml; --side enlarges its pictures to that short side. Prints pictures a second,
+through the same worker processes, of
 
-    decode   reading and decoding every picture whole, by Pillow alone
-    shrink   reading, checking, decoding (JPEG at a half or a quarter where that serves) and shrinking
-    pack     what the stage does: also the packed JPEG, the thumbnail and the hash, written to a disk
+    decode   read and decode every picture at full size, with Pillow alone
+    shrink   read, check, decode (JPEG at a half or a quarter where that is enough) and shrink
+    pack     what the stage does: also encode the JPEG and the thumbnail, hash, and write to disk
 
-and their ratios to `decode`; that of `shrink` should be 0.9 or more. The three are measured in turn, several
-times over, and the medians are compared.
+and their ratios to `decode`; that of `shrink` should be 0.9 or more. The three take turns several times, and
+the medians are compared.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Ray's workers on this machine against `local`: python -m benchmarks.scale [--listings 17000]
+"""Compare Ray on this machine with `local`: python -m benchmarks.scale [--listings 17000]
 
-Runs every stage that `machine.engine` concerns by both engines, and prints the seconds of the whole stage,
-the start of Ray and its end included:
+Runs every stage that `machine.engine` affects with both engines, and prints the seconds of the whole stage,
+with the start and the end of Ray:
 
     sample, embed_zero_shot cnn    on the catalogue of params.yaml
-    index                          on invented listings; --columns of each of two channels
+    index                          on invented listings, with two channels of --columns columns each
 
-Their outs are compared: packed pictures by their bytes, embeddings and neighbours by their numbers.
+Compares the outs: packed pictures by their bytes, embeddings and neighbours by their numbers.
 """
 
 from __future__ import annotations

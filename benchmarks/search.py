@@ -1,9 +1,9 @@
-"""Exact search against what a plain matrix product reaches, and the peak memory of index and evaluate.
+"""Compare exact search with a plain matrix product, and measure the peak memory of index and evaluate.
 
     python -m benchmarks.search [--listings 24000] [--columns 1472] [--k 50]
 
-Synthetic listings, clustered like products. Both speeds are measured in turn in one run, so that their ratio
-holds on a machine that others use too. Each size of the memory part runs in a process of its own; its peak
+The listings are synthetic, in clusters like products. Search and product take turns in the same run, so that
+the ratio also holds on a shared machine. Each size of the memory part runs in a separate process. Its peak
 must grow with the listings, not with their square.
 """
 
