@@ -1,17 +1,17 @@
-"""Peak memory and growth of every stage on large catalogues: python -m benchmarks.memory [--listings 100000]
+"""Measure the peak memory and the growth of every stage: python -m benchmarks.memory [--listings 100000]
 
-Generates a catalogue of invented listings (tiny pictures, written one by one into a stored .zip) in a
-temporary folder, runs the stages there as the pipeline does, and prints for each of them
+Writes a catalogue of invented listings with tiny pictures to a temporary folder, runs the stages there as the
+pipeline does, and prints for each stage
 
-    took       seconds, here
-    private    the most that its processes held together for themselves, in MB (RssAnon)
-    in all     with the pages of files that are only mapped, which the system takes back at will (RSS)
+    took       seconds
+    private    the most memory that its processes had for themselves at one time, in MB (RssAnon)
+    in all     the same with the pages of mapped files, which the system frees when it needs memory (RSS)
 
-With several sizes, also the growth of each stage from one size to the next: e in seconds ∝ listings^e.
+With several sizes, it also prints the growth from one size to the next: e of seconds ∝ listings^e.
 
-The channels are the hash and TF-IDF, whose arrays are as wide as a network's; exact search takes listings² ×
-columns of them, and --columns makes them narrower. With --network N, the channel
-cnn and the training run pxk of params.yaml are run as well, on a catalogue of N listings.
+The channels are the hash and TF-IDF, with arrays as wide as a network's. Exact search takes time in
+proportion to listings² × columns; --columns makes the arrays narrower. With --network N, the channel cnn and
+the training run pxk of params.yaml run too, on a catalogue of N listings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 EVERY = 0.05  # seconds between two looks
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
-BESIDE = ["compare tfidf", "sweep_alpha", "tune", "rerank"]
+BESIDE = ["compare tfidf", "tune", "rerank"]
 NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
 WORDS = [
     "masker", "sabun", "botol", "tas", "kabel", "serum", "celana", "lampu",
