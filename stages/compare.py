@@ -24,14 +24,14 @@ from samesku.evaluation.predictions import (
 )
 from samesku.params import CompareSystem, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Channels, Fused, channel_weights, embedded, fuse_channels, load_channels
+from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
 
 
 def fuse(system: CompareSystem, channels: Channels, alpha: float) -> Fused:
     """The channels of a system as one row for each listing, at one of its alphas."""
-    image, title = embedded(system.image, channels), embedded(system.title, channels)
-    return fuse_channels(channels, channel_weights(image, title, alpha), system.method)
+    weights = fusion_weights(system.image, system.title, alpha, channels)
+    return fuse_channels(channels, weights, system.method)
 
 
 def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> float:

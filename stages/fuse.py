@@ -9,23 +9,14 @@ from __future__ import annotations
 
 from samesku import artefacts
 from samesku.params import load_params
-from samesku.search.fusion import (
-    channel_weights,
-    common_length,
-    embedded,
-    fuse_in_blocks,
-    load_channels,
-    write_fused,
-)
+from samesku.search.fusion import count_listings, fuse_in_blocks, fusion_weights, load_channels, write_fused
 
 
 def main() -> str:
     fusion = load_params().fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    n_listings = common_length(channels)
-    # α keeps its meaning where a channel is empty: the rest of its side take its share.
-    image, title = embedded(fusion.image, channels), embedded(fusion.title, channels)
-    weights = channel_weights(image, title, fusion.alpha)
+    n_listings = count_listings(channels)
+    weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
     blocks = fuse_in_blocks(channels, weights, fusion.method)
     rows, columns = write_fused(artefacts.FUSED, blocks, n_listings, list(weights))
     described = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())

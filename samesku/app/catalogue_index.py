@@ -65,7 +65,7 @@ class CatalogueIndex:
         self.fused = read_fused(artefacts.FUSED)
         fusion = params.fusion
         self.channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-        self.weights = fusion_weights(fusion, self.channels)
+        self.weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, self.channels)
         record = artefacts.read_json(artefacts.FUSED / "weights.json")
         weights = list(self.weights.values())
         fused_weights = record["weights"] if fusion.method == "concat" else weights

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.errors import InputError
-from samesku.search.exact import BlockSearch, Floats, QueryBlock, TopProducts, search_neighbours, top_products
+from samesku.search.exact import (
+    BlockSearch,
+    Floats,
+    QueryBlock,
+    TopProducts,
+    search_neighbours,
+    select_top_products,
+)
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours
 from samesku.search.scorer import group_by_mask
@@ -119,7 +126,7 @@ def search_indexes(indexes: dict[int, Any], effort: int, rescore: bool) -> Block
             yield [
                 search_index(indexes[group.mask], queries, count, group.vectors if rescore else None)
                 if group.mask in indexes
-                else top_products(queries, group.vectors, count)
+                else select_top_products(queries, group.vectors, count)
                 for group, count in zip(groups, counts, strict=True)
             ]
 

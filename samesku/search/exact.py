@@ -104,11 +104,12 @@ def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
     """Search blocks here, one group after the other."""
     for queries, groups, counts in blocks:
         yield [
-            top_products(queries, group.vectors, count) for group, count in zip(groups, counts, strict=True)
+            select_top_products(queries, group.vectors, count)
+            for group, count in zip(groups, counts, strict=True)
         ]
 
 
-def top_products(queries: Floats, vectors: Floats, count: int) -> TopProducts:
+def select_top_products(queries: Floats, vectors: Floats, count: int) -> TopProducts:
     """The `count` largest inner products of each query and their positions, largest first.
 
     FAISS's flat index with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no recent

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from samesku.artefacts import read_json, replace_out, write_json
 from samesku.errors import InputError
-from samesku.params import Fusion
 
 ROWS = 8192  # of the catalogue, fused at once
 
@@ -71,14 +70,18 @@ def channel_weights(image: Mapping[str, float], title: Mapping[str, float], alph
     return weights
 
 
-def embedded(weights: Mapping[str, float], channels: Channels) -> dict[str, float]:
-    """The weights of the channels that some listing has: an empty channel takes no share of its side."""
-    return {name: weight for name, weight in weights.items() if channels[name].shape[1]}
+def fusion_weights(
+    image: Mapping[str, float], title: Mapping[str, float], alpha: float, channels: Channels
+) -> dict[str, float]:
+    """`channel_weights` without empty channels, whose share the rest of their side take: α keeps its meaning.
 
-
-def fusion_weights(fusion: Fusion, channels: Channels) -> dict[str, float]:
-    """w_c of the channels of a `fusion` group of params.yaml, as `channel_weights` gives them."""
-    return channel_weights(embedded(fusion.image, channels), embedded(fusion.title, channels), fusion.alpha)
+    Args:
+        channels: of both sides; (N, 0) where no listing has one.
+    """
+    image, title = (
+        {name: weight for name, weight in side.items() if channels[name].shape[1]} for side in (image, title)
+    )
+    return channel_weights(image, title, alpha)
 
 
 def fuse_channels(channels: Channels, weights: Mapping[str, float], method: str) -> Fused:
@@ -97,7 +100,7 @@ def concatenate_channels(channels: Channels, weights: Mapping[str, float]) -> Fu
     Raises:
         InputError: arrays of different length.
     """
-    n = common_length(channels)
+    n = count_listings(channels)
     widths = [channels[name].shape[1] for name in weights]
     vectors = np.zeros((n, sum(widths)), dtype=np.float32)
     modality_mask = np.zeros(n, dtype=np.uint32)
@@ -118,7 +121,7 @@ def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
     Raises:
         InputError: channels of different widths, which share no space.
     """
-    n = common_length(channels)
+    n = count_listings(channels)
     widths = {name: channels[name].shape[1] for name in weights if channels[name].shape[1]}
     if len(set(widths.values())) > 1:
         columns = ", ".join(f"{name} has {width}" for name, width in widths.items())
@@ -133,7 +136,7 @@ def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
     return Fused(total, (norm[:, 0] > 0).astype(np.uint32), np.ones(1), [total.shape[1]])
 
 
-def common_length(channels: Channels) -> int:
+def count_listings(channels: Channels) -> int:
     """The number of rows of these arrays.
 
     Raises:
@@ -148,7 +151,7 @@ def common_length(channels: Channels) -> int:
 
 def fuse_in_blocks(channels: Channels, weights: Mapping[str, float], method: str) -> Iterator[Fused]:
     """`fuse_channels` of ROWS listings after ROWS listings: a catalogue may be larger than memory."""
-    for start in range(0, max(1, common_length(channels)), ROWS):
+    for start in range(0, max(1, count_listings(channels)), ROWS):
         block = {name: rows[start : start + ROWS] for name, rows in channels.items()}
         yield fuse_channels(block, weights, method)
 

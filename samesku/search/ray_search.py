@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, top_products
+from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, select_top_products
 from samesku.search.scorer import MaskGroup
 from samesku.workers.ray_cluster import cluster_room, connect_cluster
 
@@ -93,4 +93,4 @@ def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
 
 def _search_shard(queries: Floats, vectors: Floats, count: int, threads: int) -> TopProducts:
     with threadpool_limits(threads):
-        return top_products(queries, vectors, count)
+        return select_top_products(queries, vectors, count)

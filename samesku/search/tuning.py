@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.fusion import Channels, channel_weights, concatenate_channels, embedded
+from samesku.search.fusion import Channels, concatenate_channels, fusion_weights
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_weights
 
@@ -191,8 +191,8 @@ def sweep_alphas(
     """
     gallery = {name: channels[name][rows] for name in [*image, *title]}
     sides = (
-        concatenate_channels(gallery, channel_weights(embedded(image, channels), {}, 1.0)),
-        concatenate_channels(gallery, channel_weights({}, embedded(title, channels), 0.0)),
+        concatenate_channels(gallery, fusion_weights(image, {}, 1.0, channels)),
+        concatenate_channels(gallery, fusion_weights({}, title, 0.0, channels)),
     )
     every = np.arange(len(rows))
     k = max(0, min(k, len(rows) - 1))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.errors import InputError
-from samesku.search.fusion import average_channels, channel_weights, concatenate_channels
+from samesku.search.fusion import average_channels, channel_weights, concatenate_channels, fusion_weights
 from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE
 from tests.search.oracle import random_channels
 
@@ -21,6 +21,14 @@ def test_weights_are_shares_of_alpha():
 
 def test_a_weight_of_zero_leaves_the_channel_out():
     assert channel_weights({"cnn": 1.0, "phash": 0.0}, {"sbert": 1.0}, alpha=1.0) == {"cnn": 1.0}
+
+
+def test_an_empty_channel_leaves_its_share_to_the_rest_of_its_side():
+    channels = {
+        name: np.zeros((1, 0 if name == "phash" else 2), np.float32) for name in ("cnn", "phash", "sbert")
+    }
+    weights = fusion_weights({"cnn": 1.0, "phash": 0.25}, {"sbert": 2.0}, 0.6, channels)
+    assert weights == pytest.approx({"cnn": 0.6, "sbert": 0.4})
 
 
 def test_five_listings_by_hand():
