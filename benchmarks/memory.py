@@ -88,9 +88,8 @@ def cheap(content: dict[str, Any]) -> None:
     sides: dict[str, Any] = {"image": {"phash": 1.0}, "title": {"tfidf": 1.0}}
     content["fusion"] |= sides
     content["rerank"]["fusion"] |= sides
-    content["tune"] |= {side: list(weights) for side, weights in sides.items()}
     for system in content["compare"].values():
-        system |= {"image": "phash", "title": "tfidf"}
+        system |= sides
 
 
 def short(content: dict[str, Any]) -> None:

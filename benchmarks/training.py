@@ -1,13 +1,12 @@
-"""How much of a training step's speed a real epoch keeps: python -m benchmarks.training <run> [--steps 12]
+"""Compare a training epoch with steps on a batch in memory: python -m benchmarks.training <run> [--steps 12]
 
-Takes run <run> of params.yaml on data/sample/ as it stands, and prints, in each precision,
-listings a second of
+Takes the run <run> of params.yaml on data/sample/ and prints, in each precision, listings a second of
 
-    memory   forward, backward and update on one batch that is held in memory
-    epoch    the same with pictures read, decoded and augmented by the workers, as training does it
+    memory   forward, backward and update on one batch that stays in memory
+    epoch    the same with pictures that the workers read, decode and augment, as in training
 
-and their ratio, which should be 0.95 or more; on CUDA also the memory that was needed at most. The two are
-measured in turn, three times over: a machine's other load falls on both.
+and their ratio, which should be 0.95 or more; on CUDA also the peak memory. The two take turns three times,
+so that the load of other programs affects both.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ def set_up(
     rows, products = training_set.select(run)
     sampler = make_sampler(run, products)
     embedder = TowerEmbedder(training_set, compute, "benchmark")
-    start_rows = {modality: artefacts.embedding_path(getattr(run, modality)) for modality in run.towers}
-    towers = load_towers(run, channels, embedder, start_rows)
+    towers = load_towers(run, channels, embedder, artefacts.embedding_path)
     loss = make_loss(run, towers[run.towers[0]].dim, n_products=int(products.max()) + 1)
     trainer = Trainer(run, towers, loss, products, sampler.steps_per_epoch, compute)
     return trainer, make_examples(run, rows, towers, embedder), sampler

@@ -21,22 +21,21 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.listings import Listings, read_links, read_listings
+from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content, Rows
 from samesku.embedding.trained import save_towers
-from samesku.errors import InputError
 from samesku.evaluation.decisions import best_val_threshold
 from samesku.params import Params, find_entry, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
-from samesku.training.loop import BEST_TOWERS, Epoch, describe_epochs, fit
+from samesku.training.loop import Epoch, describe_epochs, fit
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
 from samesku.training.run import TowerEmbedder, TrainingSet, load_towers, make_examples
 from samesku.training.sampler import make_sampler
-from samesku.training.trainer import DivergenceError, Trainer
+from samesku.training.trainer import Trainer
 
 
 def main(name: str) -> str:
@@ -63,8 +62,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     rows, products = training_set.select(run)
     sampler = make_sampler(run, products, processes.count)  # batches of P products × K listings
     embedder = TowerEmbedder(training_set, compute, name)
-    start_rows = {modality: artefacts.embedding_path(getattr(run, modality)) for modality in run.towers}
-    towers = load_towers(run, params.channels, embedder, start_rows)
+    towers = load_towers(run, params.channels, embedder, artefacts.embedding_path)
     loss = make_loss(run, towers[run.towers[0]].dim, n_products=int(products.max()) + 1)
     trainer = Trainer(run, towers, loss, products, sampler.steps_per_epoch, compute)
     examples = make_examples(run, rows, towers, embedder)
@@ -72,17 +70,10 @@ def train(name: str, params: Params, processes: Processes) -> str:
     paths = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, links) if path.is_file()]
     key = checkpoint_key(run, params.channels, compute, [*paths, Path(__file__)])
     folder = artefacts.CHECKPOINTS / f"{name}-{key}"
-    try:
-        history = fit(
-            trainer, examples, sampler,
-            lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
-        )  # fmt: skip
-    except DivergenceError as error:
-        ids = ", ".join(listings.posting_id[rows[error.rows]])
-        raise InputError(
-            f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it "
-            f"is kept in {folder / BEST_TOWERS}; try a lower lr"
-        ) from error
+    history = fit(
+        trainer, examples, sampler,
+        lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
+    )  # fmt: skip
     embeddings = embedder.embed(towers, np.ones(len(listings), bool), folder / "rows")
     if processes.is_first:
         write_outs(name, run.out, len(listings), embeddings, trainer, history)
@@ -97,12 +88,11 @@ def val_f1(embeddings: Mapping[str, Rows], listings: Listings) -> dict[str, floa
 
     Two towers have half the weight each. k reaches as far as val's largest product, at least 50.
     """
-    rows = listings.gallery("val")
-    sizes = np.bincount(listings.product[rows][listings.product[rows] >= 0], minlength=1)
-    if not sizes.any():
+    rows, products = listings.gallery("val"), listings.product[val_labelled(listings)]
+    if not len(products):
         return None
     fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)))
-    neighbours = search_neighbours(fused, rows, max(50, int(sizes.max()) - 1))
+    neighbours = search_neighbours(fused, rows, max(50, int(np.bincount(products).max()) - 1))
     threshold, f1 = best_val_threshold(neighbours, listings, rows)
     return {"f1": f1, "threshold": threshold}
 

@@ -41,9 +41,9 @@ def test_a_fresh_lock_passes_and_every_kind_of_stale_one_fails(clone):
     done = call(clone, ".ci/fresh")
     assert (done.returncode, done.stdout) == (0, "dvc.lock is fresh\n"), done.stderr
     stale = {
-        "params.yaml": ("k: 50 ", "k: 40 ", "Running stage 'index'"),
+        "params.yaml": ("k: 50\n", "k: 40\n", "Running stage 'index'"),
         "metrics/samesku.json": ('"leaks": ', '"leaks": 1', "Running stage 'evaluate'"),
-        "samesku/evaluation/strata.py": ("import", "\nimport", "Running stage 'evaluate'"),
+        "samesku/evaluation/metrics.py": ("import", "\nimport", "Running stage 'evaluate'"),
     }
     for file, (old, new, said) in stale.items():
         edit(clone / file, old, new)
@@ -64,7 +64,7 @@ def test_a_pipeline_that_dvc_cannot_read_is_not_fresh(clone):
 
 @pytest.mark.slow
 def test_the_summary_shows_what_a_change_does(clone):
-    edit(clone / "params.yaml", "k: 50 ", "k: 40 ")
+    edit(clone / "params.yaml", "k: 50\n", "k: 40\n")
     edit(clone / "metrics/samesku.json", '"leaks": ', '"leaks": 1')
     done = call(clone, ".ci/summary", "HEAD")
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,16 @@ def val_labelled(listings: Listings) -> NDArray[np.bool_]:
     return (listings.split == "val") & (listings.product >= 0)
 
 
+def _no_pairs() -> NDArray[np.int32]:
+    return np.empty((0, 2), np.int32)
+
+
 @dataclass(frozen=True)
 class Links:
     """Annotated pairs of listings, each int32 (P, 2) rows: `must_link` one product, `cannot_link` two."""
 
-    must_link: NDArray[np.int32] = field(default_factory=partial(np.empty, (0, 2), np.int32))
-    cannot_link: NDArray[np.int32] = field(default_factory=partial(np.empty, (0, 2), np.int32))
+    must_link: NDArray[np.int32] = field(default_factory=_no_pairs)
+    cannot_link: NDArray[np.int32] = field(default_factory=_no_pairs)
 
     def within(self, rows: NDArray[np.bool_]) -> Links:
         """The links between two listings of `rows`, bool (N,)."""

@@ -1,1 +1,1 @@
-"""From matches and labels to numbers: F1, retrieval metrics, intervals, curves. NumPy alone."""
+"""From neighbours and labels to numbers: decisions, metrics, clusters, predictions."""

@@ -232,7 +232,7 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
         raise InputError(
             "decision.value is tune, but no val listing has a label; give the threshold as a number"
         )
-    visible = visible_products(listings)  # to val, a test listing of the same product is of another one
+    visible = visible_products(listings)  # the labels of test are hidden from val
     n_relevant, n_visible, gallery_size = (np.zeros(len(query), np.int64) for _ in range(3))
     sizes = {"val": 0, "test": 0}
     for part in GALLERIES[gallery]:

@@ -202,7 +202,7 @@ def query_table(decisions: Mapping[str, Decisions], listings: Listings) -> pa.Ta
     for gallery, of_gallery in decisions.items():
         measured = np.isin(of_gallery.split, SPLITS)
         query = of_gallery.neighbours.query[measured]
-        columns = {
+        columns: dict[str, Any] = {
             "query": listings.posting_id[query],
             "split": of_gallery.split[measured],
             "gallery": [gallery] * len(query),

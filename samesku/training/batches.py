@@ -29,6 +29,7 @@ class TrainingExamples(Dataset[Example]):
 
     Attributes:
         rows: int (n,), the listing of each training row, an index of `images`, `titles` and `features`.
+        posting_ids: (n,), for messages.
         seed: of the run.
         images: readable from any process; None without an image tower.
         titles: None without a title tower.
@@ -39,6 +40,7 @@ class TrainingExamples(Dataset[Example]):
     """
 
     rows: NDArray[np.int64]
+    posting_ids: Sequence[str] | NDArray[np.object_]
     seed: int
     images: Sequence[Image.Image | None] | None = None
     titles: Sequence[str] | None = None

@@ -12,13 +12,13 @@ from dvclive import Live
 from tqdm import tqdm
 
 from samesku.embedding.trained import save_towers
+from samesku.errors import InputError
 from samesku.training.batches import TrainingExamples, read_batches
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
 from samesku.training.losses import ImageText
 from samesku.training.sampler import Sampler
 from samesku.training.trainer import DivergenceError, Trainer
 
-BEST_TOWERS = "best.safetensors"
 Epoch = dict[str, Any]
 #: Measures the towers as they are: `f1` and `threshold` on val; None where val has no labels.
 Validate = Callable[[], dict[str, float] | None]
@@ -31,7 +31,7 @@ def fit(
     validate: Validate,
     folder: Path,
     curves: Path,
-    label: str = "run",
+    name: str,
 ) -> list[Epoch]:
     """Train, and leave the towers as they were at their best epoch.
 
@@ -41,14 +41,14 @@ def fit(
     Args:
         folder: of the checkpoint. A run that finds a checkpoint there goes on from it, and ends with the same
             weights as a run that was never interrupted; at most one epoch is repeated.
-        curves: DVCLive folder. label: of the progress bar.
+        curves: DVCLive folder. name: of the run.
 
     Returns:
         One row an epoch, the start first: epoch, step, loss (mean of the epoch), lr (at its end), val_f1,
         val_threshold, temperature (where it is learned), best (1 for the best epoch, else 0).
 
     Raises:
-        DivergenceError: as Trainer.step; BEST_TOWERS in `folder` has the towers of the best epoch so far.
+        InputError: the loss diverged. The towers are left as they were at the best epoch so far, and saved.
     """
     state = load_checkpoint(folder)
     if state is None:
@@ -57,13 +57,18 @@ def fit(
         trainer.load_state(state["trainer"])
     writer = CurveWriter(curves, state["history"]) if trainer.processes.is_first else None
     try:
-        _train_epochs(trainer, examples, sampler, validate, state, writer, folder, label)
-    except DivergenceError:
+        _train_epochs(trainer, examples, sampler, validate, state, writer, folder, name)
+    except DivergenceError as error:
         trainer.load_tower_states(state["best"]["towers"])
+        file = folder / "best.safetensors"
         if trainer.processes.is_first:
             folder.mkdir(parents=True, exist_ok=True)
-            save_towers(folder / BEST_TOWERS, trainer.encoders)
-        raise
+            save_towers(file, trainer.encoders)
+        ids = ", ".join(examples.posting_ids[row] for row in error.rows)
+        raise InputError(
+            f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it is kept in "
+            f"{file}; try a lower lr"
+        ) from error
     finally:
         if writer:
             writer.end()
@@ -80,7 +85,7 @@ def _train_epochs(
     state: dict[str, Any],
     writer: CurveWriter | None,
     folder: Path,
-    label: str,
+    name: str,
 ) -> None:
     """Go on from `state` to the end, and keep `state` and the checkpoint up to date."""
     history: list[Epoch] = state["history"]
@@ -91,7 +96,7 @@ def _train_epochs(
     batches = read_batches(examples, sampler, start, plan.steps, trainer.compute.workers, processes)
     interval = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(
-        total=plan.steps * batch_size, initial=start * batch_size, desc=f"train {label}", unit="listing",
+        total=plan.steps * batch_size, initial=start * batch_size, desc=f"train {name}", unit="listing",
         mininterval=interval, smoothing=0.1, disable=not processes.is_first,
     ) as bar:  # fmt: skip
         while history[-1]["step"] < plan.steps and not _out_of_patience(trainer, state):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -129,18 +130,18 @@ def load_towers(
     run: TrainRun,
     channels: Mapping[str, Channel],
     embedder: TowerEmbedder,
-    channel_rows: Mapping[str, Path],
+    path_of: Callable[[str], Path],
 ) -> dict[str, Tower]:
     """The towers by modality, as their channels start them; features of frozen trunks go into `embedder`.
 
     Args:
-        channel_rows: by modality, the array of the channel that the tower starts from. Where the file exists,
-            a frozen trunk does not embed the listings again.
+        path_of: name of a channel -> its array. Where it exists, a frozen trunk does not embed the listings again.
 
     Raises:
         InputError: the weights cannot be loaded, or the towers do not fit the run.
     """
-    compute, towers = embedder.compute, {}
+    compute = embedder.compute
+    towers: dict[str, Tower] = {}
     for modality in run.towers:
         start = getattr(run, modality)
         encoder = load_encoder(
@@ -152,9 +153,7 @@ def load_towers(
             workers=compute.workers,
         )
         if run.unfreeze_blocks == 0 and run.augment is None:  # the trunk gives the same features every time
-            embedder.features[modality] = _frozen_features(
-                encoder, modality, embedder, channel_rows[modality]
-            )
+            embedder.features[modality] = _frozen_features(encoder, modality, embedder, path_of(start))
         towers[modality] = Tower(
             encoder,
             head_dim=run.head_dim,
@@ -194,9 +193,10 @@ def make_examples(
     """The training listings `rows` as the towers take them: augmented, or as features of frozen trunks."""
     content, features, augment = embedder.training_set.content, embedder.features, run.augment
     reads = [modality for modality in run.towers if modality not in features]
-    prepare = towers["image"].encoder.prepare if "image" in reads else None
+    prepare: Any = towers["image"].encoder.prepare if "image" in reads else None
     return TrainingExamples(
         rows=rows,
+        posting_ids=embedder.training_set.listings.posting_id[rows],
         seed=run.seed,
         images=content.image if "image" in reads else None,
         titles=content.title if "title" in reads else None,

@@ -28,8 +28,8 @@ def test_annotations_of_test_listings_move_groups_alone(shop_copy):
     before, groups = outs(), group_of()
     apart = next((a, b) for a in test for b in train if groups[a] != groups[b])
     together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
-    said = {sort_pair(*apart): Annotation("same", "t"), sort_pair(*together): Annotation("different", "t")}
-    artefacts.ANNOTATIONS.write_bytes(format_annotations(said))
+    answers = {sort_pair(*apart): Annotation("same", "t"), sort_pair(*together): Annotation("different", "t")}
+    artefacts.ANNOTATIONS.write_bytes(format_annotations(answers))
     params = yaml.safe_load((shop_copy / "params.yaml").read_text())
     params["data"]["annotations"] = "data/annotations.csv"
     (shop_copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -56,7 +56,7 @@ def set_up(
     trainer = Trainer(run, {"image": tower}, loss, products, sampler.steps_per_epoch, compute)
     prepare = encoder.prepare
     examples = TrainingExamples(
-        rows=np.arange(32), seed=run.seed, images=images, prepare=prepare,
+        rows=np.arange(32), posting_ids=[f"p{i:02}" for i in range(32)], seed=run.seed, images=images, prepare=prepare,
         augmentation=PictureAugmentation(prepare.size),
     )  # fmt: skip
     remaining = iter(f1s or [])
@@ -80,7 +80,7 @@ def train(run, folder, checkpoint=None, **options):
     """The rows of the epochs, what was learned at the best of them, and the trainer."""
     trainer, examples, sampler, validate = set_up(run, **options)
     history = fit(
-        trainer, examples, sampler, validate, checkpoint or folder / "checkpoint", folder / "curves"
+        trainer, examples, sampler, validate, checkpoint or folder / "checkpoint", folder / "curves", "tiny"
     )
     return history, trainer.tower_states()["image"], trainer
 

@@ -7,6 +7,7 @@ from samesku.training.augment import PictureAugmentation
 from samesku.training.batches import TrainingExamples, read_batches
 from samesku.training.sampler import PKSampler
 
+IDS = [f"p{i}" for i in range(32)]
 PREPARE = Preprocess(32, (0.5,) * 3, (0.5,) * 3)
 
 
@@ -14,7 +15,7 @@ def examples(pictures, **more):
     images, products = pictures
     titles = [f"a b c {product}" for product in products]
     return TrainingExamples(
-        rows=np.arange(len(images)), seed=3, images=images, titles=titles, prepare=PREPARE,
+        rows=np.arange(len(images)), posting_ids=IDS, seed=3, images=images, titles=titles, prepare=PREPARE,
         augmentation=PictureAugmentation(32), word_dropout=0.5, **more,
     )  # fmt: skip
 
@@ -68,7 +69,7 @@ def test_features_of_a_frozen_trunk_replace_pictures(pictures):
     images, products = pictures
     features = {"image": np.random.default_rng(0).normal(size=(len(images), 5)).astype(np.float32)}
     plain = TrainingExamples(
-        rows=np.arange(len(images)), seed=0, titles=["a"] * len(images), features=features
+        rows=np.arange(len(images)), posting_ids=IDS, seed=0, titles=["a"] * len(images), features=features
     )
     batch = next(read_batches(plain, PKSampler(products, 4, 3, 0), 0, 1, 2))
     np.testing.assert_array_equal(batch.inputs["image"].numpy(), features["image"][batch.rows])
@@ -77,7 +78,9 @@ def test_features_of_a_frozen_trunk_replace_pictures(pictures):
 
 def test_without_augmentation_a_picture_is_as_the_model_evaluates_it(pictures):
     images, products = pictures
-    plain = TrainingExamples(rows=np.arange(len(images)), seed=0, images=images, prepare=PREPARE)
+    plain = TrainingExamples(
+        rows=np.arange(len(images)), posting_ids=IDS, seed=0, images=images, prepare=PREPARE
+    )
     batch = next(read_batches(plain, PKSampler(products, 4, 3, 0), 0, 1, 0))
     assert torch.equal(batch.inputs["image"][0], PREPARE.pixels(images[batch.rows[0]]))
 
@@ -85,7 +88,7 @@ def test_without_augmentation_a_picture_is_as_the_model_evaluates_it(pictures):
 def test_a_training_listing_without_its_picture_is_an_error(pictures):
     _, products = pictures
     empty = TrainingExamples(
-        rows=np.arange(len(products)), seed=0, images=[None] * len(products), prepare=PREPARE
+        rows=np.arange(len(products)), posting_ids=IDS, seed=0, images=[None] * len(products), prepare=PREPARE
     )
     with pytest.raises(ValueError, match="no picture"):
         next(read_batches(empty, PKSampler(products, 4, 3, 0), 0, 1, 0))

@@ -73,7 +73,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
     table = artefacts.read_columns(path)
     ids = {name: catalogue.rows(table.pop(name).to_pylist()) for name in ("query", "match")}
     review = table.pop("clerical_review", None)
-    columns = {name: artefacts.to_numpy(column) for name, column in table.items()}
+    columns: dict[str, Any] = {name: artefacts.to_numpy(column) for name, column in table.items()}
     return ReportPairs(
         ids["query"],
         ids["match"],
