@@ -103,9 +103,6 @@ def _channel_shares(index: CatalogueIndex, cosines: dict[str, np.ndarray], pair:
     return {
         name: {"similarity": None, "weight": None}
         if np.isnan(value)
-        else {
-            "similarity": round(value, DECIMALS),
-            "weight": round(index.weights[name] / total, DECIMALS),
-        }
+        else {"similarity": round(value, DECIMALS), "weight": round(index.weights[name] / total, DECIMALS)}
         for name, value in values.items()
     }

@@ -95,156 +95,119 @@ def chart(name: str, title: str, note: str, spec: Any) -> Chart:
 
 def curve(rows: Sequence[Row], x: str, x_title: str, chosen: float | None) -> Chart:
     """F1 of val and test by the column `x`, with a line at the chosen value."""
-    long = [
+    points = [
         {"x": row[x], "split": split, "f1": row[f"{split}_f1"]}
         for row in rows
         for split in ("val", "test")
         if isinstance(row.get(f"{split}_f1"), float)
     ]
-    layers: list[Chart] = [
-        {
-            "mark": {"type": "line", "interpolate": "monotone"},
-            "encoding": {
-                "x": quantitative("x", x_title),
-                "y": quantitative("f1", "mean F1"),
-                "color": SPLIT,
-            },
+    nearest = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}
+    line = {
+        "mark": {"type": "line", "interpolate": "monotone"},
+        "encoding": {"x": axis("x", x_title), "y": axis("f1", "mean F1"), "color": SPLIT_COLOUR},
+    }
+    point_under_pointer = {
+        "mark": {"type": "point", "filled": True, "size": 60},
+        "params": [{"name": "nearest", "select": nearest}],
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative"},
+            "y": {"field": "f1", "type": "quantitative"},
+            "color": SPLIT_COLOUR,
+            "opacity": {"condition": {"param": "nearest", "empty": False, "value": 1}, "value": 0},
+            "tooltip": [field("split"), field("x", ".4f", x_title), field("f1", ".4f", "mean F1")],
         },
-        {
-            "mark": {"type": "point", "filled": True, "size": 60},
-            "params": [
-                {
-                    "name": "nearest",
-                    "select": {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"},
-                }
-            ],
-            "encoding": {
-                "x": {"field": "x", "type": "quantitative"},
-                "y": {"field": "f1", "type": "quantitative"},
-                "color": SPLIT,
-                "opacity": {"condition": {"param": "nearest", "empty": False, "value": 1}, "value": 0},
-                "tooltip": [
-                    {"field": "split"},
-                    {"field": "x", "title": x_title, "format": ".4f"},
-                    {"field": "f1", "title": "mean F1", "format": ".4f"},
-                ],
-            },
-        },
-    ]
-    return {"data": {"values": long}, "layer": [*layers, *rule(chosen)]}
+    }
+    return {"data": {"values": points}, "layer": [line, point_under_pointer, *rule(chosen)]}
 
 
 def precision_recall(rows: dict[str, list[Row]], threshold: float | None, x_title: str) -> Chart | None:
     """The curve of each split, with the point at the threshold."""
     curves = {split: points for split, points in rows.items() if points and "recall" in points[0]}
-    long = [{"split": split} | point for split, points in curves.items() for point in points]
-    if not long:
+    if not curves:
         return None
-    encoding = {
-        "x": quantitative("recall", "recall", [0, 1]),
-        "y": quantitative("precision", "precision", [0, 1]),
-        "color": SPLIT,
-        "tooltip": [
-            {"field": "split"},
-            *({"field": key, "format": ".4f"} for key in ("recall", "precision")),
-            {"field": "threshold", "title": x_title, "format": ".4f"},
-        ],
-    }
     marked = [
         {"split": split} | min(points, key=lambda point: abs(point["threshold"] - threshold))
         for split, points in curves.items()
         if threshold is not None
     ]
-    return {
-        "encoding": encoding,
-        "layer": [
-            {
-                "data": {"values": long},
-                "mark": {"type": "line", "point": {"opacity": 0, "size": 80}, "tooltip": True},
-                "encoding": {"order": {"field": "threshold", "sort": "descending"}},
-            },
-            {
-                "data": {"values": marked},
-                "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            },
+    lines = {
+        "data": {
+            "values": [{"split": split} | point for split, points in curves.items() for point in points]
+        },
+        "mark": {"type": "line", "point": {"opacity": 0, "size": 80}, "tooltip": True},
+        "encoding": {"order": {"field": "threshold", "sort": "descending"}},
+    }
+    dots = {
+        "data": {"values": marked},
+        "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+    }
+    encoding = {
+        "x": axis("recall", "recall", [0, 1]),
+        "y": axis("precision", "precision", [0, 1]),
+        "color": SPLIT_COLOUR,
+        "tooltip": [
+            field("split"),
+            field("recall", ".4f"),
+            field("precision", ".4f"),
+            field("threshold", ".4f", x_title),
         ],
     }
+    return {"encoding": encoding, "layer": [lines, dots]}
 
 
 def scores(rows: Sequence[Row], threshold: float | None, x_title: str) -> Chart | None:
     """The scores of true and false pairs, two histograms over each other, each a share of its class."""
     if not rows or "low" not in rows[0]:
         return None
-    long = []
-    for name, key in (("same product", "true_pairs"), ("another product", "false_pairs")):
+    classes = {"same product": "true_pairs", "another product": "false_pairs"}
+    bins = []
+    for name, key in classes.items():
         total = sum(row[key] for row in rows) or 1
-        long += [
-            {
-                "low": row["low"],
-                "high": row["high"],
-                "pairs": row[key],
-                "class": name,
-                "share": row[key] / total,
-            }
-            for row in rows
-        ]
+        for row in rows:
+            pairs = {"pairs": row[key], "class": name, "share": row[key] / total}
+            bins.append({"low": row["low"], "high": row["high"]} | pairs)
     bars = {
         "mark": {"type": "bar", "opacity": 0.55, "binSpacing": 0},
         "encoding": {
-            "x": {**quantitative("low", x_title), "bin": "binned"},
+            "x": {**axis("low", x_title), "bin": "binned"},
             "x2": {"field": "high"},
-            "y": {**quantitative("share", "share of its class"), "stack": None, "axis": {"format": "%"}},
-            "color": {
-                "field": "class",
-                "type": "nominal",
-                "scale": {"domain": ["same product", "another product"], "range": ["$good", "$bad"]},
-                "legend": {"title": None},
-            },
+            "y": {**axis("share", "share of its class"), "stack": None, "axis": {"format": "%"}},
+            "color": colour("class", list(classes), ["$good", "$bad"]),
             "tooltip": [
-                {"field": "class"},
-                {"field": "low", "title": "from", "format": ".3f"},
-                {"field": "high", "title": "to", "format": ".3f"},
-                {"field": "pairs", "format": ","},
-                {"field": "share", "format": ".1%"},
+                field("class"),
+                field("low", ".3f", "from"),
+                field("high", ".3f", "to"),
+                field("pairs", ","),
+                field("share", ".1%"),
             ],
         },
     }
-    return {"data": {"values": long}, "layer": [bars, *rule(threshold)]}
+    return {"data": {"values": bins}, "layer": [bars, *rule(threshold)]}
 
 
 def strata(galleries: dict[str, dict[str, Any]]) -> Chart | None:
     """F1 by group size, a bar for each gallery."""
-    long = [
+    bars = [
         {"gallery": name} | row | {"listings": re.sub(r"\b0", "", row["listings"])}
         for name, figures in galleries.items()
         for row in figures.get("strata", [])
     ]
-    if not long:
+    if not bars:
         return None
+    sizes = {"field": "listings", "type": "nominal", "sort": None, "title": "listings of the product"}
     return {
-        "data": {"values": long},
+        "data": {"values": bars},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
-            "x": {
-                "field": "listings",
-                "type": "nominal",
-                "sort": None,
-                "title": "listings of the product",
-                "axis": {"labelAngle": 0},
-            },
+            "x": {**sizes, "axis": {"labelAngle": 0}},
             "xOffset": {"field": "gallery", "sort": list(galleries)},
-            "y": quantitative("f1", "mean F1", [0, 1]),
-            "color": {
-                "field": "gallery",
-                "type": "nominal",
-                "scale": {"domain": list(galleries), "range": ["$test", "$full"]},
-                "legend": {"title": None},
-            },
+            "y": axis("f1", "mean F1", [0, 1]),
+            "color": colour("gallery", list(galleries), ["$test", "$full"]),
             "tooltip": [
-                {"field": "gallery"},
-                {"field": "listings"},
-                {"field": "f1", "title": "mean F1", "format": ".4f"},
-                {"field": "queries", "format": ","},
+                field("gallery"),
+                field("listings"),
+                field("f1", ".4f", "mean F1"),
+                field("queries", ","),
             ],
         },
     }
@@ -259,23 +222,10 @@ def importance(rows: Sequence[Row]) -> Chart | None:
         "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": "$test"},
         "encoding": {
             "y": {"field": "feature", "type": "nominal", "sort": None, "title": None},
-            "x": {**quantitative("gain", "share of the gain"), "axis": {"format": "%"}},
-            "tooltip": [{"field": "feature"}, {"field": "family"}, {"field": "gain", "format": ".1%"}],
+            "x": {**axis("gain", "share of the gain"), "axis": {"format": "%"}},
+            "tooltip": [field("feature"), field("family"), field("gain", ".1%")],
         },
     }
-
-
-SPLIT = {
-    "field": "split",
-    "type": "nominal",
-    "scale": {"domain": ["val", "test"], "range": ["$val", "$test"]},
-    "legend": {"title": None},
-}
-
-
-def quantitative(key: str, title: str, domain: list[float] | None = None) -> Chart:
-    scale: Chart = {"domain": domain} if domain else {"zero": False, "nice": True}
-    return {"field": key, "type": "quantitative", "title": title, "scale": scale}
 
 
 def rule(x: float | None) -> list[Chart]:
@@ -289,3 +239,24 @@ def rule(x: float | None) -> list[Chart]:
             "encoding": {"x": {"field": "x", "type": "quantitative"}},
         }
     ]
+
+
+def axis(name: str, title: str, domain: list[float] | None = None) -> Chart:
+    """A quantitative axis; without a domain, it spans the values."""
+    scale: Chart = {"domain": domain} if domain else {"zero": False, "nice": True}
+    return {"field": name, "type": "quantitative", "title": title, "scale": scale}
+
+
+def colour(name: str, values: list[str], colours: list[str]) -> Chart:
+    """A colour for each value of a field, with a legend."""
+    scale = {"domain": values, "range": colours}
+    return {"field": name, "type": "nominal", "scale": scale, "legend": {"title": None}}
+
+
+def field(name: str, number_format: str = "", title: str = "") -> Chart:
+    """A line of a tooltip."""
+    options = {"title": title, "format": number_format}
+    return {"field": name} | {key: value for key, value in options.items() if value}
+
+
+SPLIT_COLOUR = colour("split", ["val", "test"], ["$val", "$test"])

@@ -12,13 +12,7 @@ from samesku import artefacts
 from samesku.app.report import gallery
 from samesku.app.report.catalogue import Catalogue, ShownListings, read_catalogue
 from samesku.app.report.charts import make_charts
-from samesku.app.report.pairs import (
-    ReportPairs,
-    describe_channels,
-    read_matches,
-    score_pairs,
-    score_weights,
-)
+from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches, score_pairs, score_weights
 from samesku.app.report.template import write_page
 from samesku.params import Params, load_params
 
