@@ -48,9 +48,9 @@ def change(rows: Rows, reference: Rows) -> tuple[float, float]:
 
 def f1(rows: Rows, listings: Listings, k: int) -> float:
     """Mean row-wise F1 of test in the split gallery, by the threshold that is best on val."""
-    found = search_galleries(concatenate_channels({"it": rows}, {"it": 1.0}), listings, k)["split"]
-    judged = decide(found, listings, Decision(), "split")
-    return float(judged.f1[judged.split == "test"].mean())
+    neighbours = search_galleries(concatenate_channels({"it": rows}, {"it": 1.0}), listings, k)["split"]
+    decisions = decide(neighbours, listings, Decision(), "split")
+    return float(decisions.f1[decisions.split == "test"].mean())
 
 
 def measure(name: str, params: Params, length: int) -> None:
