@@ -68,7 +68,9 @@ def through(work: Callable[[str], object], names: list[str], workers: int) -> No
 def packed(packer: packing.Packer, names: list[str], workers: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         wanted = [packing.PackRequest(name, True, True) for name in names]
-        packing.pack_pictures(Path(place, "images.arrow"), Path(place, "thumbnails.arrow"), wanted, packer, workers)
+        packing.pack_pictures(
+            Path(place, "images.arrow"), Path(place, "thumbnails.arrow"), wanted, packer, workers
+        )
 
 
 def main() -> None:
@@ -93,7 +95,9 @@ def measure(pictures: int, workers: int, side: int | None, place: Path) -> None:
     packer = packing.Packer(source, data.image_size, data.max_pixels)
     ways = {
         "decode": lambda: through(partial(decoded, source), names, workers),
-        "shrink": lambda: through(partial(shrunk_size, source, data.image_size, data.max_pixels), names, workers),
+        "shrink": lambda: through(
+            partial(shrunk_size, source, data.image_size, data.max_pixels), names, workers
+        ),
         "pack": lambda: packed(packer, names, workers),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}

@@ -43,7 +43,9 @@ def files_of(imports, stage):
             used = [name for name, backend in BACKENDS.items() if backend.trainable or stage != "train_pxk"]
             queue += [f"samesku.embedding.encoders.{name}" for name in used]
     paths = [Path(*module.split(".")) for module in modules]
-    files = [p.with_suffix(".py") if (ROOT / p).with_suffix(".py").is_file() else p / "__init__.py" for p in paths]
+    files = [
+        p.with_suffix(".py") if (ROOT / p).with_suffix(".py").is_file() else p / "__init__.py" for p in paths
+    ]
     return {file for file in files if without_docstring(file)}
 
 

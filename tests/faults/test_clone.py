@@ -57,15 +57,21 @@ def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how
     folder = tmp_path / "samesku"
     shutil.copytree(pipeline, folder, symlinks=True)
     decisions = folder / "samesku/evaluation/decisions.py"
-    decisions.write_text(decisions.read_text("utf-8") + f'\nprint("decisions of", __file__)\n', "utf-8")
+    decisions.write_text(decisions.read_text("utf-8") + '\nprint("decisions of", __file__)\n', "utf-8")
     subprocess.run(["git", "commit", "-qam", "A change of the library"], cwd=folder, check=True, env=AUTHOR)
     given = ["-S", "decision.value=0.5", "-n", "fixed"]
     if how == "temp":
         output = dvc(folder, "exp", "run", "--temp", *given, "evaluate")
-        assert re.search(r"decisions of \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), output
+        assert re.search(r"decisions of \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), (
+            output
+        )
     else:
         dvc(folder, "exp", "run", "--queue", *given, "evaluate")
         dvc(folder, "exp", "run", "--run-all", "--jobs", "1")
     shown = dvc(folder, "metrics", "diff", "HEAD", "fixed", "--md")
     assert re.search(r"threshold\.full +\| [0-9.]+ +\| 0\.5 ", shown), shown
-    report("again", f"an experiment in a checkout of its own, `--{how}`", "runs the code and data of that checkout")
+    report(
+        "again",
+        f"an experiment in a checkout of its own, `--{how}`",
+        "runs the code and data of that checkout",
+    )

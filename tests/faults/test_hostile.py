@@ -204,7 +204,9 @@ def test_every_fault_is_told_and_costs_what_it_must_alone(done, report):
         report("input", f"posting_id {own!r}", f"quarantine: «{reason}»", "that row")
     report("input", "a posting_id on two rows that agree", f"quarantine: «{q.ID_REPEATED}»")
     report("input", "a posting_id on two rows that differ", f"quarantine: «{q.ID_CONFLICT}»", "both rows")
-    report("input", "table with BOM, CRLF, semicolons, newlines in cells, a Latin-1 cell, a short row", "read")
+    report(
+        "input", "table with BOM, CRLF, semicolons, newlines in cells, a Latin-1 cell, a short row", "read"
+    )
 
 
 def test_the_submission_cannot_be_broken_or_run(done):
