@@ -39,7 +39,11 @@ def pictures(folder):
 
 
 #: What a page's commands expect to find.
-NEEDS = {"README.md": [pictures], "docs/own-catalogue.md": [catalogue_of_ones_own]}
+NEEDS = {
+    "README.md": [pictures],
+    "docs/add-a-channel.md": [pictures],
+    "docs/own-catalogue.md": [catalogue_of_ones_own],
+}
 
 
 #: Pages whose commands run the whole pipeline or a queue of experiments.
