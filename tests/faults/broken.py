@@ -57,7 +57,10 @@ def digests(folder, outs):
 def leftovers(folder):
     """What is written beside outs and must be gone in the end."""
     hidden = [
-        p for where in ("data", "metrics") for p in (folder / where).rglob(".*") if p.name != ".gitignore"
+        p
+        for where in ("data", "metrics")
+        for p in (folder / where).rglob(".*")
+        if p.name not in (".gitignore", ".gitkeep")
     ]
     return sorted(str(p.relative_to(folder)) for p in hidden)
 
