@@ -93,8 +93,8 @@ def shopee(tmp_path_factory, params):
 
 @pytest.mark.slow
 def test_channels_runs_and_rows_of_the_profile_run(shopee):
-    resolved = re.findall(r"Running stage '([^']+)'", dvc(shopee, "repro", "--dry", "--allow-missing"))
-    assert resolved
+    resolved = dvc(shopee, "stage", "list", "--name-only").split()
+    assert {"train_pxk@pxk", "compare@clip_image_only", "tune", "rerank", *OWN} <= set(resolved)
     stages = [
         "sample",
         "annotations",
