@@ -11,7 +11,9 @@ from tests.conftest import ROOT
 from tests.faults import broken
 
 CODE = sorted(
-    path for place in ("samesku", "stages", "benchmarks", "data/demo") for path in (ROOT / place).rglob("*.py")
+    path
+    for place in ("samesku", "stages", "benchmarks", "data/demo")
+    for path in (ROOT / place).rglob("*.py")
 )
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 #: Calls that can run code out of a file: the argument that makes each safe, its value, and what is meant
