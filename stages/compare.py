@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings, val_labelled
-from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.predictions import (
     all_metrics,
@@ -67,8 +66,7 @@ def main(name: str) -> str:
     if len(alphas) > 1:
         by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
         metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
-    group = assign_groups(decisions["full"], len(listings), params.groups)
-    write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+    write_predictions(folder, decisions, metrics, listings, channels, params.groups)
     short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(metrics_file, short)
     chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""

@@ -11,7 +11,6 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
-from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.predictions import all_metrics, describe_metrics, short_metrics, write_predictions
 from samesku.params import load_params
@@ -32,9 +31,8 @@ def main() -> str:
         decisions[gallery] = decide(neighbours, listings, params.decision, gallery)
 
     metrics = all_metrics(decisions, listings, params.groups)
-    group = assign_groups(decisions["full"], len(listings), params.groups, links)
     folder = artefacts.PREDICTIONS / "samesku"
-    write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+    write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
     short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     return describe_metrics(short)

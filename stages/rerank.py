@@ -23,15 +23,8 @@ from samesku.catalogue.listings import (
     val_labelled,
     visible_products,
 )
-from samesku.evaluation.clusters import assign_groups
+from samesku.evaluation import predictions
 from samesku.evaluation.decisions import best_val_threshold, decide
-from samesku.evaluation.predictions import (
-    all_metrics,
-    describe_metrics,
-    short_metrics,
-    write_predictions,
-    write_skipped,
-)
 from samesku.pairs.candidates import best_candidates, unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
@@ -75,7 +68,7 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS)
     product, labelled = visible_products(listings), val_labelled(listings)
     if not labelled.any():
-        write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
+        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
         write_models(artefacts.MODELS / "rerank", {}, {}, {})
         return "skipped: no val listing has a label to learn from"
 
@@ -96,34 +89,29 @@ def main() -> str:
             neighbours[name], fallbacks[name] = stack_neighbours(searches, k), str(error)
             continue
         scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
-        best = [
-            best_candidates(part, part_scores.probability, k)
-            for part, part_scores in zip(pairs, scores, strict=True)
-        ]
+        best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
         neighbours[name] = stack_neighbours(best, k)
         reranked[name] = RerankedGallery(features, scores, model)
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
     decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
-    metrics = all_metrics(decisions, listings, params.groups)
+    metrics = predictions.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     reasons = {name: f"fused score: {reason}" for name, reason in fallbacks.items()}
     metrics |= {"model": dict.fromkeys(reranked, "pair model") | reasons, "clerical_review": review}
 
     links = read_links(artefacts.LINKS / "all.parquet")
-    group = assign_groups(decisions["full"], len(listings), params.groups, links)
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
-        write_predictions(partial, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+        predictions.write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
         if "full" in reranked:
             add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
     write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
-    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     del short["quarantined"]  # at most a dozen numbers make a row, and every other row has it
     short["fallback"] = len(fallbacks)
     artefacts.write_json(METRICS, short)
-    return describe_metrics(short) + "".join(
-        f"; {name} keeps the {reason}" for name, reason in reasons.items()
-    )
+    kept = [f"{name} keeps the {reason}" for name, reason in reasons.items()]
+    return "; ".join([predictions.describe_metrics(short), *kept])
 
 
 if __name__ == "__main__":

@@ -13,17 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from samesku.artefacts import (
-    IMAGES,
-    LISTINGS,
-    QUARANTINE,
-    SUMMARY,
-    THUMBNAILS,
-    replace_out,
-    run_stage,
-    write_json,
-    write_table,
-)
+from samesku import artefacts
 from samesku.catalogue.cleaning import clean_row, store_pictures
 from samesku.catalogue.open_source import open_source
 from samesku.catalogue.packing import Packer
@@ -73,13 +63,15 @@ def make_sample(
         check_split_column(rows, table.columns)
 
     counts = {"total": table.total, "readable": len(table.rows), "taken": len(rows)}
-    quarantine.check_share(**counts, most=data.max_quarantined, file=QUARANTINE)  # before the long part
+    quarantine.check_share(
+        **counts, most=data.max_quarantined, file=artefacts.QUARANTINE
+    )  # before the long part
     has_pictures = data.images is not None and "image" in table.columns
     packer = Packer(source, data.image_size, data.max_pixels) if has_pictures else None
     listings = store_pictures(rows, packer, images, thumbnails, workers, quarantine)
-    quarantine.check_share(**counts, most=data.max_quarantined, file=QUARANTINE)
+    quarantine.check_share(**counts, most=data.max_quarantined, file=artefacts.QUARANTINE)
     if not listings:
-        raise InputError(f"no listing is left: {quarantine.by_reason()}; {QUARANTINE} lists each")
+        raise InputError(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
 
     # A picture's name joins listings even where its file is missing.
     component = find_components(
@@ -98,26 +90,26 @@ def main() -> str:
     source = open_source(params.data.source, params.data.csv, params.data.images)
     try:
         with (
-            replace_out(IMAGES) as images,
-            replace_out(THUMBNAILS) as thumbnails,
+            artefacts.replace_out(artefacts.IMAGES) as images,
+            artefacts.replace_out(artefacts.THUMBNAILS) as thumbnails,
             open_workers(params.machine) as workers,
         ):
             listings, summary = make_sample(
                 source, params.data, params.split, workers, images, thumbnails, quarantine
             )
-            write_table(LISTINGS, listings)
+            artefacts.write_table(artefacts.LISTINGS, listings)
     except InputError:
         write_quarantine(quarantine)  # the message points to this file
         raise
     write_quarantine(quarantine)
-    write_json(SUMMARY, summary)
+    artefacts.write_json(artefacts.SUMMARY, summary)
     return describe_sample(summary, quarantine)
 
 
 def write_quarantine(quarantine: Quarantine) -> None:
-    with replace_out(QUARANTINE) as path:
+    with artefacts.replace_out(artefacts.QUARANTINE) as path:
         quarantine.write(path)
 
 
 if __name__ == "__main__":
-    run_stage("sample", main)
+    artefacts.run_stage("sample", main)

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
 from samesku.errors import InputError
-from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import best_val_threshold, decide
 from samesku.evaluation.predictions import (
     all_metrics,
@@ -24,18 +23,11 @@ from samesku.evaluation.predictions import (
     write_skipped,
 )
 from samesku.params import Decision, Fusion, load_params
+from samesku.search import tuning
 from samesku.search.augmentation import search_augmented
 from samesku.search.fusion import Channels, concatenate_channels, load_channels
 from samesku.search.galleries import search_galleries
 from samesku.search.neighbours import stack_neighbours
-from samesku.search.tuning import (
-    Weights,
-    ascend_weights,
-    normalise_weights,
-    sweep_alphas,
-    unite_neighbours,
-    weight_surface,
-)
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
 METRICS = artefacts.METRICS / "compare"
@@ -49,7 +41,7 @@ def alpha_curve(
     if fusion.method != "concat":
         return []
     parts = [
-        sweep_alphas(channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS)
+        tuning.sweep_alphas(channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS)
         for part in GALLERIES["split"]
     ]
     rows = []
@@ -58,15 +50,6 @@ def alpha_curve(
         f1 = {f"{split}_f1": decisions.f1[decisions.split == split] for split in GALLERIES["split"]}
         rows.append({"alpha": alpha} | {name: values.mean() for name, values in f1.items() if len(values)})
     return rows
-
-
-def adopting_command(weights: Weights, fusion: Fusion) -> str:
-    """The command that runs the main system with these weights."""
-    values = {"fusion.alpha": sum(weights[name] for name in fusion.image)}
-    for side, names in (("image", list(fusion.image)), ("title", list(fusion.title))):
-        shares = normalise_weights(weights, names)
-        values |= {f"fusion.{side}.{name}": share for name, share in shares.items()}
-    return "dvc exp run " + " ".join(f"-S {key}={value:.4g}" for key, value in values.items())
 
 
 def main() -> str:
@@ -85,13 +68,13 @@ def main() -> str:
     if not any(vectors.shape[1] for vectors in channels.values()):
         raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
 
-    pool = unite_neighbours(channels, every[labelled], every, params.tune.k)
+    pool = tuning.unite_neighbours(channels, every[labelled], every, params.tune.k)
 
-    def val_f1(weights: Weights) -> float:
+    def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
     equal = {name: float(vectors.shape[1] > 0) for name, vectors in channels.items()}
-    weights, highest = ascend_weights(equal, val_f1)
+    weights, highest = tuning.ascend_weights(equal, val_f1)
     fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
     plain = search_galleries(fused, listings, k)
     augmented, thresholds = {}, {}
@@ -110,16 +93,15 @@ def main() -> str:
         decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
         metrics = all_metrics(decisions, listings, params.groups)
         metrics["weights"] = artefacts.round_floats(weights | thresholds)
-        group = assign_groups(decisions["full"], len(listings), params.groups)
         folder = artefacts.PREDICTIONS / row
-        write_predictions(folder, decisions, metrics, group, listings, channels, artefacts.QUARANTINE)
+        write_predictions(folder, decisions, metrics, listings, channels, params.groups)
         short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(METRICS / f"{row}.json", short)
         print(f"{row}: {describe_metrics(short)}")
 
-    surface = weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
+    surface = tuning.weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
     alphas = alpha_curve(channels, fusion, listings, params.decision, k)
-    command = adopting_command(weights, fusion)
+    command = tuning.adopting_command(weights, list(fusion.image), list(fusion.title))
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:
         partial.mkdir()

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.catalogue.listings import Listings
+from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
 from samesku.evaluation import metrics
 from samesku.evaluation.clusters import assign_groups
@@ -129,17 +129,17 @@ def write_predictions(
     folder: Path,
     decisions: Mapping[str, Decisions],
     figures: Mapping[str, Any],
-    group: NDArray[np.int32],
     listings: Listings,
     channels: Mapping[str, NDArray[np.float32]],
-    quarantine: Path,
+    groups: Groups,
+    links: Links | None = None,
 ) -> None:
     """Write submission.csv, matches.parquet and groups.parquet over the full gallery, queries.parquet,
     metrics.json and plots/.
 
     Args:
-        decisions: by gallery. figures: metrics.json. group: int32 (N,), of `assign_groups`.
-        channels: those whose cosine each match shows. quarantine: quarantine.csv of the sample.
+        decisions: by gallery. figures: metrics.json. channels: those whose cosine each match shows.
+        groups, links: of `assign_groups`.
     """
     full = decisions["full"]
     neighbours = full.neighbours
@@ -150,13 +150,14 @@ def write_predictions(
         "match": listings.posting_id[match],
         "score": neighbours.score[position, rank],
     } | channel_cosines(channels, query, match)
-    groups = {"posting_id": listings.posting_id, "group": group}
-    submission = submission_rows(full, listings, read_dropped_ids(quarantine))
+    group = assign_groups(full, len(listings), groups, links)
+    submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
         artefacts.write_table(partial / "matches.parquet", artefacts.make_table(matches))
-        artefacts.write_table(partial / "groups.parquet", artefacts.make_table(groups))
+        group_of = artefacts.make_table({"posting_id": listings.posting_id, "group": group})
+        artefacts.write_table(partial / "groups.parquet", group_of)
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
         artefacts.write_json(partial / "metrics.json", figures)
         plots = plot_rows(decisions["split"]) | {"strata": figures.get("test", {}).get("strata", [])}

@@ -142,6 +142,18 @@ def normalise_weights(weights: Mapping[str, float], names: Sequence[str]) -> Wei
     return {name: weights[name] / total if total else 1 / len(names) for name in names}
 
 
+def adopting_command(weights: Weights, image: Sequence[str], title: Sequence[str]) -> str:
+    """The ``dvc exp run`` command that gives the main system these weights.
+
+    ``image`` and ``title`` are the names of the channels on the two sides of ``fusion.alpha``.
+    """
+    values = {"fusion.alpha": sum(weights[name] for name in image)}
+    for side, names in (("image", image), ("title", title)):
+        shares = normalise_weights(weights, names)
+        values |= {f"fusion.{side}.{name}": share for name, share in shares.items()}
+    return "dvc exp run " + " ".join(f"-S {key}={value:.4g}" for key, value in values.items())
+
+
 def weight_surface(
     objective: Callable[[Weights], float],
     best: Weights,

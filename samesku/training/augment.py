@@ -98,5 +98,5 @@ def drop_words(title: str, share: float, seed: int) -> str:
 
 
 def draw_seed(*entropy: int) -> int:
-    """A seed, 0 to 2^63 − 1, from the run's seed, the number of the draw and the use of the seed."""
+    """A seed, 0 to 2^63 − 1, made from the run's seed, the index of the draw and the purpose of the seed."""
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -19,7 +19,7 @@ from samesku.training.augment import PictureAugmentation, draw_seed, drop_words
 from samesku.training.processes import SINGLE_PROCESS, Processes
 from samesku.training.sampler import Rows, Sampler
 
-DrawKey = tuple[int, int]  # a training row, and the number of the draw
+DrawKey = tuple[int, int]  # a training row, and the index of the draw
 Example = dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""Which listings make up each training batch. Every draw is a function of the seed and the step alone."""
+"""Which listings make up each training batch. The seed and the step alone decide a batch."""
 
 from __future__ import annotations
 
