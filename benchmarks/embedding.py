@@ -29,7 +29,7 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import read_listings
 from samesku.embedding import device, runner
 from samesku.embedding.network import ImageEncoder, NetworkEncoder
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Params, load_params
 

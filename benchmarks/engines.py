@@ -26,7 +26,7 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.embedding import device
 from samesku.embedding.encoder import Content, Rows
-from samesku.embedding.registry import load_encoder, needed_column
+from samesku.encoders.registry import load_encoder, needed_column
 from samesku.evaluation.decisions import decide
 from samesku.params import Decision, Params, load_params
 from samesku.search.fusion import concatenate_channels

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.errors import InputError
+from samesku.processor import fixed_blas_threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -203,7 +204,8 @@ def run_stage(stage: str, main: Callable[[], str]) -> None:
     """
     start = time.perf_counter()
     try:
-        summary = main()
+        with fixed_blas_threads():
+            summary = main()
         seconds = time.perf_counter() - start
         record = PROVENANCE / f"{stage.replace('@', '.')}.json"
         write_json(record, {"seconds": round(seconds, 2), "summary": summary})

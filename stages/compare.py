@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import sys
 
-from threadpoolctl import threadpool_limits
-
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings, val_labelled
 from samesku.evaluation.decisions import decide
@@ -42,7 +40,6 @@ def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> f
 
 def main(name: str) -> str:
     params = load_params()
-    threadpool_limits(params.machine.threads)
     system, k = find_entry(params.compare, name, "compare"), params.index.k
     alphas = list_alphas(system)
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"

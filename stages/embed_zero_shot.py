@@ -22,8 +22,8 @@ from samesku.artefacts import IMAGES, LISTINGS, MODELS, fingerprint, replace_out
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.embedding.encoder import Content, Encoder
-from samesku.embedding.registry import RECORD, needed_column, open_channel
 from samesku.embedding.shards import Shards
+from samesku.encoders.registry import RECORD, needed_column, open_channel
 from samesku.errors import InputError
 from samesku.params import find_entry, load_params
 from samesku.params.schema import Channel
@@ -91,12 +91,11 @@ def open_shards(name: str, channel: Channel, batch_size: int, encoder: Encoder) 
     if not info.record:
         return None
     data = [LISTINGS, IMAGES] if channel.modality == "image" else [LISTINGS]
-    embedding = ROOT / "samesku/embedding"
     code = [
         Path(__file__),
         ROOT / "samesku/catalogue/images.py",
-        *sorted(embedding.glob("*.py")),
-        embedding / f"encoders/{channel.backend}.py",
+        ROOT / "samesku/embedding",
+        ROOT / f"samesku/encoders/{channel.backend}.py",
     ]
     values = [channel.model_dump(), batch_size, info.processor, info.record]
     return Shards(CHECKPOINTS / f"{name}-{fingerprint(values, [*data, *code])}")

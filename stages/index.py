@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings
@@ -34,7 +33,6 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
 
 def main() -> str:
     params = load_params()
-    threadpool_limits(params.machine.threads)
     listings, fused = read_listings(artefacts.LISTINGS), read_fused(artefacts.FUSED)
     index, augmentation = params.index, params.index.augmentation
     warn_of_large_products(listings, index.k)

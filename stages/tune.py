@@ -9,8 +9,6 @@ and `tuned_augmented_one` (at least one match). Labels of val choose everything;
 
 from __future__ import annotations
 
-from threadpoolctl import threadpool_limits
-
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
 from samesku.errors import InputError
@@ -54,7 +52,6 @@ def alpha_curve(
 
 def main() -> str:
     params = load_params()
-    threadpool_limits(params.machine.threads)
     fusion, k = params.fusion, params.index.k
     listings = read_listings(artefacts.LISTINGS)
     labelled, every = val_labelled(listings), listings.gallery("full")

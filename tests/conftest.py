@@ -1,5 +1,10 @@
 """Shared by all tests: no model hub, the repository's root, and one small pipeline that has been run."""
 
+# ruff: noqa: E402
+from samesku.processor import cap_instruction_sets
+
+cap_instruction_sets()  # before NumPy is imported; also for the processes that tests start
+
 import os
 import signal
 import subprocess

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 #: What checks params, writes files and shares out work: it never changes a result, so it is no dep.
-PLUMBING = ("samesku.params", "samesku.artefacts", "samesku.errors", "samesku.workers")
+PLUMBING = ("samesku.params", "samesku.artefacts", "samesku.errors", "samesku.processor", "samesku.workers")
 #: Other ways to the same result (another machine, another processor): no deps either.
 ENGINES = ("samesku.search.cuda", "samesku.search.ray_search", "samesku.embedding.ray_encoder")
 RANKING = ("fuse", "index", "evaluate", "compare", "tune")
@@ -39,9 +39,9 @@ def files_of(imports, stage):
             continue
         modules.add(module)
         queue += imports.find_modules_directly_imported_by(module)
-        if module == "samesku.embedding.registry":  # it imports an encoder by the name of its backend
+        if module == "samesku.encoders.registry":  # it imports an encoder by the name of its backend
             used = [name for name, backend in BACKENDS.items() if backend.trainable or stage != "train_pxk"]
-            queue += [f"samesku.embedding.encoders.{name}" for name in used]
+            queue += [f"samesku.encoders.{name}" for name in used]
     paths = [Path(*module.split(".")) for module in modules]
     files = [
         p.with_suffix(".py") if (ROOT / p).with_suffix(".py").is_file() else p / "__init__.py" for p in paths
@@ -60,7 +60,7 @@ def test_code_deps_are_the_files_that_a_stage_imports(imports, stage):
     needed = files_of(imports, stage)
     if any("${item.backend}" in str(dep) for dep in deps):  # a channel depends on its own encoder alone
         deps = [dep for dep in deps if "${item.backend}" not in str(dep)]
-        deps += [Path(f"samesku/embedding/encoders/{backend}.py") for backend in BACKENDS]
+        deps += [Path(f"samesku/encoders/{backend}.py") for backend in BACKENDS]
     missing = {path for path in needed if not any(path.is_relative_to(dep) for dep in deps)}
     assert not missing, f"{stage}: deps lack {sorted(map(str, missing))}"
     unused = {dep for dep in deps if not any(path.is_relative_to(dep) for path in needed)}
@@ -80,8 +80,8 @@ def test_every_script_is_a_stage():
 
 def test_an_encoder_knows_nothing_of_the_registry_that_opens_it(imports):
     for backend in BACKENDS:
-        upstream = imports.find_upstream_modules(f"samesku.embedding.encoders.{backend}")
-        assert "samesku.embedding.registry" not in upstream, backend
+        upstream = imports.find_upstream_modules(f"samesku.encoders.{backend}")
+        assert "samesku.encoders.registry" not in upstream, backend
 
 
 def test_ranking_stages_start_without_torch_and_pandas():

@@ -9,7 +9,7 @@ import numpy as np
 
 from samesku.artefacts import MODELS
 from samesku.embedding.encoder import Content, Encoder, Rows
-from samesku.embedding.registry import find_channel, load_channel, needed_column
+from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
 from samesku.params import Params
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import NetworkEncoder
+from samesku.embedding.products import use_portable_products
 from samesku.embedding.weights import sha256
 
 #: The key of the file's metadata under which each tower's start is named.
@@ -24,6 +25,7 @@ class Head(nn.Sequential):
 
     def __init__(self, dim_in: int, dim_out: int) -> None:
         super().__init__(nn.Linear(dim_in, dim_out, bias=False))
+        use_portable_products(self)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The registry of encoders: what each backend can embed. Pure data; it imports nothing of the project.
 
-A new backend is one file, samesku/embedding/encoders/<name>.py, and one entry here.
+A new backend is one file, samesku/encoders/<name>.py, and one entry here.
 """
 
 from __future__ import annotations

@@ -11,7 +11,17 @@ from pydantic import ValidationError
 
 from samesku.errors import InputError
 from samesku.params.backends import BACKENDS
-from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Params, Shares, TrainRun
+from samesku.params.schema import (
+    Channel,
+    CompareSystem,
+    Decision,
+    Embed,
+    Fusion,
+    Machine,
+    Params,
+    Shares,
+    TrainRun,
+)
 
 T = TypeVar("T")
 
@@ -61,7 +71,17 @@ def parse_params(content: Mapping[str, Any]) -> Params:
         raise InputError("; ".join(_explain(detail) for detail in error.errors())) from None
     if problems := list(_contradictions(params)):
         raise InputError("; ".join(problems))
-    return params
+    return _without_auto(params) if params.embed.reproducible else params
+
+
+def _without_auto(params: Params) -> Params:
+    """Let `auto` mean the CPU in fp32, whatever the machine has."""
+    embed, machine = params.embed, params.machine
+    if embed.precision == "auto":
+        embed = embed.model_copy(update={"precision": "fp32"})
+    if machine.device == "auto":
+        machine = machine.model_copy(update={"device": "cpu"})
+    return params.model_copy(update={"embed": embed, "machine": machine})
 
 
 def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
@@ -91,6 +111,21 @@ def check_decision(decision: Decision) -> Iterator[str]:
     """What is wrong with a decision."""
     if decision.min_score is not None and not decision.at_least_one:
         yield "min_score is given without at_least_one; allowed: both, or no min_score"
+
+
+def check_reproducible(embed: Embed, machine: Machine) -> Iterator[str]:
+    """What equal numbers on every machine rule out."""
+    fast = {
+        "embed.precision": (embed.precision, ("auto", "fp32")),
+        "embed.engine": (embed.engine, ("torch",)),
+        "machine.device": (machine.device, ("auto", "cpu")),
+    }
+    for key, (value, allowed) in fast.items():
+        if embed.reproducible and value not in allowed:
+            yield (
+                f"{key} is {value!r} with embed.reproducible: true; "
+                f"allowed: {' or '.join(allowed)}, or embed.reproducible: false"
+            )
 
 
 def check_shares(shares: Shares) -> Iterator[str]:
@@ -202,6 +237,7 @@ def _contradictions(params: Params) -> Iterator[str]:
         local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
         local += [(f"compare.{name}.decision", check_decision(system.decision))]
     problems = [f"{key}: {problem}" for key, sentences in local for problem in sentences]
+    problems += check_reproducible(params.embed, params.machine)
     yield from dict.fromkeys(problems)
     if not problems:  # names are checked once each entry is valid by itself
         yield from _check_names(params)

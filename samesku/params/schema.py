@@ -57,6 +57,7 @@ class Split(Strict):
 class Embed(Strict):
     """How networks are run."""
 
+    reproducible: bool = True
     batch_size: PositiveInt = 64
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     engine: Literal["torch", "openvino"] = "torch"

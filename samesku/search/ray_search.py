@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
+from samesku.processor import sum_threads
 from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, select_top_products
 from samesku.search.scorer import MaskGroup
 from samesku.workers.ray_cluster import cluster_room, connect_cluster
@@ -53,7 +54,7 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
                 return [
                     (
                         [
-                            task.remote(sent, vectors, min(count, size), machine.threads)
+                            task.remote(sent, vectors, min(count, size), sum_threads(machine.threads))
                             for size, vectors in shards[group.mask]
                         ],
                         count,

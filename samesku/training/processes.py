@@ -26,6 +26,7 @@ from samesku.artefacts import run_stage
 from samesku.embedding import device as devices
 from samesku.errors import InputError
 from samesku.params.schema import Embed, Machine
+from samesku.processor import sum_threads
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
@@ -100,12 +101,12 @@ class ComputeConfig:
 
     @classmethod
     def from_params(cls, embed: Embed, machine: Machine, processes: Processes) -> ComputeConfig:
-        """Also fixes torch's threads.
+        """Also fixes torch's threads, which share the sums of a step.
 
         Raises:
             InputError: this machine lacks the device, or the device lacks the precision.
         """
-        devices.set_threads(machine.threads)
+        devices.set_threads(sum_threads(machine.threads))
         device = devices.resolve(machine.device)
         precision = devices.precision(embed.precision, device)
         return cls(device, precision, embed.batch_size, machine.workers, processes)

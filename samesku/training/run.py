@@ -15,8 +15,8 @@ from samesku.annotations.products import join_products
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content, Present, Rows
 from samesku.embedding.network import NetworkEncoder
-from samesku.embedding.registry import load_encoder
 from samesku.embedding.shards import Shards
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
 from samesku.training.augment import PictureAugmentation

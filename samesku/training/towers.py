@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.embedding.products import MIN_TOKENS
 from samesku.embedding.trained import Head
 from samesku.errors import InputError
 
@@ -141,7 +143,7 @@ def group_by_length(tokens: dict[str, Tensor], size: int = 16) -> Iterator[tuple
         return
     lengths = mask.sum(dim=1)
     for index in lengths.argsort(stable=True).split(size):
-        longest = int(lengths[index].max())
+        longest = max(int(lengths[index].max()), MIN_TOKENS)
         yield index, {key: value[index, :longest] for key, value in tokens.items()}
 
 
@@ -175,8 +177,10 @@ def _add_head(encoder: ImageEncoder | TitleEncoder, dim: int, seed: int) -> None
             "allowed: null, which trains that one on"
         )
     head = Head(encoder.dim, dim)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    # By NumPy: torch's decomposition is MKL's, whose last bits depend on who made the processor.
+    columns = np.random.default_rng(seed).standard_normal((max(encoder.dim, dim), min(encoder.dim, dim)))
+    basis, _ = np.linalg.qr(columns)
+    with torch.no_grad():
         for weight in head.parameters():
-            nn.init.orthogonal_(weight)
+            weight.copy_(torch.from_numpy(basis if dim > encoder.dim else basis.T))
     encoder.head, encoder.dim = head.to(encoder.device), dim

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
+from samesku.processor import CAPS, are_capped
 from samesku.workers.local import RemoteWorkers
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ def connect_cluster(machine: Machine) -> Iterator[None]:
             socket.create_connection((host[1], int(host[2])), timeout=10).close()
         ray.init(
             address=machine.address or "local",
-            runtime_env={"py_modules": [str(PACKAGE)]},
+            runtime_env={"py_modules": [str(PACKAGE)], "env_vars": CAPS if are_capped() else {}},
             logging_level=logging.ERROR,
             **({} if machine.address else started),
         )

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from samesku.embedding.encoder import Spec
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from tests.fixtures import random_checkpoints
 
 WIDTHS = {"timm": 96, "sbert": 16, "bert": 16, "clip_image": 16, "clip_title": 16}

@@ -8,7 +8,7 @@ import torch
 
 from samesku.embedding import network, runner
 from samesku.embedding.device import autocast
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 
 TITLES = [
     "blue shoe",

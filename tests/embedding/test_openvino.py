@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from samesku.embedding.openvino import compile_encoder
-from samesku.embedding.registry import load_encoder
 from samesku.embedding.trained import Head
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from tests.conftest import ROOT
 

@@ -8,8 +8,8 @@ import pytest
 from samesku.embedding import ray_encoder
 from samesku.embedding.encoder import RunInfo, Spec
 from samesku.embedding.ray_encoder import MAX_BATCHES, RayEncoder, Worker
-from samesku.embedding.registry import load_encoder
 from samesku.embedding.shards import Shards
+from samesku.encoders.registry import load_encoder
 
 #: Titles of ten listings; those of seven are not empty. Longest first, their rows are 8, 0, 5, 3, 9, 1, 7.
 TITLES = ["b" * 9, "b" * 5, "", "b" * 7, "", "b" * 8, "", "b" * 4, "b" * 10, "b" * 6]

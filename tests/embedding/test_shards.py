@@ -89,7 +89,7 @@ import sys, time
 import numpy as np
 from PIL import Image
 from samesku.embedding.encoder import Spec
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from samesku.embedding.shards import Shards
 
 class Pictures(list):

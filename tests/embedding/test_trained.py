@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from samesku.embedding.encoder import Spec
-from samesku.embedding.registry import load_encoder
 from samesku.embedding.trained import Head, save_towers
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 
 TITLES = ["red shoe", "", "blue"]

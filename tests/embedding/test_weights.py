@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from samesku.embedding import weights
 from samesku.embedding.encoder import Spec
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 
 

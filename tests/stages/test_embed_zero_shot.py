@@ -17,7 +17,7 @@ from samesku.app.query_encoders import QueryEncoders
 from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import load_params
 from stages import embed_zero_shot

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from samesku import artefacts
 from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
 from samesku.training.checkpoint import checkpoint_key

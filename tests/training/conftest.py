@@ -9,7 +9,7 @@ from torch import nn
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import ImageEncoder
 from samesku.embedding.preprocess import Preprocess
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 
 SIZE = 32
 

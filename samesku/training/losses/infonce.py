@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from samesku.embedding.products import multiply
+
 
 class InfoNCE(nn.Module):
     """Cross-entropy of the rows of the same product among all rows of the batch.
@@ -55,7 +57,7 @@ class InfoNCE(nn.Module):
         has_positive = n_positives > 0
         if not has_positive.any():
             return (embeddings.sum() + references.sum()) * 0.0 + self.log_scale * 0.0
-        logits = embeddings @ references.T * self.log_scale.exp().clamp(max=self.max_scale)
+        logits = multiply(embeddings, references) * self.log_scale.exp().clamp(max=self.max_scale)
         log_p = logits - logits.masked_fill(is_self, -math.inf).logsumexp(dim=1, keepdim=True)
         row_loss = -log_p.masked_fill(~is_positive, 0.0).sum(dim=1)
         return (row_loss[has_positive] / n_positives[has_positive]).mean()

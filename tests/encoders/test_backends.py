@@ -7,7 +7,7 @@ from torch import nn
 
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import ImageEncoder
-from samesku.embedding.registry import load_encoder
+from samesku.encoders.registry import load_encoder
 from tests.embedding.conftest import WIDTHS
 from tests.fixtures import random_checkpoints
 
@@ -98,7 +98,8 @@ def test_pooling_is_mean_or_the_first_token(bert_folder):
         vectors[pooling] = encoder.forward(tokens)[0]
     states = AutoModel.from_pretrained(bert_folder).eval()(**tokens).last_hidden_state[0]
     torch.testing.assert_close(vectors["cls"], states[0], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(vectors["mean"], states.mean(0), atol=1e-5, rtol=1e-4)
+    mask = tokens["attention_mask"][0].bool()
+    torch.testing.assert_close(vectors["mean"], states[mask].mean(0), atol=1e-5, rtol=1e-4)
 
 
 def test_a_saved_normalisation_is_left_out(bert_folder, encoders):
@@ -111,8 +112,11 @@ def test_a_saved_normalisation_is_left_out(bert_folder, encoders):
 def test_titles_are_truncated_in_tokens_and_padded_to_the_longest(encoders, name, limit):
     prepare = encoders[name].prepare
     assert prepare(["red " * 1000])["input_ids"].shape == (1, limit)
-    ids = prepare(["red", "red shoe"])["input_ids"]
-    assert ids.shape == (2, 4)  # start, two words, end
+    words = prepare(["red", "red " * 20])
+    assert words["input_ids"].shape == (2, min(limit, 22))  # start, twenty words, end
+    if "attention_mask" in words:
+        assert words["attention_mask"].sum(dim=1).tolist() == [3, min(limit, 22)]
+    assert prepare(["red"])["input_ids"].shape == (1, min(limit, 16))
     # Beyond the limit nothing counts, and what stands before it does.
     long = [prepare([f"{'red ' * 100}{tail}"])["input_ids"] for tail in ("blue", "shoe")]
     assert torch.equal(*long)

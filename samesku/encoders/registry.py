@@ -118,10 +118,10 @@ def load_encoder(
     spec = Spec.of(channel)
     if spec.backend not in BACKENDS:
         raise InputError(f"channel {name}: backend is {spec.backend!r}; allowed: {', '.join(BACKENDS)}")
-    module = f"samesku.embedding.encoders.{spec.backend}"  # imported when it is used: some import torch
+    module = f"samesku.encoders.{spec.backend}"  # imported when it is used: some import torch
     if not BACKENDS[spec.backend].is_network:
         return import_module(module).load(spec)
-    from samesku.embedding import openvino, trained, weights
+    from samesku.embedding import openvino, products, trained, weights
 
     openvino.check_installed(engine)
     with weights.one_sentence(name, spec):
@@ -131,4 +131,7 @@ def load_encoder(
             tower.restore(encoder)
     encoder.precision, encoder.batch_size, encoder.workers = precision, batch_size, workers
     encoder.to(device)
-    return encoder if engine == "torch" else openvino.compile_encoder(encoder)
+    if engine != "torch":
+        return openvino.compile_encoder(encoder)
+    products.use_portable_products(encoder.module)
+    return encoder

@@ -11,7 +11,7 @@ from PIL import Image
 from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec
-from samesku.embedding.registry import find_channel, load_channel, load_encoder, needed_column, open_channel
+from samesku.encoders.registry import find_channel, load_channel, load_encoder, needed_column, open_channel
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.backends import BACKENDS, Backend
@@ -42,7 +42,7 @@ def test_a_backend_that_is_unknown_is_refused():
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_every_backend_has_a_file_with_load(name):
-    assert callable(import_module(f"samesku.embedding.encoders.{name}").load)
+    assert callable(import_module(f"samesku.encoders.{name}").load)
 
 
 def test_a_channel_embeds_the_column_of_its_modality_or_the_hash():
@@ -53,7 +53,7 @@ def test_a_channel_embeds_the_column_of_its_modality_or_the_hash():
 
 def test_a_new_backend_is_one_file_and_one_entry(tmp_path, monkeypatch):
     """Packed pictures reach it without a line about it anywhere else; blocks change no row."""
-    import samesku.embedding.encoders as package
+    import samesku.encoders as package
     from samesku.embedding import encoder
 
     (tmp_path / "colour.py").write_text(COLOUR)
@@ -108,7 +108,7 @@ def test_neither_tfidf_nor_phash_imports_torch():
     code = (
         "import sys, stages.embed_zero_shot;"
         "from samesku.embedding.encoder import Spec;"
-        "from samesku.embedding.registry import load_encoder;"
+        "from samesku.encoders.registry import load_encoder;"
         "load_encoder('a', Spec('title', 'tfidf', dim=8)).embed(['red shoe']);"
         "load_encoder('b', Spec('image', 'phash')).embed(['f' * 16]);"
         "sys.exit('torch' in sys.modules)"

@@ -16,6 +16,7 @@ from samesku.embedding import weights
 from samesku.embedding.blocks import by_layers
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import TitleEncoder
+from samesku.embedding.products import MIN_TOKENS
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
 #: What a sentence encoder needs beside its tensors.
@@ -82,15 +83,17 @@ def load(spec: Spec) -> TitleEncoder:
 
 
 class Tokens:
-    """Titles -> input_ids, attention_mask, token_type_ids: truncated in tokens, padded to the longest."""
+    """Titles -> input_ids, attention_mask, token_type_ids: truncated, and padded to the longest or MIN_TOKENS."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
         self.tokenizer, self.limit = tokenizer, limit
 
     def __call__(self, titles: list[str]) -> dict[str, Tensor]:
-        return dict(
-            self.tokenizer(titles, padding=True, truncation=True, max_length=self.limit, return_tensors="pt")
-        )
+        options: dict[str, Any] = {"truncation": True, "return_tensors": "pt"}
+        tokens = self.tokenizer(titles, padding=True, max_length=self.limit, **options)
+        if tokens["input_ids"].shape[1] < (width := min(MIN_TOKENS, self.limit)):
+            tokens = self.tokenizer(titles, padding="max_length", max_length=width, **options)
+        return dict(tokens)
 
 
 def refuse_code(folder: Path) -> None:

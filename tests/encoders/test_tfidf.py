@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from samesku.embedding import encoder as encoder_module
 from samesku.embedding.encoder import Spec
-from samesku.embedding.encoders import tfidf
+from samesku.encoders import tfidf
 
 TITLES = ["red shoe 42", "Red SHOE 43", "blue shoe", "garden hose 20 m", ""]
 

@@ -18,6 +18,7 @@ from samesku.embedding.blocks import by_layers, by_timm
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.embedding.preprocess import Preprocess
+from samesku.embedding.products import MIN_TOKENS
 
 CONFIG = "open_clip_config.json"
 #: In the hub's repositories model.safetensors is the model as transformers names its tensors: it comes last.
@@ -146,7 +147,7 @@ def _shorten_mask(layers: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str,
 
 
 class Tokens:
-    """Titles -> input_ids, truncated in tokens, padded to the longest where the tower ignores padding."""
+    """Titles -> input_ids, truncated in tokens, padded to the longest or MIN_TOKENS where the tower ignores padding."""
 
     def __init__(self, config: dict[str, Any], tower: Any) -> None:
         length, kwargs = config.get("context_length", 77), config.get("tokenizer_kwargs") or {}
@@ -163,7 +164,7 @@ class Tokens:
         ids = self.tokenizer(titles)
         if self.pad is not None:
             used = torch.nonzero((ids != self.pad).any(dim=0))
-            ids = ids[:, : int(used.max()) + 1]
+            ids = ids[:, : max(int(used.max()) + 1, MIN_TOKENS)]
         return {"input_ids": ids}
 
 

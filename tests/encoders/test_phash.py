@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.embedding.encoder import Spec
-from samesku.embedding.encoders import phash
+from samesku.encoders import phash
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8)
 

@@ -1,5 +1,0 @@
-"""One file for each backend, with `load(spec) -> Encoder`; imported when a channel uses it.
-
-samesku.params.backends lists them, and samesku.embedding.registry loads them. tfidf and phash do without
-torch.
-"""

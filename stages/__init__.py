@@ -1,0 +1,5 @@
+"""The scripts of dvc.yaml. Importing one caps the instruction sets, before it imports NumPy."""
+
+from samesku.processor import cap_instruction_sets
+
+cap_instruction_sets()
