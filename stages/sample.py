@@ -14,20 +14,20 @@ from typing import Any
 import pyarrow as pa
 
 from samesku import artefacts
-from samesku.catalogue.cleaning import clean_row, store_pictures
-from samesku.catalogue.open_source import open_source
-from samesku.catalogue.packing import Packer
+from samesku.catalogue.cleaning import clean_row
+from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import read_table
 from samesku.catalogue.sample import (
     check_split_column,
     describe_sample,
+    find_components,
     listings_table,
     split_listings,
     summarise_sample,
+    take_listings,
 )
-from samesku.catalogue.source import Source
-from samesku.catalogue.splits import find_components, take_listings
+from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Data, Split

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
-from samesku.catalogue.cleaning import Listing, clean_row, store_pictures
+from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.packing import Packer
+from samesku.catalogue.packing import Listing, Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content

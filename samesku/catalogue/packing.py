@@ -12,12 +12,23 @@ from typing import IO, NamedTuple
 
 from tqdm import tqdm
 
+from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import make_thumbnail, open_writer
-from samesku.catalogue.phash import perceptual_hash
-from samesku.catalogue.picture import shrink_picture, to_jpeg
-from samesku.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
+from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
+from samesku.catalogue.quarantine import Fault, Quarantine
+from samesku.catalogue.reader import Row
 from samesku.catalogue.source import Source
 from samesku.workers.local import Workers, map_in_order
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A row with something left to compare; `source.image` is the name of a picture, stored or not."""
+
+    source: Row
+    title: str
+    image_phash: str
+    has_image: bool
 
 
 class PackRequest(NamedTuple):
@@ -106,6 +117,47 @@ class _SharedFiles:
         return PackedFiles(*map(self.file.read, lengths))
 
 
+def store_pictures(
+    rows: list[Row],
+    packer: Packer | None,
+    images: Path,
+    thumbnails: Path,
+    workers: Workers,
+    quarantine: Quarantine,
+) -> list[Listing]:
+    """Store the rows' pictures in `images` and `thumbnails`, and compute the hashes that are not given.
+
+    Args:
+        rows: cleaned. packer: None for a catalogue without pictures.
+
+    Returns:
+        the rows that have a title, a picture or a hash, in their order; the others go to quarantine.
+    """
+    results = [PackResult("", "")] * len(rows)
+    if packer is None:
+        with open_writer(images), open_writer(thumbnails):
+            pass
+    else:
+        requests = [
+            PackRequest(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows
+        ]
+        results = pack_pictures(images, thumbnails, requests, packer, workers)
+    listings = []
+    for row, result in zip(rows, results, strict=True):
+        if result.fault:
+            quarantine.add(row.row, row.posting_id, row.image, result.fault)
+        if is_flat(result.phash):
+            quarantine.add(row.row, row.posting_id, row.image, q.HASH_FLAT)
+        computed = "" if is_flat(result.phash) else result.phash
+        has_image = packer is not None and not result.fault
+        listing = Listing(row, row.title, row.image_phash or computed, has_image)
+        if listing.title or listing.image_phash or listing.has_image:
+            listings.append(listing)
+        else:
+            quarantine.add(row.row, row.posting_id, row.image, q.ROW_NOTHING)
+    return listings
+
+
 def pack_pictures(
     out: Path, thumbnails: Path, requests: Sequence[PackRequest], packer: Packer, workers: Workers
 ) -> list[PackResult]:
@@ -138,7 +190,7 @@ def pack_pictures(
         shared_files = _SharedFiles(uses, shared)
         for request in requests:
             if not request.name:
-                outcome, files = PackResult(IMAGE_UNNAMED, ""), None
+                outcome, files = PackResult(q.IMAGE_UNNAMED, ""), None
             elif request.name in done:
                 outcome, files = done[request.name], shared_files.get(request.name)
             else:
@@ -154,7 +206,7 @@ def pack_pictures(
 
 
 def _results(packer: Packer, items: Iterable[tuple[str, bool]], workers: Workers) -> Generator[Result]:
-    crashed: Result = None, PackResult(IMAGE_CRASH, "")
+    crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
     if isinstance(workers, int) or packer.source.everywhere:
         return map_in_order(packer, items, workers, crashed)
     return map_in_order(packer.shrink, map(packer.read, items), workers, crashed)

@@ -1,22 +1,28 @@
-"""One seller's picture, whatever it is -> a small RGB picture, or the reason why not."""
+"""One seller's picture, whatever it is -> a small RGB picture and its perceptual hash, or the reason why not."""
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from samesku.catalogue.quarantine import IMAGE_DAMAGED, IMAGE_NONE, IMAGE_PIXELS, IMAGE_THIN, Fault
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.quarantine import Fault
 
 #: What shops and phones write. The others' decoders are rarely used, and one of them runs Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _LONGEST = 65_500  # the longest side that JPEG can hold
+_HASH = re.compile(r"[0-9a-f]{16}")
+#: A picture of one colour has no frequencies but the constant one; all ones is a common stand-in for "none".
+_FLAT = frozenset({"0" * 16, "8" + "0" * 15, "f" * 16})
 
 
 def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
@@ -39,16 +45,16 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
         try:
             image = Image.open(io.BytesIO(data), formats=_formats())
         except UnidentifiedImageError:
-            raise Fault(IMAGE_NONE) from None
+            raise Fault(q.IMAGE_NONE) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise Fault(IMAGE_PIXELS) from None
+            raise Fault(q.IMAGE_PIXELS) from None
         except Exception:  # decoders of hostile bytes raise anything
-            raise Fault(IMAGE_DAMAGED) from None
+            raise Fault(q.IMAGE_DAMAGED) from None
         if image.width * image.height > max_pixels:
-            raise Fault(IMAGE_PIXELS)
+            raise Fault(q.IMAGE_PIXELS)
         scale = min(1.0, image_size / max(1, min(image.size)))
         if max(image.size) * scale > _LONGEST:
-            raise Fault(IMAGE_THIN)
+            raise Fault(q.IMAGE_THIN)
         try:
             # A JPEG can be decoded at 1/2, 1/4 or 1/8. Down to twice the wanted size this moves a pixel of
             # the result by 1 to 2 levels of 255 in the mean, no more than saving it at quality 95 does; down
@@ -57,7 +63,7 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
             image.load()
             image = _rgb(_upright(image))
         except Exception:
-            raise Fault(IMAGE_DAMAGED) from None
+            raise Fault(q.IMAGE_DAMAGED) from None
     scale = min(1.0, image_size / min(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Hamming: within 1 level of Lanczos in the mean, in half its time, which exceeds the decoder's.
@@ -70,6 +76,41 @@ def to_jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=95, subsampling=0)
     return out.getvalue()
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """The DCT hash of ImageHash (32 × 32 grey, 8 × 8 low frequencies above their median) as 16 hex digits."""
+    import imagehash  # brings scipy: only where a hash is asked for
+
+    return str(imagehash.phash(image))
+
+
+def is_hash(text: str) -> bool:
+    """Whether `text` is 16 lower-case hex digits."""
+    return _HASH.fullmatch(text) is not None
+
+
+def is_flat(hash_: str) -> bool:
+    """Whether the hash is that of a one-colour picture: equal hashes of this kind say nothing."""
+    return hash_ in _FLAT
+
+
+def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hex digits -> numbers.
+
+    Args:
+        hashes: N strings, 16 hex digits or "".
+
+    Returns:
+        hashes as uint64 (N,), 0 where absent; present as bool (N,).
+    """
+    present = np.array([bool(h) for h in hashes], dtype=bool)
+    return np.array([int(h or "0", 16) for h in hashes], dtype=np.uint64), present
+
+
+def hamming(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The number of bits that differ, 0 to 64; `a` and `b` broadcast."""
+    return np.bitwise_count(a ^ b)
 
 
 @cache

@@ -14,17 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from samesku.catalogue.quarantine import (
-    FORMULA,
-    ID_CONFLICT,
-    ID_EMPTY,
-    ID_FORMULA,
-    ID_REPEATED,
-    ID_UNSAFE,
-    ROW_CELLS,
-    ROW_QUOTES,
-    Quarantine,
-)
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -73,9 +64,9 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
             continue  # a blank line
         number += 1
         if cells is _BROKEN:
-            quarantine.add(number, "", "", ROW_QUOTES)
+            quarantine.add(number, "", "", q.ROW_QUOTES)
         elif len(cells) < len(names) or any(cells[len(names) :]):
-            quarantine.add(number, "", "", ROW_CELLS)
+            quarantine.add(number, "", "", q.ROW_CELLS)
         else:
             cells = [*cells[: len(names)], ""]
             row = Row(number, *(cells[place] for place in places))
@@ -93,10 +84,10 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
 def id_fault(posting_id: str) -> str | None:
     """Why an id cannot stand in submission.csv, where ids are joined by spaces; None where it can."""
     if not posting_id:
-        return ID_EMPTY
+        return q.ID_EMPTY
     if any(c in ",;\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
-        return ID_UNSAFE
-    return ID_FORMULA if posting_id[0] in FORMULA else None
+        return q.ID_UNSAFE
+    return q.ID_FORMULA if posting_id[0] in q.FORMULA else None
 
 
 def _decode(data: bytes) -> str:
@@ -161,7 +152,7 @@ def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
         agree = all(row[1:] == same[0][1:] for row in same)
         unique += same[:1] if agree else []
         for row in same[1:] if agree else same:
-            quarantine.add(row.row, row.posting_id, row.image, ID_REPEATED if agree else ID_CONFLICT)
+            quarantine.add(row.row, row.posting_id, row.image, q.ID_REPEATED if agree else q.ID_CONFLICT)
     return unique
 
 

@@ -1,21 +1,27 @@
-"""The sample: clean listings with their components and splits as one table, and what is counted of it."""
+"""From clean listings to the sample: which are taken, which stand together, their splits, what is counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from samesku.catalogue.cleaning import Listing
+from samesku.catalogue.packing import Listing
+from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row
-from samesku.catalogue.splits import SPLITS, assign_splits, count_leaks, number_products
 from samesku.errors import InputError
 from samesku.params.schema import Split
 
+SPLITS = ("train", "val", "test")
+#: Hashes that differ in at most so many bits are, as a rule, of one picture saved twice.
+NEAR_BITS = 4
+BLOCK = 4_000_000  # pairs of hashes compared at a time: 32 MB
 LISTINGS_SCHEMA = pa.schema(
     {
         "row": pa.int32(),
@@ -29,6 +35,138 @@ LISTINGS_SCHEMA = pa.schema(
         "has_image": pa.bool_(),
     }
 )
+
+
+def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> NDArray[np.intp]:
+    """Draw about `n` listings by whole products, or exactly `n` single ones.
+
+    Products (an unlabelled listing is one by itself) are shuffled and taken from the front. The number of
+    products is the one whose listings come closest to `n`, the smaller of two equally close, at least one.
+
+    Args:
+        labels: the label of each of N listings ("": none), in an order that does not depend on the source's.
+        n: listings asked for; None, or N and more, takes all.
+        by: "product" | "listing".
+
+    Returns:
+        intp, ascending places in `labels`.
+    """
+    if n is None or n >= len(labels):
+        return np.arange(len(labels))
+    rng = np.random.default_rng(seed)
+    if by == "listing":
+        return np.sort(rng.permutation(len(labels))[:n])
+    product = number_products(labels)
+    order = rng.permutation(product.max() + 1)
+    listings_so_far = np.cumsum(np.bincount(product)[order])
+    taken = order[: np.abs(listings_so_far - n).argmin() + 1]
+    return np.flatnonzero(np.isin(product, taken))
+
+
+def number_products(labels: Sequence[str]) -> NDArray[np.intp]:
+    """Number the products by first appearance, from 0; every unlabelled listing has a number by itself.
+
+    Returns:
+        intp (N,).
+    """
+    number: dict[str | int, int] = {}
+    return np.array(
+        [number.setdefault(label or i, len(number)) for i, label in enumerate(labels)], dtype=np.intp
+    )
+
+
+def find_components(*keys: Sequence[str]) -> NDArray[np.int32]:
+    """Number the connected components of listings that share a value of any key.
+
+    Args:
+        keys: each N values; "" links nothing.
+
+    Returns:
+        int32 (N,), numbered by first appearance from 0.
+    """
+    n = len(keys[0])
+    node: dict[
+        tuple[int, str], int
+    ] = {}  # a graph of listings and values: an edge where a listing has a value
+    edges = [
+        (i, node.setdefault((which, value), n + len(node)))
+        for which, key in enumerate(keys)
+        for i, value in enumerate(key)
+        if value
+    ]
+    ends = np.array(edges, dtype=np.int32).reshape(-1, 2).T
+    size = n + len(node)
+    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][:n]
+    _, first, number = np.unique(component, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[number].astype(np.int32)
+
+
+def assign_splits(groups: NDArray[np.integer], shares: Mapping[str, float], seed: int) -> NDArray[np.str_]:
+    """Assign whole groups to train, val and test.
+
+    The groups are laid end to end in a seeded order, and a group goes where its middle falls. So a border is off
+    by half a group at most, and groups of every size are as likely in every split.
+
+    Args:
+        groups: (N,), 0 to G − 1. shares: of "train", "val" and "test", with sum 1.
+
+    Returns:
+        the split of each listing, str (N,).
+    """
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    ends = np.cumsum(sizes[order])
+    middles = (ends - sizes[order] / 2) / max(len(groups), 1)
+    splits = [split for split in SPLITS if shares[split] > 0]
+    borders = np.cumsum([shares[split] for split in splits])[:-1]
+    of_group = np.empty(len(sizes), dtype="<U5")
+    of_group[order] = np.array(splits)[np.searchsorted(borders, middles)]
+    return of_group[groups]
+
+
+def count_leaks(
+    test: NDArray[np.bool_],
+    *,
+    label: Sequence[str],
+    image: Sequence[str],
+    phash: Sequence[str],
+    title: Sequence[str],
+) -> dict[str, int]:
+    """Count the test listings that share a value with a listing of train or val.
+
+    Args:
+        test: bool (N,), the listings of test; the others are train or val.
+        label, image, phash, title: N values; "" is shared by nobody.
+
+    Returns:
+        counts under label, image, phash and title; near_phash: within NEAR_BITS of a hash, equal ones included;
+        largest: of the five.
+    """
+    columns = {"label": label, "image": image, "phash": phash, "title": title}
+    counts = {name: int(_shared(test, values).sum()) for name, values in columns.items()}
+    counts["near_phash"] = int(_near(test, phash).sum())
+    return counts | {"largest": max(counts.values())}
+
+
+def _shared(test: NDArray[np.bool_], values: Sequence[str]) -> NDArray[np.bool_]:
+    outside = {value for value, is_test in zip(values, test, strict=True) if value and not is_test}
+    return np.array([bool(is_test) and value in outside for value, is_test in zip(values, test, strict=True)])
+
+
+def _near(test: NDArray[np.bool_], phash: Sequence[str]) -> NDArray[np.bool_]:
+    """Blockwise XOR and bit count over distinct hashes: exact, and never N × N in memory."""
+    hashes, present = to_uint64(phash)
+    test_hashes, inverse = np.unique(hashes[test & present], return_inverse=True)
+    outside = np.unique(hashes[~test & present])
+    near = np.zeros(len(test_hashes), dtype=bool)
+    step = max(1, BLOCK // max(len(outside), 1))
+    for start in range(0, len(test_hashes), step):
+        block = test_hashes[start : start + step, None]
+        near[start : start + step] = (hamming(block, outside) <= NEAR_BITS).any(axis=1)
+    result = np.zeros(len(hashes), dtype=bool)
+    result[test & present] = near[inverse]
+    return result
 
 
 def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
