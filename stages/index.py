@@ -15,9 +15,8 @@ from threadpoolctl import threadpool_limits
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.params import load_params
-from samesku.search.engines import open_search
 from samesku.search.fusion import read_fused
-from samesku.search.galleries import search_galleries
+from samesku.search.galleries import open_search, search_galleries
 from samesku.search.neighbours import write_neighbours
 
 

@@ -31,7 +31,7 @@ from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Data, Split
-from samesku.workers import Workers, open_workers
+from samesku.workers.local import Workers, open_workers
 
 
 def make_sample(

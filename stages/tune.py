@@ -24,9 +24,8 @@ from samesku.evaluation.predictions import (
 )
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
-from samesku.search.augmentation import search_augmented
 from samesku.search.fusion import Channels, concatenate_channels, load_channels
-from samesku.search.galleries import search_galleries
+from samesku.search.galleries import search_augmented, search_galleries
 from samesku.search.neighbours import stack_neighbours
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.workers.local import RemoteWorkers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,7 +96,7 @@ def cluster_room(processors: int, accelerators: bool = False) -> ClusterRoom:
 
 
 @contextmanager
-def decoding_workers(machine: Machine) -> Iterator[RemoteWorkers]:
+def decoding_workers(machine: Machine) -> Iterator[Callable[..., Generator[Any]]]:
     """What maps in order over a cluster's workers, one to a processor.
 
     An item that kills three workers gives `crashed`.
