@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from samesku.arrays import Bools
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.quarantine import Fault
 
@@ -95,7 +96,7 @@ def is_flat(hash_: str) -> bool:
     return hash_ in _FLAT
 
 
-def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], Bools]:
     """Hex digits -> numbers.
 
     Args:

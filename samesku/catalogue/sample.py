@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from samesku.arrays import Bools, Int32, Int64, Ints, Strings
 from samesku.catalogue.packing import Listing
 from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
@@ -37,7 +37,7 @@ LISTINGS_SCHEMA = pa.schema(
 )
 
 
-def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> NDArray[np.intp]:
+def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> Int64:
     """Draw about `n` listings by whole products, or exactly `n` single ones.
 
     Products (an unlabelled listing is one by itself) are shuffled and taken from the front. The number of
@@ -63,7 +63,7 @@ def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> N
     return np.flatnonzero(np.isin(product, taken))
 
 
-def number_products(labels: Sequence[str]) -> NDArray[np.intp]:
+def number_products(labels: Sequence[str]) -> Int64:
     """Number the products by first appearance, from 0; every unlabelled listing has a number by itself.
 
     Returns:
@@ -75,7 +75,7 @@ def number_products(labels: Sequence[str]) -> NDArray[np.intp]:
     )
 
 
-def find_components(*keys: Sequence[str]) -> NDArray[np.int32]:
+def find_components(*keys: Sequence[str]) -> Int32:
     """Number the connected components of listings that share a value of any key.
 
     Args:
@@ -102,7 +102,7 @@ def find_components(*keys: Sequence[str]) -> NDArray[np.int32]:
     return first.argsort().argsort()[number].astype(np.int32)
 
 
-def assign_splits(groups: NDArray[np.integer], shares: Mapping[str, float], seed: int) -> NDArray[np.str_]:
+def assign_splits(groups: Ints, shares: Mapping[str, float], seed: int) -> Strings:
     """Assign whole groups to train, val and test.
 
     The groups are laid end to end in a seeded order, and a group goes where its middle falls. So a border is off
@@ -126,12 +126,7 @@ def assign_splits(groups: NDArray[np.integer], shares: Mapping[str, float], seed
 
 
 def count_leaks(
-    test: NDArray[np.bool_],
-    *,
-    label: Sequence[str],
-    image: Sequence[str],
-    phash: Sequence[str],
-    title: Sequence[str],
+    test: Bools, *, label: Sequence[str], image: Sequence[str], phash: Sequence[str], title: Sequence[str]
 ) -> dict[str, int]:
     """Count the test listings that share a value with a listing of train or val.
 
@@ -149,12 +144,12 @@ def count_leaks(
     return counts | {"largest": max(counts.values())}
 
 
-def _shared(test: NDArray[np.bool_], values: Sequence[str]) -> NDArray[np.bool_]:
+def _shared(test: Bools, values: Sequence[str]) -> Bools:
     outside = {value for value, is_test in zip(values, test, strict=True) if value and not is_test}
     return np.array([bool(is_test) and value in outside for value, is_test in zip(values, test, strict=True)])
 
 
-def _near(test: NDArray[np.bool_], phash: Sequence[str]) -> NDArray[np.bool_]:
+def _near(test: Bools, phash: Sequence[str]) -> Bools:
     """Blockwise XOR and bit count over distinct hashes: exact, and never N × N in memory."""
     hashes, present = to_uint64(phash)
     test_hashes, inverse = np.unique(hashes[test & present], return_inverse=True)
@@ -186,7 +181,7 @@ def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
         )
 
 
-def split_listings(listings: Sequence[Listing], component: NDArray[np.int32], params: Split) -> list[str]:
+def split_listings(listings: Sequence[Listing], component: Int32, params: Split) -> list[str]:
     """The split of each listing: by its component, by its product, or as the table's own column says."""
     if params.by == "column":
         return [listing.source.split for listing in listings]
@@ -195,9 +190,7 @@ def split_listings(listings: Sequence[Listing], component: NDArray[np.int32], pa
     return assign_splits(groups, params.shares.model_dump(), params.seed).tolist()
 
 
-def listings_table(
-    listings: Sequence[Listing], component: NDArray[np.int32], split: Sequence[str]
-) -> pa.Table:
+def listings_table(listings: Sequence[Listing], component: Int32, split: Sequence[str]) -> pa.Table:
     """listings.parquet, with the columns of LISTINGS_SCHEMA."""
     columns = [
         [listing.source.row for listing in listings],
@@ -214,11 +207,7 @@ def listings_table(
 
 
 def summarise_sample(
-    listings: Sequence[Listing],
-    component: NDArray[np.int32],
-    split: Sequence[str],
-    total: int,
-    quarantine: Quarantine,
+    listings: Sequence[Listing], component: Int32, split: Sequence[str], total: int, quarantine: Quarantine
 ) -> dict[str, Any]:
     """summary.json: counts that later stages report; every value is a finite number."""
     labels = [listing.source.label_group for listing in listings]

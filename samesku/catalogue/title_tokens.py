@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+from samesku.arrays import Float32, Int64, Ints
 
 #: Units as sellers write them, in English and Indonesian: dimension -> base units in one -> names.
 _BASES: dict[str, dict[float, str]] = {
@@ -85,13 +86,13 @@ class ItemSets:
     """
 
     items: csr_array
-    kind: NDArray[np.int64]
+    kind: Int64
 
     @property
     def n_kinds(self) -> int:
         return int(self.kind.max(initial=-1)) + 1
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> ItemSets:
+    def __getitem__(self, rows: Ints) -> ItemSets:
         """The sets of some listings."""
         return ItemSets(self.items[rows], self.kind)
 
@@ -108,9 +109,9 @@ class TitleTokens:
     numbers: ItemSets
     quantities: ItemSets
     codes: ItemSets
-    length: NDArray[np.float32]
+    length: Float32
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> TitleTokens:
+    def __getitem__(self, rows: Ints) -> TitleTokens:
         """The titles of some listings."""
         return TitleTokens(
             self.words[rows], self.numbers[rows], self.quantities[rows], self.codes[rows], self.length[rows]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from samesku import artefacts
+from samesku.arrays import Bools, Float32, Float64
 from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
 from samesku.evaluation import metrics
@@ -61,7 +61,7 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
     return artefacts.round_floats(figures | {"groups": of_groups})
 
 
-def _split_metrics(decisions: Decisions, listings: Listings, queries: NDArray[np.bool_]) -> dict[str, Any]:
+def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> dict[str, Any]:
     """The figures of the queries of one split in one gallery. `queries`: bool (Q,), some of them true."""
     hits, n_predicted = decisions.hits[queries], decisions.n_predicted[queries]
     n_relevant, f1 = decisions.n_relevant[queries], decisions.f1[queries]
@@ -130,7 +130,7 @@ def write_predictions(
     decisions: Mapping[str, Decisions],
     figures: Mapping[str, Any],
     listings: Listings,
-    channels: Mapping[str, NDArray[np.float32]],
+    channels: Mapping[str, Float32],
     groups: Groups,
     links: Links | None = None,
 ) -> None:
@@ -258,7 +258,7 @@ def precision_recall_rows(curve: Curve) -> list[dict[str, float]]:
     ]
 
 
-def score_rows(statistic: NDArray[np.float64], relevant: NDArray[np.bool_]) -> list[dict[str, float]]:
+def score_rows(statistic: Float64, relevant: Bools) -> list[dict[str, float]]:
     """Rows {low, high, true_pairs, false_pairs}: a histogram of the statistic.
 
     Args:

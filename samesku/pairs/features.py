@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.arrays import Float32, Float64, Int64, Ints
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
 from samesku.pairs.candidates import Candidates
@@ -45,7 +46,7 @@ class PairFeatures:
     candidates: Candidates
     names: list[str] = field(default_factory=list)
     families: list[str] = field(default_factory=list)
-    columns: list[NDArray[np.float32]] = field(default_factory=list)
+    columns: list[Float32] = field(default_factory=list)
 
     def add(self, family: str, name: str, column: NDArray) -> None:
         self.families.append(family)
@@ -57,7 +58,7 @@ class PairFeatures:
         self.add(family, f"{name}_low", np.minimum(*left_right))
         self.add(family, f"{name}_high", np.maximum(*left_right))
 
-    def values(self, pair: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
+    def values(self, pair: Ints | slice = slice(None)) -> Float32:
         """The rows of some pairs, of all by default: float32 (M, F)."""
         if not self.columns:
             return np.empty((len(self.candidates), 0), np.float32)[pair]
@@ -84,7 +85,7 @@ class PairEvidence:
 
     channels: Channels
     titles: TitleTokens
-    pictures: Mapping[str, NDArray[np.integer]]
+    pictures: Mapping[str, Ints]
 
 
 def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
@@ -93,7 +94,7 @@ def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
     return PairEvidence(channels, tokenize_titles(listings.title), pictures)
 
 
-def number_distinct(names: Sequence[str]) -> NDArray[np.int64]:
+def number_distinct(names: Sequence[str]) -> Int64:
     """A number for each distinct name, −1 for the empty one: int64 (N,)."""
     distinct, number = np.unique(np.array(names, dtype=str), return_inverse=True)
     return np.where(distinct[number] == "", -1, number)
@@ -118,9 +119,9 @@ def describe_pairs(
 
 def pair_features(
     candidates: Candidates,
-    similarities: Mapping[str, NDArray[np.float32]],
+    similarities: Mapping[str, Float32],
     titles: TitleTokens,
-    pictures: Mapping[str, NDArray[np.integer]],
+    pictures: Mapping[str, Ints],
 ) -> PairFeatures:
     """The features that need no label and no first score.
 
@@ -140,7 +141,7 @@ def pair_features(
     return features
 
 
-def support_features(candidates: Candidates, log_odds: NDArray[np.float64]) -> PairFeatures:
+def support_features(candidates: Candidates, log_odds: Float64) -> PairFeatures:
     """How the first scores of the pairs around a pair support it.
 
     Args:
@@ -162,7 +163,7 @@ def support_features(candidates: Candidates, log_odds: NDArray[np.float64]) -> P
     return features
 
 
-def _add_similarity(features: PairFeatures, name: str, similarity: NDArray[np.float32]) -> None:
+def _add_similarity(features: PairFeatures, name: str, similarity: Float32) -> None:
     """A similarity, its ranks in the two lists, and its distance to the maximum and mean of each list."""
     candidates = features.candidates
     left, right = candidates.left, candidates.right
@@ -183,7 +184,7 @@ def _add_similarity(features: PairFeatures, name: str, similarity: NDArray[np.fl
     )
 
 
-def _add_density(features: PairFeatures, fused: NDArray[np.float32]) -> None:
+def _add_density(features: PairFeatures, fused: Float32) -> None:
     """How similar the candidates of each listing are to it, and how many the two listings share."""
     candidates = features.candidates
     left, right = candidates.left, candidates.right
@@ -215,7 +216,7 @@ def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
     features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
-def _add_picture(features: PairFeatures, name: str, picture: NDArray[np.integer]) -> None:
+def _add_picture(features: PairFeatures, name: str, picture: Ints) -> None:
     left, right = picture[features.candidates.left], picture[features.candidates.right]
     copies = np.bincount(picture[picture >= 0], minlength=int(picture.max(initial=-1)) + 2)
     features.add("picture", f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))

@@ -12,16 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from samesku.arrays import Bools, Float64, Int32
 from samesku.artefacts import replace_out, round_floats, write_csv, write_json, write_table
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.evaluation.decisions import Decisions, count_relevant
 from samesku.pairs.calibration import calibration_error
-from samesku.pairs.clerical_review import (
-    OUTCOMES,
-    ReviewThresholds,
-    choose_review_thresholds,
-    review_figures,
-)
+from samesku.pairs.clerical_review import OUTCOMES, ReviewThresholds, choose_review_thresholds, review_figures
 from samesku.pairs.explain import explain_scores, feature_importances
 from samesku.pairs.features import PairFeatures
 from samesku.pairs.pair_model import PairModel, PairScores
@@ -135,7 +131,7 @@ def write_models(
 
 def _query_pairs(
     features: PairFeatures, scores: PairScores, listings: Listings, split: str
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int32], int]:
+) -> tuple[Float64, Bools, Int32, int]:
     """The candidates of the labelled queries of a split, query after query. To val, test's labels are hidden.
 
     Returns:

@@ -7,12 +7,12 @@ from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Int32
 from samesku.errors import InputError
 from samesku.search.exact import (
     BlockSearch,
-    Floats,
+    Float32,
     QueryBlock,
     TopProducts,
     search_neighbours,
@@ -32,7 +32,7 @@ LINKS = 32  # of each listing in hnsw
 
 
 def search_approximate(
-    fused: Fused, rows: NDArray[np.int32], k: int, kind: str, effort: int, min_recall: float, seed: int = 0
+    fused: Fused, rows: Int32, k: int, kind: str, effort: int, min_recall: float, seed: int = 0
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others, by an index of `kind`.
 
@@ -48,7 +48,7 @@ def search_approximate(
     groups = group_by_mask(fused, rows)
     indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
 
-    def search(effort: int, queries: NDArray[np.int32] | None = None) -> Neighbours:
+    def search(effort: int, queries: Int32 | None = None) -> Neighbours:
         by_index = search_indexes(indexes, effort, is_compressed(kind)) if indexes else None
         return search_neighbours(
             fused, rows, k, queries=queries, groups=groups, search_blocks=by_index, approximate=indexes
@@ -91,7 +91,7 @@ def doubled(effort: int) -> Iterator[int]:
         yield effort
 
 
-def build_index(vectors: Floats, kind: str) -> Any:
+def build_index(vectors: Float32, kind: str) -> Any:
     """An index of inner products over float32 (G, D), trained on a part of them.
 
     Raises:
@@ -143,7 +143,7 @@ def set_effort(index: Any, effort: int) -> None:
         inner.hnsw.efSearch = effort
 
 
-def search_index(index: Any, queries: Floats, count: int, vectors: Floats | None) -> TopProducts:
+def search_index(index: Any, queries: Float32, count: int, vectors: Float32 | None) -> TopProducts:
     """What an index finds; where `vectors` are given, with their products in place of the index's."""
     inner, position = index.search(queries, count)
     if vectors is not None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.arrays import Float32, Float64, Ints
 from samesku.artefacts import read_json, replace_out, write_json
 from samesku.errors import InputError
 
 ROWS = 8192  # of the catalogue, fused at once
 
-Channels = Mapping[str, NDArray[np.float32]]  # name -> (N, d), rows L2-normalised or zero
+Channels = Mapping[str, Float32]  # name -> (N, d), rows L2-normalised or zero
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Fused:
         widths: the columns of each channel in `vectors`; their sum is D.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: Float32
     modality_mask: NDArray[np.uint32]
-    weights: NDArray[np.float64]
+    weights: Float64
     widths: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.modality_mask)
 
-    def __getitem__(self, rows: NDArray[np.integer] | slice) -> Fused:
+    def __getitem__(self, rows: Ints | slice) -> Fused:
         return Fused(self.vectors[rows], self.modality_mask[rows], self.weights, self.widths)
 
     def shared_weight(self, left_mask: int, right_mask: int) -> float:
@@ -45,7 +46,7 @@ class Fused:
         return float(sum(w for c, w in enumerate(self.weights) if common >> c & 1))
 
 
-def load_channels(names: Iterable[str], path_of: Callable[[str], Path]) -> dict[str, NDArray[np.float32]]:
+def load_channels(names: Iterable[str], path_of: Callable[[str], Path]) -> dict[str, Float32]:
     """The arrays of these channels, float32 (N, d), memory-mapped rather than read.
 
     Args:

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Int32
 from samesku.catalogue.listings import GALLERIES, Listings
 from samesku.errors import InputError
 from samesku.params.schema import Index, Machine
@@ -80,12 +80,7 @@ def open_search(index: Index, machine: Machine, n_listings: int) -> Iterator[Sea
 
 
 def search_augmented(
-    fused: Fused,
-    rows: NDArray[np.int32],
-    k: int,
-    steps: int,
-    threshold: float,
-    search: Search = search_neighbours,
+    fused: Fused, rows: Int32, k: int, steps: int, threshold: float, search: Search = search_neighbours
 ) -> tuple[Neighbours, Fused]:
     """The k nearest within a gallery after `steps` augmentations, and the augmented rows."""
     neighbours = search(fused, rows, k)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, select_top_products
+from samesku.search.exact import COLUMNS, BlockSearch, Float32, QueryBlock, TopProducts, select_top_products
 from samesku.search.scorer import MaskGroup
 from samesku.workers.ray_cluster import cluster_room, connect_cluster
 
@@ -42,7 +42,7 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
             waiting: deque[list[tuple[list[Any], int]]] = deque()  # blocks: of each group its tasks and count
 
             def send(
-                queries: Floats, groups: list[MaskGroup], counts: list[int]
+                queries: Float32, groups: list[MaskGroup], counts: list[int]
             ) -> list[tuple[list[Any], int]]:
                 for group in groups:
                     if group.mask not in shards:
@@ -91,6 +91,6 @@ def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
     return np.take_along_axis(inner, order, 1), np.take_along_axis(position, order, 1)
 
 
-def _search_shard(queries: Floats, vectors: Floats, count: int, threads: int) -> TopProducts:
+def _search_shard(queries: Float32, vectors: Float32, count: int, threads: int) -> TopProducts:
     with threadpool_limits(threads):
         return select_top_products(queries, vectors, count)

@@ -13,26 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from samesku.arrays import Float32, Float64, Floats, Int32, Int64, Ints
 from samesku.search.fusion import Channels, Fused
 
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
 PAIRS = 8192  # in one block
 
 
-def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> NDArray[np.float64]:
+def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> Float64:
     """Σ w_c · cos_c divided by Σ w_c, in float64; `missing` where the weight is 0: nothing is in common."""
     mean = np.full(np.broadcast_shapes(np.shape(total), np.shape(weight)), missing)
     return np.divide(total, weight, out=mean, where=np.asarray(weight) > 0, dtype=np.float64)
 
 
-def ranking_scores(total: ArrayLike, weight: ArrayLike) -> NDArray[np.float64]:
+def ranking_scores(total: ArrayLike, weight: ArrayLike) -> Float64:
     """`weighted_mean` rounded to 1e-6, as neighbours are ranked by; −inf where nothing is in common."""
     return weighted_mean(total, weight, missing=-np.inf).round(DECIMALS)
 
 
-def mean_cosine(
-    cosines: NDArray[np.floating], present: NDArray[Any], weights: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def mean_cosine(cosines: Floats, present: NDArray[Any], weights: Floats) -> Float64:
     """The score of pairs by the cosines of C channels: float64 (...), NaN where no channel is in common.
 
     Args:
@@ -42,9 +41,7 @@ def mean_cosine(
     return weighted_mean(cosines @ weights, present @ weights)
 
 
-def shared_weights(
-    fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def shared_weights(fused: Fused, left: Ints, right: Ints) -> Float64:
     """Σ w_c over the channels that both of a pair have; the rows `left` and `right` may broadcast."""
     left_masks, i = np.unique(fused.modality_mask[left], return_inverse=True)
     right_masks, j = np.unique(fused.modality_mask[right], return_inverse=True)
@@ -53,7 +50,7 @@ def shared_weights(
     return shared[i.reshape(left.shape), j.reshape(right.shape)]
 
 
-def pair_scores(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.float64]:
+def pair_scores(fused: Fused, left: Ints, right: Ints) -> Float64:
     """The score of P pairs, not rounded: float64 (P,), NaN where the two have no channel in common.
 
     Args:
@@ -66,11 +63,8 @@ def pair_scores(fused: Fused, left: NDArray[np.integer], right: NDArray[np.integ
 
 
 def channel_cosines(
-    channels: Channels,
-    left: NDArray[np.integer],
-    right: NDArray[np.integer],
-    right_channels: Channels | None = None,
-) -> dict[str, NDArray[np.float32]]:
+    channels: Channels, left: Ints, right: Ints, right_channels: Channels | None = None
+) -> dict[str, Float32]:
     """Each channel's cosine for P pairs: why they match.
 
     Args:
@@ -102,11 +96,11 @@ class MaskGroup:
     """
 
     mask: int
-    rows: NDArray[np.int32]
-    vectors: NDArray[np.float32]
+    rows: Int32
+    vectors: Float32
 
 
-def group_by_mask(fused: Fused, rows: NDArray[np.int32]) -> list[MaskGroup]:
+def group_by_mask(fused: Fused, rows: Int32) -> list[MaskGroup]:
     """The gallery `rows` (ascending) by modality mask, without listings that have no channel.
 
     Vectors that lie side by side in a file stay there.
@@ -120,14 +114,14 @@ def group_by_mask(fused: Fused, rows: NDArray[np.int32]) -> list[MaskGroup]:
     return groups
 
 
-def positions_by_mask(fused: Fused, rows: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def positions_by_mask(fused: Fused, rows: Int32) -> Iterator[tuple[int, Int64]]:
     """Each modality mask among `rows` but the empty one, and the positions in `rows` that have it."""
     masks = fused.modality_mask[rows]
     for mask in np.unique(masks[masks > 0]):
         yield int(mask), np.flatnonzero(masks == mask)
 
 
-def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> NDArray[np.float64]:
+def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> Float64:
     """The score of each of Q queries with each listing of a gallery, rounded to 1e-6.
 
     Args:
@@ -149,7 +143,7 @@ def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> NDArray[np.floa
     return scores
 
 
-def _inner_products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+def _inner_products(left: Float32, right: Float32) -> Float32:
     return np.einsum("pd,pd->p", left, right)
 
 

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samesku import artefacts
+from samesku.arrays import Bools, Int64, Ints
 from samesku.catalogue.images import read_thumbnails
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.catalogue.title_tokens import Item, conflict_places, read_items
@@ -47,7 +47,7 @@ class Catalogue:
         return {posting_id: row for row, posting_id in enumerate(self.listings.posting_id)}
 
     @cached_property
-    def product_size(self) -> NDArray[np.int64]:
+    def product_size(self) -> Int64:
         """int (N,): the number of listings of each listing's product, itself included; 0 without a label."""
         product = self.listings.product
         sizes = np.bincount(product[product >= 0], minlength=int(product.max(initial=-1)) + 1)
@@ -61,12 +61,12 @@ class Catalogue:
     def has_labels(self) -> bool:
         return bool((self.listings.product >= 0).any())
 
-    def same_product(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.bool_]:
+    def same_product(self, left: Ints, right: Ints) -> Bools:
         """bool (P,): the labels say that the two rows are one product."""
         product = self.listings.product
         return (product[left] >= 0) & (product[left] == product[right])
 
-    def rows(self, posting_ids: Iterable[str]) -> NDArray[np.int64]:
+    def rows(self, posting_ids: Iterable[str]) -> Int64:
         """The rows of these ids.
 
         Raises:

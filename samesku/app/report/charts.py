@@ -137,10 +137,7 @@ def precision_recall(rows: dict[str, list[Row]], threshold: float | None, x_titl
         "mark": {"type": "line", "point": {"opacity": 0, "size": 80}, "tooltip": True},
         "encoding": {"order": {"field": "threshold", "sort": "descending"}},
     }
-    dots = {
-        "data": {"values": marked},
-        "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-    }
+    dots = {"data": {"values": marked}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1}}
     encoding = {
         "x": axis("recall", "recall", [0, 1]),
         "y": axis("precision", "precision", [0, 1]),

@@ -19,8 +19,9 @@ from samesku.app.report.gallery import (
     query_f1,
     size_group,
 )
-from samesku.app.report.pairs import ReportPairs, Rows, describe_channels, read_matches
+from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches
 from samesku.app.report.template import write_page
+from samesku.arrays import Float64, Int64, Strings
 from samesku.evaluation.differences import Difference
 from samesku.params import Params, load_params
 
@@ -106,7 +107,7 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
     }
 
 
-def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, NDArray[np.float64]]:
+def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, Float64]:
     """The pairs that either system matches with the score of `after`, and the score of `before`.
 
     A score is NaN if that system does not match the pair.
@@ -129,9 +130,7 @@ def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, NDArray
     return ReportPairs(united[:, 0], united[:, 1], score_after, cosines), score_before
 
 
-def change_kinds(
-    pairs: ReportPairs, score_before: NDArray[np.float64], catalogue: Catalogue
-) -> NDArray[np.str_]:
+def change_kinds(pairs: ReportPairs, score_before: Float64, catalogue: Catalogue) -> Strings:
     """The kind of each pair, by its label and by what changed; str (P,), of KINDS."""
     change = np.select([np.isnan(score_before), np.isnan(pairs.score)], ["added", "removed"], "in both")
     labels = match_kinds(pairs, catalogue)
@@ -140,12 +139,12 @@ def change_kinds(
 
 def change_blocks(
     pairs: ReportPairs,
-    score_before: NDArray[np.float64],
-    kinds: NDArray[np.str_],
-    f1: Sequence[NDArray[np.float64]],
+    score_before: Float64,
+    kinds: Strings,
+    f1: Sequence[Float64],
     catalogue: Catalogue,
     shown: ShownListings,
-    queries: Rows,
+    queries: Int64,
 ) -> list[dict[str, Any]]:
     """One block for each query whose matches changed, as `gallery_blocks`; f1 holds both systems' values."""
     for row in queries:
@@ -174,18 +173,14 @@ def change_blocks(
     return blocks
 
 
-def direction(f1: Sequence[NDArray[np.float64]], row: int) -> str:
+def direction(f1: Sequence[Float64], row: int) -> str:
     """Whether a query's F1 is better, worse or equal in the second system."""
     gain = f1[1][row] - f1[0][row]
     return "better" if gain > 1e-9 else "worse" if gain < -1e-9 else "equal"
 
 
 def count_changes(
-    query: Rows,
-    kinds: NDArray[np.str_],
-    f1: Sequence[NDArray[np.float64]],
-    changed: Rows,
-    catalogue: Catalogue,
+    query: Int64, kinds: Strings, f1: Sequence[Float64], changed: Int64, catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """A row for each split, test first: its queries, those that changed, and the pairs of each kind.
 
