@@ -75,8 +75,8 @@ def make_sample(
 
     # A picture's name joins listings even where its file is missing.
     component = find_components(
-        [listing.source.label_group for listing in listings],
-        [listing.source.image for listing in listings],
+        [listing.label_group for listing in listings],
+        [listing.image for listing in listings],
         [listing.image_phash for listing in listings],
     )
     split_of = split_listings(listings, component, split)

@@ -16,8 +16,9 @@ from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
 from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.packing import Listing, Packer, store_pictures
+from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.reader import Row
 from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
@@ -45,7 +46,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
     quarantine = Quarantine()
     with tempfile.TemporaryDirectory() as scratch:
         listings, packed = _read_table(index, table, images, Path(scratch), quarantine)
-        ids = [listing.source.posting_id for listing in listings]
+        ids = [listing.posting_id for listing in listings]
         pictures = PackedImages(packed)
         queries = index.embed(
             Content(
@@ -69,7 +70,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
 
 def _read_table(
     index: CatalogueIndex, table: Path, images: Path | None, scratch: Path, quarantine: Quarantine
-) -> tuple[list[Listing], Path]:
+) -> tuple[list[Row], Path]:
     """The listings of the table by id, as `sample` would store them, and the file of their pictures."""
     data, machine = index.params.data, index.params.machine
     try:

@@ -17,6 +17,8 @@ _BYTES = re.compile(r"(?:\\x(?:[89a-fA-F][0-9a-fA-F]|[01][0-9a-fA-F]|7[fF]))+")
 _ESCAPES = re.compile(r"""\\([\\nrt"'])""")
 # A doubled backslash stands between alternatives («PRIA\\WANITA») as a slash does.
 _ESCAPED = {"\\": "/", "n": " ", "r": " ", "t": " ", '"': '"', "'": "'"}
+#: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional marks, surrogates, private use
 
 
@@ -54,9 +56,7 @@ def normalise(title: str) -> str:
     Args:
         title: any string, stray surrogates included.
     """
-    while (
-        clean := _once(title)
-    ) != title:  # an escape may stand for a character that NFKC turns into another
+    while (clean := _once(title)) != title:  # an escape may stand for what NFKC turns into another character
         title = clean
     return title
 
@@ -73,10 +73,5 @@ def _once(title: str) -> str:
     if not title.isprintable():
         title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
     if not title.isascii():
-        title = "".join(c for c in title if not _is_variation_selector(c))
+        title = _SELECTORS.sub("", title)
     return " ".join(unicodedata.normalize("NFKC", title).split())
-
-
-def _is_variation_selector(c: str) -> bool:
-    """★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode."""
-    return "\ufe00" <= c <= "\ufe0f" or "\U000e0100" <= c <= "\U000e01ef"

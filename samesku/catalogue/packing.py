@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -19,16 +19,6 @@ from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import Row
 from samesku.catalogue.source import Source
 from samesku.workers.local import Workers, map_in_order
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A row with something left to compare; `source.image` is the name of a picture, stored or not."""
-
-    source: Row
-    title: str
-    image_phash: str
-    has_image: bool
 
 
 class PackRequest(NamedTuple):
@@ -124,7 +114,7 @@ def store_pictures(
     thumbnails: Path,
     workers: Workers,
     quarantine: Quarantine,
-) -> list[Listing]:
+) -> list[Row]:
     """Store the rows' pictures in `images` and `thumbnails`, and compute the hashes that are not given.
 
     Args:
@@ -138,21 +128,18 @@ def store_pictures(
         with open_writer(images), open_writer(thumbnails):
             pass
     else:
-        requests = [
-            PackRequest(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows
-        ]
-        results = pack_pictures(images, thumbnails, requests, packer, workers)
+        wanted = [(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
+        results = pack_pictures(images, thumbnails, [PackRequest(*w) for w in wanted], packer, workers)
     listings = []
     for row, result in zip(rows, results, strict=True):
         if result.fault:
             quarantine.add(row.row, row.posting_id, row.image, result.fault)
         if is_flat(result.phash):
             quarantine.add(row.row, row.posting_id, row.image, q.HASH_FLAT)
-        computed = "" if is_flat(result.phash) else result.phash
+        phash = row.image_phash or ("" if is_flat(result.phash) else result.phash)
         has_image = packer is not None and not result.fault
-        listing = Listing(row, row.title, row.image_phash or computed, has_image)
-        if listing.title or listing.image_phash or listing.has_image:
-            listings.append(listing)
+        if row.title or phash or has_image:
+            listings.append(row._replace(image_phash=phash, has_image=has_image))
         else:
             quarantine.add(row.row, row.posting_id, row.image, q.ROW_NOTHING)
     return listings
@@ -180,11 +167,16 @@ def pack_pictures(
     done: dict[str, PackResult] = {}
     uses = Counter(request.name for request in requests)
     outcomes = []
+    work: Callable[[Any], Result] = packer
+    crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
+    items: Iterable[Any] = names.items()
+    if not isinstance(workers, int) and not packer.source.everywhere:
+        work, items = packer.shrink, map(packer.read, items)
     with (
         open_writer(out) as writer,
         open_writer(thumbnails) as small,
         tempfile.TemporaryFile(dir=out.parent) as shared,
-        closing(_results(packer, names.items(), workers)) as results,
+        closing(map_in_order(work, items, workers, crashed)) as results,
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
     ):
         shared_files = _SharedFiles(uses, shared)
@@ -203,10 +195,3 @@ def pack_pictures(
                 small.append(files and files.thumbnail)
             outcomes.append(outcome)
     return outcomes
-
-
-def _results(packer: Packer, items: Iterable[tuple[str, bool]], workers: Workers) -> Generator[Result]:
-    crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
-    if isinstance(workers, int) or packer.source.everywhere:
-        return map_in_order(packer, items, workers, crashed)
-    return map_in_order(packer.shrink, map(packer.read, items), workers, crashed)

@@ -22,8 +22,11 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 
 class Row(NamedTuple):
-    """A row of the table: `row` is its number, from 0, header and blank lines not counted. "" where a cell is
-    empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each."""
+    """A row of the table, then a listing: `row` is its number, from 0, header and blank lines not counted.
+
+    "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each.
+    `has_image` is known once its picture has been stored.
+    """
 
     row: int
     posting_id: str
@@ -32,9 +35,10 @@ class Row(NamedTuple):
     image_phash: str = ""
     label_group: str = ""
     split: str = ""
+    has_image: bool = False
 
 
-COLUMNS = Row._fields[1:]
+COLUMNS = Row._fields[1:-1]
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
             quarantine.add(number, "", "", q.ROW_CELLS)
         else:
             cells = [*cells[: len(names)], ""]
-            row = Row(number, *(cells[place] for place in places))
+            row = Row._make([number, *(cells[place] for place in places), False])
             row = row._replace(label_group=_plain(row.label_group), split=_plain(row.split))
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)

@@ -11,7 +11,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
-from samesku.catalogue.packing import Listing
 from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row
@@ -181,36 +180,32 @@ def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
         )
 
 
-def split_listings(listings: Sequence[Listing], component: Int32, params: Split) -> list[str]:
+def split_listings(listings: Sequence[Row], component: Int32, params: Split) -> list[str]:
     """The split of each listing: by its component, by its product, or as the table's own column says."""
     if params.by == "column":
-        return [listing.source.split for listing in listings]
-    labels = [listing.source.label_group for listing in listings]
+        return [listing.split for listing in listings]
+    labels = [listing.label_group for listing in listings]
     groups = component if params.by == "component" else number_products(labels)
     return assign_splits(groups, params.shares.model_dump(), params.seed).tolist()
 
 
-def listings_table(listings: Sequence[Listing], component: Int32, split: Sequence[str]) -> pa.Table:
+def listings_table(listings: Sequence[Row], component: Int32, split: Sequence[str]) -> pa.Table:
     """listings.parquet, with the columns of LISTINGS_SCHEMA."""
-    columns = [
-        [listing.source.row for listing in listings],
-        [listing.source.posting_id for listing in listings],
-        [listing.title for listing in listings],
-        [listing.source.image if listing.has_image else "" for listing in listings],
-        [listing.image_phash for listing in listings],
-        [listing.source.label_group or None for listing in listings],
-        component,
-        split,
-        [listing.has_image for listing in listings],
-    ]
+    columns: dict[str, Any] = dict(zip(Row._fields, zip(*listings, strict=True), strict=True))
+    columns |= {
+        "image": [listing.image if listing.has_image else "" for listing in listings],
+        "label_group": [label or None for label in columns["label_group"]],
+        "component": component,
+        "split": split,
+    }
     return pa.table(columns, LISTINGS_SCHEMA)
 
 
 def summarise_sample(
-    listings: Sequence[Listing], component: Int32, split: Sequence[str], total: int, quarantine: Quarantine
+    listings: Sequence[Row], component: Int32, split: Sequence[str], total: int, quarantine: Quarantine
 ) -> dict[str, Any]:
     """summary.json: counts that later stages report; every value is a finite number."""
-    labels = [listing.source.label_group for listing in listings]
+    labels = [listing.label_group for listing in listings]
     return {
         "rows": total,
         "listings": len(listings),
@@ -226,7 +221,7 @@ def summarise_sample(
         "leaks": count_leaks(
             np.array(split) == "test",
             label=labels,
-            image=[listing.source.image for listing in listings],
+            image=[listing.image for listing in listings],
             phash=[listing.image_phash for listing in listings],
             title=[listing.title for listing in listings],
         ),

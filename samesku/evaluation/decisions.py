@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,8 @@ def dynamic_statistic(neighbours: Neighbours) -> Float64:
 
 
 def decision_statistic(kind: str, neighbours: Neighbours) -> Float64:
-    """The statistic of a decision by its kind, `static` or `dynamic`."""
-    return {"static": static_statistic, "dynamic": dynamic_statistic}[kind](neighbours)
+    """The statistic of a decision of this kind, `static` or `dynamic`."""
+    return static_statistic(neighbours) if kind == "static" else dynamic_statistic(neighbours)
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,13 @@ def sweep_thresholds(
     none = np.zeros(len(n_relevant), int)
     start = row_f1(none, none, n_relevant).sum()
     mean = (start + np.cumsum(steps.ravel()[order])[last]) / max(1, len(n_relevant))
-    correct = np.cumsum(relevant.ravel()[order])[last]
-    if len(values) and np.isposinf(values[0]):  # matches at every threshold: the curve starts with them
-        return Curve(values[last], mean, correct, last + 1, int(n_relevant.sum()))
-    return Curve(
-        np.concatenate([[np.inf], values[last]]),
-        np.concatenate([[start / max(1, len(n_relevant))], mean]),
-        np.concatenate([[0], correct]),
-        np.concatenate([[0], last + 1]),
-        int(n_relevant.sum()),
-    )
+    points: tuple[Any, ...] = values[last], mean, np.cumsum(relevant.ravel()[order])[last], last + 1
+    if not len(values) or not np.isposinf(
+        values[0]
+    ):  # +inf matches at every threshold, and is the first point
+        first = np.inf, start / max(1, len(n_relevant)), 0, 0
+        points = tuple(np.concatenate([[a], b]) for a, b in zip(first, points, strict=True))
+    return Curve(*points, n_relevant=int(n_relevant.sum()))
 
 
 def best_threshold(curve: Curve) -> float:

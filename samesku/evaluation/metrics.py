@@ -50,12 +50,9 @@ def b_cubed(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> dict[str, float]
     Bagga and Baldwin (1998): the precision of an item is the share of its cluster that is of its product, its
     recall the share of its product that is in its cluster, the item included. Both are averaged over items.
     """
-    precision, recall = row_precision(hits, n_predicted).mean(), row_recall(hits, n_relevant).mean()
-    return {
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(2 * precision * recall / (precision + recall)),
-    }
+    precision = float(row_precision(hits, n_predicted).mean())
+    recall = float(row_recall(hits, n_relevant).mean())
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
 
 
 def average_precision(relevant: Bools, n_relevant: Ints) -> Float64:
@@ -87,14 +84,8 @@ def f1_by_product_size(f1: Float64, n_relevant: Ints) -> list[dict[str, float | 
     for first, last in SIZES:
         inside = (n_relevant + 1 >= first) & (n_relevant + 1 <= (last or np.inf))
         if inside.any():
-            # Two digits, so that a plot that sorts by name has them in order.
-            name = (
-                f"{first:02}"
-                if first == last
-                else f"{first:02}–{last:02}"
-                if last
-                else f"{first:02} and more"
-            )
+            end = "" if first == last else f"–{last:02}" if last else " and more"
+            name = f"{first:02}{end}"  # two digits, so that a plot that sorts by name has them in order
             rows.append({"listings": name, "queries": int(inside.sum()), "f1": float(f1[inside].mean())})
     return rows
 

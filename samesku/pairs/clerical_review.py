@@ -77,7 +77,7 @@ def review_figures(
 
 
 def _lower_precision(
-    probability: Floats, same_product: Bools, component: Ints, thresholds: Float64, seed: int
+    probability: Floats, same_product: Bools, component: Ints, thresholds: Floats, seed: int
 ) -> Float64:
     """The 5th percentile of precision at T ascending thresholds, components drawn with replacement."""
     names, component = np.unique(component, return_inverse=True)
