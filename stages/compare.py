@@ -5,8 +5,6 @@ metrics/compare/<system>.json and data/predictions/<system>/. `samesku compare <
 difference to the main system with its paired interval: what training adds, say, or what a channel is worth.
 """
 
-from __future__ import annotations
-
 import sys
 
 from threadpoolctl import threadpool_limits

@@ -8,8 +8,6 @@ what embeds new listings in the same way. A network's rows go to data/checkpoint
 killed goes on from them when it is started again.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time

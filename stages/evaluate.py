@@ -5,8 +5,6 @@ the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku
 data/predictions/samesku/.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from samesku import artefacts

@@ -5,8 +5,6 @@ int32 (rows of listings.parquet), rank int32 from 1, score float32. `split` sear
 within test, so that a threshold is chosen and measured without listings of another split.
 """
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

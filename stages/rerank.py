@@ -8,8 +8,6 @@ Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compa
 data/predictions/rerank/ and data/models/rerank/.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import faiss

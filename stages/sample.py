@@ -6,8 +6,6 @@ Reads the catalogue of `data.source`. Writes data/sample/: listings.parquet, ima
 networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

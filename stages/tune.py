@@ -7,8 +7,6 @@ and three rows of the table, each with one step more: `tuned`, `tuned_augmented`
 and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
 """
 
-from __future__ import annotations
-
 from threadpoolctl import threadpool_limits
 
 from samesku import artefacts

@@ -1,7 +1,5 @@
 """Products by the labels and the annotations of pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from samesku.arrays import Int64, Ints

@@ -1,7 +1,5 @@
 """`samesku add`: match new listings against the indexed catalogue and each other."""
 
-from __future__ import annotations
-
 import csv
 import tempfile
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

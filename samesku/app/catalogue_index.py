@@ -1,7 +1,5 @@
 """The catalogue as the pipeline indexed it, and the encoders that embed new listings as it was embedded."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

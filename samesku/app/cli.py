@@ -1,7 +1,5 @@
 """The command `samesku`. Each command imports what it needs itself, so that all of them start fast."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable

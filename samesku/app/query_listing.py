@@ -1,7 +1,5 @@
 """A listing that a person gives as a query, processed as the pipeline processes the catalogue's."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from pathlib import Path

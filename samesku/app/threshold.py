@@ -1,7 +1,5 @@
 """`samesku threshold`: the lowest threshold at which a system's matches are as precise as wanted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cells as sellers wrote them -> titles and hashes on which the later stages can rely."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Many pictures -> images.arrow and thumbnails.arrow, by worker processes, in order, with bounded memory."""
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

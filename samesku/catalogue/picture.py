@@ -1,7 +1,5 @@
 """One seller's picture, whatever it is -> a small RGB picture and its perceptual hash, or the reason why not."""
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

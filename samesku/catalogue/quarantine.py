@@ -4,8 +4,6 @@ A reason that begins with `row` or `posting_id` takes the whole row out; the oth
 say what was left out of it. The reasons are few and fixed, so that they can be counted.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

@@ -3,8 +3,6 @@
 Broken rows are quarantined one by one; what makes the table as a whole unusable is refused.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

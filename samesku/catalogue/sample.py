@@ -1,7 +1,5 @@
 """From clean listings to the sample: which are taken, which stand together, their splits, what is counted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

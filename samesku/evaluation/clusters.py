@@ -1,7 +1,5 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +112,8 @@ def sweep_thresholds(
     ):  # +inf matches at every threshold, and is the first point
         first = np.inf, start / max(1, len(n_relevant)), 0, 0
         points = tuple(np.concatenate([[a], b]) for a, b in zip(first, points, strict=True))
-    return Curve(*points, n_relevant=int(n_relevant.sum()))
+    threshold, f1, correct, n_predicted = points
+    return Curve(threshold, f1, correct, n_predicted, int(n_relevant.sum()))
 
 
 def best_threshold(curve: Curve) -> float:

@@ -4,8 +4,6 @@ Most take three counts of each query, all without the query itself: `hits`, the 
 `n_predicted`, the matches; `n_relevant`, the listings of its product in the gallery.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

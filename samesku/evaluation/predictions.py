@@ -1,7 +1,5 @@
 """What a system leaves: its metrics, and data/predictions/<system>/ for people and programs."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Calibration: from the log-odds of the pair model to probabilities that hold on unseen pairs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Candidate pairs: two listings of which one is among the neighbours of the other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

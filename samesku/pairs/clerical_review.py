@@ -1,7 +1,5 @@
 """Clerical review: accept the probable pairs, reject the improbable ones, let a person see the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

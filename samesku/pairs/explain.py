@@ -1,7 +1,5 @@
 """Explanations: how far each family of features moves the score of a pair, along the paths of the trees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 A listing's list holds its candidate pairs, see `Candidates`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array

@@ -1,7 +1,5 @@
 """What the pair model adds to the outs of a system: explanations, clerical review, figures, models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ No pair is scored by a model that has seen its listings. The second round sees w
 pairs around a pair.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

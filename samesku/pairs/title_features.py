@@ -3,8 +3,6 @@
 Items are those of `TitleTokens`, as sparse rows; no function loops over pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Approximate search (FAISS's IVF, HNSW, compressed vectors), checked against exact search before use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

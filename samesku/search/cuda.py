@@ -1,7 +1,5 @@
 """Exact search on an accelerator: a gallery's vectors lie in its memory, blocks of queries come to them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Exact search: the k nearest neighbours of every listing of a gallery, in blocks and in one fixed order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import combinations_with_replacement
 

@@ -138,11 +138,7 @@ def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
 
 
 def count_listings(channels: Channels) -> int:
-    """The number of rows of these arrays.
-
-    Raises:
-        InputError: arrays of different length.
-    """
+    """The number of rows of these arrays. Raises InputError if they have different lengths."""
     lengths = {name: len(rows) for name, rows in channels.items()}
     if len(set(lengths.values())) > 1:
         rows = ", ".join(f"{name} {length}" for name, length in lengths.items())

@@ -4,8 +4,6 @@ Augmentation (DBA) makes each row the weighted mean of its neighbours; the winne
 call it neighbourhood blending. It is transductive: the rows of a gallery move each other, unlabelled ones too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The neighbours of queries: one table of rows and scores, in one fixed order, in memory and on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Exact search over a Ray cluster: a gallery in shards, one task to each, their largest products merged."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

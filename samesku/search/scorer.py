@@ -4,8 +4,6 @@ The score of two listings is Σ w_c · cos_c / Σ w_c over the channels c that b
 and every cosine of a channel in the project is computed here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

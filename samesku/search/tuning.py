@@ -1,7 +1,5 @@
 """Weights and α that are best by an objective, over similarities that are computed once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

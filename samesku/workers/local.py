@@ -3,8 +3,6 @@
 A Ray cluster maps in the same way (ray_cluster.py).
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

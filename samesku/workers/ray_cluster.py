@@ -1,7 +1,5 @@
 """Workers on a Ray cluster. Ray is imported only where machine.engine is `ray`."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

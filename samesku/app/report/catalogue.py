@@ -1,7 +1,5 @@
 """The catalogue as the report shows it: ids, titles, labels, small pictures."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,11 +65,7 @@ class Catalogue:
         return (product[left] >= 0) & (product[left] == product[right])
 
     def rows(self, posting_ids: Iterable[str]) -> Int64:
-        """The rows of these ids.
-
-        Raises:
-            InputError: an id is not in the sample.
-        """
+        """The rows of these ids. Raises InputError if an id is not in the sample."""
         try:
             return np.array([self.row_of[posting_id] for posting_id in posting_ids], dtype=np.int64)
         except KeyError as error:
@@ -85,11 +79,7 @@ class Catalogue:
 
 
 def read_catalogue() -> Catalogue:
-    """The catalogue of this workspace.
-
-    Raises:
-        InputError: there is no sample.
-    """
+    """The catalogue of this workspace. Raises InputError if there is no sample."""
     if not artefacts.LISTINGS.is_file():
         raise InputError(f"{artefacts.LISTINGS} is missing; run `dvc repro` or `dvc checkout`")
     return Catalogue(read_listings(artefacts.LISTINGS))

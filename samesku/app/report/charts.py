@@ -3,8 +3,6 @@
 Colours are names (`$val`, `$test`, `$full`, `$good`, `$bad`, `$rule`): the page has them in light and dark.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Sequence

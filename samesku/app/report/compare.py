@@ -1,7 +1,5 @@
 """`samesku compare A B --report`: the queries whose matches changed from A to B, as a page."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every query of a system with its matches, what it missed, and what a person should review."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace

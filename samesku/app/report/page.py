@@ -1,7 +1,5 @@
 """`samesku report`: the results of a system as one page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import socket
@@ -215,11 +213,7 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
 
 
 def run(params: Params, *, host: str, port: int, names: Sequence[str], system: str) -> None:
-    """Serve until Ctrl-C.
-
-    Raises:
-        InputError: the pipeline has not run, or the address is taken.
-    """
+    """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken."""
     index = CatalogueIndex(params)
     pairs = artefacts.PREDICTIONS / system / "review.parquet"
     queue = ReviewQueue(pairs, index.row_of, artefacts.ANNOTATIONS)
