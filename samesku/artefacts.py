@@ -235,9 +235,8 @@ def _system_error(error: BaseException | None) -> str | None:
         return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
     if isinstance(error, OSError):
         message = " ".join(str(error).split())
-        return (
-            f"{message}: is the disk full?" if message.endswith(" written") else message
-        )  # as NumPy says it
+        # NumPy says "3 requested and 0 written".
+        return f"{message}: is the disk full?" if message.endswith(" written") else message
     # torch.save raises an error of its own while it handles that of the disk.
     before = error.__context__ if error else None
     return _system_error(before) if getattr(before, "errno", None) in _NO_ROOM else None

@@ -6,6 +6,7 @@ Reads the catalogue of `data.source`. Writes data/sample/: listings.parquet, ima
 networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,19 @@ def make_sample(
     if split.by == "column":
         check_split_column(rows, table.columns)
 
-    counts = {"total": table.total, "readable": len(table.rows), "taken": len(rows)}
-    quarantine.check_share(
-        **counts, most=data.max_quarantined, file=artefacts.QUARANTINE
-    )  # before the long part
+    check_share = partial(
+        quarantine.check_share,
+        total=table.total,
+        readable=len(table.rows),
+        taken=len(rows),
+        most=data.max_quarantined,
+        file=artefacts.QUARANTINE,
+    )
+    check_share()  # before the long part
     has_pictures = data.images is not None and "image" in table.columns
     packer = Packer(source, data.image_size, data.max_pixels) if has_pictures else None
     listings = store_pictures(rows, packer, images, thumbnails, workers, quarantine)
-    quarantine.check_share(**counts, most=data.max_quarantined, file=artefacts.QUARANTINE)
+    check_share()
     if not listings:
         raise InputError(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
 
@@ -97,16 +103,11 @@ def main() -> str:
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
     except InputError:
-        write_quarantine(quarantine)  # the message points to this file
+        quarantine.write(artefacts.QUARANTINE)  # the message points to this file
         raise
-    write_quarantine(quarantine)
+    quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
     return describe_sample(summary, quarantine)
-
-
-def write_quarantine(quarantine: Quarantine) -> None:
-    with artefacts.replace_out(artefacts.QUARANTINE) as path:
-        quarantine.write(path)
 
 
 if __name__ == "__main__":
