@@ -19,8 +19,8 @@ from samesku.catalogue.reader import Row
 from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
-from samesku.search.exact import search_queries
-from samesku.search.scorer import channel_cosines, group_by_mask
+from samesku.search.exact import group_by_mask, search_queries
+from samesku.search.fusion import channel_cosines
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 

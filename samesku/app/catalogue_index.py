@@ -19,10 +19,17 @@ from samesku.embedding.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
 from samesku.evaluation.decisions import decision_statistic, keep_at_least_one
 from samesku.params import Params
-from samesku.search.exact import search_queries
-from samesku.search.fusion import Fused, fuse_channels, fusion_weights, load_channels, read_fused
+from samesku.search.exact import MaskGroup, group_by_mask, search_queries
+from samesku.search.fusion import (
+    DECIMALS,
+    Fused,
+    fuse_channels,
+    fusion_weights,
+    load_channels,
+    pair_scores,
+    read_fused,
+)
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import DECIMALS, MaskGroup, group_by_mask, pair_scores
 
 
 class QueryEncoders:

@@ -10,8 +10,8 @@ from samesku.catalogue.listings import GALLERIES, Listings, val_labelled, visibl
 from samesku.errors import InputError
 from samesku.evaluation.metrics import row_f1
 from samesku.params import Decision
+from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import DECIMALS
 
 
 def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:

@@ -22,7 +22,7 @@ from samesku.evaluation.decisions import (
     keep_at_least_one,
 )
 from samesku.params import Groups
-from samesku.search.scorer import channel_cosines
+from samesku.search.fusion import channel_cosines
 
 SPLITS = ("val", "test")
 SUFFIXES = {"split": "", "full": "_full"}  # of the keys of metrics.json, by gallery

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from samesku.arrays import Floats, Int32, Int64, Ints
+from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours, no_neighbours
-from samesku.search.scorer import DECIMALS
 
 
 @dataclass(frozen=True)

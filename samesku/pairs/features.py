@@ -28,8 +28,7 @@ from samesku.pairs.title_features import (
     shared_weight,
     total_weight,
 )
-from samesku.search.fusion import Channels, Fused
-from samesku.search.scorer import channel_cosines, pair_scores
+from samesku.search.fusion import Channels, Fused, channel_cosines, pair_scores
 
 MIN_SUPPORT = 0.01  # a less probable pair supports no pair
 

@@ -13,12 +13,12 @@ from samesku.search.exact import (
     Float32,
     QueryBlock,
     TopProducts,
+    group_by_mask,
     search_neighbours,
     select_top_products,
 )
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import group_by_mask
 
 SMALL = 20_000  # listings up to which exact search is as quick
 CHECKED = 1000  # queries whose exact neighbours the check knows

@@ -1,6 +1,7 @@
 """Exact search: the k nearest neighbours of every listing of a gallery, in blocks and in one fixed order."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import faiss
@@ -8,14 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Float32, Float64, Int32, Int64
-from samesku.search.fusion import Fused
+from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.scorer import MaskGroup, group_by_mask, positions_by_mask, ranking_scores, score_matrix
 
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
 WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
+
+
+@dataclass(frozen=True)
+class MaskGroup:
+    """The listings of a gallery that have one modality mask: the divisor of a query's scores is one number.
+
+    Attributes:
+        mask: the modality mask. rows: int32 (G,), rows of the catalogue, ascending.
+        vectors: float32 (G, D).
+    """
+
+    mask: int
+    rows: Int32
+    vectors: Float32
+
 
 #: The largest inner products of Q queries with a group, float32 (Q, n), falling, and the positions of these
 #: listings in the group, int64 (Q, n); −1 where fewer were found.
@@ -94,6 +109,49 @@ def search_queries(queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: 
         positions = np.arange(start, min(start + WHOLE_ROW_QUERIES, len(queries)))
         _fill(neighbours, positions, *_search_whole_rows(queries[positions], rows[positions], groups, k))
     return neighbours
+
+
+def group_by_mask(fused: Fused, rows: Int32) -> list[MaskGroup]:
+    """The gallery `rows` (ascending) by modality mask, without listings that have no channel.
+
+    Vectors that lie side by side in a file stay there.
+    """
+    groups = []
+    for mask, positions in positions_by_mask(fused, rows):
+        members = rows[positions]
+        adjacent = members[-1] - members[0] + 1 == len(members)
+        vectors = fused.vectors[members[0] : members[-1] + 1] if adjacent else fused.vectors[members]
+        groups.append(MaskGroup(mask, members, vectors))
+    return groups
+
+
+def positions_by_mask(fused: Fused, rows: Int32) -> Iterator[tuple[int, Int64]]:
+    """Each modality mask among `rows` but the empty one, and the positions in `rows` that have it."""
+    masks = fused.modality_mask[rows]
+    for mask in np.unique(masks[masks > 0]):
+        yield int(mask), np.flatnonzero(masks == mask)
+
+
+def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> Float64:
+    """The score of each of Q queries with each listing of a gallery, rounded to 1e-6.
+
+    Args:
+        queries: Q fused rows. groups: a gallery of G listings.
+
+    Returns:
+        float64 (Q, G), columns in the order of the groups' rows; −inf where two have no channel in common.
+    """
+    scores = np.full((len(queries), sum(len(group.rows) for group in groups)), -np.inf)
+    for mask in np.unique(queries.modality_mask):
+        positions = np.flatnonzero(queries.modality_mask == mask)
+        vectors = queries.vectors[positions]
+        stop = 0
+        for group in groups:
+            start, stop = stop, stop + len(group.rows)
+            shared = queries.shared_weight(int(mask), group.mask)
+            if shared > 0:
+                scores[positions, start:stop] = ranking_scores(vectors @ group.vectors.T, shared)
+    return scores
 
 
 def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int32
 from samesku.artefacts import make_table, read_columns, to_numpy, write_table
-from samesku.search.scorer import DECIMALS
+from samesku.search.fusion import DECIMALS
 
 
 @dataclass(frozen=True)

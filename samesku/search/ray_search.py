@@ -10,8 +10,15 @@ from threadpoolctl import threadpool_limits
 
 from samesku.errors import InputError
 from samesku.params.schema import Machine
-from samesku.search.exact import COLUMNS, BlockSearch, Float32, QueryBlock, TopProducts, select_top_products
-from samesku.search.scorer import MaskGroup
+from samesku.search.exact import (
+    COLUMNS,
+    BlockSearch,
+    Float32,
+    MaskGroup,
+    QueryBlock,
+    TopProducts,
+    select_top_products,
+)
 from samesku.workers.ray_cluster import cluster_room, connect_cluster
 
 SHARD = COLUMNS  # listings: as many as one machine scores at once, so that the matrix products are the same

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from samesku.arrays import Float32, Int32
-from samesku.search.fusion import Channels, concatenate_channels, fusion_weights
+from samesku.search.fusion import (
+    DECIMALS,
+    Channels,
+    concatenate_channels,
+    fusion_weights,
+    mean_cosine,
+    ranking_scores,
+    shared_weights,
+)
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_weights
 
 QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
 SWEEP_QUERIES = 512  # in one block of sides

@@ -14,8 +14,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
-from samesku.search.fusion import channel_weights
-from samesku.search.scorer import channel_cosines, mean_cosine
+from samesku.search.fusion import channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "clerical_review")  # columns of matches.parquet
 MAX_REASONS = 4  # families of features that a card names
