@@ -45,8 +45,7 @@ def make_sample(
     """Turn a catalogue into the listings on which all later stages work.
 
     Args:
-        data, split: the groups of params.yaml. workers: what decodes pictures; the results do not depend on it.
-        images, thumbnails: where to store the pictures.
+        images, thumbnails: where to store the pictures, which `workers` decode; the results do not depend on them.
         quarantine: takes every fault of a row that was read, also where the sample is refused.
 
     Returns:

@@ -19,10 +19,8 @@ class QueryListing:
     """A new listing as the stage `sample` would store it.
 
     Attributes:
-        title: normalised; "" for none.
-        image: the stored picture, decoded; None for none.
+        title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
-        jpeg: the bytes of the stored picture.
     """
 
     title: str
@@ -38,13 +36,10 @@ class QueryListing:
 def read_query_listing(
     title: str, picture: bytes | None, data: Data, picture_name: str = "image"
 ) -> QueryListing:
-    """Make a query of a title and the bytes of a picture, by the rules of the catalogue.
+    """Make a query of a title ("" for none) and the bytes of a picture, by the rules of the catalogue.
 
     Args:
-        title: "" for none.
-        picture: None for none.
-        data: the group `data` of params.yaml.
-        picture_name: how an error names the picture.
+        data: the group `data` of params.yaml. picture_name: how an error names the picture.
 
     Raises:
         InputError: the picture cannot be used.

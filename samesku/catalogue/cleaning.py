@@ -21,13 +21,10 @@ _DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional mar
 
 
 def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
-    """Normalise the title and check the given hash.
+    """The row with its title normalised, and its hash as 16 lower-case hex digits; "" where there is none.
 
     Args:
         has_title: whether the table has that column; where it has not, its absence is no fault of the row.
-
-    Returns:
-        the row, with its title normalised ("" where missing) and image_phash 16 lower-case hex digits, or "".
     """
 
     def add(reason: str) -> None:
@@ -49,10 +46,8 @@ def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
 def normalise(title: str) -> str:
     """Decode literal byte escapes, apply NFKC, drop what has no width, fold white space.
 
-    Escaped bytes that are no UTF-8 are dropped. Never raises; normalise(normalise(t)) == normalise(t).
-
-    Args:
-        title: any string, stray surrogates included.
+    Escaped bytes that are no UTF-8 are dropped. Never raises, also where surrogates are astray;
+    normalise(normalise(t)) == normalise(t).
     """
     while (clean := _once(title)) != title:  # an escape may stand for what NFKC turns into another character
         title = clean

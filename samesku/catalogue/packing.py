@@ -148,15 +148,11 @@ def pack_pictures(
 ) -> list[PackResult]:
     """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
-    A listing that is not kept without its picture, and has none, gets no row.
-
-    Args:
-        requests: one for each listing, in the order of the rows.
-        workers: processes; 0 decodes in this one. Remote workers are sent each file, unless they can read the
-            source too.
+    A listing that is not kept without its picture, and has none, gets no row. Remote workers are sent each
+    file, unless they can read the source too.
 
     Returns:
-        what became of each picture, in the order of `requests`.
+        what became of each picture, in the order of `requests`, which is that of the rows.
     """
     names: dict[str, bool] = {}  # distinct files in order -> hash needed by any listing
     for request in requests:

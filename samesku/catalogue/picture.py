@@ -4,7 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from math import ceil
 
@@ -27,14 +27,11 @@ _FLAT = frozenset({"0" * 16, "8" + "0" * 15, "f" * 16})
 def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
     """Decode a picture and shrink it to a short side of `image_size`; smaller ones keep their size.
 
-    The first frame counts; EXIF rotation is applied; what is transparent is white; 16 bits become 8.
+    The first frame counts; EXIF rotation is applied; what is transparent is white; 16 bits become 8; the mode
+    becomes RGB.
 
     Args:
-        data: the bytes of a file of unknown kind.
-        max_pixels: checked by the header, before a pixel is decoded.
-
-    Returns:
-        an RGB picture.
+        data: a file of unknown kind. max_pixels: checked by the header, before a pixel is decoded.
 
     Raises:
         Fault: not a picture, too many pixels, truncated or damaged, or too thin.
@@ -60,14 +57,18 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
             # to the wanted size itself, by 1.5 to 6. (1.9: so that half of 1000 will do for 256.)
             image.draft(None, (ceil(image.width * scale * 1.9), ceil(image.height * scale * 1.9)))
             image.load()
-            image = _rgb(_upright(image))
+            with suppress(Exception):  # broken EXIF in a good picture
+                ImageOps.exif_transpose(image, in_place=True)
+            image = _rgb(image)
         except Exception:
             raise Fault(q.IMAGE_DAMAGED) from None
     scale = min(1.0, image_size / min(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Hamming: within 1 level of Lanczos in the mean, in half its time, which exceeds the decoder's.
     small = image if size == image.size else image.resize(size, Image.Resampling.HAMMING)
-    return _on_white(small)
+    if small.mode == "RGB":
+        return small
+    return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
 
 
 def to_jpeg(image: Image.Image) -> bytes:
@@ -95,14 +96,7 @@ def is_flat(hash_: str) -> bool:
 
 
 def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], Bools]:
-    """Hex digits -> numbers.
-
-    Args:
-        hashes: N strings, 16 hex digits or "".
-
-    Returns:
-        hashes as uint64 (N,), 0 where absent; present as bool (N,).
-    """
+    """N hashes of 16 hex digits, or "" -> uint64 (N,), 0 for none, and which there are: bool (N,)."""
     present = np.array([bool(h) for h in hashes], dtype=bool)
     return np.array([int(h or "0", 16) for h in hashes], dtype=np.uint64), present
 
@@ -132,14 +126,6 @@ def _guarded(max_pixels: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # broken EXIF in a good picture
-        return image
-    return image
-
-
 def _rgb(image: Image.Image) -> Image.Image:
     """Any mode -> RGB, or RGBA where something is transparent."""
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
@@ -148,10 +134,3 @@ def _rgb(image: Image.Image) -> Image.Image:
         top = max(top, values.max())
         return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")

@@ -42,11 +42,10 @@ def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> I
 
     Args:
         labels: the label of each of N listings ("": none), in an order that does not depend on the source's.
-        n: listings asked for; None, or N and more, takes all.
-        by: "product" | "listing".
+        n: listings asked for; None, or N and more, takes all. by: "product" or "listing".
 
     Returns:
-        intp, ascending places in `labels`.
+        int, ascending places in `labels`.
     """
     if n is None or n >= len(labels):
         return np.arange(len(labels))
@@ -61,11 +60,7 @@ def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> I
 
 
 def number_products(labels: Sequence[str]) -> Int64:
-    """Number the products by first appearance, from 0; every unlabelled listing has a number by itself.
-
-    Returns:
-        intp (N,).
-    """
+    """A number for each product, by first appearance, and for each unlabelled listing: int (N,), from 0."""
     number: dict[str | int, int] = {}
     return np.array(
         [number.setdefault(label or i, len(number)) for i, label in enumerate(labels)], dtype=np.intp
@@ -73,18 +68,14 @@ def number_products(labels: Sequence[str]) -> Int64:
 
 
 def find_components(*keys: Sequence[str]) -> Int32:
-    """Number the connected components of listings that share a value of any key.
+    """The connected component of each listing, by shared values: int32 (N,), from 0 by first appearance.
 
     Args:
         keys: each N values; "" links nothing.
-
-    Returns:
-        int32 (N,), numbered by first appearance from 0.
     """
     n = len(keys[0])
-    node: dict[
-        tuple[int, str], int
-    ] = {}  # a graph of listings and values: an edge where a listing has a value
+    # A graph of listings and values: an edge where a listing has a value.
+    node: dict[tuple[int, str], int] = {}
     edges = [
         (i, node.setdefault((which, value), n + len(node)))
         for which, key in enumerate(keys)
@@ -100,16 +91,13 @@ def find_components(*keys: Sequence[str]) -> Int32:
 
 
 def assign_splits(groups: Ints, shares: Mapping[str, float], seed: int) -> Strings:
-    """Assign whole groups to train, val and test.
+    """Assign whole groups to train, val and test: the split of each listing, str (N,).
 
     The groups are laid end to end in a seeded order, and a group goes where its middle falls. So a border is off
     by half a group at most, and groups of every size are as likely in every split.
 
     Args:
         groups: (N,), 0 to G − 1. shares: of "train", "val" and "test", with sum 1.
-
-    Returns:
-        the split of each listing, str (N,).
     """
     sizes = np.bincount(groups)
     order = np.random.default_rng(seed).permutation(len(sizes))

@@ -81,8 +81,7 @@ class ItemSets:
     """A set of items for each listing.
 
     Attributes:
-        items: float32 (N, V) of 0 and 1.
-        kind: int (V,), the number of each item's kind.
+        items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind.
     """
 
     items: csr_array
@@ -99,11 +98,7 @@ class ItemSets:
 
 @dataclass(frozen=True)
 class TitleTokens:
-    """N titles as sets of words, numbers, quantities and model codes, and their length in characters.
-
-    Attributes:
-        length: float32 (N,).
-    """
+    """N titles as sets of words, numbers, quantities and model codes, and their length: float32 (N,), characters."""
 
     words: ItemSets
     numbers: ItemSets
@@ -148,9 +143,6 @@ def read_items(title: str) -> list[Item]:
 
 def conflict_places(left: Sequence[Item], right: Sequence[Item]) -> list[dict[str, list[list[int]]]]:
     """Where two titles contradict each other: the kinds that both have without a value in common.
-
-    Args:
-        left, right: the items of the two titles, as `read_items` gives them.
 
     Returns:
         For each such kind {"left": places in the left title, "right": places in the right title}; a place is

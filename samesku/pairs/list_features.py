@@ -61,11 +61,7 @@ def list_sums(candidates: Candidates, value: Floats) -> Float32:
 
 
 def best_rivals(candidates: Candidates, value: Float32) -> LeftRight:
-    """The highest value in the left's list and in the right's, the pair itself left out.
-
-    Returns:
-        Two float32 (P,), 0 where a list has no second pair.
-    """
+    """The highest value in the left's list and in the right's but the pair's: two float32 (P,), 0 for none."""
     listing, _, pair = candidates.lists
     order = np.lexsort((-value[pair], listing))
     listing, pair = listing[order], pair[order]

@@ -70,11 +70,9 @@ def add_pair_evidence(
     listings: Listings,
     thresholds: ReviewThresholds,
 ) -> None:
-    """Add to the predictions of a system what explains them: columns of matches.parquet, review.parquet and
-    plots/importance.csv.
+    """Add what explains the predictions of the full gallery to `folder`, as `write_predictions` left it.
 
-    Args:
-        folder: as `write_predictions` left it. gallery, decisions: of the full gallery.
+    These are columns of matches.parquet, review.parquet and plots/importance.csv.
     """
     features, scores, neighbours = gallery.features[0], gallery.scores[0], decisions.neighbours
     position, rank = np.nonzero(decisions.is_match)

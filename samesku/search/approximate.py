@@ -6,11 +6,10 @@ from typing import Any
 import faiss
 import numpy as np
 
-from samesku.arrays import Int32
+from samesku.arrays import Float32, Int32
 from samesku.errors import InputError
 from samesku.search.exact import (
     BlockSearch,
-    Float32,
     QueryBlock,
     TopProducts,
     group_by_mask,
@@ -61,9 +60,9 @@ def search_approximate(
                 f"index.kind {kind} at index.effort {effort} finds {result:.4f} of the {k} nearest of "
                 f"{len(checked)} queries, below index.min_recall {min_recall:g}"
             )
-            for higher in doubled(effort):
-                if (result := recall(search(higher, checked), exact)) >= min_recall:
-                    raise InputError(f"{message}; index.effort {higher} finds {result:.4f}")
+            while (effort := 2 * effort) <= MAX_EFFORT:
+                if (result := recall(search(effort, checked), exact)) >= min_recall:
+                    raise InputError(f"{message}; index.effort {effort} finds {result:.4f}")
             raise InputError(
                 f"{message}; no effort up to {MAX_EFFORT} finds enough: give another kind, or flat"
             )
@@ -81,12 +80,6 @@ def recall(neighbours: Neighbours, exact: Neighbours) -> float:
 def is_compressed(kind: str) -> bool:
     """Whether an index of this kind holds less than the whole vectors, so that its products are not exact."""
     return kind not in ("ivf", "hnsw") and not kind.endswith("Flat")
-
-
-def doubled(effort: int) -> Iterator[int]:
-    """Twice, four times, … the effort, up to MAX_EFFORT."""
-    while (effort := effort * 2) <= MAX_EFFORT:
-        yield effort
 
 
 def build_index(vectors: Float32, kind: str) -> Any:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from samesku.arrays import Float32
 from samesku.errors import InputError
 from samesku.params.schema import Machine
 from samesku.search.exact import (
     COLUMNS,
     BlockSearch,
-    Float32,
     MaskGroup,
     QueryBlock,
     TopProducts,

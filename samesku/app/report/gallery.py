@@ -121,11 +121,8 @@ def gallery_blocks(
     """One block for each query.
 
     Keys: query (its number among the shown listings), f1 (absent without a label), views (the filters that it
-    passes), group (place in GROUPS), cards, hidden (how many missed listings have no card).
-
-    Args:
-        missed: the pairs of `missed_pairs`.
-        review: pairs in clerical review that are neither matched nor missed.
+    passes), group (place in GROUPS), cards, hidden (how many missed listings have no card). The pairs in
+    `review` are neither matched nor missed.
     """
     for row in queries:  # their pictures come first, in case not all fit
         shown.number(row)

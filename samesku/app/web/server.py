@@ -189,11 +189,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def build(site: Site, names: Sequence[str]) -> Starlette:
-    """The application.
-
-    Args:
-        names: host names under which browsers may call it, in addition to those of loopback.
-    """
+    """The application; browsers may call it under these host names, beside those of loopback."""
     return Starlette(
         routes=[
             Route("/", site.page),
