@@ -13,19 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from samesku import artefacts
+from samesku.catalogue import sample
 from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import read_table
-from samesku.catalogue.sample import (
-    check_split_column,
-    describe_sample,
-    find_components,
-    listings_table,
-    split_listings,
-    summarise_sample,
-    take_listings,
-)
 from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params
@@ -55,10 +47,12 @@ def make_sample(
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
     """
     table = read_table(source.table(), quarantine)
-    taken = take_listings([row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed)
+    taken = sample.take_listings(
+        [row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed
+    )
     rows = [clean_row(table.rows[i], "title" in table.columns, quarantine) for i in taken]
     if split.by == "column":
-        check_split_column(rows, table.columns)
+        sample.check_split_column(rows, table.columns)
 
     check_share = partial(
         quarantine.check_share,
@@ -77,14 +71,14 @@ def make_sample(
         raise InputError(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
 
     # A picture's name joins listings even where its file is missing.
-    component = find_components(
+    component = sample.find_components(
         [listing.label_group for listing in listings],
         [listing.image for listing in listings],
         [listing.image_phash for listing in listings],
     )
-    split_of = split_listings(listings, component, split)
-    summary = summarise_sample(listings, component, split_of, table.total, quarantine)
-    return listings_table(listings, component, split_of), summary
+    split_of = sample.split_listings(listings, component, split)
+    summary = sample.summarise_sample(listings, component, split_of, table.total, quarantine)
+    return sample.listings_table(listings, component, split_of), summary
 
 
 def main() -> str:
@@ -106,7 +100,7 @@ def main() -> str:
         raise
     quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
-    return describe_sample(summary, quarantine)
+    return sample.describe_sample(summary, quarantine)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,9 @@ from numpy.typing import NDArray
 from samesku.arrays import Float32, Float64, Int64, Ints
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
+from samesku.pairs import list_features as lists
+from samesku.pairs import title_features as items
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.list_features import (
-    best_rivals,
-    list_statistics,
-    list_sums,
-    ranks_in_lists,
-    shared_neighbours,
-    two_step_paths,
-)
-from samesku.pairs.title_features import (
-    inverse_document_frequency,
-    n_conflicts,
-    rarest_shared,
-    rarest_unshared,
-    shared_weight,
-    total_weight,
-)
 from samesku.search.fusion import Channels, Fused, channel_cosines, pair_scores
 
 MIN_SUPPORT = 0.01  # a less probable pair supports no pair
@@ -150,12 +136,12 @@ def support_features(candidates: Candidates, log_odds: Float64) -> PairFeatures:
     probability = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
     features = PairFeatures(candidates)
     features.add("pair", "log_odds", log_odds)
-    features.add_low_high("support", "probability_rank", ranks_in_lists(candidates, probability))
-    sums = list_sums(candidates, probability)
+    features.add_low_high("support", "probability_rank", lists.ranks_in_lists(candidates, probability))
+    sums = lists.list_sums(candidates, probability)
     rival_sums = sums[left] - probability, sums[right] - probability
     features.add_low_high("support", "rival_sum", rival_sums)
-    features.add_low_high("support", "best_rival", best_rivals(candidates, probability))
-    paths, strongest = two_step_paths(candidates, probability, MIN_SUPPORT)
+    features.add_low_high("support", "best_rival", lists.best_rivals(candidates, probability))
+    paths, strongest = lists.two_step_paths(candidates, probability, MIN_SUPPORT)
     features.add("support", "paths", paths)
     features.add("support", "paths_share", paths / (rival_sums[0] + rival_sums[1] + np.float32(1e-3)))
     features.add("support", "strongest_path", strongest)
@@ -167,8 +153,8 @@ def _add_similarity(features: PairFeatures, name: str, similarity: Float32) -> N
     candidates = features.candidates
     left, right = candidates.left, candidates.right
     valid = ~np.isnan(similarity)
-    ranks = ranks_in_lists(candidates, similarity)
-    best, mean, std = list_statistics(candidates, similarity).T
+    ranks = lists.ranks_in_lists(candidates, similarity)
+    best, mean, std = lists.list_statistics(candidates, similarity).T
     features.add(name, name, similarity)
     features.add_low_high(
         name, f"{name}_rank", (np.where(valid, ranks[0], np.nan), np.where(valid, ranks[1], np.nan))
@@ -187,31 +173,31 @@ def _add_density(features: PairFeatures, fused: Float32) -> None:
     """How similar the candidates of each listing are to it, and how many the two listings share."""
     candidates = features.candidates
     left, right = candidates.left, candidates.right
-    _, mean, std = list_statistics(candidates, fused).T
+    _, mean, std = lists.list_statistics(candidates, fused).T
     features.add_low_high("density", "fused_mean", (mean[left], mean[right]))
     features.add_low_high("density", "fused_std", (std[left], std[right]))
     weight = np.nan_to_num(np.maximum(fused, 0))
-    features.add("density", "shared_neighbours", shared_neighbours(candidates, weight))
+    features.add("density", "shared_neighbours", lists.shared_neighbours(candidates, weight))
 
 
 def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
     left, right = pairs = features.candidates.left, features.candidates.right
-    idf = inverse_document_frequency(titles.words.items)
-    shared, total = shared_weight(titles.words, pairs, idf), total_weight(titles.words, idf)
+    idf = items.inverse_document_frequency(titles.words.items)
+    shared, total = items.shared_weight(titles.words, pairs, idf), items.total_weight(titles.words, idf)
     union = total[left] + total[right] - shared
     coverage = shared / np.maximum(total[left], 1e-6), shared / np.maximum(total[right], 1e-6)
     features.add("words", "words_shared", shared)
     features.add("words", "words_jaccard", shared / np.maximum(union, 1e-6))
     features.add_low_high("words", "words_unshared", (total[left] - shared, total[right] - shared))
     features.add_low_high("words", "words_coverage", coverage)
-    features.add_low_high("words", "words_rarest_unshared", rarest_unshared(titles.words, pairs, idf))
-    features.add("words", "words_rarest_shared", rarest_shared(titles.words, pairs, idf))
+    features.add_low_high("words", "words_rarest_unshared", items.rarest_unshared(titles.words, pairs, idf))
+    features.add("words", "words_rarest_shared", items.rarest_shared(titles.words, pairs, idf))
     for name in ("numbers", "quantities", "codes"):
         sets: ItemSets = getattr(titles, name)
-        count, n_shared = total_weight(sets), shared_weight(sets, pairs)
+        count, n_shared = items.total_weight(sets), items.shared_weight(sets, pairs)
         features.add(name, f"{name}_shared", n_shared)
         features.add_low_high(name, f"{name}_unshared", (count[left] - n_shared, count[right] - n_shared))
-        features.add(name, f"{name}_conflicts", n_conflicts(sets, pairs))
+        features.add(name, f"{name}_conflicts", items.n_conflicts(sets, pairs))
     features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
