@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Int32, Strings
-from samesku.artefacts import make_table, read_columns, to_numpy, write_table
+from samesku.artefacts import read_columns, to_numpy, write_table
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
@@ -120,7 +120,7 @@ def write_links(path: Path, links: Links) -> None:
     must_link = (np.arange(len(pairs)) < len(links.must_link)).astype(np.uint8)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     columns = {"left": pairs[order, 0], "right": pairs[order, 1], "must_link": must_link[order]}
-    write_table(path, make_table(columns))
+    write_table(path, columns)
 
 
 def read_links(path: Path) -> Links:

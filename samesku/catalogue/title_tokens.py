@@ -117,7 +117,7 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     """Read N titles into sets of items; upper and lower case are equal."""
     folded = [title.casefold() for title in titles]
     words = [{("", word) for word in WORD.findall(title)} for title in folded]
-    items = [list(_parse_items(_spread_products(title))) for title in folded]
+    items = [list(_parse_items(title)) for title in folded]
     groups = {
         group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
         for group in ("numbers", "quantities", "codes")
@@ -135,8 +135,7 @@ def read_items(title: str) -> list[Item]:
     for match in reversed(list(TIMES.finditer(text))):
         place[match.start() : match.end()] = [place[match.start()]] * 3
     items = [
-        item._replace(start=place[item.start], stop=place[item.stop - 1] + 1)
-        for item in _parse_items(_spread_products(text))
+        item._replace(start=place[item.start], stop=place[item.stop - 1] + 1) for item in _parse_items(text)
     ]
     return sorted(items, key=lambda item: item.start)
 
@@ -166,31 +165,23 @@ def parse_number(text: str) -> float:
     return float(f"{head}.{''.join(tail)}") if tail else float(head)
 
 
-def _spread_products(text: str) -> str:
-    """`2x3` as `2 x 3`, so that both numbers are seen."""
-    return TIMES.sub(" x ", text)
-
-
 def _parse_items(text: str) -> Iterator[Item]:
-    """The items of a folded title after `_spread_products`; places are in `text`.
+    """The items of a folded title; places are in it with `2x3` as `2 x 3`, so that both numbers are seen.
 
     What is read as a quantity is blanked before codes are sought, and codes before numbers.
     """
+    text = TIMES.sub(" x ", text)
     for match in QUANTITY.finditer(text):
         dimension, factor = UNITS[match[2]]
         yield Item("quantities", dimension, f"{parse_number(match[1]) * factor:g}", *match.span())
-    text = QUANTITY.sub(_blank, text)
+    text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
     for match in CODE.finditer(text):
         if DIGIT.search(match[0]) and LETTER.search(match[0]):
             code = match[0].replace("-", "")
             yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
-            text = text[: match.start()] + _blank(match) + text[match.end() :]
+            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
     for match in NUMBER.finditer(text):
         yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
 
 
 def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:

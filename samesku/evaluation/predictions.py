@@ -47,7 +47,9 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
             if not queries.any():
                 continue
             if split == "test":  # the threshold that is best on test: an upper bound
-                figures[f"test_oracle{suffix}"] = _best_f1(decisions[gallery].curve(split))
+                curve = decisions[gallery].curve(split)
+                best = {"f1": float(curve.f1.max()), "threshold": best_threshold(curve)}
+                figures[f"test_oracle{suffix}"] = best
             figures[f"{split}{suffix}"] = _split_metrics(decisions[gallery], listings, queries)
             inside = (listings.split == split) | (gallery == "full")
             of_groups[f"{split}{suffix}"] = metrics.cluster_metrics(
@@ -89,10 +91,6 @@ def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> 
         "strata": metrics.f1_by_product_size(f1, n_relevant),
         "at_least_one": {"min_score": decisions.min_score, "gain": (f1_with - f1_without)[queries].mean()},
     }
-
-
-def _best_f1(curve: Curve) -> dict[str, float]:
-    return {"f1": float(curve.f1.max()), "threshold": best_threshold(curve)}
 
 
 def short_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,9 +151,8 @@ def write_predictions(
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
-        artefacts.write_table(partial / "matches.parquet", artefacts.make_table(matches))
-        group_of = artefacts.make_table({"posting_id": listings.posting_id, "group": group})
-        artefacts.write_table(partial / "groups.parquet", group_of)
+        artefacts.write_table(partial / "matches.parquet", matches)
+        artefacts.write_table(partial / "groups.parquet", {"posting_id": listings.posting_id, "group": group})
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
         artefacts.write_json(partial / "metrics.json", figures)
         plots = plot_rows(decisions["split"]) | {"strata": figures.get("test", {}).get("strata", [])}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int32
-from samesku.artefacts import make_table, read_columns, to_numpy, write_table
+from samesku.artefacts import read_columns, to_numpy, write_table
 from samesku.search.fusion import DECIMALS
 
 
@@ -78,7 +78,7 @@ def write_neighbours(path: Path, neighbours: Neighbours) -> None:
         "rank": (rank + 1).astype(np.int32),
         "score": neighbours.score[position, rank],
     }
-    write_table(path, make_table(columns))
+    write_table(path, columns)
 
 
 def read_neighbours(path: Path, query: Int32) -> Neighbours:
