@@ -37,7 +37,7 @@ def make_sample(
     """Turn a catalogue into the listings on which all later stages work.
 
     Args:
-        images, thumbnails: where to store the pictures, which `workers` decode; the results do not depend on them.
+        workers: what decodes pictures. images, thumbnails: where to store them.
         quarantine: takes every fault of a row that was read, also where the sample is refused.
 
     Returns:

@@ -31,7 +31,7 @@ class SplitResult:
 
 
 def precision_threshold(system: str, precision: float) -> tuple[float, list[SplitResult]]:
-    """The lowest threshold that reaches a precision, chosen by the labels of val; its results on val and test.
+    """The lowest threshold of a precision, chosen by the labels of val, and its results on val and test.
 
     It is sought among the system's matches in the full gallery: what its decision rejected is not considered.
 

@@ -1,4 +1,4 @@
-"""One seller's picture, whatever it is -> a small RGB picture and its perceptual hash, or the reason why not."""
+"""One seller's picture, whatever it is -> a small RGB picture and its hash, or the reason why not."""
 
 import io
 import re

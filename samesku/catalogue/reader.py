@@ -22,8 +22,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 class Row(NamedTuple):
     """A row of the table, then a listing: `row` is its number, from 0, header and blank lines not counted.
 
-    "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each.
-    `has_image` is known once its picture has been stored.
+    "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
+    each. `has_image` is known once the picture has been stored.
     """
 
     row: int

@@ -98,7 +98,7 @@ class ItemSets:
 
 @dataclass(frozen=True)
 class TitleTokens:
-    """N titles as sets of words, numbers, quantities and model codes, and their length: float32 (N,), characters."""
+    """N titles as sets of words, numbers, quantities and codes; their length in characters, float32 (N,)."""
 
     words: ItemSets
     numbers: ItemSets

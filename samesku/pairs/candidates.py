@@ -35,7 +35,7 @@ class Candidates:
 
     @property
     def lists(self) -> tuple[Int32, Int32, Int64]:
-        """All lists, one after the other: the listing, its candidate, and the index of their pair, each (2P,)."""
+        """All lists, one after the other: listing, candidate and the index of their pair, each (2P,)."""
         listing = np.concatenate([self.left, self.right])
         order = np.argsort(listing, kind="stable")
         candidate = np.concatenate([self.right, self.left])

@@ -61,7 +61,7 @@ def list_sums(candidates: Candidates, value: Floats) -> Float32:
 
 
 def best_rivals(candidates: Candidates, value: Float32) -> LeftRight:
-    """The highest value in the left's list and in the right's but the pair's: two float32 (P,), 0 for none."""
+    """The highest value in the left's list and the right's but the pair's: two float32 (P,), 0 for none."""
     listing, _, pair = candidates.lists
     order = np.lexsort((-value[pair], listing))
     listing, pair = listing[order], pair[order]

@@ -36,7 +36,10 @@ def total_weight(sets: ItemSets, weight: Float32 | None = None) -> Float32:
 
 
 def rarest_unshared(sets: ItemSets, pairs: Pairs, weight: Float32) -> tuple[Float32, Float32]:
-    """The largest weight among the items of the left alone and of the right alone: two float32 (P,), 0 for none."""
+    """The largest weight among the items of the left alone, and of the right alone: two float32 (P,).
+
+    0 where there is no such item.
+    """
     items = _weighted(sets.items, weight)
 
     def of_left_alone(a: Ints, b: Ints) -> Float32:

@@ -1,8 +1,8 @@
 """Fusion, and the one scorer: how similar two listings are, by each channel and by all of them.
 
-A fused row holds several channels; the inner product of two rows is Σ w_c · cos_c over the channels c that both
-have, and divided by Σ w_c it is their score. Every score of a pair and every cosine of a channel in the project
-is computed here.
+A fused row holds several channels. The inner product of two rows is Σ w_c · cos_c over the channels c that
+both have; divided by Σ w_c it is their score. Every score of a pair and every cosine of a channel in the
+project is computed here.
 """
 
 from __future__ import annotations

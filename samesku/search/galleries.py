@@ -1,7 +1,8 @@
-"""The search of every gallery: by the engine that params.yaml names, plain or with database-side augmentation.
+"""The search of every gallery, by the engine that params.yaml names; with augmentation where it asks for it.
 
-Augmentation (DBA) makes each row the weighted mean of its neighbours; the winners of the Shopee competition
-call it neighbourhood blending. It is transductive: the rows of a gallery move each other, unlabelled ones too.
+Database-side augmentation (DBA) makes each row the weighted mean of its neighbours; the winners of the Shopee
+competition call it neighbourhood blending. It is transductive: the rows of a gallery move each other, unlabelled
+ones too, and none from outside it does.
 """
 
 from collections.abc import Iterator

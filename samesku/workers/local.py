@@ -1,4 +1,4 @@
-"""Worker processes that give results in order, hold little memory, survive a crash, and end with their parent.
+"""Worker processes that give results in order, hold little memory, survive a crash, end with their parent.
 
 A Ray cluster maps in the same way (ray_cluster.py).
 """
