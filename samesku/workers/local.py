@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from samesku.params.schema import Machine
 
@@ -26,14 +26,8 @@ _CHUNK = 16  # items that a worker is handed at a time
 _AHEAD = 4  # chunks for each worker, under way or waiting to be taken
 
 
-class RemoteWorkers(Protocol):
-    """Workers on other machines; called, they map as `map_in_order` does."""
-
-    def __call__(self, work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]: ...
-
-
-#: A number of processes on this machine, or workers on other machines.
-Workers = int | RemoteWorkers
+#: A number of processes on this machine, or what maps as `map_in_order` does, by workers on other machines.
+Workers = int | Callable[..., Generator[Any]]
 
 
 def open_workers(machine: Machine) -> AbstractContextManager[Workers]:
