@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.search import peak_mib
 from samesku.search.approximate import build_index, is_compressed, recall, search_indexes
-from samesku.search.exact import search_neighbours
+from samesku.search.exact import group_by_mask, search_neighbours
 from samesku.search.fusion import concatenate_channels
-from samesku.search.scorer import group_by_mask
 
 BLOCK = 65_536
 

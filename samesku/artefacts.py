@@ -161,14 +161,20 @@ def to_numpy(column: pa.Array) -> NDArray[np.generic]:
 
 
 def make_table(columns: Mapping[str, NDArray[np.generic] | Iterable[str]]) -> pa.Table:
-    """A table of arrays of numbers, and of strings."""
+    """A table of arrays of numbers, and of strings; made of buffers, since `pa.array` imports pandas."""
     import pyarrow as pa
 
-    arrays = [
-        _number_column(values) if isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
-        else _string_column(values)
-        for values in columns.values()
-    ]  # fmt: skip
+    arrays = []
+    for values in columns.values():
+        if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+            numbers = np.ascontiguousarray(values)
+            dtype, buffers = pa.from_numpy_dtype(numbers.dtype), [None, pa.py_buffer(numbers)]
+            arrays.append(pa.Array.from_buffers(dtype, len(numbers), buffers))
+        else:
+            texts = [str(value).encode() for value in values]
+            ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+            buffers = [pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+            arrays.append(pa.StringArray.from_buffers(len(texts), *buffers))
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
@@ -178,22 +184,6 @@ def write_table(path: Path, table: pa.Table | Mapping[str, NDArray[np.generic] |
 
     with replace_out(path) as partial:
         pq.write_table(make_table(table) if isinstance(table, Mapping) else table, partial)
-
-
-def _number_column(values: NDArray[np.generic]) -> pa.Array:
-    import pyarrow as pa
-
-    whole = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(whole.dtype), len(whole), [None, pa.py_buffer(whole)])
-
-
-def _string_column(values: Iterable[str]) -> pa.Array:
-    import pyarrow as pa
-
-    encoded = [str(value).encode() for value in values]
-    ends = np.zeros(len(encoded) + 1, np.int32)
-    np.cumsum([len(value) for value in encoded], out=ends[1:])
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def run_stage(stage: str, main: Callable[[], str]) -> None:
@@ -237,9 +227,8 @@ def _system_error(error: BaseException | None) -> str | None:
         return f"{file}: {os.strerror(number)}" if file else os.strerror(number)
     if isinstance(error, OSError):
         message = " ".join(str(error).split())
-        return (
-            f"{message}: is the disk full?" if message.endswith(" written") else message
-        )  # as NumPy says it
+        # NumPy says "3 requested and 0 written".
+        return f"{message}: is the disk full?" if message.endswith(" written") else message
     # torch.save raises an error of its own while it handles that of the disk.
     before = error.__context__ if error else None
     return _system_error(before) if getattr(before, "errno", None) in _NO_ROOM else None

@@ -5,8 +5,6 @@ links between two listings of train. Training sees train.parquet alone, so an an
 again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

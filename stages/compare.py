@@ -5,20 +5,12 @@ metrics/compare/<system>.json and data/predictions/<system>/. `samesku compare <
 difference to the main system with its paired interval: what training adds, say, or what a channel is worth.
 """
 
-from __future__ import annotations
-
 import sys
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings, val_labelled
+from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import (
-    all_metrics,
-    describe_metrics,
-    short_metrics,
-    write_predictions,
-    write_skipped,
-)
 from samesku.params import CompareSystem, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
@@ -45,7 +37,7 @@ def main(name: str) -> str:
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
     listings = read_listings(artefacts.LISTINGS)
     if (system.decision.value == "tune" or len(alphas) > 1) and not val_labelled(listings).any():
-        write_skipped(folder, metrics_file)
+        predictions.write_skipped(folder, metrics_file)
         return "skipped: no val listing has a label to tune on"
 
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
@@ -59,15 +51,15 @@ def main(name: str) -> str:
         gallery: decide(nearest, listings, system.decision, gallery)
         for gallery, nearest in neighbours.items()
     }
-    metrics = all_metrics(decisions, listings, params.groups)
+    metrics = predictions.all_metrics(decisions, listings, params.groups)
     if len(alphas) > 1:
         by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
         metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
-    write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
+    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(metrics_file, short)
     chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
-    return chosen + describe_metrics(short)
+    return chosen + predictions.describe_metrics(short)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ what embeds new listings in the same way. A network's rows go to data/checkpoint
 killed goes on from them when it is started again.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Bools
 from samesku.artefacts import IMAGES, LISTINGS, MODELS, fingerprint, replace_out, run_stage, write_json
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_listings
@@ -76,7 +74,7 @@ def main(name: str) -> str:
     return summary
 
 
-def rows_to_fit(listings: Listings, present: NDArray[np.bool_]) -> list[int]:
+def rows_to_fit(listings: Listings, present: Bools) -> list[int]:
     """The rows that an encoder may learn from: labelled ones of train; of an unlabelled catalogue, all."""
     train = present & (listings.split == "train") & (listings.product >= 0)
     return np.flatnonzero(train if train.any() else present).tolist()

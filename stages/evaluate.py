@@ -5,14 +5,12 @@ the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku
 data/predictions/samesku/.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
+from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import all_metrics, describe_metrics, short_metrics, write_predictions
 from samesku.params import load_params
 from samesku.search.neighbours import read_neighbours
 
@@ -30,12 +28,12 @@ def main() -> str:
         neighbours = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
         decisions[gallery] = decide(neighbours, listings, params.decision, gallery)
 
-    metrics = all_metrics(decisions, listings, params.groups)
+    metrics = predictions.all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"
-    write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
-    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
+    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
-    return describe_metrics(short)
+    return predictions.describe_metrics(short)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ a listing has channel c) and weights.json. The inner product of two rows is Σ w
 weights of the channels that both listings have, it is their score. A block of listings is fused at a time.
 """
 
-from __future__ import annotations
-
 from samesku import artefacts
 from samesku.params import load_params
 from samesku.search.fusion import count_listings, fuse_in_blocks, fusion_weights, load_channels, write_fused

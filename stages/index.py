@@ -5,8 +5,6 @@ int32 (rows of listings.parquet), rank int32 from 1, score float32. `split` sear
 within test, so that a threshold is chosen and measured without listings of another split.
 """
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
@@ -14,9 +12,8 @@ import numpy as np
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.params import load_params
-from samesku.search.engines import open_search
 from samesku.search.fusion import read_fused
-from samesku.search.galleries import search_galleries
+from samesku.search.galleries import open_search, search_galleries
 from samesku.search.neighbours import write_neighbours
 
 

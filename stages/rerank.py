@@ -8,8 +8,6 @@ Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compa
 data/predictions/rerank/ and data/models/rerank/.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import faiss
@@ -32,9 +30,9 @@ from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_gal
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import Decision, load_params
 from samesku.params.schema import Rerank
-from samesku.search.augmentation import augment_rows, search_augmented
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused, channel_weights, concatenate_channels, load_channels
+from samesku.search.galleries import augment_rows, search_augmented
 from samesku.search.neighbours import Neighbours, stack_neighbours
 
 METRICS = artefacts.METRICS / "compare" / "rerank.json"

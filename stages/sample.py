@@ -6,32 +6,23 @@ Reads the catalogue of `data.source`. Writes data/sample/: listings.parquet, ima
 networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json.
 """
 
-from __future__ import annotations
-
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from samesku import artefacts
-from samesku.catalogue.cleaning import clean_row, store_pictures
-from samesku.catalogue.open_source import open_source
-from samesku.catalogue.packing import Packer
+from samesku.catalogue import sample
+from samesku.catalogue.cleaning import clean_row
+from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import read_table
-from samesku.catalogue.sample import (
-    check_split_column,
-    describe_sample,
-    listings_table,
-    split_listings,
-    summarise_sample,
-)
-from samesku.catalogue.source import Source
-from samesku.catalogue.splits import find_components, take_listings
+from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Data, Split
-from samesku.workers import Workers, open_workers
+from samesku.workers.local import Workers, open_workers
 
 
 def make_sample(
@@ -46,8 +37,7 @@ def make_sample(
     """Turn a catalogue into the listings on which all later stages work.
 
     Args:
-        data, split: the groups of params.yaml. workers: what decodes pictures; the results do not depend on it.
-        images, thumbnails: where to store the pictures.
+        workers: what decodes pictures. images, thumbnails: where to store them.
         quarantine: takes every fault of a row that was read, also where the sample is refused.
 
     Returns:
@@ -57,31 +47,38 @@ def make_sample(
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
     """
     table = read_table(source.table(), quarantine)
-    taken = take_listings([row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed)
+    taken = sample.take_listings(
+        [row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed
+    )
     rows = [clean_row(table.rows[i], "title" in table.columns, quarantine) for i in taken]
     if split.by == "column":
-        check_split_column(rows, table.columns)
+        sample.check_split_column(rows, table.columns)
 
-    counts = {"total": table.total, "readable": len(table.rows), "taken": len(rows)}
-    quarantine.check_share(
-        **counts, most=data.max_quarantined, file=artefacts.QUARANTINE
-    )  # before the long part
+    check_share = partial(
+        quarantine.check_share,
+        total=table.total,
+        readable=len(table.rows),
+        taken=len(rows),
+        most=data.max_quarantined,
+        file=artefacts.QUARANTINE,
+    )
+    check_share()  # before the long part
     has_pictures = data.images is not None and "image" in table.columns
     packer = Packer(source, data.image_size, data.max_pixels) if has_pictures else None
     listings = store_pictures(rows, packer, images, thumbnails, workers, quarantine)
-    quarantine.check_share(**counts, most=data.max_quarantined, file=artefacts.QUARANTINE)
+    check_share()
     if not listings:
         raise InputError(f"no listing is left: {quarantine.by_reason()}; {artefacts.QUARANTINE} lists each")
 
     # A picture's name joins listings even where its file is missing.
-    component = find_components(
-        [listing.source.label_group for listing in listings],
-        [listing.source.image for listing in listings],
+    component = sample.find_components(
+        [listing.label_group for listing in listings],
+        [listing.image for listing in listings],
         [listing.image_phash for listing in listings],
     )
-    split_of = split_listings(listings, component, split)
-    summary = summarise_sample(listings, component, split_of, table.total, quarantine)
-    return listings_table(listings, component, split_of), summary
+    split_of = sample.split_listings(listings, component, split)
+    summary = sample.summarise_sample(listings, component, split_of, table.total, quarantine)
+    return sample.listings_table(listings, component, split_of), summary
 
 
 def main() -> str:
@@ -99,16 +96,11 @@ def main() -> str:
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
     except InputError:
-        write_quarantine(quarantine)  # the message points to this file
+        quarantine.write(artefacts.QUARANTINE)  # the message points to this file
         raise
-    write_quarantine(quarantine)
+    quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
-    return describe_sample(summary, quarantine)
-
-
-def write_quarantine(quarantine: Quarantine) -> None:
-    with artefacts.replace_out(artefacts.QUARANTINE) as path:
-        quarantine.write(path)
+    return sample.describe_sample(summary, quarantine)
 
 
 if __name__ == "__main__":

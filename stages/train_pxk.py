@@ -9,8 +9,6 @@ A killed run goes on from data/checkpoints/. With machine.processes above 1 torc
 machines that share this folder run torchrun --nnodes … --nproc-per-node … -m stages.train_pxk <run> each.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Mapping

@@ -7,24 +7,15 @@ and three rows of the table, each with one step more: `tuned`, `tuned_augmented`
 and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
 """
 
-from __future__ import annotations
-
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
 from samesku.errors import InputError
+from samesku.evaluation import predictions
 from samesku.evaluation.decisions import best_val_threshold, decide
-from samesku.evaluation.predictions import (
-    all_metrics,
-    describe_metrics,
-    short_metrics,
-    write_predictions,
-    write_skipped,
-)
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
-from samesku.search.augmentation import search_augmented
 from samesku.search.fusion import Channels, concatenate_channels, load_channels
-from samesku.search.galleries import search_galleries
+from samesku.search.galleries import search_augmented, search_galleries
 from samesku.search.neighbours import stack_neighbours
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
@@ -57,7 +48,7 @@ def main() -> str:
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not labelled.any():
         for row in ROWS:
-            write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
+            predictions.write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
         with artefacts.replace_out(artefacts.TUNED) as partial:
             partial.mkdir()
         return "skipped: no val listing has a label to tune on"
@@ -88,13 +79,13 @@ def main() -> str:
     ):
         decision = Decision(at_least_one=at_least_one)
         decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
-        metrics = all_metrics(decisions, listings, params.groups)
+        metrics = predictions.all_metrics(decisions, listings, params.groups)
         metrics["weights"] = artefacts.round_floats(weights | thresholds)
         folder = artefacts.PREDICTIONS / row
-        write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-        short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+        predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
+        short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
         artefacts.write_json(METRICS / f"{row}.json", short)
-        print(f"{row}: {describe_metrics(short)}")
+        print(f"{row}: {predictions.describe_metrics(short)}")
 
     surface = tuning.weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
     alphas = alpha_curve(channels, fusion, listings, params.decision, k)

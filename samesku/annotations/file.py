@@ -1,7 +1,5 @@
 """annotations.csv: whether pairs of listings are the same product, by people. A line for each pair."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping

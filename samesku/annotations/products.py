@@ -1,16 +1,12 @@
 """Products by the labels and the annotations of pairs."""
 
-from __future__ import annotations
-
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Int64, Ints
 from samesku.catalogue.listings import Links
 
 
-def join_products(
-    product: NDArray[np.integer], must_link: NDArray[np.integer], cannot_link: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def join_products(product: Ints, must_link: Ints, cannot_link: Ints) -> Int64:
     """Join the products of must-linked listings; leave out listings that are labelled as one product and
     cannot be.
 
@@ -39,9 +35,9 @@ def join_products(
             parent[high] = low
     for label in list(parent):
         joined[joined == label] = root(label)
-    left, right = cannot_link.reshape(-1, 2).T
-    wrong = (joined[left] == joined[right]) & (joined[left] >= 0)
-    joined[left[wrong]] = joined[right[wrong]] = -1
+    cannot_link = cannot_link.reshape(-1, 2)
+    products = joined[cannot_link]
+    joined[cannot_link[(products[:, 0] == products[:, 1]) & (products[:, 0] >= 0)]] = -1
     return joined
 
 

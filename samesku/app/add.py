@@ -1,8 +1,5 @@
 """`samesku add`: match new listings against the indexed catalogue and each other."""
 
-from __future__ import annotations
-
-import csv
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,27 +11,25 @@ import pyarrow.parquet as pq
 from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
-from samesku.catalogue.cleaning import Listing, clean_row, store_pictures
+from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.packing import Packer
+from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.reader import Row
 from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
-from samesku.search.exact import search_queries
-from samesku.search.scorer import channel_cosines, group_by_mask
+from samesku.search.exact import group_by_mask, search_queries
+from samesku.search.fusion import channel_cosines
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 
 
 def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: Path) -> str:
-    """Match the listings of the CSV `table`, and write their matches to the folder `out`.
+    """Match the listings of the CSV `table`, write their matches to the folder `out`, and say how many.
 
     Args:
         images: the folder of the pictures that the table names; None: no pictures.
-
-    Returns:
-        one line about the result.
 
     Raises:
         InputError: the table cannot be used, or `out` is not the folder of an earlier `add`.
@@ -45,7 +40,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
     quarantine = Quarantine()
     with tempfile.TemporaryDirectory() as scratch:
         listings, packed = _read_table(index, table, images, Path(scratch), quarantine)
-        ids = [listing.source.posting_id for listing in listings]
+        ids = [listing.posting_id for listing in listings]
         pictures = PackedImages(packed)
         queries = index.embed(
             Content(
@@ -58,18 +53,22 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
         partial.mkdir(parents=True)
         matches = _match(index, queries, ids)
         pq.write_table(matches, partial / "matches.parquet")
-        _write_csv(ids, matches, partial / "matches.csv")
+        matched = {posting_id: [posting_id] for posting_id in ids}  # itself, then its matches, best first
+        for query, match in zip(matches["query"].to_pylist(), matches["match"].to_pylist(), strict=True):
+            matched[query].append(match)
+        rows = [{"posting_id": query, "matches": " ".join(matched[query])} for query in sorted(matched)]
+        artefacts.write_csv(partial / "matches.csv", rows)
         quarantine.write(partial / "quarantine.csv")
-    matched = len(set(matches["query"].to_pylist()))
+    n_matched = sum(len(row) > 1 for row in matched.values())
     return (
-        f"{len(ids)} new listings, {matched} with a match, {matches.num_rows} matches, "
+        f"{len(ids)} new listings, {n_matched} with a match, {matches.num_rows} matches, "
         f"{len(quarantine.rows())} rows in quarantine: {out}"
     )
 
 
 def _read_table(
     index: CatalogueIndex, table: Path, images: Path | None, scratch: Path, quarantine: Quarantine
-) -> tuple[list[Listing], Path]:
+) -> tuple[list[Row], Path]:
     """The listings of the table by id, as `sample` would store them, and the file of their pictures."""
     data, machine = index.params.data, index.params.machine
     try:
@@ -85,9 +84,7 @@ def _read_table(
     if images is not None and "image" in read.columns:
         packer = Packer(FolderSource(images, table.name, "."), data.image_size, data.max_pixels)
     packed = scratch / "images.arrow"
-    workers = (
-        machine.workers if len(rows) > 64 else 0
-    )  # few pictures are decoded before a process has started
+    workers = machine.workers if len(rows) > 64 else 0  # few are decoded before a process has started
     listings = store_pictures(rows, packer, packed, scratch / "thumbnails.arrow", workers, quarantine)
     if not listings:
         raise InputError(f"{table}: no listing is left: {quarantine.by_reason()}")
@@ -129,17 +126,6 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Tabl
         columns[name] = np.empty(len(row), np.float32)
         columns[name][~is_new], columns[name][is_new] = to_old[name], to_new[name]
     return pa.table(columns)
-
-
-def _write_csv(ids: list[str], matches: pa.Table, path: Path) -> None:
-    """posting_id and matches: the listing itself, then its matches, best first."""
-    matched = {posting_id: [posting_id] for posting_id in ids}
-    for query, match in zip(matches["query"].to_pylist(), matches["match"].to_pylist(), strict=True):
-        matched[query].append(match)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["posting_id", "matches"])
-        writer.writerows([posting_id, " ".join(row)] for posting_id, row in sorted(matched.items()))
 
 
 def _check_out(out: Path) -> None:

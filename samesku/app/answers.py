@@ -1,7 +1,5 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -10,8 +8,8 @@ from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import QueryListing
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError
+from samesku.search.fusion import DECIMALS, channel_cosines, pair_scores
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import DECIMALS, channel_cosines, pair_scores
 
 Channels = dict[str, dict[str, float | None]]
 

@@ -1,38 +1,89 @@
-"""The catalogue as the pipeline indexed it, ready for queries with new listings."""
-
-from __future__ import annotations
+"""The catalogue as the pipeline indexed it, and the encoders that embed new listings as it was embedded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.app.query_encoders import QueryEncoders
 from samesku.app.query_listing import QueryListing
+from samesku.arrays import Bools, Float32, Ints
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import read_listings
-from samesku.embedding.encoder import Content
+from samesku.embedding.encoder import Content, Encoder
+from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
 from samesku.evaluation.decisions import decision_statistic, keep_at_least_one
 from samesku.params import Params
-from samesku.search.exact import search_queries
-from samesku.search.fusion import Fused, fuse_channels, fusion_weights, load_channels, read_fused
+from samesku.search.exact import MaskGroup, group_by_mask, search_queries
+from samesku.search.fusion import (
+    DECIMALS,
+    Fused,
+    fuse_channels,
+    fusion_weights,
+    load_channels,
+    pair_scores,
+    read_fused,
+)
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import DECIMALS, MaskGroup, group_by_mask, pair_scores
 
-Rows = NDArray[np.float32]
+
+class QueryEncoders:
+    """The encoders of the channels `names`, each loaded when it is first needed."""
+
+    def __init__(self, names: Sequence[str], params: Params) -> None:
+        self.params = params
+        self.channels = {name: find_channel(name, params, artefacts.MODELS) for name in names}
+        self._encoders: dict[str, Encoder] = {}
+
+    def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
+        """Each channel's rows, float32 (N, dim), of norm 1, or zero where a listing lacks the channel.
+
+        Args:
+            widths: columns of each channel; with them, a channel that no listing has is not even loaded.
+        """
+        embeddings = {}
+        for name, channel in self.channels.items():
+            column = needed_column(channel)
+            present = content.present(column)
+            if widths and not present.any():
+                embeddings[name] = np.zeros((len(content), widths[name]), np.float32)
+                continue
+            label = name if len(content) > self.params.embed.batch_size else None
+            encoder = self.encoder(name)
+            embeddings[name] = encoder.embed(content.column(column), present=present, label=label)
+        return embeddings
+
+    def encoder(self, name: str) -> Encoder:
+        """The encoder of channel `name`.
+
+        Raises:
+            InputError: its weights, or what it learned from the catalogue, are not there.
+        """
+        if name not in self._encoders:
+            channel, params = self.channels[name], self.params
+            if name not in params.channels and not Path(channel.weights or "").is_file():
+                run = name.rpartition("_")[0]
+                raise InputError(f"{channel.weights} is missing; run `dvc repro train_pxk@{run}`")
+            try:
+                encoder = load_channel(name, channel, params.embed, params.machine, artefacts.MODELS / name)
+            except FileNotFoundError as error:
+                raise InputError(
+                    f"{error.filename} is missing; run `dvc repro embed_zero_shot@{name}`"
+                ) from None
+            self._encoders[name] = encoder
+        return self._encoders[name]
 
 
 @dataclass(frozen=True)
 class QueryRows:
     """N new listings, embedded: the rows of each channel, and the fused rows."""
 
-    channels: dict[str, Rows]
+    channels: dict[str, Float32]
     fused: Fused
 
     def __len__(self) -> int:
@@ -146,7 +197,7 @@ class CatalogueIndex:
         return listing.image_phash if not hashes or listing.image_phash in hashes else min(hashes)
 
     @cached_property
-    def _picture_sizes(self) -> NDArray[np.integer]:
+    def _picture_sizes(self) -> Ints:
         """int (N,): bytes of each listing's stored picture, 0 for none; empty if no listing has one."""
         with pa.memory_map(str(artefacts.IMAGES)) as file:
             column = pa.ipc.open_file(file).read_all()["image"]
@@ -175,7 +226,7 @@ class CatalogueIndex:
         no_row = np.full(len(queries), -1, np.int32)  # a query is no listing of the catalogue
         return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)))
 
-    def find_matches(self, neighbours: Neighbours) -> NDArray[np.bool_]:
+    def find_matches(self, neighbours: Neighbours) -> Bools:
         """bool (Q, k): the neighbours that the decision of the main system accepts.
 
         A dynamic decision takes mean and deviation of the neighbours that are given.

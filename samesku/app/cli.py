@@ -1,7 +1,5 @@
 """The command `samesku`. Each command imports what it needs itself, so that all of them start fast."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable
@@ -21,6 +19,7 @@ app = typer.Typer(
 )
 
 System = Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")]
+Queries = Annotated[int, typer.Option(min=1, help="The most queries on the page; those of test come first.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object on standard output.")]
 
 
@@ -79,9 +78,7 @@ def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, witho
 def report(
     system: System = "samesku",
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
-    queries: Annotated[
-        int, typer.Option(min=1, help="The most queries on the page; those of test come first.")
-    ] = 3000,
+    queries: Queries = 3000,
 ) -> None:
     """Write one self-contained page: metrics, charts, and every query with its matches as cards.
 
@@ -99,9 +96,7 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(help="Also write a page of the queries whose matches changed.")
     ] = None,
-    queries: Annotated[
-        int, typer.Option(min=1, help="The most queries on that page; those of test come first.")
-    ] = 3000,
+    queries: Queries = 3000,
 ) -> None:
     """Show whether system B is better than system A on the same queries.
 

@@ -1,18 +1,15 @@
 """A listing that a person gives as a query, processed as the pipeline processes the catalogue's."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from samesku.catalogue.phash import is_flat, perceptual_hash
-from samesku.catalogue.picture import shrink_picture, to_jpeg
+from samesku.catalogue.cleaning import normalise
+from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
 from samesku.catalogue.quarantine import IMAGE_BYTES, IMAGE_EMPTY, Fault
 from samesku.catalogue.source import MAX_BYTES
-from samesku.catalogue.titles import normalise
 from samesku.errors import InputError
 from samesku.params.schema import Data
 
@@ -22,10 +19,8 @@ class QueryListing:
     """A new listing as the stage `sample` would store it.
 
     Attributes:
-        title: normalised; "" for none.
-        image: the stored picture, decoded; None for none.
+        title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
-        jpeg: the bytes of the stored picture.
     """
 
     title: str
@@ -41,13 +36,10 @@ class QueryListing:
 def read_query_listing(
     title: str, picture: bytes | None, data: Data, picture_name: str = "image"
 ) -> QueryListing:
-    """Make a query of a title and the bytes of a picture, by the rules of the catalogue.
+    """Make a query of a title ("" for none) and the bytes of a picture, by the rules of the catalogue.
 
     Args:
-        title: "" for none.
-        picture: None for none.
-        data: the group `data` of params.yaml.
-        picture_name: how an error names the picture.
+        data: the group `data` of params.yaml. picture_name: how an error names the picture.
 
     Raises:
         InputError: the picture cannot be used.

@@ -1,7 +1,5 @@
 """`samesku threshold`: the lowest threshold at which a system's matches are as precise as wanted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,18 +31,15 @@ class SplitResult:
 
 
 def precision_threshold(system: str, precision: float) -> tuple[float, list[SplitResult]]:
-    """The lowest threshold on the matches of a system in the full gallery that reaches a precision.
+    """The lowest threshold of a precision, chosen by the labels of val, and its results on val and test.
 
-    Matches that the system's own decision rejected are not considered.
+    It is sought among the system's matches in the full gallery: what its decision rejected is not considered.
 
     Args:
         system: a folder of data/predictions.
         precision: above 0, up to 1: what the lower end of the one-sided 95% bootstrap interval (over
             connected components) of the precision of val's matches must reach. A match counts once for each
             of its two listings that is a val query.
-
-    Returns:
-        The threshold, which the labels of val alone choose, and its results on val and on test.
 
     Raises:
         InputError: a file is missing, val has no labels, or no threshold reaches the precision.

@@ -1,44 +1,30 @@
-"""Cells as sellers wrote them -> titles, pictures and hashes on which the later stages can rely."""
+"""Cells as sellers wrote them -> titles and hashes on which the later stages can rely."""
 
-from __future__ import annotations
+import re
+import unicodedata
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from samesku.catalogue.images import open_writer
-from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
-from samesku.catalogue.phash import is_flat, is_hash
-from samesku.catalogue.quarantine import (
-    HASH_BAD,
-    HASH_FLAT,
-    ROW_NOTHING,
-    TITLE_BYTES,
-    TITLE_EMPTY,
-    Quarantine,
-)
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.picture import is_flat, is_hash
+from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row
-from samesku.catalogue.titles import normalise
-from samesku.workers.local import Workers
 
-
-@dataclass(frozen=True)
-class Listing:
-    """A row with something left to compare; `source.image` is the name of a picture, stored or not."""
-
-    source: Row
-    title: str
-    image_phash: str
-    has_image: bool
+# Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
+# \x41 is left alone: it is the seller's own.
+_WRAPPED = re.compile(r"""b(["'])(.*)\1""", re.DOTALL)
+_BYTES = re.compile(r"(?:\\x(?:[89a-fA-F][0-9a-fA-F]|[01][0-9a-fA-F]|7[fF]))+")
+_ESCAPES = re.compile(r"""\\([\\nrt"'])""")
+# A doubled backslash stands between alternatives («PRIA\\WANITA») as a slash does.
+_ESCAPED = {"\\": "/", "n": " ", "r": " ", "t": " ", '"': '"', "'": "'"}
+#: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional marks, surrogates, private use
 
 
 def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
-    """Normalise the title and check the given hash.
+    """The row with its title normalised, and its hash as 16 lower-case hex digits; "" where there is none.
 
     Args:
         has_title: whether the table has that column; where it has not, its absence is no fault of the row.
-
-    Returns:
-        the row, with its title normalised ("" where missing) and image_phash 16 lower-case hex digits, or "".
     """
 
     def add(reason: str) -> None:
@@ -46,53 +32,39 @@ def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
 
     title = normalise(row.title)
     if any("\udc80" <= c <= "\udcff" for c in row.title):
-        add(TITLE_BYTES)
+        add(q.TITLE_BYTES)
     if not title and has_title:
-        add(TITLE_EMPTY)
+        add(q.TITLE_EMPTY)
     phash = row.image_phash.strip().lower()
     if phash and not is_hash(phash):
-        add(HASH_BAD)
+        add(q.HASH_BAD)
     elif is_flat(phash):
-        add(HASH_FLAT)
+        add(q.HASH_FLAT)
     return row._replace(title=title, image_phash=phash if is_hash(phash) and not is_flat(phash) else "")
 
 
-def store_pictures(
-    rows: list[Row],
-    packer: Packer | None,
-    images: Path,
-    thumbnails: Path,
-    workers: Workers,
-    quarantine: Quarantine,
-) -> list[Listing]:
-    """Store the rows' pictures in `images` and `thumbnails`, and compute the hashes that are not given.
+def normalise(title: str) -> str:
+    """Decode literal byte escapes, apply NFKC, drop what has no width, fold white space.
 
-    Args:
-        rows: cleaned. packer: None for a catalogue without pictures.
-
-    Returns:
-        the rows that have a title, a picture or a hash, in their order; the others go to quarantine.
+    Escaped bytes that are no UTF-8 are dropped. Never raises, also where surrogates are astray;
+    normalise(normalise(t)) == normalise(t).
     """
-    results = [PackResult("", "")] * len(rows)
-    if packer is None:
-        with open_writer(images), open_writer(thumbnails):
-            pass
-    else:
-        requests = [
-            PackRequest(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows
-        ]
-        results = pack_pictures(images, thumbnails, requests, packer, workers)
-    listings = []
-    for row, result in zip(rows, results, strict=True):
-        if result.fault:
-            quarantine.add(row.row, row.posting_id, row.image, result.fault)
-        if is_flat(result.phash):
-            quarantine.add(row.row, row.posting_id, row.image, HASH_FLAT)
-        computed = "" if is_flat(result.phash) else result.phash
-        has_image = packer is not None and not result.fault
-        listing = Listing(row, row.title, row.image_phash or computed, has_image)
-        if listing.title or listing.image_phash or listing.has_image:
-            listings.append(listing)
-        else:
-            quarantine.add(row.row, row.posting_id, row.image, ROW_NOTHING)
-    return listings
+    while (clean := _once(title)) != title:  # an escape may stand for what NFKC turns into another character
+        title = clean
+    return title
+
+
+def _once(title: str) -> str:
+    if "\\" in title or title.startswith("b"):
+        if wrapped := _WRAPPED.fullmatch(title.strip()):
+            title = wrapped[2]
+        title = _BYTES.sub(
+            lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "ignore"), title
+        )
+        title = _ESCAPES.sub(lambda escape: _ESCAPED[escape[1]], title)
+    title = " ".join(title.split())
+    if not title.isprintable():
+        title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
+    if not title.isascii():
+        title = _SELECTORS.sub("", title)
+    return " ".join(unicodedata.normalize("NFKC", title).split())

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.artefacts import make_table, read_columns, to_numpy, write_table
+from samesku.arrays import Bools, Int32, Strings
+from samesku.artefacts import read_columns, to_numpy, write_table
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
@@ -31,9 +32,9 @@ class Listings:
     """
 
     posting_id: NDArray[np.object_]
-    product: NDArray[np.int32]
-    component: NDArray[np.int32]
-    split: NDArray[np.str_]
+    product: Int32
+    component: Int32
+    split: Strings
     path: Path | None = None
 
     def __len__(self) -> int:
@@ -55,11 +56,11 @@ class Listings:
         return self._column("image_phash").to_pylist()
 
     @cached_property
-    def has_image(self) -> NDArray[np.bool_]:
+    def has_image(self) -> Bools:
         """bool (N,): the listings whose picture could be used."""
         return to_numpy(self._column("has_image")).astype(bool)
 
-    def gallery(self, name: str) -> NDArray[np.int32]:
+    def gallery(self, name: str) -> Int32:
         """int32 (G,): the rows of the gallery `full`, or of one split."""
         inside = np.ones(len(self), bool) if name == "full" else self.split == name
         return np.flatnonzero(inside).astype(np.int32)
@@ -83,7 +84,7 @@ def read_listings(path: Path) -> Listings:
     )
 
 
-def visible_products(listings: Listings) -> NDArray[np.int32]:
+def visible_products(listings: Listings) -> Int32:
     """The product of each listing as learning and tuning may see it, int32 (N,).
 
     HIDDEN for labelled listings of test, which are then of no product that can be known; −1 without a label.
@@ -92,12 +93,12 @@ def visible_products(listings: Listings) -> NDArray[np.int32]:
     return np.where(hidden, np.int32(HIDDEN), listings.product)
 
 
-def val_labelled(listings: Listings) -> NDArray[np.bool_]:
+def val_labelled(listings: Listings) -> Bools:
     """bool (N,): the listings whose labels choose thresholds and teach the pair model: the labelled ones of val."""
     return (listings.split == "val") & (listings.product >= 0)
 
 
-def _no_pairs() -> NDArray[np.int32]:
+def _no_pairs() -> Int32:
     return np.empty((0, 2), np.int32)
 
 
@@ -105,10 +106,10 @@ def _no_pairs() -> NDArray[np.int32]:
 class Links:
     """Annotated pairs of listings, each int32 (P, 2) rows: `must_link` one product, `cannot_link` two."""
 
-    must_link: NDArray[np.int32] = field(default_factory=_no_pairs)
-    cannot_link: NDArray[np.int32] = field(default_factory=_no_pairs)
+    must_link: Int32 = field(default_factory=_no_pairs)
+    cannot_link: Int32 = field(default_factory=_no_pairs)
 
-    def within(self, rows: NDArray[np.bool_]) -> Links:
+    def within(self, rows: Bools) -> Links:
         """The links between two listings of `rows`, bool (N,)."""
         return Links(*(pairs[rows[pairs].all(axis=1)] for pairs in (self.must_link, self.cannot_link)))
 
@@ -119,7 +120,7 @@ def write_links(path: Path, links: Links) -> None:
     must_link = (np.arange(len(pairs)) < len(links.must_link)).astype(np.uint8)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     columns = {"left": pairs[order, 0], "right": pairs[order, 1], "must_link": must_link[order]}
-    write_table(path, make_table(columns))
+    write_table(path, columns)
 
 
 def read_links(path: Path) -> Links:

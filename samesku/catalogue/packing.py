@@ -1,21 +1,20 @@
 """Many pictures -> images.arrow and thumbnails.arrow, by worker processes, in order, with bounded memory."""
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
+from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import make_thumbnail, open_writer
-from samesku.catalogue.phash import perceptual_hash
-from samesku.catalogue.picture import shrink_picture, to_jpeg
-from samesku.catalogue.quarantine import IMAGE_CRASH, IMAGE_UNNAMED, Fault
+from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
+from samesku.catalogue.quarantine import Fault, Quarantine
+from samesku.catalogue.reader import Row
 from samesku.catalogue.source import Source
 from samesku.workers.local import Workers, map_in_order
 
@@ -106,20 +105,54 @@ class _SharedFiles:
         return PackedFiles(*map(self.file.read, lengths))
 
 
+def store_pictures(
+    rows: list[Row],
+    packer: Packer | None,
+    images: Path,
+    thumbnails: Path,
+    workers: Workers,
+    quarantine: Quarantine,
+) -> list[Row]:
+    """Store the rows' pictures in `images` and `thumbnails`, and compute the hashes that are not given.
+
+    Args:
+        rows: cleaned. packer: None for a catalogue without pictures.
+
+    Returns:
+        the rows that have a title, a picture or a hash, in their order; the others go to quarantine.
+    """
+    results = [PackResult("", "")] * len(rows)
+    if packer is None:
+        with open_writer(images), open_writer(thumbnails):
+            pass
+    else:
+        wanted = [(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
+        results = pack_pictures(images, thumbnails, [PackRequest(*w) for w in wanted], packer, workers)
+    listings = []
+    for row, result in zip(rows, results, strict=True):
+        if result.fault:
+            quarantine.add(row.row, row.posting_id, row.image, result.fault)
+        if is_flat(result.phash):
+            quarantine.add(row.row, row.posting_id, row.image, q.HASH_FLAT)
+        phash = row.image_phash or ("" if is_flat(result.phash) else result.phash)
+        has_image = packer is not None and not result.fault
+        if row.title or phash or has_image:
+            listings.append(row._replace(image_phash=phash, has_image=has_image))
+        else:
+            quarantine.add(row.row, row.posting_id, row.image, q.ROW_NOTHING)
+    return listings
+
+
 def pack_pictures(
     out: Path, thumbnails: Path, requests: Sequence[PackRequest], packer: Packer, workers: Workers
 ) -> list[PackResult]:
     """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
-    A listing that is not kept without its picture, and has none, gets no row.
-
-    Args:
-        requests: one for each listing, in the order of the rows.
-        workers: processes; 0 decodes in this one. Remote workers are sent each file, unless they can read the
-            source too.
+    A listing that is not kept without its picture, and has none, gets no row. Remote workers are sent each
+    file, unless they can read the source too.
 
     Returns:
-        what became of each picture, in the order of `requests`.
+        what became of each picture, in the order of `requests`, which is that of the rows.
     """
     names: dict[str, bool] = {}  # distinct files in order -> hash needed by any listing
     for request in requests:
@@ -128,17 +161,22 @@ def pack_pictures(
     done: dict[str, PackResult] = {}
     uses = Counter(request.name for request in requests)
     outcomes = []
+    work: Callable[[Any], Result] = packer
+    crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
+    items: Iterable[Any] = names.items()
+    if not isinstance(workers, int) and not packer.source.everywhere:
+        work, items = packer.shrink, map(packer.read, items)
     with (
         open_writer(out) as writer,
         open_writer(thumbnails) as small,
         tempfile.TemporaryFile(dir=out.parent) as shared,
-        closing(_results(packer, names.items(), workers)) as results,
+        closing(map_in_order(work, items, workers, crashed)) as results,
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
     ):
         shared_files = _SharedFiles(uses, shared)
         for request in requests:
             if not request.name:
-                outcome, files = PackResult(IMAGE_UNNAMED, ""), None
+                outcome, files = PackResult(q.IMAGE_UNNAMED, ""), None
             elif request.name in done:
                 outcome, files = done[request.name], shared_files.get(request.name)
             else:
@@ -151,10 +189,3 @@ def pack_pictures(
                 small.append(files and files.thumbnail)
             outcomes.append(outcome)
     return outcomes
-
-
-def _results(packer: Packer, items: Iterable[tuple[str, bool]], workers: Workers) -> Generator[Result]:
-    crashed: Result = None, PackResult(IMAGE_CRASH, "")
-    if isinstance(workers, int) or packer.source.everywhere:
-        return map_in_order(packer, items, workers, crashed)
-    return map_in_order(packer.shrink, map(packer.read, items), workers, crashed)

@@ -1,35 +1,37 @@
-"""One seller's picture, whatever it is -> a small RGB picture, or the reason why not."""
-
-from __future__ import annotations
+"""One seller's picture, whatever it is -> a small RGB picture and its hash, or the reason why not."""
 
 import io
+import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from samesku.catalogue.quarantine import IMAGE_DAMAGED, IMAGE_NONE, IMAGE_PIXELS, IMAGE_THIN, Fault
+from samesku.arrays import Bools
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.quarantine import Fault
 
 #: What shops and phones write. The others' decoders are rarely used, and one of them runs Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _LONGEST = 65_500  # the longest side that JPEG can hold
+_HASH = re.compile(r"[0-9a-f]{16}")
+#: A picture of one colour has no frequencies but the constant one; all ones is a common stand-in for "none".
+_FLAT = frozenset({"0" * 16, "8" + "0" * 15, "f" * 16})
 
 
 def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Image:
     """Decode a picture and shrink it to a short side of `image_size`; smaller ones keep their size.
 
-    The first frame counts; EXIF rotation is applied; what is transparent is white; 16 bits become 8.
+    The first frame counts; EXIF rotation is applied; what is transparent is white; 16 bits become 8; the mode
+    becomes RGB.
 
     Args:
-        data: the bytes of a file of unknown kind.
-        max_pixels: checked by the header, before a pixel is decoded.
-
-    Returns:
-        an RGB picture.
+        data: a file of unknown kind. max_pixels: checked by the header, before a pixel is decoded.
 
     Raises:
         Fault: not a picture, too many pixels, truncated or damaged, or too thin.
@@ -39,30 +41,34 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
         try:
             image = Image.open(io.BytesIO(data), formats=_formats())
         except UnidentifiedImageError:
-            raise Fault(IMAGE_NONE) from None
+            raise Fault(q.IMAGE_NONE) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise Fault(IMAGE_PIXELS) from None
+            raise Fault(q.IMAGE_PIXELS) from None
         except Exception:  # decoders of hostile bytes raise anything
-            raise Fault(IMAGE_DAMAGED) from None
+            raise Fault(q.IMAGE_DAMAGED) from None
         if image.width * image.height > max_pixels:
-            raise Fault(IMAGE_PIXELS)
+            raise Fault(q.IMAGE_PIXELS)
         scale = min(1.0, image_size / max(1, min(image.size)))
         if max(image.size) * scale > _LONGEST:
-            raise Fault(IMAGE_THIN)
+            raise Fault(q.IMAGE_THIN)
         try:
             # A JPEG can be decoded at 1/2, 1/4 or 1/8. Down to twice the wanted size this moves a pixel of
             # the result by 1 to 2 levels of 255 in the mean, no more than saving it at quality 95 does; down
             # to the wanted size itself, by 1.5 to 6. (1.9: so that half of 1000 will do for 256.)
             image.draft(None, (ceil(image.width * scale * 1.9), ceil(image.height * scale * 1.9)))
             image.load()
-            image = _rgb(_upright(image))
+            with suppress(Exception):  # broken EXIF in a good picture
+                ImageOps.exif_transpose(image, in_place=True)
+            image = _rgb(image)
         except Exception:
-            raise Fault(IMAGE_DAMAGED) from None
+            raise Fault(q.IMAGE_DAMAGED) from None
     scale = min(1.0, image_size / min(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Hamming: within 1 level of Lanczos in the mean, in half its time, which exceeds the decoder's.
     small = image if size == image.size else image.resize(size, Image.Resampling.HAMMING)
-    return _on_white(small)
+    if small.mode == "RGB":
+        return small
+    return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
 
 
 def to_jpeg(image: Image.Image) -> bytes:
@@ -70,6 +76,34 @@ def to_jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=95, subsampling=0)
     return out.getvalue()
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """The DCT hash of ImageHash (32 × 32 grey, 8 × 8 low frequencies above their median) as 16 hex digits."""
+    import imagehash  # brings scipy: only where a hash is asked for
+
+    return str(imagehash.phash(image))
+
+
+def is_hash(text: str) -> bool:
+    """Whether `text` is 16 lower-case hex digits."""
+    return _HASH.fullmatch(text) is not None
+
+
+def is_flat(hash_: str) -> bool:
+    """Whether the hash is that of a one-colour picture: equal hashes of this kind say nothing."""
+    return hash_ in _FLAT
+
+
+def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], Bools]:
+    """N hashes of 16 hex digits, or "" -> uint64 (N,), 0 for none, and which there are: bool (N,)."""
+    present = np.array([bool(h) for h in hashes], dtype=bool)
+    return np.array([int(h or "0", 16) for h in hashes], dtype=np.uint64), present
+
+
+def hamming(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The number of bits that differ, 0 to 64; `a` and `b` broadcast."""
+    return np.bitwise_count(a ^ b)
 
 
 @cache
@@ -92,14 +126,6 @@ def _guarded(max_pixels: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # broken EXIF in a good picture
-        return image
-    return image
-
-
 def _rgb(image: Image.Image) -> Image.Image:
     """Any mode -> RGB, or RGBA where something is transparent."""
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
@@ -108,10 +134,3 @@ def _rgb(image: Image.Image) -> Image.Image:
         top = max(top, values.max())
         return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")

@@ -4,14 +4,12 @@ A reason that begins with `row` or `posting_id` takes the whole row out; the oth
 say what was left out of it. The reasons are few and fixed, so that they can be counted.
 """
 
-from __future__ import annotations
-
-import csv
 import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from samesku.artefacts import write_csv
 from samesku.errors import InputError
 
 ROW_CELLS = "row: more or fewer cells than the header"
@@ -109,11 +107,11 @@ class Quarantine:
 
     def write(self, path: Path) -> None:
         """Write row,posting_id,file,reason; cells are made harmless to a spreadsheet."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Entry._fields)
-            for entry in sorted(self.entries):
-                writer.writerow([entry.row, _harmless(entry.posting_id), _harmless(entry.file), entry.reason])
+        rows = [
+            entry._replace(posting_id=_harmless(entry.posting_id), file=_harmless(entry.file))._asdict()
+            for entry in sorted(self.entries)
+        ]
+        write_csv(path, rows, Entry._fields)
 
 
 #: Where a spreadsheet may see a cell begin: half of the world's take a semicolon for the delimiter.

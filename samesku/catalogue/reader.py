@@ -3,8 +3,6 @@
 Broken rows are quarantined one by one; what makes the table as a whole unusable is refused.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -14,25 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from samesku.catalogue.quarantine import (
-    FORMULA,
-    ID_CONFLICT,
-    ID_EMPTY,
-    ID_FORMULA,
-    ID_REPEATED,
-    ID_UNSAFE,
-    ROW_CELLS,
-    ROW_QUOTES,
-    Quarantine,
-)
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
 
 _DELIMITERS = (",", ";", "\t", "|")
 
 
 class Row(NamedTuple):
-    """A row of the table: `row` is its number, from 0, header and blank lines not counted. "" where a cell is
-    empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one each."""
+    """A row of the table, then a listing: `row` is its number, from 0, header and blank lines not counted.
+
+    "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
+    each. `has_image` is known once the picture has been stored.
+    """
 
     row: int
     posting_id: str
@@ -41,9 +33,10 @@ class Row(NamedTuple):
     image_phash: str = ""
     label_group: str = ""
     split: str = ""
+    has_image: bool = False
 
 
-COLUMNS = Row._fields[1:]
+COLUMNS = Row._fields[1:-1]
 
 
 @dataclass(frozen=True)
@@ -73,12 +66,12 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
             continue  # a blank line
         number += 1
         if cells is _BROKEN:
-            quarantine.add(number, "", "", ROW_QUOTES)
+            quarantine.add(number, "", "", q.ROW_QUOTES)
         elif len(cells) < len(names) or any(cells[len(names) :]):
-            quarantine.add(number, "", "", ROW_CELLS)
+            quarantine.add(number, "", "", q.ROW_CELLS)
         else:
             cells = [*cells[: len(names)], ""]
-            row = Row(number, *(cells[place] for place in places))
+            row = Row._make([number, *(cells[place] for place in places), False])
             row = row._replace(label_group=_plain(row.label_group), split=_plain(row.split))
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)
@@ -93,10 +86,10 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
 def id_fault(posting_id: str) -> str | None:
     """Why an id cannot stand in submission.csv, where ids are joined by spaces; None where it can."""
     if not posting_id:
-        return ID_EMPTY
+        return q.ID_EMPTY
     if any(c in ",;\"'" or unicodedata.category(c)[0] in "CZ" for c in posting_id):
-        return ID_UNSAFE
-    return ID_FORMULA if posting_id[0] in FORMULA else None
+        return q.ID_UNSAFE
+    return q.ID_FORMULA if posting_id[0] in q.FORMULA else None
 
 
 def _decode(data: bytes) -> str:
@@ -161,7 +154,7 @@ def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
         agree = all(row[1:] == same[0][1:] for row in same)
         unique += same[:1] if agree else []
         for row in same[1:] if agree else same:
-            quarantine.add(row.row, row.posting_id, row.image, ID_REPEATED if agree else ID_CONFLICT)
+            quarantine.add(row.row, row.posting_id, row.image, q.ID_REPEATED if agree else q.ID_CONFLICT)
     return unique
 
 

@@ -1,21 +1,24 @@
-"""The sample: clean listings with their components and splits as one table, and what is counted of it."""
+"""From clean listings to the sample: which are taken, which stand together, their splits, what is counted."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from samesku.catalogue.cleaning import Listing
+from samesku.arrays import Bools, Int32, Int64, Ints, Strings
+from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row
-from samesku.catalogue.splits import SPLITS, assign_splits, count_leaks, number_products
 from samesku.errors import InputError
 from samesku.params.schema import Split
 
+SPLITS = ("train", "val", "test")
+#: Hashes that differ in at most so many bits are, as a rule, of one picture saved twice.
+NEAR_BITS = 4
+BLOCK = 4_000_000  # pairs of hashes compared at a time: 32 MB
 LISTINGS_SCHEMA = pa.schema(
     {
         "row": pa.int32(),
@@ -29,6 +32,121 @@ LISTINGS_SCHEMA = pa.schema(
         "has_image": pa.bool_(),
     }
 )
+
+
+def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> Int64:
+    """Draw about `n` listings by whole products, or exactly `n` single ones.
+
+    Products (an unlabelled listing is one by itself) are shuffled and taken from the front. The number of
+    products is the one whose listings come closest to `n`, the smaller of two equally close, at least one.
+
+    Args:
+        labels: the label of each of N listings ("": none), in an order that does not depend on the source's.
+        n: listings asked for; None, or N and more, takes all. by: "product" or "listing".
+
+    Returns:
+        int, ascending places in `labels`.
+    """
+    if n is None or n >= len(labels):
+        return np.arange(len(labels))
+    rng = np.random.default_rng(seed)
+    if by == "listing":
+        return np.sort(rng.permutation(len(labels))[:n])
+    product = number_products(labels)
+    order = rng.permutation(product.max() + 1)
+    listings_so_far = np.cumsum(np.bincount(product)[order])
+    taken = order[: np.abs(listings_so_far - n).argmin() + 1]
+    return np.flatnonzero(np.isin(product, taken))
+
+
+def number_products(labels: Sequence[str]) -> Int64:
+    """A number for each product, by first appearance, and for each unlabelled listing: int (N,), from 0."""
+    number: dict[str | int, int] = {}
+    return np.array(
+        [number.setdefault(label or i, len(number)) for i, label in enumerate(labels)], dtype=np.intp
+    )
+
+
+def find_components(*keys: Sequence[str]) -> Int32:
+    """The connected component of each listing, by shared values: int32 (N,), from 0 by first appearance.
+
+    Args:
+        keys: each N values; "" links nothing.
+    """
+    n = len(keys[0])
+    # A graph of listings and values: an edge where a listing has a value.
+    node: dict[tuple[int, str], int] = {}
+    edges = [
+        (i, node.setdefault((which, value), n + len(node)))
+        for which, key in enumerate(keys)
+        for i, value in enumerate(key)
+        if value
+    ]
+    ends = np.array(edges, dtype=np.int32).reshape(-1, 2).T
+    size = n + len(node)
+    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][:n]
+    _, first, number = np.unique(component, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[number].astype(np.int32)
+
+
+def assign_splits(groups: Ints, shares: Mapping[str, float], seed: int) -> Strings:
+    """Assign whole groups to train, val and test: the split of each listing, str (N,).
+
+    The groups are laid end to end in a seeded order, and a group goes where its middle falls. So a border is off
+    by half a group at most, and groups of every size are as likely in every split.
+
+    Args:
+        groups: (N,), 0 to G − 1. shares: of "train", "val" and "test", with sum 1.
+    """
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    ends = np.cumsum(sizes[order])
+    middles = (ends - sizes[order] / 2) / max(len(groups), 1)
+    splits = [split for split in SPLITS if shares[split] > 0]
+    borders = np.cumsum([shares[split] for split in splits])[:-1]
+    of_group = np.empty(len(sizes), dtype="<U5")
+    of_group[order] = np.array(splits)[np.searchsorted(borders, middles)]
+    return of_group[groups]
+
+
+def count_leaks(
+    test: Bools, *, label: Sequence[str], image: Sequence[str], phash: Sequence[str], title: Sequence[str]
+) -> dict[str, int]:
+    """Count the test listings that share a value with a listing of train or val.
+
+    Args:
+        test: bool (N,), the listings of test; the others are train or val.
+        label, image, phash, title: N values; "" is shared by nobody.
+
+    Returns:
+        counts under label, image, phash and title; near_phash: within NEAR_BITS of a hash, equal ones included;
+        largest: of the five.
+    """
+    columns = {"label": label, "image": image, "phash": phash, "title": title}
+    counts = {name: int(_shared(test, values).sum()) for name, values in columns.items()}
+    counts["near_phash"] = int(_near(test, phash).sum())
+    return counts | {"largest": max(counts.values())}
+
+
+def _shared(test: Bools, values: Sequence[str]) -> Bools:
+    outside = {value for value, is_test in zip(values, test, strict=True) if value and not is_test}
+    return np.array([bool(is_test) and value in outside for value, is_test in zip(values, test, strict=True)])
+
+
+def _near(test: Bools, phash: Sequence[str]) -> Bools:
+    """Blockwise XOR and bit count over distinct hashes: exact, and never N × N in memory."""
+    hashes, present = to_uint64(phash)
+    test_hashes, inverse = np.unique(hashes[test & present], return_inverse=True)
+    outside = np.unique(hashes[~test & present])
+    near = np.zeros(len(test_hashes), dtype=bool)
+    step = max(1, BLOCK // max(len(outside), 1))
+    for start in range(0, len(test_hashes), step):
+        block = test_hashes[start : start + step, None]
+        near[start : start + step] = (hamming(block, outside) <= NEAR_BITS).any(axis=1)
+    result = np.zeros(len(hashes), dtype=bool)
+    result[test & present] = near[inverse]
+    return result
 
 
 def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
@@ -48,42 +166,32 @@ def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
         )
 
 
-def split_listings(listings: Sequence[Listing], component: NDArray[np.int32], params: Split) -> list[str]:
+def split_listings(listings: Sequence[Row], component: Int32, params: Split) -> list[str]:
     """The split of each listing: by its component, by its product, or as the table's own column says."""
     if params.by == "column":
-        return [listing.source.split for listing in listings]
-    labels = [listing.source.label_group for listing in listings]
+        return [listing.split for listing in listings]
+    labels = [listing.label_group for listing in listings]
     groups = component if params.by == "component" else number_products(labels)
     return assign_splits(groups, params.shares.model_dump(), params.seed).tolist()
 
 
-def listings_table(
-    listings: Sequence[Listing], component: NDArray[np.int32], split: Sequence[str]
-) -> pa.Table:
+def listings_table(listings: Sequence[Row], component: Int32, split: Sequence[str]) -> pa.Table:
     """listings.parquet, with the columns of LISTINGS_SCHEMA."""
-    columns = [
-        [listing.source.row for listing in listings],
-        [listing.source.posting_id for listing in listings],
-        [listing.title for listing in listings],
-        [listing.source.image if listing.has_image else "" for listing in listings],
-        [listing.image_phash for listing in listings],
-        [listing.source.label_group or None for listing in listings],
-        component,
-        split,
-        [listing.has_image for listing in listings],
-    ]
+    columns: dict[str, Any] = dict(zip(Row._fields, zip(*listings, strict=True), strict=True))
+    columns |= {
+        "image": [listing.image if listing.has_image else "" for listing in listings],
+        "label_group": [label or None for label in columns["label_group"]],
+        "component": component,
+        "split": split,
+    }
     return pa.table(columns, LISTINGS_SCHEMA)
 
 
 def summarise_sample(
-    listings: Sequence[Listing],
-    component: NDArray[np.int32],
-    split: Sequence[str],
-    total: int,
-    quarantine: Quarantine,
+    listings: Sequence[Row], component: Int32, split: Sequence[str], total: int, quarantine: Quarantine
 ) -> dict[str, Any]:
     """summary.json: counts that later stages report; every value is a finite number."""
-    labels = [listing.source.label_group for listing in listings]
+    labels = [listing.label_group for listing in listings]
     return {
         "rows": total,
         "listings": len(listings),
@@ -99,7 +207,7 @@ def summarise_sample(
         "leaks": count_leaks(
             np.array(split) == "test",
             label=labels,
-            image=[listing.source.image for listing in listings],
+            image=[listing.image for listing in listings],
             phash=[listing.image_phash for listing in listings],
             title=[listing.title for listing in listings],
         ),

@@ -1,8 +1,7 @@
-"""Where a catalogue lies: a .zip, read in place, or a folder; here, or at a URL (remote.py).
+"""Where a catalogue lies: a .zip, read in place, or a folder; on this machine, or at a URL that fsspec knows.
 
-Nothing outside the picture folder can be read.
-
-A source is small and picklable: each worker process opens the archive for itself.
+Nothing outside the picture folder can be read. A source is small and picklable: each worker process opens the
+archive for itself. What fails at a URL for the network's sake stops the stage; it is no fault of a picture.
 """
 
 from __future__ import annotations
@@ -12,44 +11,81 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from samesku.catalogue.quarantine import (
-    IMAGE_BYTES,
-    IMAGE_DAMAGED,
-    IMAGE_EMPTY,
-    IMAGE_LINK,
-    IMAGE_MISSING,
-    IMAGE_NAME,
-    IMAGE_NO_FILE,
-    IMAGE_OUTSIDE,
-    IMAGE_UNREADABLE,
-    Fault,
-)
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.quarantine import Fault
 from samesku.errors import InputError
 
 #: A larger picture file is refused unread; a listing's picture has some 0.1 MB.
 MAX_BYTES = 64_000_000
 #: A larger table is refused unread; that of a million listings has some 200 MB, and takes several times that.
 MAX_TABLE = 1_000_000_000
+BLOCK = 2**18  # bytes read at once from an archive at a URL: a picture, most often
+
+
+def open_source(path: Path | str, csv: str, images: str | None) -> Source:
+    """Open data.source, a path or a URL.
+
+    Raises:
+        InputError: there is no such file or folder, it is no .zip, or `images` is not in it; of a URL also
+            where the package for its protocol is not installed, or nothing answers.
+    """
+    if isinstance(path, str) and "://" in path:
+        from fsspec.implementations.local import LocalFileSystem
+
+        files, place = _locate(path)
+        if not isinstance(files, LocalFileSystem):
+            with _reaching(path):
+                if files.isdir(place):
+                    return UrlFolder(path, csv, images).checked()
+                if files.exists(place):
+                    return ZipSource(path, csv, images).checked()
+                raise InputError(f"data.source: {path} does not exist; allowed: a .zip or a folder")
+        path = place
+    path = Path(path)
+    if path.is_dir():
+        return FolderSource(path, csv, images).checked()
+    if not path.exists():
+        raise InputError(f"data.source: {path} does not exist; allowed: a .zip or a folder")
+    return ZipSource(path, csv, images).checked()
 
 
 class Source(ABC):
-    """A catalogue: its table, and its pictures by name.
-
-    Attributes:
-        everywhere: whether other machines can read it too.
-    """
-
-    everywhere = False
+    """A catalogue: its table `csv`, and its pictures by name; `path` is a Path here, or a URL."""
 
     def __init__(self, path: Path | str, csv: str, images: str | None) -> None:
         self.path, self.csv, self.images = path, csv, images
 
     def __reduce__(self) -> tuple[type[Source], tuple[Path | str, str, str | None]]:
         return type(self), (self.path, self.csv, self.images)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether other machines can read it too."""
+        return isinstance(self.path, str)
+
+    @property
+    def folder(self) -> str:
+        """The picture folder below `path`, "" for `path` itself."""
+        folder = PurePosixPath(self.images or "").as_posix().strip("/")
+        return "" if folder == "." else folder
+
+    def checked(self) -> Self:
+        if self.images is not None and not self.has_folder():
+            raise InputError(
+                f"data.images: {self.path} has no folder {self.images}; allowed: one in it, or null for no "
+                "pictures"
+            )
+        return self
+
+    @abstractmethod
+    def has_folder(self) -> bool:
+        """Whether the picture folder is there."""
 
     @abstractmethod
     def table(self) -> bytes:
@@ -60,19 +96,16 @@ class Source(ABC):
         """The bytes of one picture. Raises Fault with the reason where there is no such plain file inside."""
 
 
-def no_folder(path: object, images: str | None) -> InputError:
-    return InputError(
-        f"data.images: {path} has no folder {images}; allowed: one in it, or null for no pictures"
-    )
-
-
 class FolderSource(Source):
     path: Path
+
+    def has_folder(self) -> bool:
+        return (self.path / (self.images or "")).is_dir()
 
     def table(self) -> bytes:
         table = self.path / self.csv
         try:
-            check_table(table, table.stat().st_size)
+            _check_table(table, table.stat().st_size)
             return table.read_bytes()
         except OSError as error:
             raise InputError(f"data.csv: {table} cannot be read ({error.strerror})") from None
@@ -83,52 +116,49 @@ class FolderSource(Source):
         return (self.path / (self.images or "")).resolve()
 
     def picture(self, name: str) -> bytes:
-        path = self.root.joinpath(*inside(name).parts)
+        path = self.root.joinpath(*_inside(name).parts)
         try:
             real = path.resolve()
             if not real.is_relative_to(self.root):
-                raise Fault(IMAGE_LINK if path.is_symlink() else IMAGE_OUTSIDE)
+                raise Fault(q.IMAGE_LINK if path.is_symlink() else q.IMAGE_OUTSIDE)
             status = real.stat()
             if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
-                raise Fault(IMAGE_NO_FILE)
-            check_size(status.st_size)
+                raise Fault(q.IMAGE_NO_FILE)
+            _check_size(status.st_size)
             return real.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
-            raise Fault(IMAGE_MISSING) from None
+            raise Fault(q.IMAGE_MISSING) from None
         except (OSError, RuntimeError):  # no right to read it, a name too long, a loop of links
-            raise Fault(IMAGE_UNREADABLE) from None
+            raise Fault(q.IMAGE_UNREADABLE) from None
+
+
+#: What zipfile raises for a damaged, encrypted or unknown kind of member.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
 
 
 class ZipSource(Source):
-    def opened(self) -> Any:
-        """What zipfile reads: a path, or an open file."""
-        return self.path
-
-    def checked(self) -> Self:
-        if self.images is not None and not any(name.startswith(self.prefix) for name in self.zip.namelist()):
-            raise no_folder(self.path, self.images)
-        return self
+    def has_folder(self) -> bool:
+        return any(name.startswith(self.prefix) for name in self.zip.namelist())
 
     @cached_property
     def zip(self) -> zipfile.ZipFile:
         try:
-            return zipfile.ZipFile(self.opened())
+            return zipfile.ZipFile(_UrlFile(self.path) if isinstance(self.path, str) else self.path)
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(
                 f"data.source: {self.path} is no readable .zip ({error}); allowed: a .zip or a folder"
             ) from None
 
-    @cached_property
+    @property
     def prefix(self) -> str:
-        folder = PurePosixPath(self.images or "").as_posix().strip("/")
-        return "" if folder in ("", ".") else f"{folder}/"
+        return f"{self.folder}/" if self.folder else ""
 
     def table(self) -> bytes:
         try:
             info = self.zip.getinfo(PurePosixPath(self.csv).as_posix())
         except KeyError:
             raise InputError(f"data.csv: {self.path} has no member {self.csv}") from None
-        check_table(f"{self.csv} in {self.path}", info.file_size)
+        _check_table(f"{self.csv} in {self.path}", info.file_size)
         try:
             return self._read(info)
         except InputError:
@@ -138,18 +168,18 @@ class ZipSource(Source):
 
     def picture(self, name: str) -> bytes:
         try:
-            info = self.zip.getinfo(self.prefix + inside(name).as_posix())
+            info = self.zip.getinfo(self.prefix + _inside(name).as_posix())
         except KeyError:
-            raise Fault(IMAGE_MISSING) from None
+            raise Fault(q.IMAGE_MISSING) from None
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise Fault(IMAGE_LINK)
-        check_size(info.file_size)
+            raise Fault(q.IMAGE_LINK)
+        _check_size(info.file_size)
         try:
             return self._read(info)
         except InputError:  # a remote archive that is gone
             raise
         except _DAMAGE:
-            raise Fault(IMAGE_DAMAGED) from None
+            raise Fault(q.IMAGE_DAMAGED) from None
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
         """A member, never more of it than its size says: compressed, it may hold a thousand times that."""
@@ -159,31 +189,110 @@ class ZipSource(Source):
             return member.read(info.file_size)
 
 
-#: What zipfile raises for a damaged, encrypted or unknown kind of member.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
+class UrlFolder(Source):
+    path: str
+
+    @cached_property
+    def files(self) -> Any:
+        """The file system of the URL."""
+        return _locate(self.path)[0]
+
+    def place(self, *parts: str) -> str:
+        """A path below the folder, as `files` takes it."""
+        return "/".join([_locate(self.path)[1].rstrip("/"), *filter(None, parts)])
+
+    @property
+    def table_place(self) -> str:
+        return self.place(PurePosixPath(self.csv).as_posix())
+
+    @cached_property
+    def root(self) -> str:
+        return self.place(self.folder)
+
+    def has_folder(self) -> bool:
+        return self.files.isdir(self.root)
+
+    def table(self) -> bytes:
+        with _reaching(f"{self.path}, its {self.csv}"):
+            _check_table(self.table_place, self.files.info(self.table_place)["size"])
+            return self.files.cat_file(self.table_place)
+
+    def picture(self, name: str) -> bytes:
+        path = f"{self.root}/{_inside(name).as_posix()}"
+        try:
+            about = self.files.info(path)
+            if about["type"] != "file":
+                raise Fault(q.IMAGE_LINK if about["type"] == "link" else q.IMAGE_NO_FILE)
+            _check_size(about["size"])
+            return self.files.cat_file(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Fault(q.IMAGE_MISSING) from None
+        except Fault:
+            raise
+        except Exception:  # a name that the store cannot have, or the store is gone: does it have the table?
+            with _reaching(self.path):
+                self.files.invalidate_cache()
+                self.files.info(self.table_place)
+            raise Fault(q.IMAGE_UNREADABLE) from None
 
 
-def inside(name: str) -> PurePosixPath:
+def _locate(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it."""
+    from fsspec.core import url_to_fs  # here, since most catalogues lie on this machine
+
+    with _reaching(url):
+        return url_to_fs(url)
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Anything that a file system's library raises becomes one sentence."""
+    try:
+        yield
+    except (Fault, InputError):
+        raise
+    except Exception as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"data.source: {url} cannot be read ({message}); ways out: the package and the credentials for it, "
+            "or a .zip or a folder on this machine"
+        ) from error
+
+
+class _UrlFile:
+    """An open file at a URL whose failures are the network's, and so not the archive's."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        files, path = _locate(url)
+        with _reaching(url):
+            self.file = files.open(path, "rb", block_size=BLOCK)
+
+    def read(self, size: int = -1) -> bytes:
+        with _reaching(self.url):
+            return self.file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def _inside(name: str) -> PurePosixPath:
     """The name as a path below the picture folder; Fault where it is absolute, climbs, or is no file's."""
     path = PurePosixPath(name)
-    if "\0" in name or not path.parts or _stray_bytes(name):
-        raise Fault(IMAGE_NAME)
+    if "\0" in name or not path.parts or any("\ud800" <= c <= "\udfff" for c in name):
+        raise Fault(q.IMAGE_NAME)
     if path.is_absolute() or ".." in path.parts or (os.name == "nt" and Path(name).anchor):
-        raise Fault(IMAGE_OUTSIDE)
+        raise Fault(q.IMAGE_OUTSIDE)
     return path
 
 
-def _stray_bytes(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def check_table(table: object, size: int) -> None:
+def _check_table(table: object, size: int) -> None:
     if size > MAX_TABLE:
         raise InputError(f"data.csv: {table} has {size:,} bytes; allowed: up to {MAX_TABLE:,}")
 
 
-def check_size(size: int) -> None:
+def _check_size(size: int) -> None:
     if size == 0:
-        raise Fault(IMAGE_EMPTY)
+        raise Fault(q.IMAGE_EMPTY)
     if size > MAX_BYTES:
-        raise Fault(IMAGE_BYTES)
+        raise Fault(q.IMAGE_BYTES)

@@ -8,10 +8,45 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from samesku.catalogue.units import UNITS
+from samesku.arrays import Float32, Int64, Ints
+
+#: Units as sellers write them, in English and Indonesian: dimension -> base units in one -> names.
+_BASES: dict[str, dict[float, str]] = {
+    "volume": {1: "ml cc", 10: "cl", 1000: "l lt ltr liter litre liters litres"},
+    "mass": {
+        0.001: "mg",
+        1: "g gr grm gram grams",
+        100: "ons",
+        1000: "kg kilo kilogram kgs",
+        453.6: "lb lbs",
+        28.35: "oz",
+    },
+    "length": {1: "mm", 10: "cm", 1000: "m meter mtr metre", 25.4: "inch inchi inci"},
+    "count": {
+        1: "pcs pc pieces piece pack packs pak buah bh lembar lbr sachet sachets sct tablet tablets tab "
+        "kapsul caps capsule capsules butir biji set pasang roll sheets sheet pair pairs ct",
+        12: "lusin dozen",
+        20: "kodi",
+        144: "gross",
+    },
+    "data": {0.001: "kb", 1: "mb", 1000: "gb", 1_000_000: "tb"},
+    "power": {1: "w watt watts", 1000: "kw"},
+    "voltage": {1: "v volt volts"},
+    "charge": {1: "mah", 1000: "ah"},
+    "age": {1: "bln bulan month months", 12: "th thn tahun year years yrs"},
+    "light": {1: "lumen lumens lm"},
+    "share": {1: "%"},
+}
+
+#: unit -> (dimension, base units in one of it)
+UNITS: dict[str, tuple[str, float]] = {
+    unit: (dimension, factor)
+    for dimension, factors in _BASES.items()
+    for factor, names in factors.items()
+    for unit in names.split()
+}
 
 WORD = re.compile(r"[^\W_]+")
 TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=\d)")
@@ -46,37 +81,32 @@ class ItemSets:
     """A set of items for each listing.
 
     Attributes:
-        items: float32 (N, V) of 0 and 1.
-        kind: int (V,), the number of each item's kind.
+        items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind.
     """
 
     items: csr_array
-    kind: NDArray[np.int64]
+    kind: Int64
 
     @property
     def n_kinds(self) -> int:
         return int(self.kind.max(initial=-1)) + 1
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> ItemSets:
+    def __getitem__(self, rows: Ints) -> ItemSets:
         """The sets of some listings."""
         return ItemSets(self.items[rows], self.kind)
 
 
 @dataclass(frozen=True)
 class TitleTokens:
-    """N titles as sets of words, numbers, quantities and model codes, and their length in characters.
-
-    Attributes:
-        length: float32 (N,).
-    """
+    """N titles as sets of words, numbers, quantities and codes; their length in characters, float32 (N,)."""
 
     words: ItemSets
     numbers: ItemSets
     quantities: ItemSets
     codes: ItemSets
-    length: NDArray[np.float32]
+    length: Float32
 
-    def __getitem__(self, rows: NDArray[np.integer]) -> TitleTokens:
+    def __getitem__(self, rows: Ints) -> TitleTokens:
         """The titles of some listings."""
         return TitleTokens(
             self.words[rows], self.numbers[rows], self.quantities[rows], self.codes[rows], self.length[rows]
@@ -87,7 +117,7 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     """Read N titles into sets of items; upper and lower case are equal."""
     folded = [title.casefold() for title in titles]
     words = [{("", word) for word in WORD.findall(title)} for title in folded]
-    items = [list(_parse_items(_spread_products(title))) for title in folded]
+    items = [list(_parse_items(title)) for title in folded]
     groups = {
         group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
         for group in ("numbers", "quantities", "codes")
@@ -105,17 +135,13 @@ def read_items(title: str) -> list[Item]:
     for match in reversed(list(TIMES.finditer(text))):
         place[match.start() : match.end()] = [place[match.start()]] * 3
     items = [
-        item._replace(start=place[item.start], stop=place[item.stop - 1] + 1)
-        for item in _parse_items(_spread_products(text))
+        item._replace(start=place[item.start], stop=place[item.stop - 1] + 1) for item in _parse_items(text)
     ]
     return sorted(items, key=lambda item: item.start)
 
 
 def conflict_places(left: Sequence[Item], right: Sequence[Item]) -> list[dict[str, list[list[int]]]]:
     """Where two titles contradict each other: the kinds that both have without a value in common.
-
-    Args:
-        left, right: the items of the two titles, as `read_items` gives them.
 
     Returns:
         For each such kind {"left": places in the left title, "right": places in the right title}; a place is
@@ -139,31 +165,23 @@ def parse_number(text: str) -> float:
     return float(f"{head}.{''.join(tail)}") if tail else float(head)
 
 
-def _spread_products(text: str) -> str:
-    """`2x3` as `2 x 3`, so that both numbers are seen."""
-    return TIMES.sub(" x ", text)
-
-
 def _parse_items(text: str) -> Iterator[Item]:
-    """The items of a folded title after `_spread_products`; places are in `text`.
+    """The items of a folded title; places are in it with `2x3` as `2 x 3`, so that both numbers are seen.
 
     What is read as a quantity is blanked before codes are sought, and codes before numbers.
     """
+    text = TIMES.sub(" x ", text)
     for match in QUANTITY.finditer(text):
         dimension, factor = UNITS[match[2]]
         yield Item("quantities", dimension, f"{parse_number(match[1]) * factor:g}", *match.span())
-    text = QUANTITY.sub(_blank, text)
+    text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
     for match in CODE.finditer(text):
         if DIGIT.search(match[0]) and LETTER.search(match[0]):
             code = match[0].replace("-", "")
             yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
-            text = text[: match.start()] + _blank(match) + text[match.end() :]
+            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
     for match in NUMBER.finditer(text):
         yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
 
 
 def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:

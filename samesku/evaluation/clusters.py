@@ -1,20 +1,16 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Float64, Floats, Int32, Int64, Ints
 from samesku.catalogue.listings import Links
 from samesku.evaluation.decisions import Decisions
 from samesku.params import Groups
 
 
-def assign_groups(
-    decisions: Decisions, n_listings: int, groups: Groups, links: Links | None = None
-) -> NDArray[np.int32]:
+def assign_groups(decisions: Decisions, n_listings: int, groups: Groups, links: Links | None = None) -> Int32:
     """The group of each listing by the matches of one gallery: int32 (N,), −1 outside the gallery.
 
     Args:
@@ -39,16 +35,16 @@ def assign_groups(
 
 
 def cluster_matches(
-    left: NDArray[np.integer],
-    right: NDArray[np.integer],
-    score: NDArray[np.floating],
+    left: Ints,
+    right: Ints,
+    score: Floats,
     n_listings: int,
     *,
     link_density: float = 0.5,
     max_size: int = 100,
-    must_link: NDArray[np.integer] | None = None,
-    cannot_link: NDArray[np.integer] | None = None,
-) -> NDArray[np.int32]:
+    must_link: Ints | None = None,
+    cannot_link: Ints | None = None,
+) -> Int32:
     """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
 
     Two groups merge when a match joins them, at least `link_density` of the pairs between them are matches,
@@ -119,9 +115,7 @@ def cluster_matches(
     return np.argsort(np.argsort(first)).astype(np.int32)[group]
 
 
-def _distinct_pairs(
-    left: NDArray[np.integer], right: NDArray[np.integer], score: NDArray[np.floating], n_listings: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _distinct_pairs(left: Ints, right: Ints, score: Floats, n_listings: int) -> tuple[Int64, Int64, Float64]:
     """Each unordered pair once, with its best score; a listing is no match of itself."""
     low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right).astype(np.int64)
     key, position = np.unique(np.where(low < high, low * n_listings + high, -1), return_inverse=True)

@@ -1,23 +1,20 @@
 """Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Bools, Float64, Int32, Int64, Ints, Strings
 from samesku.catalogue.listings import GALLERIES, Listings, val_labelled, visible_products
 from samesku.errors import InputError
 from samesku.evaluation.metrics import row_f1
 from samesku.params import Decision
+from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import DECIMALS
 
 
-def is_relevant(
-    product: NDArray[np.integer], query: NDArray[np.integer], neighbour: NDArray[np.integer]
-) -> NDArray[np.bool_]:
+def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:
     """bool (Q, k): the neighbour is a listing of the query's product.
 
     Args:
@@ -28,9 +25,7 @@ def is_relevant(
     return (neighbour >= 0) & (of_query >= 0) & (product[neighbour] == of_query)
 
 
-def count_relevant(
-    product: NDArray[np.integer], query: NDArray[np.integer], rows: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def count_relevant(product: Ints, query: Ints, rows: Ints) -> Int64:
     """int (Q,): the listings of the query's product in the gallery `rows`, without the query itself."""
     labels = product[rows]
     size = np.bincount(labels[labels >= 0], minlength=int(product.max(initial=-1)) + 2)
@@ -38,12 +33,12 @@ def count_relevant(
     return np.where(of_query >= 0, size[of_query] - np.isin(query, rows), 0)
 
 
-def static_statistic(neighbours: Neighbours) -> NDArray[np.float64]:
+def static_statistic(neighbours: Neighbours) -> Float64:
     """The score itself, float64 (Q, k); −inf where there is no neighbour."""
     return neighbours.score.astype(np.float64).round(DECIMALS)
 
 
-def dynamic_statistic(neighbours: Neighbours) -> NDArray[np.float64]:
+def dynamic_statistic(neighbours: Neighbours) -> Float64:
     """How many standard deviations a score lies above the mean of its query's neighbour scores.
 
     score ≥ mean + m · std is statistic ≥ m; mean and std (ddof 0) are over the k = min(index.k, gallery − 1)
@@ -61,9 +56,9 @@ def dynamic_statistic(neighbours: Neighbours) -> NDArray[np.float64]:
     return np.where(valid, np.round(deviations, DECIMALS), -np.inf)
 
 
-def decision_statistic(kind: str, neighbours: Neighbours) -> NDArray[np.float64]:
-    """The statistic of a decision by its kind, `static` or `dynamic`."""
-    return {"static": static_statistic, "dynamic": dynamic_statistic}[kind](neighbours)
+def decision_statistic(kind: str, neighbours: Neighbours) -> Float64:
+    """The statistic of a decision of this kind, `static` or `dynamic`."""
+    return static_statistic(neighbours) if kind == "static" else dynamic_statistic(neighbours)
 
 
 @dataclass(frozen=True)
@@ -75,10 +70,10 @@ class Curve:
         f1: float64 (T,). hits, n_predicted: int64 (T,), pooled over queries. n_relevant: pooled.
     """
 
-    threshold: NDArray[np.float64]
-    f1: NDArray[np.float64]
-    hits: NDArray[np.int64]
-    n_predicted: NDArray[np.int64]
+    threshold: Float64
+    f1: Float64
+    hits: Int64
+    n_predicted: Int64
     n_relevant: int
 
     def index(self, threshold: float) -> int:
@@ -87,10 +82,7 @@ class Curve:
 
 
 def sweep_thresholds(
-    statistic: NDArray[np.float64],
-    relevant: NDArray[np.bool_],
-    n_relevant: NDArray[np.integer],
-    negative_weight: float = 1.0,
+    statistic: Float64, relevant: Bools, n_relevant: Ints, negative_weight: float = 1.0
 ) -> Curve:
     """F1 at every threshold, exactly.
 
@@ -114,16 +106,14 @@ def sweep_thresholds(
     none = np.zeros(len(n_relevant), int)
     start = row_f1(none, none, n_relevant).sum()
     mean = (start + np.cumsum(steps.ravel()[order])[last]) / max(1, len(n_relevant))
-    correct = np.cumsum(relevant.ravel()[order])[last]
-    if len(values) and np.isposinf(values[0]):  # matches at every threshold: the curve starts with them
-        return Curve(values[last], mean, correct, last + 1, int(n_relevant.sum()))
-    return Curve(
-        np.concatenate([[np.inf], values[last]]),
-        np.concatenate([[start / max(1, len(n_relevant))], mean]),
-        np.concatenate([[0], correct]),
-        np.concatenate([[0], last + 1]),
-        int(n_relevant.sum()),
-    )
+    points: tuple[Any, ...] = values[last], mean, np.cumsum(relevant.ravel()[order])[last], last + 1
+    if not len(values) or not np.isposinf(
+        values[0]
+    ):  # +inf matches at every threshold, and is the first point
+        first = np.inf, start / max(1, len(n_relevant)), 0, 0
+        points = tuple(np.concatenate([[a], b]) for a, b in zip(first, points, strict=True))
+    threshold, f1, correct, n_predicted = points
+    return Curve(threshold, f1, correct, n_predicted, int(n_relevant.sum()))
 
 
 def best_threshold(curve: Curve) -> float:
@@ -140,9 +130,7 @@ def best_threshold(curve: Curve) -> float:
     return float(middle if lower < middle <= upper else upper)
 
 
-def best_val_threshold(
-    neighbours: Neighbours, listings: Listings, rows: NDArray[np.int32]
-) -> tuple[float, float]:
+def best_val_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) -> tuple[float, float]:
     """The static threshold with the highest mean F1 over the labelled val queries, and that F1.
 
     Args:
@@ -158,9 +146,7 @@ def best_val_threshold(
     return best_threshold(curve), float(curve.f1.max())
 
 
-def keep_at_least_one(
-    is_match: NDArray[np.bool_], neighbours: Neighbours, min_score: float
-) -> NDArray[np.bool_]:
+def keep_at_least_one(is_match: Bools, neighbours: Neighbours, min_score: float) -> Bools:
     """`is_match` (Q, k), and the best neighbour of each query without a match, if its score is ≥ min_score.
 
     A prior for data where every product has two listings or more; wrong where many have one.
@@ -184,28 +170,28 @@ class Decisions:
     """
 
     neighbours: Neighbours
-    statistic: NDArray[np.float64]
-    is_match: NDArray[np.bool_]
-    relevant: NDArray[np.bool_]
-    n_relevant: NDArray[np.int64]
+    statistic: Float64
+    is_match: Bools
+    relevant: Bools
+    n_relevant: Int64
     threshold: float
     min_score: float
-    split: NDArray[np.str_]
-    gallery_size: NDArray[np.int64]
+    split: Strings
+    gallery_size: Int64
 
     @property
-    def hits(self) -> NDArray[np.int64]:
+    def hits(self) -> Int64:
         return (self.is_match & self.relevant).sum(axis=1)
 
     @property
-    def n_predicted(self) -> NDArray[np.int64]:
+    def n_predicted(self) -> Int64:
         return self.is_match.sum(axis=1)
 
     @property
-    def f1(self) -> NDArray[np.float64]:
+    def f1(self) -> Float64:
         return row_f1(self.hits, self.n_predicted, self.n_relevant)
 
-    def curve(self, split: str, statistic: NDArray[np.float64] | None = None) -> Curve:
+    def curve(self, split: str, statistic: Float64 | None = None) -> Curve:
         """F1 at every threshold over the queries of one split, by default of the decision's statistic."""
         queries = self.split == split
         statistic = self.statistic if statistic is None else statistic
@@ -265,11 +251,7 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
 
 
 def best_min_score(
-    is_match: NDArray[np.bool_],
-    score: NDArray[np.float64],
-    relevant: NDArray[np.bool_],
-    n_relevant: NDArray[np.int64],
-    negative_weight: float = 1.0,
+    is_match: Bools, score: Float64, relevant: Bools, n_relevant: Int64, negative_weight: float = 1.0
 ) -> float:
     """The min_score of `at_least_one` with the highest mean F1 over these queries; 1 where it never helps.
 

@@ -1,7 +1,5 @@
 """Two systems on the same queries: what one gains on the other, with its paired bootstrap interval."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -4,22 +4,17 @@ Most take three counts of each query, all without the query itself: `hits`, the 
 `n_predicted`, the matches; `n_relevant`, the listings of its product in the gallery.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from samesku.arrays import Bools, Float64, Int64, Ints
 
 SIZES = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, None))  # of products, in listings: first and last
 RESAMPLES = 1000
 
 
-def row_f1(
-    hits: NDArray[np.integer],
-    n_predicted: NDArray[np.integer] | NDArray[np.float64],
-    n_relevant: NDArray[np.integer],
-) -> NDArray[np.float64]:
+def row_f1(hits: Ints, n_predicted: Ints | Float64, n_relevant: Ints) -> Float64:
     """F1 of each query with the query itself in both sets, as the Shopee competition scores it.
 
     2 (hits + 1) / ((n_predicted + 1) + (n_relevant + 1)), float64 (Q,), in (0, 1].
@@ -27,19 +22,17 @@ def row_f1(
     return 2.0 * (hits + 1) / (n_predicted + n_relevant + 2)
 
 
-def row_precision(hits: NDArray[np.integer], n_predicted: NDArray[np.integer]) -> NDArray[np.float64]:
+def row_precision(hits: Ints, n_predicted: Ints) -> Float64:
     """(hits + 1) / (n_predicted + 1) of each query: the query itself is in both sets."""
     return (hits + 1) / (n_predicted + 1)
 
 
-def row_recall(hits: NDArray[np.integer], n_relevant: NDArray[np.integer]) -> NDArray[np.float64]:
+def row_recall(hits: Ints, n_relevant: Ints) -> Float64:
     """(hits + 1) / (n_relevant + 1) of each query: the query itself is in both sets."""
     return (hits + 1) / (n_relevant + 1)
 
 
-def micro_f1(
-    hits: NDArray[np.integer], n_predicted: NDArray[np.integer], n_relevant: NDArray[np.integer]
-) -> float:
+def micro_f1(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> float:
     """2 TP / (2 TP + FP + FN) over the pooled pairs without self, of the queries that have a relevant listing.
 
     0 where no query has one. Never compare it with the mean of `row_f1`.
@@ -49,23 +42,18 @@ def micro_f1(
     return float(2 * hits[some].sum() / total) if total else 0.0
 
 
-def b_cubed(
-    hits: NDArray[np.integer], n_predicted: NDArray[np.integer], n_relevant: NDArray[np.integer]
-) -> dict[str, float]:
+def b_cubed(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> dict[str, float]:
     """B-cubed precision, recall and their harmonic mean; a query's match list stands for its cluster.
 
     Bagga and Baldwin (1998): the precision of an item is the share of its cluster that is of its product, its
     recall the share of its product that is in its cluster, the item included. Both are averaged over items.
     """
-    precision, recall = row_precision(hits, n_predicted).mean(), row_recall(hits, n_relevant).mean()
-    return {
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(2 * precision * recall / (precision + recall)),
-    }
+    precision = float(row_precision(hits, n_predicted).mean())
+    recall = float(row_recall(hits, n_relevant).mean())
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
 
 
-def average_precision(relevant: NDArray[np.bool_], n_relevant: NDArray[np.integer]) -> NDArray[np.float64]:
+def average_precision(relevant: Bools, n_relevant: Ints) -> Float64:
     """AP@k: the sum, over the ranks of relevant listings, of the precision there, over min(n_relevant, k).
 
     Args:
@@ -79,14 +67,12 @@ def average_precision(relevant: NDArray[np.bool_], n_relevant: NDArray[np.intege
     return _divide(precision_sum, np.minimum(n_relevant, relevant.shape[1]))
 
 
-def recall_at_k(relevant: NDArray[np.bool_], n_relevant: NDArray[np.integer]) -> NDArray[np.float64]:
+def recall_at_k(relevant: Bools, n_relevant: Ints) -> Float64:
     """The relevant among the k neighbours over all relevant; NaN where no listing is relevant."""
     return _divide(relevant.sum(axis=1).astype(np.float64), n_relevant)
 
 
-def f1_by_product_size(
-    f1: NDArray[np.float64], n_relevant: NDArray[np.integer]
-) -> list[dict[str, float | str]]:
+def f1_by_product_size(f1: Float64, n_relevant: Ints) -> list[dict[str, float | str]]:
     """Rows {listings, queries, f1} by the number of listings of the query's product, small products first.
 
     Args:
@@ -96,20 +82,14 @@ def f1_by_product_size(
     for first, last in SIZES:
         inside = (n_relevant + 1 >= first) & (n_relevant + 1 <= (last or np.inf))
         if inside.any():
-            # Two digits, so that a plot that sorts by name has them in order.
-            name = (
-                f"{first:02}"
-                if first == last
-                else f"{first:02}–{last:02}"
-                if last
-                else f"{first:02} and more"
-            )
+            end = "" if first == last else f"–{last:02}" if last else " and more"
+            name = f"{first:02}{end}"  # two digits, so that a plot that sorts by name has them in order
             rows.append({"listings": name, "queries": int(inside.sum()), "f1": float(f1[inside].mean())})
     return rows
 
 
 def bootstrap_interval(
-    values: NDArray[np.float64], component: NDArray[np.integer], *, seed: int = 0, resamples: int = RESAMPLES
+    values: Float64, component: Ints, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
     """95% interval of the mean of `values`: whole connected components are resampled with replacement.
 
@@ -133,9 +113,7 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def cluster_counts(
-    group: NDArray[np.integer], product: NDArray[np.integer], query: NDArray[np.integer]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def cluster_counts(group: Ints, product: Ints, query: Ints) -> tuple[Int64, Int64, Int64]:
     """`hits`, `n_predicted` and `n_relevant` of each query, where the matches are the rest of its group.
 
     Args:
@@ -155,9 +133,7 @@ def cluster_counts(
     return hits[query], group_size[group[query]] - 1, n_relevant[query]
 
 
-def cluster_metrics(
-    group: NDArray[np.integer], product: NDArray[np.integer], query: NDArray[np.integer]
-) -> dict[str, Any]:
+def cluster_metrics(group: Ints, product: Ints, query: Ints) -> dict[str, Any]:
     """Pairwise precision, recall and F1 over the pooled pairs of the queries, B-cubed, and sizes of groups.
 
     Arguments as of `cluster_counts`. A pair of two queries counts twice, once from each side.
@@ -176,5 +152,5 @@ def cluster_metrics(
     }
 
 
-def _divide(total: NDArray[np.float64], count: NDArray[np.integer]) -> NDArray[np.float64]:
+def _divide(total: Float64, count: Ints) -> Float64:
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)

@@ -1,7 +1,5 @@
 """What a system leaves: its metrics, and data/predictions/<system>/ for people and programs."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from samesku import artefacts
+from samesku.arrays import Bools, Float32, Float64
 from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
 from samesku.evaluation import metrics
@@ -24,7 +22,7 @@ from samesku.evaluation.decisions import (
     keep_at_least_one,
 )
 from samesku.params import Groups
-from samesku.search.scorer import channel_cosines
+from samesku.search.fusion import channel_cosines
 
 SPLITS = ("val", "test")
 SUFFIXES = {"split": "", "full": "_full"}  # of the keys of metrics.json, by gallery
@@ -49,7 +47,9 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
             if not queries.any():
                 continue
             if split == "test":  # the threshold that is best on test: an upper bound
-                figures[f"test_oracle{suffix}"] = _best_f1(decisions[gallery].curve(split))
+                curve = decisions[gallery].curve(split)
+                best = {"f1": float(curve.f1.max()), "threshold": best_threshold(curve)}
+                figures[f"test_oracle{suffix}"] = best
             figures[f"{split}{suffix}"] = _split_metrics(decisions[gallery], listings, queries)
             inside = (listings.split == split) | (gallery == "full")
             of_groups[f"{split}{suffix}"] = metrics.cluster_metrics(
@@ -61,7 +61,7 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
     return artefacts.round_floats(figures | {"groups": of_groups})
 
 
-def _split_metrics(decisions: Decisions, listings: Listings, queries: NDArray[np.bool_]) -> dict[str, Any]:
+def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> dict[str, Any]:
     """The figures of the queries of one split in one gallery. `queries`: bool (Q,), some of them true."""
     hits, n_predicted = decisions.hits[queries], decisions.n_predicted[queries]
     n_relevant, f1 = decisions.n_relevant[queries], decisions.f1[queries]
@@ -91,10 +91,6 @@ def _split_metrics(decisions: Decisions, listings: Listings, queries: NDArray[np
         "strata": metrics.f1_by_product_size(f1, n_relevant),
         "at_least_one": {"min_score": decisions.min_score, "gain": (f1_with - f1_without)[queries].mean()},
     }
-
-
-def _best_f1(curve: Curve) -> dict[str, float]:
-    return {"f1": float(curve.f1.max()), "threshold": best_threshold(curve)}
 
 
 def short_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +126,7 @@ def write_predictions(
     decisions: Mapping[str, Decisions],
     figures: Mapping[str, Any],
     listings: Listings,
-    channels: Mapping[str, NDArray[np.float32]],
+    channels: Mapping[str, Float32],
     groups: Groups,
     links: Links | None = None,
 ) -> None:
@@ -155,9 +151,8 @@ def write_predictions(
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
-        artefacts.write_table(partial / "matches.parquet", artefacts.make_table(matches))
-        group_of = artefacts.make_table({"posting_id": listings.posting_id, "group": group})
-        artefacts.write_table(partial / "groups.parquet", group_of)
+        artefacts.write_table(partial / "matches.parquet", matches)
+        artefacts.write_table(partial / "groups.parquet", {"posting_id": listings.posting_id, "group": group})
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
         artefacts.write_json(partial / "metrics.json", figures)
         plots = plot_rows(decisions["split"]) | {"strata": figures.get("test", {}).get("strata", [])}
@@ -258,7 +253,7 @@ def precision_recall_rows(curve: Curve) -> list[dict[str, float]]:
     ]
 
 
-def score_rows(statistic: NDArray[np.float64], relevant: NDArray[np.bool_]) -> list[dict[str, float]]:
+def score_rows(statistic: Float64, relevant: Bools) -> list[dict[str, float]]:
     """Rows {low, high, true_pairs, false_pairs}: a histogram of the statistic.
 
     Args:

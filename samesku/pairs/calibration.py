@@ -1,12 +1,11 @@
 """Calibration: from the log-odds of the pair model to probabilities that hold on unseen pairs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+
+from samesku.arrays import Bools, Float64, Ints
 
 
 @dataclass(frozen=True)
@@ -16,14 +15,12 @@ class Platt:
     slope: float
     intercept: float
 
-    def probability(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probability(self, log_odds: Float64) -> Float64:
         """Probabilities of log-odds, of the same shape."""
         return 1.0 / (1.0 + np.exp(-(self.slope * log_odds + self.intercept)))
 
 
-def fit_platt(
-    log_odds: NDArray[np.float64], same_product: NDArray[np.bool_], count: NDArray[np.integer] | None = None
-) -> Platt:
+def fit_platt(log_odds: Float64, same_product: Bools, count: Ints | None = None) -> Platt:
     """The maximum-likelihood curve over pairs that are scored out of fold.
 
     Args:
@@ -36,9 +33,7 @@ def fit_platt(
     return Platt(slope, intercept) if slope > 0 else Platt(1.0, 0.0)
 
 
-def calibration_error(
-    probability: NDArray[np.float64], same_product: NDArray[np.bool_], bins: int = 15
-) -> float:
+def calibration_error(probability: Float64, same_product: Bools, bins: int = 15) -> float:
     """Expected calibration error: the mean of |mean probability − share of true pairs| over bins.
 
     Bins hold equally many pairs and weigh by their size; Naeini et al. (2015).

@@ -1,15 +1,13 @@
 """Candidate pairs: two listings of which one is among the neighbours of the other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Floats, Int32, Int64, Ints
+from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours, no_neighbours
-from samesku.search.scorer import DECIMALS
 
 
 @dataclass(frozen=True)
@@ -23,37 +21,33 @@ class Candidates:
         left, right: int32 (P,), positions in `rows`, left < right.
     """
 
-    rows: NDArray[np.int32]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
+    rows: Int32
+    left: Int32
+    right: Int32
 
     def __len__(self) -> int:
         return len(self.left)
 
     @property
-    def catalogue_rows(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def catalogue_rows(self) -> tuple[Int32, Int32]:
         """The left and the right listings as rows of the catalogue."""
         return self.rows[self.left], self.rows[self.right]
 
     @property
-    def lists(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.intp]]:
-        """All lists, one after the other, as three arrays (2P,).
-
-        Returns:
-            The listing whose list it is, the candidate in it, and the index of their pair.
-        """
+    def lists(self) -> tuple[Int32, Int32, Int64]:
+        """All lists, one after the other: listing, candidate and the index of their pair, each (2P,)."""
         listing = np.concatenate([self.left, self.right])
         order = np.argsort(listing, kind="stable")
         candidate = np.concatenate([self.right, self.left])
         return listing[order], candidate[order], order % max(1, len(self))
 
-    def index(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.intp]:
+    def index(self, left: Ints, right: Ints) -> Int64:
         """The indices of M pairs that are among these, given as rows of the catalogue in either order."""
         keys = self.left.astype(np.int64) * max(1, len(self.rows)) + self.right
         return np.searchsorted(keys, _pair_keys(self.rows, left, right))
 
 
-def unite_candidates(rows: NDArray[np.int32], searches: Iterable[Neighbours]) -> Candidates:
+def unite_candidates(rows: Int32, searches: Iterable[Neighbours]) -> Candidates:
     """The pairs of several searches in one gallery, each pair once.
 
     Args:
@@ -67,7 +61,7 @@ def unite_candidates(rows: NDArray[np.int32], searches: Iterable[Neighbours]) ->
     return Candidates(rows, left.astype(np.int32), right.astype(np.int32))
 
 
-def best_candidates(candidates: Candidates, score: NDArray[np.floating], k: int) -> Neighbours:
+def best_candidates(candidates: Candidates, score: Floats, k: int) -> Neighbours:
     """The k best candidates of each listing.
 
     Args:
@@ -85,9 +79,7 @@ def best_candidates(candidates: Candidates, score: NDArray[np.floating], k: int)
     return best
 
 
-def _pair_keys(
-    rows: NDArray[np.int32], left: NDArray[np.integer], right: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def _pair_keys(rows: Int32, left: Ints, right: Ints) -> Int64:
     """One number for each unordered pair of catalogue rows, int64 (M,): ascending by (left, right)."""
     a, b = np.searchsorted(rows, left), np.searchsorted(rows, right)
     return np.minimum(a, b).astype(np.int64) * max(1, len(rows)) + np.maximum(a, b)

@@ -1,11 +1,10 @@
 """Clerical review: accept the probable pairs, reject the improbable ones, let a person see the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from samesku.arrays import Bools, Float64, Floats, Int64, Ints
 
 OUTCOMES = ("reject", "review", "accept")
 MAX_THRESHOLDS = 400  # tried for `accept`
@@ -20,15 +19,15 @@ class ReviewThresholds:
     accept: float
     reject: float
 
-    def outcome(self, probability: NDArray[np.floating]) -> NDArray[np.intp]:
+    def outcome(self, probability: Floats) -> Int64:
         """What happens to pairs, as indices into OUTCOMES, of the shape of `probability`."""
         return (probability >= self.reject).astype(np.intp) + (probability >= self.accept)
 
 
 def choose_review_thresholds(
-    probability: NDArray[np.floating],
-    same_product: NDArray[np.bool_],
-    component: NDArray[np.integer],
+    probability: Floats,
+    same_product: Bools,
+    component: Ints,
     *,
     precision: float,
     missed: float,
@@ -54,10 +53,7 @@ def choose_review_thresholds(
 
 
 def review_figures(
-    thresholds: ReviewThresholds,
-    probability: NDArray[np.floating],
-    same_product: NDArray[np.bool_],
-    n_relevant: int,
+    thresholds: ReviewThresholds, probability: Floats, same_product: Bools, n_relevant: int
 ) -> dict[str, dict[str, float]]:
     """For each outcome: its pairs, their share of the candidates, their precision, their recall.
 
@@ -79,18 +75,14 @@ def review_figures(
 
 
 def _lower_precision(
-    probability: NDArray[np.floating],
-    same_product: NDArray[np.bool_],
-    component: NDArray[np.integer],
-    thresholds: NDArray[np.float64],
-    seed: int,
-) -> NDArray[np.float64]:
+    probability: Floats, same_product: Bools, component: Ints, thresholds: Floats, seed: int
+) -> Float64:
     """The 5th percentile of precision at T ascending thresholds, components drawn with replacement."""
     names, component = np.unique(component, return_inverse=True)
     n_reached = np.searchsorted(thresholds, probability, side="right")  # thresholds that a pair reaches
     shape = len(names), len(thresholds) + 1
 
-    def accepted(pairs: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def accepted(pairs: Bools) -> Float64:
         """Of these pairs, the number in each component at each threshold: (components, T)."""
         counts = np.bincount(component[pairs] * shape[1] + n_reached[pairs], minlength=shape[0] * shape[1])
         return counts.reshape(shape)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].astype(np.float64)

@@ -1,15 +1,13 @@
 """Explanations: how far each family of features moves the score of a pair, along the paths of the trees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import lightgbm
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from samesku.arrays import Bools, Float32, Float64, Int64, Ints
 from samesku.pairs.features import PairFeatures
 from samesku.pairs.pair_model import PairModel, PairScores
 
@@ -17,8 +15,8 @@ ROWS = 16_384  # explained in one block
 
 
 def explain_scores(
-    model: PairModel, features: PairFeatures, scores: PairScores, pair: NDArray[np.integer]
-) -> dict[str, NDArray[np.float32]]:
+    model: PairModel, features: PairFeatures, scores: PairScores, pair: Ints
+) -> dict[str, Float32]:
     """How far each family of features moved the log-odds of some pairs.
 
     Args:
@@ -44,11 +42,8 @@ def feature_importances(model: PairModel, families: Sequence[str]) -> list[dict[
 
 
 def family_contributions(
-    models: Sequence[lightgbm.Booster],
-    values: NDArray[np.float32],
-    scored_by: NDArray[np.bool_],
-    families: Sequence[str],
-) -> tuple[list[str], NDArray[np.float32], NDArray[np.float64]]:
+    models: Sequence[lightgbm.Booster], values: Float32, scored_by: Bools, families: Sequence[str]
+) -> tuple[list[str], Float32, Float64]:
     """How far each family of features moves the log-odds of each pair.
 
     On its way to a leaf a pair moves from the mean of a node to that of its child. The move counts for the
@@ -79,32 +74,25 @@ def family_contributions(
     return names, contributions, base
 
 
-def _leaf_moves(
-    model: lightgbm.Booster, family: NDArray[np.integer], n_families: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
+def _leaf_moves(model: lightgbm.Booster, family: Ints, n_families: int) -> tuple[Float64, Int64, float]:
     """The moves of each family on the way to each of the L leaves of all trees.
 
     Returns:
         The moves float64 (L, K), the first leaf of each tree int64 (trees,), the sum of the roots.
     """
-    rows: list[NDArray[np.float64]] = []
+    rows: list[Float64] = []
     first_leaf, roots = [], 0.0
     for tree in model.dump_model()["tree_info"]:
         first_leaf.append(len(rows))
         root = tree["tree_structure"]
         roots += _node_value(root)
-        leaves: dict[int, NDArray[np.float64]] = {}
+        leaves: dict[int, Float64] = {}
         _collect_leaves(root, np.zeros(n_families), family, leaves)
         rows += [leaves[leaf] for leaf in range(len(leaves))]
     return np.array(rows).reshape(len(rows), n_families), np.array(first_leaf, dtype=np.int64), roots
 
 
-def _collect_leaves(
-    node: dict[str, Any],
-    moves: NDArray[np.float64],
-    family: NDArray[np.integer],
-    leaves: dict[int, NDArray[np.float64]],
-) -> None:
+def _collect_leaves(node: dict[str, Any], moves: Float64, family: Ints, leaves: dict[int, Float64]) -> None:
     """Put the moves to every leaf below `node` into `leaves`; `moves` are those to `node`."""
     if "split_feature" not in node:
         leaves[node.get("leaf_index", 0)] = moves

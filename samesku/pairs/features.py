@@ -8,27 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.arrays import Float32, Float64, Int64, Ints
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
+from samesku.pairs import list_features as lists
+from samesku.pairs import title_features as items
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.list_features import (
-    best_rivals,
-    list_statistics,
-    list_sums,
-    ranks_in_lists,
-    shared_neighbours,
-    two_step_paths,
-)
-from samesku.pairs.title_features import (
-    inverse_document_frequency,
-    n_conflicts,
-    rarest_shared,
-    rarest_unshared,
-    shared_weight,
-    total_weight,
-)
-from samesku.search.fusion import Channels, Fused
-from samesku.search.scorer import channel_cosines, pair_scores
+from samesku.search.fusion import Channels, Fused, channel_cosines, pair_scores
 
 MIN_SUPPORT = 0.01  # a less probable pair supports no pair
 
@@ -45,7 +31,7 @@ class PairFeatures:
     candidates: Candidates
     names: list[str] = field(default_factory=list)
     families: list[str] = field(default_factory=list)
-    columns: list[NDArray[np.float32]] = field(default_factory=list)
+    columns: list[Float32] = field(default_factory=list)
 
     def add(self, family: str, name: str, column: NDArray) -> None:
         self.families.append(family)
@@ -57,7 +43,7 @@ class PairFeatures:
         self.add(family, f"{name}_low", np.minimum(*left_right))
         self.add(family, f"{name}_high", np.maximum(*left_right))
 
-    def values(self, pair: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
+    def values(self, pair: Ints | slice = slice(None)) -> Float32:
         """The rows of some pairs, of all by default: float32 (M, F)."""
         if not self.columns:
             return np.empty((len(self.candidates), 0), np.float32)[pair]
@@ -84,7 +70,7 @@ class PairEvidence:
 
     channels: Channels
     titles: TitleTokens
-    pictures: Mapping[str, NDArray[np.integer]]
+    pictures: Mapping[str, Ints]
 
 
 def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
@@ -93,7 +79,7 @@ def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
     return PairEvidence(channels, tokenize_titles(listings.title), pictures)
 
 
-def number_distinct(names: Sequence[str]) -> NDArray[np.int64]:
+def number_distinct(names: Sequence[str]) -> Int64:
     """A number for each distinct name, −1 for the empty one: int64 (N,)."""
     distinct, number = np.unique(np.array(names, dtype=str), return_inverse=True)
     return np.where(distinct[number] == "", -1, number)
@@ -118,9 +104,9 @@ def describe_pairs(
 
 def pair_features(
     candidates: Candidates,
-    similarities: Mapping[str, NDArray[np.float32]],
+    similarities: Mapping[str, Float32],
     titles: TitleTokens,
-    pictures: Mapping[str, NDArray[np.integer]],
+    pictures: Mapping[str, Ints],
 ) -> PairFeatures:
     """The features that need no label and no first score.
 
@@ -140,7 +126,7 @@ def pair_features(
     return features
 
 
-def support_features(candidates: Candidates, log_odds: NDArray[np.float64]) -> PairFeatures:
+def support_features(candidates: Candidates, log_odds: Float64) -> PairFeatures:
     """How the first scores of the pairs around a pair support it.
 
     Args:
@@ -150,25 +136,25 @@ def support_features(candidates: Candidates, log_odds: NDArray[np.float64]) -> P
     probability = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
     features = PairFeatures(candidates)
     features.add("pair", "log_odds", log_odds)
-    features.add_low_high("support", "probability_rank", ranks_in_lists(candidates, probability))
-    sums = list_sums(candidates, probability)
+    features.add_low_high("support", "probability_rank", lists.ranks_in_lists(candidates, probability))
+    sums = lists.list_sums(candidates, probability)
     rival_sums = sums[left] - probability, sums[right] - probability
     features.add_low_high("support", "rival_sum", rival_sums)
-    features.add_low_high("support", "best_rival", best_rivals(candidates, probability))
-    paths, strongest = two_step_paths(candidates, probability, MIN_SUPPORT)
+    features.add_low_high("support", "best_rival", lists.best_rivals(candidates, probability))
+    paths, strongest = lists.two_step_paths(candidates, probability, MIN_SUPPORT)
     features.add("support", "paths", paths)
     features.add("support", "paths_share", paths / (rival_sums[0] + rival_sums[1] + np.float32(1e-3)))
     features.add("support", "strongest_path", strongest)
     return features
 
 
-def _add_similarity(features: PairFeatures, name: str, similarity: NDArray[np.float32]) -> None:
+def _add_similarity(features: PairFeatures, name: str, similarity: Float32) -> None:
     """A similarity, its ranks in the two lists, and its distance to the maximum and mean of each list."""
     candidates = features.candidates
     left, right = candidates.left, candidates.right
     valid = ~np.isnan(similarity)
-    ranks = ranks_in_lists(candidates, similarity)
-    best, mean, std = list_statistics(candidates, similarity).T
+    ranks = lists.ranks_in_lists(candidates, similarity)
+    best, mean, std = lists.list_statistics(candidates, similarity).T
     features.add(name, name, similarity)
     features.add_low_high(
         name, f"{name}_rank", (np.where(valid, ranks[0], np.nan), np.where(valid, ranks[1], np.nan))
@@ -183,39 +169,39 @@ def _add_similarity(features: PairFeatures, name: str, similarity: NDArray[np.fl
     )
 
 
-def _add_density(features: PairFeatures, fused: NDArray[np.float32]) -> None:
+def _add_density(features: PairFeatures, fused: Float32) -> None:
     """How similar the candidates of each listing are to it, and how many the two listings share."""
     candidates = features.candidates
     left, right = candidates.left, candidates.right
-    _, mean, std = list_statistics(candidates, fused).T
+    _, mean, std = lists.list_statistics(candidates, fused).T
     features.add_low_high("density", "fused_mean", (mean[left], mean[right]))
     features.add_low_high("density", "fused_std", (std[left], std[right]))
     weight = np.nan_to_num(np.maximum(fused, 0))
-    features.add("density", "shared_neighbours", shared_neighbours(candidates, weight))
+    features.add("density", "shared_neighbours", lists.shared_neighbours(candidates, weight))
 
 
 def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
     left, right = pairs = features.candidates.left, features.candidates.right
-    idf = inverse_document_frequency(titles.words.items)
-    shared, total = shared_weight(titles.words, pairs, idf), total_weight(titles.words, idf)
+    idf = items.inverse_document_frequency(titles.words.items)
+    shared, total = items.shared_weight(titles.words, pairs, idf), items.total_weight(titles.words, idf)
     union = total[left] + total[right] - shared
     coverage = shared / np.maximum(total[left], 1e-6), shared / np.maximum(total[right], 1e-6)
     features.add("words", "words_shared", shared)
     features.add("words", "words_jaccard", shared / np.maximum(union, 1e-6))
     features.add_low_high("words", "words_unshared", (total[left] - shared, total[right] - shared))
     features.add_low_high("words", "words_coverage", coverage)
-    features.add_low_high("words", "words_rarest_unshared", rarest_unshared(titles.words, pairs, idf))
-    features.add("words", "words_rarest_shared", rarest_shared(titles.words, pairs, idf))
+    features.add_low_high("words", "words_rarest_unshared", items.rarest_unshared(titles.words, pairs, idf))
+    features.add("words", "words_rarest_shared", items.rarest_shared(titles.words, pairs, idf))
     for name in ("numbers", "quantities", "codes"):
         sets: ItemSets = getattr(titles, name)
-        count, n_shared = total_weight(sets), shared_weight(sets, pairs)
+        count, n_shared = items.total_weight(sets), items.shared_weight(sets, pairs)
         features.add(name, f"{name}_shared", n_shared)
         features.add_low_high(name, f"{name}_unshared", (count[left] - n_shared, count[right] - n_shared))
-        features.add(name, f"{name}_conflicts", n_conflicts(sets, pairs))
+        features.add(name, f"{name}_conflicts", items.n_conflicts(sets, pairs))
     features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
-def _add_picture(features: PairFeatures, name: str, picture: NDArray[np.integer]) -> None:
+def _add_picture(features: PairFeatures, name: str, picture: Ints) -> None:
     left, right = picture[features.candidates.left], picture[features.candidates.right]
     copies = np.bincount(picture[picture >= 0], minlength=int(picture.max(initial=-1)) + 2)
     features.add("picture", f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Bools, Float64, Int32, Int64, Ints
 from samesku.pairs.candidates import Candidates
 
 
@@ -26,11 +26,11 @@ class PairLabels:
         fold: int32 (2, P), the fold of the left and of the right listing, as `deal_folds` gives it.
     """
 
-    train_mask: NDArray[np.bool_]
-    same_product: NDArray[np.bool_]
-    weight: NDArray[np.float64]
-    n_queries: NDArray[np.int64]
-    fold: NDArray[np.int32]
+    train_mask: Bools
+    same_product: Bools
+    weight: Float64
+    n_queries: Int64
+    fold: Int32
 
     def training_pairs(self) -> PairLabels:
         """The pairs in `train_mask` alone."""
@@ -41,12 +41,7 @@ class PairLabels:
 
 
 def label_pairs(
-    candidates: Candidates,
-    product: NDArray[np.integer],
-    val_labelled: NDArray[np.bool_],
-    component: NDArray[np.integer],
-    n_folds: int,
-    seed: int,
+    candidates: Candidates, product: Ints, val_labelled: Bools, component: Ints, n_folds: int, seed: int
 ) -> PairLabels:
     """Label candidate pairs. The model learns from a pair of a labelled val listing and
 
@@ -77,9 +72,7 @@ def label_pairs(
     )
 
 
-def deal_folds(
-    component: NDArray[np.integer], val_labelled: NDArray[np.bool_], n_folds: int, seed: int
-) -> NDArray[np.int32]:
+def deal_folds(component: Ints, val_labelled: Bools, n_folds: int, seed: int) -> Int32:
     """The fold of each labelled val listing, whole components together: int32 (N,), −1 for the rest."""
     names, number = np.unique(component[val_labelled], return_inverse=True)
     fold_of_component = np.empty(len(names), np.int32)
@@ -89,7 +82,7 @@ def deal_folds(
     return fold
 
 
-def check_training_pairs(same_product: NDArray[np.bool_], fold: NDArray[np.int32], n_folds: int) -> None:
+def check_training_pairs(same_product: Bools, fold: Int32, n_folds: int) -> None:
     """Check that every fold leaves pairs of one product and of two products to learn from.
 
     Args:

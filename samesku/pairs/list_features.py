@@ -3,20 +3,19 @@
 A listing's list holds its candidate pairs, see `Candidates`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from samesku.arrays import Bools, Float32, Floats, Int32, Int64
 from samesku.pairs.candidates import Candidates
 
 PAIRS = 32_768  # in one block
 
-LeftRight = tuple[NDArray[np.float32], NDArray[np.float32]]
+LeftRight = tuple[Float32, Float32]
 
 
-def ranks_in_lists(candidates: Candidates, value: NDArray[np.float32]) -> LeftRight:
+def ranks_in_lists(candidates: Candidates, value: Float32) -> LeftRight:
     """The rank of each pair in the list of its left listing and of its right one, 1 for the highest value.
 
     Args:
@@ -36,7 +35,7 @@ def ranks_in_lists(candidates: Candidates, value: NDArray[np.float32]) -> LeftRi
     return _left_right(candidates, listing, pair, rank)
 
 
-def list_statistics(candidates: Candidates, value: NDArray[np.float32]) -> NDArray[np.float32]:
+def list_statistics(candidates: Candidates, value: Float32) -> Float32:
     """The maximum, mean and standard deviation of each list: float32 (G, 3), 0 where a list is empty.
 
     Args:
@@ -55,18 +54,14 @@ def list_statistics(candidates: Candidates, value: NDArray[np.float32]) -> NDArr
     return np.stack([highest, mean, np.sqrt(variance)], axis=1).astype(np.float32)
 
 
-def list_sums(candidates: Candidates, value: NDArray[np.floating]) -> NDArray[np.float32]:
+def list_sums(candidates: Candidates, value: Floats) -> Float32:
     """The sum of each list: float32 (G,)."""
     listing = np.concatenate([candidates.left, candidates.right])
     return np.bincount(listing, np.concatenate([value, value]), len(candidates.rows)).astype(np.float32)
 
 
-def best_rivals(candidates: Candidates, value: NDArray[np.float32]) -> LeftRight:
-    """The highest value in the left's list and in the right's, the pair itself left out.
-
-    Returns:
-        Two float32 (P,), 0 where a list has no second pair.
-    """
+def best_rivals(candidates: Candidates, value: Float32) -> LeftRight:
+    """The highest value in the left's list and the right's but the pair's: two float32 (P,), 0 for none."""
     listing, _, pair = candidates.lists
     order = np.lexsort((-value[pair], listing))
     listing, pair = listing[order], pair[order]
@@ -79,7 +74,7 @@ def best_rivals(candidates: Candidates, value: NDArray[np.float32]) -> LeftRight
     return _left_right(candidates, listing, pair, best)
 
 
-def shared_neighbours(candidates: Candidates, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def shared_neighbours(candidates: Candidates, weight: Float32) -> Float32:
     """Σ √(w(left, third) · w(third, right)) over the third listings in both lists: float32 (P,).
 
     Args:
@@ -94,8 +89,8 @@ def shared_neighbours(candidates: Candidates, weight: NDArray[np.float32]) -> ND
 
 
 def two_step_paths(
-    candidates: Candidates, probability: NDArray[np.float32], min_probability: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    candidates: Candidates, probability: Float32, min_probability: float
+) -> tuple[Float32, Float32]:
     """Σ and max of p(left, third) · p(third, right) over third listings: two float32 (P,).
 
     Args:
@@ -110,18 +105,14 @@ def two_step_paths(
     return total, strongest
 
 
-def _symmetric_matrix(
-    candidates: Candidates, value: NDArray[np.float32], mask: NDArray[np.bool_] | slice = slice(None)
-) -> csr_array:
+def _symmetric_matrix(candidates: Candidates, value: Float32, mask: Bools | slice = slice(None)) -> csr_array:
     """The values of the pairs in `mask`, from either side, as a sparse (G, G) matrix."""
     left, right, size = candidates.left[mask], candidates.right[mask], len(candidates.rows)
     both = np.concatenate([left, right]), np.concatenate([right, left])
     return csr_array((np.concatenate([value[mask]] * 2), both), shape=(size, size))
 
 
-def _left_right(
-    candidates: Candidates, listing: NDArray[np.int32], pair: NDArray[np.intp], value: NDArray
-) -> LeftRight:
+def _left_right(candidates: Candidates, listing: Int32, pair: Int64, value: NDArray) -> LeftRight:
     """Values of the entries of all lists, in any order, as (left's, right's) values of each pair."""
     sides = np.empty((2, len(candidates)), dtype=np.float32)
     sides[(listing == candidates.right[pair]).astype(int), pair] = value

@@ -1,7 +1,5 @@
 """What the pair model adds to the outs of a system: explanations, clerical review, figures, models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,16 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from samesku.arrays import Bools, Float64, Int32
 from samesku.artefacts import replace_out, round_floats, write_csv, write_json, write_table
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.evaluation.decisions import Decisions, count_relevant
 from samesku.pairs.calibration import calibration_error
-from samesku.pairs.clerical_review import (
-    OUTCOMES,
-    ReviewThresholds,
-    choose_review_thresholds,
-    review_figures,
-)
+from samesku.pairs.clerical_review import OUTCOMES, ReviewThresholds, choose_review_thresholds, review_figures
 from samesku.pairs.explain import explain_scores, feature_importances
 from samesku.pairs.features import PairFeatures
 from samesku.pairs.pair_model import PairModel, PairScores
@@ -76,11 +70,9 @@ def add_pair_evidence(
     listings: Listings,
     thresholds: ReviewThresholds,
 ) -> None:
-    """Add to the predictions of a system what explains them: columns of matches.parquet, review.parquet and
-    plots/importance.csv.
+    """Add what explains the predictions of the full gallery to `folder`, as `write_predictions` left it.
 
-    Args:
-        folder: as `write_predictions` left it. gallery, decisions: of the full gallery.
+    These are columns of matches.parquet, review.parquet and plots/importance.csv.
     """
     features, scores, neighbours = gallery.features[0], gallery.scores[0], decisions.neighbours
     position, rank = np.nonzero(decisions.is_match)
@@ -135,7 +127,7 @@ def write_models(
 
 def _query_pairs(
     features: PairFeatures, scores: PairScores, listings: Listings, split: str
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int32], int]:
+) -> tuple[Float64, Bools, Int32, int]:
     """The candidates of the labelled queries of a split, query after query. To val, test's labels are hidden.
 
     Returns:

@@ -4,8 +4,6 @@ No pair is scored by a model that has seen its listings. The second round sees w
 pairs around a pair.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Bools, Float32, Float64, Int32
 from samesku.pairs.calibration import Platt, fit_platt
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.labels import PairLabels, check_training_pairs
@@ -32,10 +30,10 @@ class PairScores:
         scored_by: bool (P, folds), the models whose mean they are.
     """
 
-    probability: NDArray[np.float64]
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
-    scored_by: NDArray[np.bool_]
+    probability: Float64
+    first: Float64
+    second: Float64
+    scored_by: Bools
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,7 @@ def fit_pair_model(
     check_training_pairs(train.same_product, train.fold, params.folds)
     scored_by = scoring_mask(labels.fold, params.folds)
 
-    def fit_round(
-        features: PairFeatures, params: PairModelParams
-    ) -> tuple[list[lightgbm.Booster], NDArray[np.float64]]:
+    def fit_round(features: PairFeatures, params: PairModelParams) -> tuple[list[lightgbm.Booster], Float64]:
         values = features.values()
         models = fit_folds(values[labels.train_mask], features.names, train, params, threads)
         return models, mean_log_odds(models, values, scored_by, threads)
@@ -96,17 +92,13 @@ def fit_pair_model(
     return PairModel(first_models, second_models, calibration), scores
 
 
-def second_round_features(features: PairFeatures, log_odds: NDArray[np.float64]) -> PairFeatures:
+def second_round_features(features: PairFeatures, log_odds: Float64) -> PairFeatures:
     """The first round's log-odds of a pair and of the pairs around it, then all that the first round sees."""
     return support_features(features.candidates, log_odds).join(features)
 
 
 def fit_folds(
-    values: NDArray[np.float32],
-    names: Sequence[str],
-    labels: PairLabels,
-    params: PairModelParams,
-    threads: int = 1,
+    values: Float32, names: Sequence[str], labels: PairLabels, params: PairModelParams, threads: int = 1
 ) -> list[lightgbm.Booster]:
     """One model for each fold k, trained on the pairs of which no listing is in fold k.
 
@@ -147,7 +139,7 @@ def fit_folds(
         return list(pool.map(fit_fold, range(params.folds)))
 
 
-def scoring_mask(fold: NDArray[np.int32], n_folds: int) -> NDArray[np.bool_]:
+def scoring_mask(fold: Int32, n_folds: int) -> Bools:
     """The models that score each pair out of fold: bool (P, folds).
 
     Those of the folds of its two listings; all models where neither listing is in a fold.
@@ -160,11 +152,8 @@ def scoring_mask(fold: NDArray[np.int32], n_folds: int) -> NDArray[np.bool_]:
 
 
 def mean_log_odds(
-    models: Sequence[lightgbm.Booster],
-    values: NDArray[np.float32],
-    scored_by: NDArray[np.bool_],
-    threads: int = 1,
-) -> NDArray[np.float64]:
+    models: Sequence[lightgbm.Booster], values: Float32, scored_by: Bools, threads: int = 1
+) -> Float64:
     """The mean log-odds of each pair over the models that score it: float64 (P,).
 
     Args:
@@ -172,7 +161,7 @@ def mean_log_odds(
         threads: models that score at once.
     """
 
-    def log_odds(k: int) -> NDArray[np.float64]:
+    def log_odds(k: int) -> Float64:
         scores, pairs = np.zeros(len(values)), np.flatnonzero(scored_by[:, k])
         for start in range(0, len(pairs), ROWS):
             block = pairs[start : start + ROWS]

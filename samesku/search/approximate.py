@@ -1,26 +1,23 @@
 """Approximate search (FAISS's IVF, HNSW, compressed vectors), checked against exact search before use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Float32, Int32
 from samesku.errors import InputError
 from samesku.search.exact import (
     BlockSearch,
-    Floats,
     QueryBlock,
     TopProducts,
+    group_by_mask,
     search_neighbours,
     select_top_products,
 )
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours
-from samesku.search.scorer import group_by_mask
 
 SMALL = 20_000  # listings up to which exact search is as quick
 CHECKED = 1000  # queries whose exact neighbours the check knows
@@ -32,7 +29,7 @@ LINKS = 32  # of each listing in hnsw
 
 
 def search_approximate(
-    fused: Fused, rows: NDArray[np.int32], k: int, kind: str, effort: int, min_recall: float, seed: int = 0
+    fused: Fused, rows: Int32, k: int, kind: str, effort: int, min_recall: float, seed: int = 0
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others, by an index of `kind`.
 
@@ -48,7 +45,7 @@ def search_approximate(
     groups = group_by_mask(fused, rows)
     indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
 
-    def search(effort: int, queries: NDArray[np.int32] | None = None) -> Neighbours:
+    def search(effort: int, queries: Int32 | None = None) -> Neighbours:
         by_index = search_indexes(indexes, effort, is_compressed(kind)) if indexes else None
         return search_neighbours(
             fused, rows, k, queries=queries, groups=groups, search_blocks=by_index, approximate=indexes
@@ -63,9 +60,9 @@ def search_approximate(
                 f"index.kind {kind} at index.effort {effort} finds {result:.4f} of the {k} nearest of "
                 f"{len(checked)} queries, below index.min_recall {min_recall:g}"
             )
-            for higher in doubled(effort):
-                if (result := recall(search(higher, checked), exact)) >= min_recall:
-                    raise InputError(f"{message}; index.effort {higher} finds {result:.4f}")
+            while (effort := 2 * effort) <= MAX_EFFORT:
+                if (result := recall(search(effort, checked), exact)) >= min_recall:
+                    raise InputError(f"{message}; index.effort {effort} finds {result:.4f}")
             raise InputError(
                 f"{message}; no effort up to {MAX_EFFORT} finds enough: give another kind, or flat"
             )
@@ -85,13 +82,7 @@ def is_compressed(kind: str) -> bool:
     return kind not in ("ivf", "hnsw") and not kind.endswith("Flat")
 
 
-def doubled(effort: int) -> Iterator[int]:
-    """Twice, four times, … the effort, up to MAX_EFFORT."""
-    while (effort := effort * 2) <= MAX_EFFORT:
-        yield effort
-
-
-def build_index(vectors: Floats, kind: str) -> Any:
+def build_index(vectors: Float32, kind: str) -> Any:
     """An index of inner products over float32 (G, D), trained on a part of them.
 
     Raises:
@@ -143,7 +134,7 @@ def set_effort(index: Any, effort: int) -> None:
         inner.hnsw.efSearch = effort
 
 
-def search_index(index: Any, queries: Floats, count: int, vectors: Floats | None) -> TopProducts:
+def search_index(index: Any, queries: Float32, count: int, vectors: Float32 | None) -> TopProducts:
     """What an index finds; where `vectors` are given, with their products in place of the index's."""
     inner, position = index.search(queries, count)
     if vectors is not None:

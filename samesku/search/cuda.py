@@ -1,7 +1,5 @@
 """Exact search on an accelerator: a gallery's vectors lie in its memory, blocks of queries come to them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -9,8 +7,7 @@ from torch import Tensor
 
 from samesku.embedding.device import resolve
 from samesku.errors import InputError
-from samesku.search.exact import COLUMNS, BlockSearch, QueryBlock, TopProducts
-from samesku.search.scorer import MaskGroup
+from samesku.search.exact import COLUMNS, BlockSearch, MaskGroup, QueryBlock, TopProducts
 
 GALLERY_SHARE = 0.75  # of the free memory, for vectors; the rest is for scores and for vectors sent again
 

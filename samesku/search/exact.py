@@ -1,41 +1,54 @@
 """Exact search: the k nearest neighbours of every listing of a gallery, in blocks and in one fixed order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.search.fusion import Fused
+from samesku.arrays import Float32, Float64, Int32, Int64
+from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.scorer import MaskGroup, group_by_mask, positions_by_mask, ranking_scores, score_matrix
 
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
 WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
 
-Floats = NDArray[np.float32]
+
+@dataclass(frozen=True)
+class MaskGroup:
+    """The listings of a gallery that have one modality mask: the divisor of a query's scores is one number.
+
+    Attributes:
+        mask: the modality mask. rows: int32 (G,), rows of the catalogue, ascending.
+        vectors: float32 (G, D).
+    """
+
+    mask: int
+    rows: Int32
+    vectors: Float32
+
+
 #: The largest inner products of Q queries with a group, float32 (Q, n), falling, and the positions of these
 #: listings in the group, int64 (Q, n); −1 where fewer were found.
-TopProducts = tuple[Floats, NDArray[np.int64]]
+TopProducts = tuple[Float32, Int64]
 #: Queries, float32 (Q, D), the groups to search, and how many products to fetch from each.
-QueryBlock = tuple[Floats, list[MaskGroup], list[int]]
+QueryBlock = tuple[Float32, list[MaskGroup], list[int]]
 #: Searches blocks, one after the other; gives the top products of each group of a block, in order.
 BlockSearch = Callable[[Iterable[QueryBlock]], Iterator[list[TopProducts]]]
 #: (fused rows, gallery, k) -> the k nearest within the gallery; `search_neighbours` is one.
-Search = Callable[[Fused, NDArray[np.int32], int], Neighbours]
+Search = Callable[[Fused, Int32, int], Neighbours]
 
 
 def search_neighbours(
     fused: Fused,
-    rows: NDArray[np.int32],
+    rows: Int32,
     k: int,
     *,
-    queries: NDArray[np.int32] | None = None,
+    queries: Int32 | None = None,
     groups: list[MaskGroup] | None = None,
     search_blocks: BlockSearch | None = None,
     approximate: Container[int] = (),
@@ -80,9 +93,7 @@ def search_neighbours(
     return neighbours
 
 
-def search_queries(
-    queries: Fused, rows: NDArray[np.int32], groups: Sequence[MaskGroup], k: int
-) -> Neighbours:
+def search_queries(queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: int) -> Neighbours:
     """The k nearest of Q further listings in a gallery; whole rows of scores, for few queries.
 
     Args:
@@ -100,6 +111,49 @@ def search_queries(
     return neighbours
 
 
+def group_by_mask(fused: Fused, rows: Int32) -> list[MaskGroup]:
+    """The gallery `rows` (ascending) by modality mask, without listings that have no channel.
+
+    Vectors that lie side by side in a file stay there.
+    """
+    groups = []
+    for mask, positions in positions_by_mask(fused, rows):
+        members = rows[positions]
+        adjacent = members[-1] - members[0] + 1 == len(members)
+        vectors = fused.vectors[members[0] : members[-1] + 1] if adjacent else fused.vectors[members]
+        groups.append(MaskGroup(mask, members, vectors))
+    return groups
+
+
+def positions_by_mask(fused: Fused, rows: Int32) -> Iterator[tuple[int, Int64]]:
+    """Each modality mask among `rows` but the empty one, and the positions in `rows` that have it."""
+    masks = fused.modality_mask[rows]
+    for mask in np.unique(masks[masks > 0]):
+        yield int(mask), np.flatnonzero(masks == mask)
+
+
+def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> Float64:
+    """The score of each of Q queries with each listing of a gallery, rounded to 1e-6.
+
+    Args:
+        queries: Q fused rows. groups: a gallery of G listings.
+
+    Returns:
+        float64 (Q, G), columns in the order of the groups' rows; −inf where two have no channel in common.
+    """
+    scores = np.full((len(queries), sum(len(group.rows) for group in groups)), -np.inf)
+    for mask in np.unique(queries.modality_mask):
+        positions = np.flatnonzero(queries.modality_mask == mask)
+        vectors = queries.vectors[positions]
+        stop = 0
+        for group in groups:
+            start, stop = stop, stop + len(group.rows)
+            shared = queries.shared_weight(int(mask), group.mask)
+            if shared > 0:
+                scores[positions, start:stop] = ranking_scores(vectors @ group.vectors.T, shared)
+    return scores
+
+
 def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
     """Search blocks here, one group after the other."""
     for queries, groups, counts in blocks:
@@ -109,7 +163,7 @@ def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
         ]
 
 
-def select_top_products(queries: Floats, vectors: Floats, count: int) -> TopProducts:
+def select_top_products(queries: Float32, vectors: Float32, count: int) -> TopProducts:
     """The `count` largest inner products of each query and their positions, largest first.
 
     FAISS's flat index with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no recent
@@ -131,7 +185,7 @@ class _Heap:
         self.heap.val, self.heap.ids = faiss.swig_ptr(self.inner), faiss.swig_ptr(self.position)
         self.heap.heapify()
 
-    def add(self, products: Floats, query: int, position: int) -> None:
+    def add(self, products: Float32, query: int, position: int) -> None:
         """Add (Q, G) products of the queries from `query` on with the listings from `position` on."""
         products = np.ascontiguousarray(products)
         self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
@@ -142,10 +196,10 @@ class _Heap:
 
 
 #: Modality mask of some queries, which of those that have it, their positions, and the groups to search.
-_Block = tuple[int, slice, NDArray[np.intp], list[MaskGroup]]
+_Block = tuple[int, slice, Int64, list[MaskGroup]]
 
 
-def _query_blocks(fused: Fused, queries: NDArray[np.int32], groups: list[MaskGroup]) -> Iterator[_Block]:
+def _query_blocks(fused: Fused, queries: Int32, groups: list[MaskGroup]) -> Iterator[_Block]:
     """Queries of one modality mask, QUERIES at a time; none that cannot be compared with any listing."""
     for mask, positions in positions_by_mask(fused, queries):
         comparable = [group for group in groups if fused.shared_weight(mask, group.mask) > 0]
@@ -188,12 +242,8 @@ def _self_join(
 
 
 def _merge(
-    queries: NDArray[np.int32],
-    groups: list[MaskGroup],
-    shared: list[float],
-    products: list[TopProducts],
-    k: int,
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.intp]]:
+    queries: Int32, groups: list[MaskGroup], shared: list[float], products: list[TopProducts], k: int
+) -> tuple[Int32, Float64, Int64]:
     """The k nearest over all groups, and the positions of queries whose end of the list is not settled."""
     rows, scores, unseen = [], [], np.full(len(queries), -np.inf)
     for group, weight, (inner, position) in zip(groups, shared, products, strict=True):
@@ -210,25 +260,21 @@ def _merge(
 
 
 def _search_whole_rows(
-    queries: Fused, rows: NDArray[np.int32], groups: Sequence[MaskGroup], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: int
+) -> tuple[Int32, Float64]:
     """The k nearest of a few queries, by their scores with every listing of the gallery."""
     scores = score_matrix(queries, groups)
     gallery = np.broadcast_to(np.concatenate([group.rows for group in groups]), scores.shape)
     return select_top_k(*_without_self(rows, gallery, scores), k)
 
 
-def _without_self(
-    queries: NDArray[np.int32], rows: NDArray[np.int32], scores: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def _without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, Float64]:
     """Without each query itself, and without places that hold no listing."""
     left_out = (rows == queries[:, None]) | (rows < 0)
     return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
 
 
-def _fill(
-    neighbours: Neighbours, positions: NDArray[np.intp], rows: NDArray[np.int32], scores: NDArray
-) -> None:
+def _fill(neighbours: Neighbours, positions: Int64, rows: Int32, scores: NDArray) -> None:
     """Put the first neighbours of some queries into their places."""
     columns = slice(rows.shape[1])
     comparable = np.isfinite(scores)

@@ -1,20 +1,29 @@
-"""Fusion: several channels as one row whose inner product is the weighted sum of their cosines."""
+"""Fusion, and the one scorer: how similar two listings are, by each channel and by all of them.
+
+A fused row holds several channels. The inner product of two rows is Σ w_c · cos_c over the channels c that
+both have; divided by Σ w_c it is their score. Every score of a pair and every cosine of a channel in the
+project is computed here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from samesku.arrays import Float32, Float64, Floats, Ints
 from samesku.artefacts import read_json, replace_out, write_json
 from samesku.errors import InputError
 
 ROWS = 8192  # of the catalogue, fused at once
+DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
+PAIRS = 8192  # in one block
 
-Channels = Mapping[str, NDArray[np.float32]]  # name -> (N, d), rows L2-normalised or zero
+Channels = Mapping[str, Float32]  # name -> (N, d), rows L2-normalised or zero
 
 
 @dataclass(frozen=True)
@@ -28,15 +37,15 @@ class Fused:
         widths: the columns of each channel in `vectors`; their sum is D.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: Float32
     modality_mask: NDArray[np.uint32]
-    weights: NDArray[np.float64]
+    weights: Float64
     widths: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.modality_mask)
 
-    def __getitem__(self, rows: NDArray[np.integer] | slice) -> Fused:
+    def __getitem__(self, rows: Ints | slice) -> Fused:
         return Fused(self.vectors[rows], self.modality_mask[rows], self.weights, self.widths)
 
     def shared_weight(self, left_mask: int, right_mask: int) -> float:
@@ -45,7 +54,7 @@ class Fused:
         return float(sum(w for c, w in enumerate(self.weights) if common >> c & 1))
 
 
-def load_channels(names: Iterable[str], path_of: Callable[[str], Path]) -> dict[str, NDArray[np.float32]]:
+def load_channels(names: Iterable[str], path_of: Callable[[str], Path]) -> dict[str, Float32]:
     """The arrays of these channels, float32 (N, d), memory-mapped rather than read.
 
     Args:
@@ -137,11 +146,7 @@ def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
 
 
 def count_listings(channels: Channels) -> int:
-    """The number of rows of these arrays.
-
-    Raises:
-        InputError: arrays of different length.
-    """
+    """The number of rows of these arrays. Raises InputError if they have different lengths."""
     lengths = {name: len(rows) for name, rows in channels.items()}
     if len(set(lengths.values())) > 1:
         rows = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -200,3 +205,77 @@ def read_fused(folder: Path) -> Fused:
         np.array(weights["weights"], dtype=np.float64),
         weights["widths"],
     )
+
+
+def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> Float64:
+    """Σ w_c · cos_c divided by Σ w_c, in float64; `missing` where the weight is 0: nothing is in common."""
+    mean = np.full(np.broadcast_shapes(np.shape(total), np.shape(weight)), missing)
+    return np.divide(total, weight, out=mean, where=np.asarray(weight) > 0, dtype=np.float64)
+
+
+def ranking_scores(total: ArrayLike, weight: ArrayLike) -> Float64:
+    """`weighted_mean` rounded to 1e-6, as neighbours are ranked by; −inf where nothing is in common."""
+    return weighted_mean(total, weight, missing=-np.inf).round(DECIMALS)
+
+
+def mean_cosine(cosines: Floats, present: NDArray[Any], weights: Floats) -> Float64:
+    """The score of pairs by the cosines of C channels: float64 (...), NaN where no channel is in common.
+
+    Args:
+        cosines: (..., C), 0 where one of the two listings lacks the channel. present: (..., C), 0 or 1.
+        weights: (C,).
+    """
+    return weighted_mean(cosines @ weights, present @ weights)
+
+
+def shared_weights(fused: Fused, left: Ints, right: Ints) -> Float64:
+    """Σ w_c over the channels that both of a pair have; the rows `left` and `right` may broadcast."""
+    left_masks, i = np.unique(fused.modality_mask[left], return_inverse=True)
+    right_masks, j = np.unique(fused.modality_mask[right], return_inverse=True)
+    table = [fused.shared_weight(int(a), int(b)) for a in left_masks for b in right_masks]
+    shared = np.array(table, dtype=np.float64).reshape(len(left_masks), len(right_masks))
+    return shared[i.reshape(left.shape), j.reshape(right.shape)]
+
+
+def pair_scores(fused: Fused, left: Ints, right: Ints) -> Float64:
+    """The score of P pairs, not rounded: float64 (P,), NaN where the two have no channel in common.
+
+    Args:
+        left, right: (P,) rows of `fused`.
+    """
+    inner = np.empty(len(left), np.float32)
+    for block in _blocks(len(left)):
+        inner[block] = _inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
+    return weighted_mean(inner, shared_weights(fused, left, right))
+
+
+def channel_cosines(
+    channels: Channels, left: Ints, right: Ints, right_channels: Channels | None = None
+) -> dict[str, Float32]:
+    """Each channel's cosine for P pairs: why they match.
+
+    Args:
+        channels: name -> float32 (N, d), rows L2-normalised or zero.
+        left, right: (P,) rows. right_channels: the arrays that `right` counts in; by default `channels`.
+
+    Returns:
+        name -> float32 (P,), rounded to 1e-6; NaN where one of the two lacks the channel.
+    """
+    right_channels = channels if right_channels is None else right_channels
+    cosines = {name: np.full(len(left), np.nan, np.float32) for name in channels}
+    for name, rows in channels.items():
+        if rows.shape[1] == 0:
+            continue
+        for block in _blocks(len(left)):
+            a, b = rows[left[block]], right_channels[name][right[block]]
+            present = a.any(axis=1) & b.any(axis=1)
+            cosines[name][block] = np.where(present, _inner_products(a, b).round(DECIMALS), np.nan)
+    return cosines
+
+
+def _inner_products(left: Float32, right: Float32) -> Float32:
+    return np.einsum("pd,pd->p", left, right)
+
+
+def _blocks(n_pairs: int) -> Iterator[slice]:
+    return (slice(start, start + PAIRS) for start in range(0, n_pairs, PAIRS))

@@ -1,13 +1,29 @@
-"""The neighbours in every gallery: the whole sample, and val and test each within itself."""
+"""The search of every gallery, by the engine that params.yaml names; with augmentation where it asks for it.
 
-from __future__ import annotations
+Database-side augmentation (DBA) makes each row the weighted mean of its neighbours; the winners of the Shopee
+competition call it neighbourhood blending. It is transductive: the rows of a gallery move each other, unlabelled
+ones too, and none from outside it does.
+"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from samesku.arrays import Int32
 from samesku.catalogue.listings import GALLERIES, Listings
 from samesku.errors import InputError
-from samesku.search.augmentation import search_augmented
+from samesku.params.schema import Index, Machine
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours, stack_neighbours
+
+#: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
+CUDA_DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
+CUDA_MIN_LISTINGS = 10_000  # fewer are searched by NumPy before torch is imported
 
 
 def search_galleries(
@@ -37,3 +53,78 @@ def search_galleries(
         ]
         neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
     return neighbours
+
+
+@contextmanager
+def open_search(index: Index, machine: Machine, n_listings: int) -> Iterator[Search]:
+    """The search of `index.kind` and `machine`: (fused, rows, k) -> Neighbours. Torch and Ray load if used.
+
+    Approximate search always runs on this machine.
+    """
+    if index.kind != "flat":
+        from samesku.search.approximate import search_approximate
+
+        yield partial(search_approximate, kind=index.kind, effort=index.effort, min_recall=index.min_recall)
+    elif machine.engine == "ray":
+        from samesku.search.ray_search import open_ray_search
+
+        with open_ray_search(machine) as search_blocks:
+            yield partial(search_neighbours, search_blocks=search_blocks)
+    elif _may_have_cuda(machine.device, n_listings):
+        from samesku.search.cuda import cuda_search
+
+        yield partial(search_neighbours, search_blocks=cuda_search(machine.device))
+    else:
+        yield search_neighbours
+
+
+def search_augmented(
+    fused: Fused, rows: Int32, k: int, steps: int, threshold: float, search: Search = search_neighbours
+) -> tuple[Neighbours, Fused]:
+    """The k nearest within a gallery after `steps` augmentations, and the augmented rows."""
+    neighbours = search(fused, rows, k)
+    for _ in range(steps):
+        fused = augment_rows(fused, neighbours, threshold)
+        neighbours = search(fused, rows, k)
+    return neighbours, fused
+
+
+def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
+    """x_i + Σ s_ij · x_j over i's neighbours j of score s_ij ≥ threshold.
+
+    Each channel's part of a row keeps its length. A channel that a listing lacks stays zero: it is
+    not inferred from neighbours.
+
+    Args:
+        neighbours: those of every listing of one gallery within it; rows outside it become zero.
+    """
+    from scipy.sparse import csr_array  # here, since an index without augmentation does without SciPy
+
+    rows = neighbours.query
+    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
+    neighbour = np.searchsorted(rows, neighbours.neighbour[position, rank])
+    diagonal = np.arange(len(rows))
+    weights = csr_array(
+        (
+            np.concatenate([np.ones(len(rows), np.float32), neighbours.score[position, rank]]),
+            (np.concatenate([diagonal, position]), np.concatenate([diagonal, neighbour])),
+        ),
+        shape=(len(rows), len(rows)),
+    )
+    vectors = np.zeros_like(fused.vectors)
+    for stop, width in zip(np.cumsum(fused.widths), fused.widths, strict=True):
+        channel = slice(stop - width, stop)
+        before = fused.vectors[rows, channel]
+        after = weights @ before
+        length = np.linalg.norm(after, axis=1, keepdims=True)
+        scale = np.divide(
+            np.linalg.norm(before, axis=1, keepdims=True), length, out=np.zeros_like(length), where=length > 0
+        )
+        vectors[rows, channel] = after * scale
+    return replace(fused, vectors=vectors)
+
+
+def _may_have_cuda(device: str, n_listings: int) -> bool:
+    """Whether torch is to be asked for the device of `machine.device`."""
+    has_driver = any(path.exists() for path in CUDA_DRIVER)
+    return device == "cuda" or (device == "auto" and n_listings >= CUDA_MIN_LISTINGS and has_driver)

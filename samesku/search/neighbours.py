@@ -1,16 +1,14 @@
 """The neighbours of queries: one table of rows and scores, in one fixed order, in memory and on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from samesku.artefacts import make_table, read_columns, to_numpy, write_table
-from samesku.search.scorer import DECIMALS
+from samesku.arrays import Bools, Float32, Float64, Int32
+from samesku.artefacts import read_columns, to_numpy, write_table
+from samesku.search.fusion import DECIMALS
 
 
 @dataclass(frozen=True)
@@ -23,29 +21,27 @@ class Neighbours:
         score: float32 (Q, k), −1 to 1, rounded to 1e-6; −inf where there is no neighbour.
     """
 
-    query: NDArray[np.int32]
-    neighbour: NDArray[np.int32]
-    score: NDArray[np.float32]
+    query: Int32
+    neighbour: Int32
+    score: Float32
 
     @property
     def k(self) -> int:
         return self.neighbour.shape[1]
 
     @property
-    def valid(self) -> NDArray[np.bool_]:
+    def valid(self) -> Bools:
         """bool (Q, k): where there is a neighbour."""
         return self.neighbour >= 0
 
 
-def no_neighbours(query: NDArray[np.int32], k: int) -> Neighbours:
+def no_neighbours(query: Int32, k: int) -> Neighbours:
     """Neighbours to be filled in: k places for each query, all of them empty."""
     shape = len(query), k
     return Neighbours(query, np.full(shape, -1, dtype=np.int32), np.full(shape, -np.inf, dtype=np.float32))
 
 
-def select_top_k(
-    rows: NDArray[np.int32], scores: NDArray[np.float64], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def select_top_k(rows: Int32, scores: Float64, k: int) -> tuple[Int32, Float64]:
     """The first k listings of each query by (−score, row). Arguments (Q, m); returns two (Q, min(k, m))."""
     k = min(k, rows.shape[1])
     # One exact integer key for each place, so that a partition selects the first k without sorting the row.
@@ -82,10 +78,10 @@ def write_neighbours(path: Path, neighbours: Neighbours) -> None:
         "rank": (rank + 1).astype(np.int32),
         "score": neighbours.score[position, rank],
     }
-    write_table(path, make_table(columns))
+    write_table(path, columns)
 
 
-def read_neighbours(path: Path, query: NDArray[np.int32]) -> Neighbours:
+def read_neighbours(path: Path, query: Int32) -> Neighbours:
     """What `write_neighbours` wrote.
 
     Args:

@@ -1,7 +1,5 @@
 """Exact search over a Ray cluster: a gallery in shards, one task to each, their largest products merged."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,11 +8,18 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from samesku.arrays import Float32
 from samesku.errors import InputError
 from samesku.params.schema import Machine
 from samesku.processor import sum_threads
-from samesku.search.exact import COLUMNS, BlockSearch, Floats, QueryBlock, TopProducts, select_top_products
-from samesku.search.scorer import MaskGroup
+from samesku.search.exact import (
+    COLUMNS,
+    BlockSearch,
+    MaskGroup,
+    QueryBlock,
+    TopProducts,
+    select_top_products,
+)
 from samesku.workers.ray_cluster import cluster_room, connect_cluster
 
 SHARD = COLUMNS  # listings: as many as one machine scores at once, so that the matrix products are the same
@@ -43,7 +48,7 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
             waiting: deque[list[tuple[list[Any], int]]] = deque()  # blocks: of each group its tasks and count
 
             def send(
-                queries: Floats, groups: list[MaskGroup], counts: list[int]
+                queries: Float32, groups: list[MaskGroup], counts: list[int]
             ) -> list[tuple[list[Any], int]]:
                 for group in groups:
                     if group.mask not in shards:
@@ -92,6 +97,6 @@ def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
     return np.take_along_axis(inner, order, 1), np.take_along_axis(position, order, 1)
 
 
-def _search_shard(queries: Floats, vectors: Floats, count: int, threads: int) -> TopProducts:
+def _search_shard(queries: Float32, vectors: Float32, count: int, threads: int) -> TopProducts:
     with threadpool_limits(threads):
         return select_top_products(queries, vectors, count)

@@ -1,16 +1,21 @@
 """Weights and α that are best by an objective, over similarities that are computed once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from samesku.search.fusion import Channels, concatenate_channels, fusion_weights
+from samesku.arrays import Float32, Int32
+from samesku.search.fusion import (
+    DECIMALS,
+    Channels,
+    concatenate_channels,
+    fusion_weights,
+    mean_cosine,
+    ranking_scores,
+    shared_weights,
+)
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.scorer import DECIMALS, mean_cosine, ranking_scores, shared_weights
 
 QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
 SWEEP_QUERIES = 512  # in one block of sides
@@ -31,11 +36,11 @@ class CandidatePool:
         cosine: float32 (Q, M, C), 0 where one of the two lacks the channel; present: float32, 1 or 0.
     """
 
-    query: NDArray[np.int32]
+    query: Int32
     names: list[str]
-    neighbour: NDArray[np.int32]
-    cosine: NDArray[np.float32]
-    present: NDArray[np.float32]
+    neighbour: Int32
+    cosine: Float32
+    present: Float32
 
     def rank(self, weights: Mapping[str, float], k: int) -> Neighbours:
         """The k best of each query by the score of these weights; a channel without a weight has 0."""
@@ -48,9 +53,7 @@ class CandidatePool:
         return Neighbours(self.query, neighbour, score.astype(np.float32))
 
 
-def unite_neighbours(
-    channels: Channels, query: NDArray[np.int32], rows: NDArray[np.int32], k: int
-) -> CandidatePool:
+def unite_neighbours(channels: Channels, query: Int32, rows: Int32, k: int) -> CandidatePool:
     """Search each channel alone for the k nearest of every query among `rows`, and unite what they find.
 
     Args:
@@ -73,9 +76,7 @@ def unite_neighbours(
     return CandidatePool(query, list(channels), neighbour, cosine, present)
 
 
-def _unite_blocks(
-    channels: Channels, query: NDArray[np.int32], rows: NDArray[np.int32], k: int
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+def _unite_blocks(channels: Channels, query: Int32, rows: Int32, k: int) -> Iterator[tuple[Int32, Float32]]:
     """For each block of queries, (Q, M) neighbours and their (Q, M, C) cosines, NaN where unknown."""
     gallery = {name: np.ascontiguousarray(vectors[rows]) for name, vectors in channels.items()}
     present = {name: vectors.any(axis=1) for name, vectors in gallery.items()}
@@ -187,7 +188,7 @@ def sweep_alphas(
     channels: Channels,
     image: Mapping[str, float],
     title: Mapping[str, float],
-    rows: NDArray[np.int32],
+    rows: Int32,
     k: int,
     alphas: Sequence[float],
 ) -> dict[float, Neighbours]:

@@ -1,6 +1,7 @@
-"""Worker processes that give results in order, hold little memory, survive a crash, and end with their parent."""
+"""Worker processes that give results in order, hold little memory, survive a crash, end with their parent.
 
-from __future__ import annotations
+A Ray cluster maps in the same way (ray_cluster.py).
+"""
 
 import multiprocessing
 import os
@@ -10,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from samesku.params.schema import Machine
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,14 +26,17 @@ _CHUNK = 16  # items that a worker is handed at a time
 _AHEAD = 4  # chunks for each worker, under way or waiting to be taken
 
 
-class RemoteWorkers(Protocol):
-    """Workers on other machines; called, they map as `map_in_order` does."""
-
-    def __call__(self, work: Callable[[T], R], items: Iterable[T], crashed: R) -> Generator[R]: ...
+#: A number of processes on this machine, or what maps as `map_in_order` does, by workers on other machines.
+Workers = int | Callable[..., Generator[Any]]
 
 
-#: A number of processes on this machine, or workers on other machines.
-Workers = int | RemoteWorkers
+def open_workers(machine: Machine) -> AbstractContextManager[Workers]:
+    """The workers that decode pictures, as `machine` of params.yaml says."""
+    if machine.engine == "local":
+        return nullcontext(machine.workers)
+    from samesku.workers.ray_cluster import decoding_workers  # Ray takes seconds to import
+
+    return decoding_workers(machine)
 
 
 def map_in_order(work: Callable[[T], R], items: Iterable[T], workers: Workers, crashed: R) -> Generator[R]:

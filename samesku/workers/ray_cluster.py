@@ -1,7 +1,5 @@
 """Workers on a Ray cluster. Ray is imported only where machine.engine is `ray`."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -14,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 from samesku.errors import InputError
 from samesku.params.schema import Machine
 from samesku.processor import CAPS, are_capped
-from samesku.workers.local import RemoteWorkers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -98,7 +95,7 @@ def cluster_room(processors: int, accelerators: bool = False) -> ClusterRoom:
 
 
 @contextmanager
-def decoding_workers(machine: Machine) -> Iterator[RemoteWorkers]:
+def decoding_workers(machine: Machine) -> Iterator[Callable[..., Generator[Any]]]:
     """What maps in order over a cluster's workers, one to a processor.
 
     An item that kills three workers gives `crashed`.

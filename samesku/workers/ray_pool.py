@@ -5,8 +5,6 @@ driver without holding all of it. Retries are counted here: an actor of a machin
 for its return, and with it what Ray would retry on it; here the next free worker takes the items over.
 """
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

@@ -15,9 +15,9 @@ import pytest
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, open_writer, read_thumbnails
-from samesku.catalogue.open_source import open_source
 from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
-from samesku.catalogue.phash import perceptual_hash
+from samesku.catalogue.picture import perceptual_hash
+from samesku.catalogue.source import open_source
 from samesku.workers.local import _block_interrupts, map_in_order
 from tests.conftest import ROOT
 

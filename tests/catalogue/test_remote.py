@@ -10,9 +10,8 @@ import fsspec
 import pytest
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue import remote
-from samesku.catalogue.open_source import open_source
-from samesku.catalogue.source import FolderSource, Source, ZipSource
+from samesku.catalogue import source as source_module
+from samesku.catalogue.source import FolderSource, Source, ZipSource, open_source
 from samesku.errors import InputError
 
 ODD_NAMES = ["a b.jpg", "it's.jpg", "two\nlines.jpg", "商品.jpg", "sub.d.jpg", "[x]*.jpg"]
@@ -130,7 +129,7 @@ def test_a_file_url_is_a_path(write: Callable[..., Path]) -> None:
 
 def test_a_remote_archive_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the whole of it: its directory, and of each picture asked for the place where it lies."""
-    monkeypatch.setattr(remote, "BLOCK", 1000)
+    monkeypatch.setattr(source_module, "BLOCK", 1000)
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for i in range(100):
             archive.writestr(f"images/{i}.jpg", bytes([i]) * 5000)

@@ -7,9 +7,8 @@ import torch
 from samesku.errors import InputError
 from samesku.search import cuda, exact
 from samesku.search.cuda import device_search
-from samesku.search.exact import search_neighbours
+from samesku.search.exact import MaskGroup, search_neighbours
 from samesku.search.fusion import concatenate_channels
-from samesku.search.scorer import MaskGroup
 from tests.search import oracle
 
 CPU = torch.device("cpu")

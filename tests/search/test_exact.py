@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.search import exact
-from samesku.search.exact import search_neighbours, search_queries
+from samesku.search.exact import group_by_mask, search_neighbours, search_queries
 from samesku.search.fusion import concatenate_channels
-from samesku.search.scorer import group_by_mask
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, SCORE
 from tests.search import oracle
 

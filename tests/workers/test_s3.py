@@ -12,7 +12,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from samesku.catalogue.open_source import open_source
+from samesku.catalogue.source import open_source
 from samesku.errors import InputError
 from tests.faults import broken
 from tests.fixtures.small_pipeline import change, dvc

@@ -1,7 +1,5 @@
 """The catalogue as the report shows it: ids, titles, labels, small pictures."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samesku import artefacts
+from samesku.arrays import Bools, Int64, Ints
 from samesku.catalogue.images import read_thumbnails
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.catalogue.title_tokens import Item, conflict_places, read_items
@@ -47,7 +45,7 @@ class Catalogue:
         return {posting_id: row for row, posting_id in enumerate(self.listings.posting_id)}
 
     @cached_property
-    def product_size(self) -> NDArray[np.int64]:
+    def product_size(self) -> Int64:
         """int (N,): the number of listings of each listing's product, itself included; 0 without a label."""
         product = self.listings.product
         sizes = np.bincount(product[product >= 0], minlength=int(product.max(initial=-1)) + 1)
@@ -61,17 +59,13 @@ class Catalogue:
     def has_labels(self) -> bool:
         return bool((self.listings.product >= 0).any())
 
-    def same_product(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.bool_]:
+    def same_product(self, left: Ints, right: Ints) -> Bools:
         """bool (P,): the labels say that the two rows are one product."""
         product = self.listings.product
         return (product[left] >= 0) & (product[left] == product[right])
 
-    def rows(self, posting_ids: Iterable[str]) -> NDArray[np.int64]:
-        """The rows of these ids.
-
-        Raises:
-            InputError: an id is not in the sample.
-        """
+    def rows(self, posting_ids: Iterable[str]) -> Int64:
+        """The rows of these ids. Raises InputError if an id is not in the sample."""
         try:
             return np.array([self.row_of[posting_id] for posting_id in posting_ids], dtype=np.int64)
         except KeyError as error:
@@ -85,11 +79,7 @@ class Catalogue:
 
 
 def read_catalogue() -> Catalogue:
-    """The catalogue of this workspace.
-
-    Raises:
-        InputError: there is no sample.
-    """
+    """The catalogue of this workspace. Raises InputError if there is no sample."""
     if not artefacts.LISTINGS.is_file():
         raise InputError(f"{artefacts.LISTINGS} is missing; run `dvc repro` or `dvc checkout`")
     return Catalogue(read_listings(artefacts.LISTINGS))

@@ -3,8 +3,6 @@
 Colours are names (`$val`, `$test`, `$full`, `$good`, `$bad`, `$rule`): the page has them in light and dark.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Sequence
@@ -33,45 +31,47 @@ def make_charts(
     recall_rows = {split: read_rows(plots / f"precision_recall_{split}.csv") for split in ("val", "test")}
     marked = "" if threshold is None else f" The line marks {threshold:.3f}, chosen on val."
     charts = [
-        chart(
+        (
             "threshold",
             "F1 by threshold",
             f"Mean F1 in the split galleries.{marked}",
             threshold_rows and curve(threshold_rows, "threshold", x_title, threshold),
         ),
-        chart(
+        (
             "alpha",
             "F1 by α",
             "α = 0 uses titles alone, α = 1 pictures alone; each α has its own threshold. "
             f"The line marks {alpha:g}, the α of params.yaml.",
             alpha_rows and curve(alpha_rows, "alpha", "α, the weight of the image side", alpha),
         ),
-        chart(
+        (
             "precision-recall",
             "Precision and recall",
             "Pairs of all queries of a split gallery, without self. The dots mark the threshold.",
             precision_recall(recall_rows, threshold, x_title),
         ),
-        chart(
+        (
             "scores",
             "Scores of pairs",
             "Neighbours of test queries within test; each class sums to 100%. The line marks the threshold.",
             scores(read_rows(plots / "scores.csv"), threshold, x_title),
         ),
-        chart(
+        (
             "strata",
             "F1 by group size",
             "Test queries by the number of listings that their product has in the gallery.",
             strata({name: metrics.get(key, {}) for name, key in GALLERIES.items()}),
         ),
-        chart(
+        (
             "importance",
             "Features of the pair model",
             f"The {MAX_FEATURES} features with the highest gain.",
             importance(read_rows(plots / "importance.csv")),
         ),
     ]
-    return [entry for entry in charts if entry["spec"]]
+    return [
+        {"id": name, "title": title, "note": note, "spec": spec} for name, title, note, spec in charts if spec
+    ]
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -87,10 +87,6 @@ def _number_or_text(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-def chart(name: str, title: str, note: str, spec: Any) -> Chart:
-    return {"id": name, "title": title, "note": note, "spec": spec or None}
 
 
 def curve(rows: Sequence[Row], x: str, x_title: str, chosen: float | None) -> Chart:
@@ -114,7 +110,7 @@ def curve(rows: Sequence[Row], x: str, x_title: str, chosen: float | None) -> Ch
             "y": {"field": "f1", "type": "quantitative"},
             "color": SPLIT_COLOUR,
             "opacity": {"condition": {"param": "nearest", "empty": False, "value": 1}, "value": 0},
-            "tooltip": [field("split"), field("x", ".4f", x_title), field("f1", ".4f", "mean F1")],
+            "tooltip": tooltip(("split",), ("x", ".4f", x_title), ("f1", ".4f", "mean F1")),
         },
     }
     return {"data": {"values": points}, "layer": [line, point_under_pointer, *rule(chosen)]}
@@ -137,20 +133,14 @@ def precision_recall(rows: dict[str, list[Row]], threshold: float | None, x_titl
         "mark": {"type": "line", "point": {"opacity": 0, "size": 80}, "tooltip": True},
         "encoding": {"order": {"field": "threshold", "sort": "descending"}},
     }
-    dots = {
-        "data": {"values": marked},
-        "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-    }
+    dots = {"data": {"values": marked}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1}}
     encoding = {
         "x": axis("recall", "recall", [0, 1]),
         "y": axis("precision", "precision", [0, 1]),
         "color": SPLIT_COLOUR,
-        "tooltip": [
-            field("split"),
-            field("recall", ".4f"),
-            field("precision", ".4f"),
-            field("threshold", ".4f", x_title),
-        ],
+        "tooltip": tooltip(
+            ("split",), ("recall", ".4f"), ("precision", ".4f"), ("threshold", ".4f", x_title)
+        ),
     }
     return {"encoding": encoding, "layer": [lines, dots]}
 
@@ -173,13 +163,9 @@ def scores(rows: Sequence[Row], threshold: float | None, x_title: str) -> Chart 
             "x2": {"field": "high"},
             "y": {**axis("share", "share of its class"), "stack": None, "axis": {"format": "%"}},
             "color": colour("class", list(classes), ["$good", "$bad"]),
-            "tooltip": [
-                field("class"),
-                field("low", ".3f", "from"),
-                field("high", ".3f", "to"),
-                field("pairs", ","),
-                field("share", ".1%"),
-            ],
+            "tooltip": tooltip(
+                ("class",), ("low", ".3f", "from"), ("high", ".3f", "to"), ("pairs", ","), ("share", ".1%")
+            ),
         },
     }
     return {"data": {"values": bins}, "layer": [bars, *rule(threshold)]}
@@ -203,12 +189,7 @@ def strata(galleries: dict[str, dict[str, Any]]) -> Chart | None:
             "xOffset": {"field": "gallery", "sort": list(galleries)},
             "y": axis("f1", "mean F1", [0, 1]),
             "color": colour("gallery", list(galleries), ["$test", "$full"]),
-            "tooltip": [
-                field("gallery"),
-                field("listings"),
-                field("f1", ".4f", "mean F1"),
-                field("queries", ","),
-            ],
+            "tooltip": tooltip(("gallery",), ("listings",), ("f1", ".4f", "mean F1"), ("queries", ",")),
         },
     }
 
@@ -223,7 +204,7 @@ def importance(rows: Sequence[Row]) -> Chart | None:
         "encoding": {
             "y": {"field": "feature", "type": "nominal", "sort": None, "title": None},
             "x": {**axis("gain", "share of the gain"), "axis": {"format": "%"}},
-            "tooltip": [field("feature"), field("family"), field("gain", ".1%")],
+            "tooltip": tooltip(("feature",), ("family",), ("gain", ".1%")),
         },
     }
 
@@ -253,10 +234,9 @@ def colour(name: str, values: list[str], colours: list[str]) -> Chart:
     return {"field": name, "type": "nominal", "scale": scale, "legend": {"title": None}}
 
 
-def field(name: str, number_format: str = "", title: str = "") -> Chart:
-    """A line of a tooltip."""
-    options = {"title": title, "format": number_format}
-    return {"field": name} | {key: value for key, value in options.items() if value}
+def tooltip(*lines: tuple[str, ...]) -> list[Chart]:
+    """The lines of a tooltip, each (field, number format, title); the last two may be missing."""
+    return [dict(zip(("field", "format", "title"), line, strict=False)) for line in lines]
 
 
 SPLIT_COLOUR = colour("split", ["val", "test"], ["$val", "$test"])

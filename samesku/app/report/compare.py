@@ -1,7 +1,5 @@
 """`samesku compare A B --report`: the queries whose matches changed from A to B, as a page."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.app.report import gallery
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings, read_catalogue
-from samesku.app.report.gallery import (
-    GROUPS,
-    cards_by_query,
-    choose_queries,
-    match_kinds,
-    query_f1,
-    size_group,
-)
-from samesku.app.report.pairs import ReportPairs, Rows, describe_channels, read_matches
+from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches
 from samesku.app.report.template import write_page
+from samesku.arrays import Float64, Int64, Strings
 from samesku.evaluation.differences import Difference
 from samesku.params import Params, load_params
 
@@ -80,9 +72,9 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
     pairs, score_before = unite(before, after)
     kinds = change_kinds(pairs, score_before, catalogue)
     changed = np.unique(pairs.query[np.isnan(score_before) | np.isnan(pairs.score)])
-    queries = choose_queries(catalogue, len(catalogue))
+    queries = gallery.choose_queries(catalogue, len(catalogue))
     queries = queries[np.isin(queries, changed)]
-    f1 = [query_f1(matches, catalogue) for matches in (before, after)]
+    f1 = [gallery.query_f1(matches, catalogue) for matches in (before, after)]
     shown = ShownListings(catalogue)
     blocks = change_blocks(pairs, score_before, kinds, f1, catalogue, shown, queries[:max_queries])
     return {
@@ -92,7 +84,7 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
         "gallery": {
             "kinds": KINDS,
             "views": VIEWS,
-            "groups": GROUPS,
+            "groups": gallery.GROUPS,
             "sorts": SORTS,
             "channels": describe_channels(list(pairs.cosines), params, None),
             "labelled": catalogue.has_labels(),
@@ -106,7 +98,7 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
     }
 
 
-def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, NDArray[np.float64]]:
+def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, Float64]:
     """The pairs that either system matches with the score of `after`, and the score of `before`.
 
     A score is NaN if that system does not match the pair.
@@ -129,23 +121,21 @@ def unite(before: ReportPairs, after: ReportPairs) -> tuple[ReportPairs, NDArray
     return ReportPairs(united[:, 0], united[:, 1], score_after, cosines), score_before
 
 
-def change_kinds(
-    pairs: ReportPairs, score_before: NDArray[np.float64], catalogue: Catalogue
-) -> NDArray[np.str_]:
+def change_kinds(pairs: ReportPairs, score_before: Float64, catalogue: Catalogue) -> Strings:
     """The kind of each pair, by its label and by what changed; str (P,), of KINDS."""
     change = np.select([np.isnan(score_before), np.isnan(pairs.score)], ["added", "removed"], "in both")
-    labels = match_kinds(pairs, catalogue)
+    labels = gallery.match_kinds(pairs, catalogue)
     return np.array([CHANGES.get(key, key[0]) for key in zip(labels, change, strict=True)], dtype=str)
 
 
 def change_blocks(
     pairs: ReportPairs,
-    score_before: NDArray[np.float64],
-    kinds: NDArray[np.str_],
-    f1: Sequence[NDArray[np.float64]],
+    score_before: Float64,
+    kinds: Strings,
+    f1: Sequence[Float64],
     catalogue: Catalogue,
     shown: ShownListings,
-    queries: Rows,
+    queries: Int64,
 ) -> list[dict[str, Any]]:
     """One block for each query whose matches changed, as `gallery_blocks`; f1 holds both systems' values."""
     for row in queries:
@@ -155,7 +145,9 @@ def change_blocks(
     best = np.fmax(np.nan_to_num(pairs.score, nan=-np.inf), np.nan_to_num(score_before, nan=-np.inf))
     order = np.lexsort((pairs.listing, -best, rank))
     order = order[np.isin(pairs.query[order], queries)]
-    cards_of = cards_by_query([(pairs[order], kinds[order].tolist(), score_before[order])], catalogue, shown)
+    cards_of = gallery.cards_by_query(
+        [(pairs[order], kinds[order].tolist(), score_before[order])], catalogue, shown
+    )
     n_predicted = np.bincount(pairs.query, minlength=len(catalogue))
     blocks = []
     for row in queries.tolist():
@@ -163,7 +155,7 @@ def change_blocks(
         block: dict[str, Any] = {
             "query": shown.number(row),
             "cards": cards,
-            "group": size_group(catalogue, row, n_predicted[row]),
+            "group": gallery.size_group(catalogue, row, n_predicted[row]),
             "views": ["all", *{card["kind"] for card in cards if card["kind"] in VIEWS}],
         }
         if not np.isnan(f1[0][row]):
@@ -174,18 +166,14 @@ def change_blocks(
     return blocks
 
 
-def direction(f1: Sequence[NDArray[np.float64]], row: int) -> str:
+def direction(f1: Sequence[Float64], row: int) -> str:
     """Whether a query's F1 is better, worse or equal in the second system."""
     gain = f1[1][row] - f1[0][row]
     return "better" if gain > 1e-9 else "worse" if gain < -1e-9 else "equal"
 
 
 def count_changes(
-    query: Rows,
-    kinds: NDArray[np.str_],
-    f1: Sequence[NDArray[np.float64]],
-    changed: Rows,
-    catalogue: Catalogue,
+    query: Int64, kinds: Strings, f1: Sequence[Float64], changed: Int64, catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """A row for each split, test first: its queries, those that changed, and the pairs of each kind.
 

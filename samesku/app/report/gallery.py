@@ -1,7 +1,5 @@
 """Every query of a system with its matches, what it missed, and what a person should review."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samesku import artefacts
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings
-from samesku.app.report.pairs import ReportPairs, Rows, make_cards
+from samesku.app.report.pairs import ReportPairs, make_cards
+from samesku.arrays import Float64, Int64
 from samesku.evaluation.metrics import SIZES, row_f1
 
 MAX_MISSED, MAX_REVIEW = 12, 8  # cards of these kinds under one query
@@ -40,16 +38,16 @@ GROUPS = [str(low) if low == high else f"{low}–{high}" if high else f"{low} an
 
 Cards = dict[int, list[dict[str, Any]]]
 Probabilities = dict[tuple[int, int], float]
-CardSource = tuple[ReportPairs, Sequence[str], NDArray[np.float64] | None]  # pairs, kinds, score_before
+CardSource = tuple[ReportPairs, Sequence[str], Float64 | None]  # pairs, kinds, score_before
 
 
-def choose_queries(catalogue: Catalogue, most: int) -> Rows:
+def choose_queries(catalogue: Catalogue, most: int) -> Int64:
     """The rows of at most `most` queries: test first, then val, then train, each in the order of the ids."""
     order = np.concatenate([np.flatnonzero(catalogue.listings.split == split) for split in SPLITS])
     return order[:most]
 
 
-def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Rows) -> tuple[Rows, Rows]:
+def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Int64) -> tuple[Int64, Int64]:
     """(query, listing): the listings of each query's product that are not among its matches."""
     matched = set(matches.keys)
     product = catalogue.listings.product.tolist()
@@ -102,7 +100,7 @@ def cards_by_query(sources: Sequence[CardSource], catalogue: Catalogue, shown: S
     return cards
 
 
-def query_f1(matches: ReportPairs, catalogue: Catalogue) -> NDArray[np.float64]:
+def query_f1(matches: ReportPairs, catalogue: Catalogue) -> Float64:
     """The F1 of every listing as a query of the whole sample; float64 (N,), NaN without a label."""
     n = len(catalogue)
     n_predicted = np.bincount(matches.query, minlength=n)
@@ -118,16 +116,13 @@ def gallery_blocks(
     review: ReportPairs | None,
     catalogue: Catalogue,
     shown: ShownListings,
-    queries: Rows,
+    queries: Int64,
 ) -> list[dict[str, Any]]:
     """One block for each query.
 
     Keys: query (its number among the shown listings), f1 (absent without a label), views (the filters that it
-    passes), group (place in GROUPS), cards, hidden (how many missed listings have no card).
-
-    Args:
-        missed: the pairs of `missed_pairs`.
-        review: pairs in clerical review that are neither matched nor missed.
+    passes), group (place in GROUPS), cards, hidden (how many missed listings have no card). The pairs in
+    `review` are neither matched nor missed.
     """
     for row in queries:  # their pictures come first, in case not all fit
         shown.number(row)
@@ -183,7 +178,7 @@ def mark_review(missed: ReportPairs, probabilities: Probabilities) -> ReportPair
     return replace(missed, score=score, review=~np.isnan(score))
 
 
-def review_pairs(probabilities: Probabilities, shown: set[tuple[int, int]], queries: Rows) -> ReportPairs:
+def review_pairs(probabilities: Probabilities, shown: set[tuple[int, int]], queries: Int64) -> ReportPairs:
     """The pairs in clerical review that are not shown otherwise: the MAX_REVIEW likeliest of each query."""
     rows = set(queries.tolist())
     pairs = [(*key, p) for key, p in probabilities.items() if key[0] in rows and key not in shown]

@@ -1,7 +1,5 @@
 """`samesku report`: the results of a system as one page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,7 @@ SORTS = {"id": "by posting_id", "worst": "lowest F1 first", "most": "most matche
 
 
 def write_report(system: str, out: Path, max_queries: int) -> str:
-    """Write the report of a system.
-
-    Args:
-        system: a folder of data/predictions.
-        max_queries: the most queries on the page; those of test come first.
-
-    Returns:
-        one line on what it holds.
+    """Write the report of a system, a folder of data/predictions; return one line on what it holds.
 
     Raises:
         InputError: there is no such system, or its predictions are of another sample.
@@ -55,7 +46,8 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         review = gallery.review_pairs(probabilities, {*matches.keys, *missed.keys}, queries)
         review = score_pairs(review.query, review.listing, channels, None, review.score)
     blocks = gallery.gallery_blocks(matches, missed, review, catalogue, shown, queries)
-    decision = decision_kind(system, params)
+    spec = params if system == "samesku" else params.compare.get(system)
+    decision = spec.decision.kind if spec else "static"  # those of `tune` and `rerank` are static
     systems = read_systems()
     return {
         "system": system,
@@ -85,12 +77,6 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         },
         "pictures": shown.pictures(),
     }
-
-
-def decision_kind(system: str, params: Params) -> str:
-    """static or dynamic; systems that are neither the main one nor under `compare` are static."""
-    spec = params if system == "samesku" else params.compare.get(system)
-    return spec.decision.kind if spec else "static"
 
 
 def describe_decision(kind: str, metrics: dict[str, Any]) -> str | None:

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue, ShownListings
+from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
-from samesku.search.fusion import channel_weights
-from samesku.search.scorer import channel_cosines, mean_cosine
-
-Rows = NDArray[np.int64]
+from samesku.search.fusion import channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "clerical_review")  # columns of matches.parquet
 MAX_REASONS = 4  # families of features that a card names
@@ -35,12 +33,12 @@ class ReportPairs:
         review: bool (P,), the pair is in clerical review; None if the system has no clerical review.
     """
 
-    query: Rows
-    listing: Rows
-    score: NDArray[np.float64]
-    cosines: Mapping[str, NDArray[np.float32]]
-    reasons: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    review: NDArray[np.bool_] | None = None
+    query: Int64
+    listing: Int64
+    score: Float64
+    cosines: Mapping[str, Float32]
+    reasons: Mapping[str, Float32] = field(default_factory=dict)
+    review: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -89,11 +87,11 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
 
 
 def score_pairs(
-    query: Rows,
-    listing: Rows,
+    query: Int64,
+    listing: Int64,
     channels: Sequence[str],
     weights: Mapping[str, float] | None,
-    score: NDArray[np.float64] | None = None,
+    score: Float64 | None = None,
 ) -> ReportPairs:
     """Pairs that are not among the matches, scored by the arrays of the channels.
 
@@ -142,9 +140,7 @@ def score_weights(
     return weights if np.nanmax(error, initial=0) < EXPLAINED and not np.isnan(error).any() else None
 
 
-def fused_scores(
-    cosines: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
-) -> NDArray[np.float64]:
+def fused_scores(cosines: Mapping[str, Float32], weights: Mapping[str, float]) -> Float64:
     """float64 (P,), the score of P pairs by their cosines; NaN if they share no channel with weight."""
     columns = np.stack([cosines[name].astype(np.float64) for name in weights], axis=1)
     present = ~np.isnan(columns)
@@ -156,7 +152,7 @@ def make_cards(
     kinds: Sequence[str],
     catalogue: Catalogue,
     shown: ShownListings,
-    score_before: NDArray[np.float64] | None = None,
+    score_before: Float64 | None = None,
 ) -> list[dict[str, Any]]:
     """One card for each pair. A card has no key for what it lacks.
 

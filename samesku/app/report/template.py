@@ -1,7 +1,5 @@
 """A page from its template: one file that needs no other file and no network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The check of every request: who may call, from where, and how much they may send."""
 
-from __future__ import annotations
-
 import secrets
 from urllib.parse import urlsplit
 

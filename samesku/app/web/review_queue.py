@@ -1,7 +1,5 @@
 """The review queue: uncertain pairs, and the annotations that people gave them."""
 
-from __future__ import annotations
-
 import threading
 from datetime import UTC, datetime
 from pathlib import Path

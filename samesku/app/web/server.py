@@ -1,7 +1,5 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import socket
@@ -191,11 +189,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def build(site: Site, names: Sequence[str]) -> Starlette:
-    """The application.
-
-    Args:
-        names: host names under which browsers may call it, in addition to those of loopback.
-    """
+    """The application; browsers may call it under these host names, beside those of loopback."""
     return Starlette(
         routes=[
             Route("/", site.page),
@@ -215,11 +209,7 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
 
 
 def run(params: Params, *, host: str, port: int, names: Sequence[str], system: str) -> None:
-    """Serve until Ctrl-C.
-
-    Raises:
-        InputError: the pipeline has not run, or the address is taken.
-    """
+    """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken."""
     index = CatalogueIndex(params)
     pairs = artefacts.PREDICTIONS / system / "review.parquet"
     queue = ReviewQueue(pairs, index.row_of, artefacts.ANNOTATIONS)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samesku.catalogue.titles import normalise
+from samesku.catalogue.cleaning import normalise
 
 CASES = {
     "plain": ("Paper Bag Victoria Secret", "Paper Bag Victoria Secret"),
