@@ -1,6 +1,14 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from samesku.params.load import find_entry, find_modalities, list_alphas, load_params, parse_params
+from samesku.params.file import read_params
+from samesku.params.load import (
+    find_entry,
+    find_modalities,
+    list_alphas,
+    list_systems,
+    load_params,
+    parse_params,
+)
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
 __all__ = [
@@ -14,6 +22,8 @@ __all__ = [
     "find_entry",
     "find_modalities",
     "list_alphas",
+    "list_systems",
     "load_params",
     "parse_params",
+    "read_params",
 ]
