@@ -67,10 +67,10 @@ def main(name: str) -> str:
         by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
         metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
     write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    short = short_metrics(metrics)
     artefacts.write_json(metrics_file, short)
     chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
-    return chosen + describe_metrics(short)
+    return chosen + describe_metrics(short) + artefacts.describe_untracked(metrics_file)
 
 
 if __name__ == "__main__":

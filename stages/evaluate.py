@@ -1,8 +1,8 @@
 """evaluate: neighbours to matches by the decision, matches to F1 by the labels.
 
 Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups obey) and
-the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json and
-data/predictions/samesku/.
+the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json, data/predictions/samesku/
+and metrics/compare/self_only.json: the F1 of every listing matched with itself alone, the floor of all others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ import numpy as np
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import all_metrics, describe_metrics, short_metrics, write_predictions
+from samesku.evaluation.predictions import (
+    all_metrics,
+    describe_metrics,
+    self_only_metrics,
+    short_metrics,
+    write_predictions,
+)
 from samesku.params import load_params
 from samesku.search.neighbours import read_neighbours
 
@@ -33,8 +39,10 @@ def main() -> str:
     metrics = all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"
     write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
-    short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    short = short_metrics(metrics)
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
+    floor = self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    artefacts.write_json(artefacts.METRICS / "compare/self_only.json", floor)
     return describe_metrics(short)
 
 

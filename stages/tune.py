@@ -95,7 +95,7 @@ def main() -> str:
         metrics["weights"] = artefacts.round_floats(weights | thresholds)
         folder = artefacts.PREDICTIONS / row
         write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-        short = short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+        short = short_metrics(metrics)
         artefacts.write_json(METRICS / f"{row}.json", short)
         print(f"{row}: {describe_metrics(short)}")
 

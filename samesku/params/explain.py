@@ -151,8 +151,9 @@ def _bounds(annotation: Any, *, whole: bool) -> str:
             for name, strict, step in (("ge", "gt", 1), ("le", "lt", -1))
             if strict in of
         }
-    low = f"{of['ge']:.15g}" if "ge" in of else f"above {of['gt']:.15g}" if "gt" in of else ""
-    high = f"{of['le']:.15g}" if "le" in of else f"below {of['lt']:.15g}" if "lt" in of else ""
+    text = {name: str(bound) if isinstance(bound, int) else f"{bound:g}" for name, bound in of.items()}
+    low = text["ge"] if "ge" in of else f"above {text['gt']}" if "gt" in of else ""
+    high = text["le"] if "le" in of else f"below {text['lt']}" if "lt" in of else ""
     if low and high:
         return f"{low} to {high}"
     return (low if low.startswith("above") else f"{low} or more") if low else high

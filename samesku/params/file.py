@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from samesku.artefacts import read_git
 from samesku.errors import InputError
 
 
@@ -94,15 +93,11 @@ def _overlap(a: str, b: str) -> bool:
 
 def _committed_params(path: Path) -> dict[str, Any] | None:
     """params.yaml of the last commit; None without git, without a commit, or where it cannot be read."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    command = [git, "show", f"HEAD:./{path.name}"]
-    done = subprocess.run(command, cwd=path.absolute().parent, capture_output=True, check=False)  # noqa: S603
-    if done.returncode:
+    text = read_git(path.absolute().parent, "show", f"HEAD:./{path.name}")
+    if text is None:
         return None
     try:
-        content = YAML(typ="safe").load(done.stdout.decode("utf-8"))
+        content = YAML(typ="safe").load(text.decode("utf-8"))
     except (UnicodeDecodeError, YAMLError):
         return None
     return content if isinstance(content, dict) else None

@@ -1,6 +1,7 @@
 """compare: baselines and variants on listings that can be checked on paper."""
 
 import json
+import subprocess
 
 import pandas as pd
 import pytest
@@ -40,7 +41,9 @@ def test_two_channels_half_and_half_by_hand(folder):
     val_and_test_copies.write(folder)
     compare.main("sbert_cnn_05")
     metrics = read_metrics("sbert_cnn_05")
-    assert metrics["test"] == {"f1": round(F1, 6), "micro_f1": 0.75, "queries": 5, "gallery": 5}
+    assert metrics["test"] == {
+        "f1": round(F1, 6), "precision": 0.75, "recall": 0.75, "micro_f1": 0.75, "queries": 5, "gallery": 5,
+    }  # fmt: skip
     assert metrics["threshold"]["split"] == pytest.approx((0.7 + 0.6) / 2)
     assert read_submission("sbert_cnn_05")["b1"] == "b1 c1 d1 a1"
 
@@ -90,6 +93,15 @@ def test_a_system_that_params_do_not_name_is_refused(folder):
     val_and_test_copies.write(folder)
     with pytest.raises(InputError, match=r"compare\.none does not exist; allowed: .*image_only"):
         compare.main("none")
+
+
+def test_a_new_metrics_file_is_named_until_git_tracks_it(folder):
+    val_and_test_copies.write(folder)
+    assert "git add" not in compare.main("phash")  # no repository
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    assert compare.main("image_only").endswith("; new: git add metrics/compare/image_only.json")
+    subprocess.run(["git", "add", "metrics"], cwd=folder, check=True)
+    assert "git add" not in compare.main("image_only")
 
 
 def test_outs_are_the_same_bytes_twice(folder):
