@@ -65,17 +65,18 @@ def main() -> str:
             partial.mkdir()
         return "skipped: no val listing has a label to tune on"
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    if not any(vectors.shape[1] for vectors in channels.values()):
+    filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}  # no other takes a weight
+    if not filled:
         raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
 
-    pool = tuning.unite_neighbours(channels, every[labelled], every, params.tune.k)
+    image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
+    pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k)
 
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
-    equal = {name: float(vectors.shape[1] > 0) for name, vectors in channels.items()}
-    weights, highest = tuning.ascend_weights(equal, val_f1)
-    fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
+    weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
+    fused = concatenate_channels(filled, {name: weight for name, weight in weights.items() if weight > 0})
     plain = search_galleries(fused, listings, k)
     augmented, thresholds = {}, {}
     for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
@@ -99,9 +100,9 @@ def main() -> str:
         artefacts.write_json(METRICS / f"{row}.json", short)
         print(f"{row}: {describe_metrics(short)}")
 
-    surface = tuning.weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
+    surface = tuning.weight_surface(val_f1, weights, image, title)
     alphas = alpha_curve(channels, fusion, listings, params.decision, k)
-    command = tuning.adopting_command(weights, list(fusion.image), list(fusion.title))
+    command = tuning.adopting_command(weights, image, title)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:
         partial.mkdir()

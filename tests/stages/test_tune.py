@@ -72,6 +72,15 @@ def test_the_command_sets_the_weights_of_the_main_system(tmp_path, monkeypatch, 
     assert float(values["fusion.alpha"]) == pytest.approx(tuned["weights"]["picture"], abs=1e-3)
 
 
+def test_a_channel_without_rows_takes_no_weight(tmp_path, monkeypatch, families):
+    columns, channels = families
+    empty = np.zeros((len(channels["title"]), 0), np.float32)
+    run(tmp_path / "with", monkeypatch, columns, channels | {"noise": empty})
+    weights = read_tuned()["weights"]
+    assert set(weights) == {"picture", "title"}
+    assert "noise" not in read_tuned()["adopt"]
+
+
 def test_the_surface_is_as_high_as_the_tuned_row(tmp_path, monkeypatch, families):
     run(tmp_path, monkeypatch, *families)
     rows = pd.read_csv(artefacts.TUNED / "surface.csv")
