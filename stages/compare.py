@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings, val_labelled
+from samesku.errors import InputError
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.predictions import (
     all_metrics,
@@ -21,7 +22,7 @@ from samesku.evaluation.predictions import (
     write_predictions,
     write_skipped,
 )
-from samesku.params import CompareSystem, find_entry, list_alphas, load_params
+from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
@@ -43,15 +44,29 @@ def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> f
 def main(name: str) -> str:
     params = load_params()
     threadpool_limits(params.machine.threads)
-    system, k = find_entry(params.compare, name, "compare"), params.index.k
+    find_entry(params.compare, name, "compare")
+    try:
+        return compare(name, params)
+    except InputError as error:  # a baseline that cannot run does not stop the main system
+        write_skipped(artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json")
+        return f"skipped: {error}"
+
+
+def compare(name: str, params: Params) -> str:
+    """Match, measure and write a row; one line of its result.
+
+    Raises:
+        InputError: this catalogue lacks what the row needs.
+    """
+    system, k = params.compare[name], params.index.k
     alphas = list_alphas(system)
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
     listings = read_listings(artefacts.LISTINGS)
     if (system.decision.value == "tune" or len(alphas) > 1) and not val_labelled(listings).any():
-        write_skipped(folder, metrics_file)
-        return "skipped: no val listing has a label to tune on"
-
+        raise InputError("no val listing has a label to tune on")
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
+    if not any(rows.shape[1] for rows in channels.values()):
+        raise InputError(f"no listing has a row of {', '.join(channels)}")
     f1_of_alpha = dict.fromkeys(alphas, 0.0)
     if len(alphas) > 1:
         f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k) for a in alphas}

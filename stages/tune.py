@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
-from samesku.errors import InputError
 from samesku.evaluation.decisions import best_val_threshold, decide
 from samesku.evaluation.predictions import (
     all_metrics,
@@ -52,6 +51,15 @@ def alpha_curve(
     return rows
 
 
+def skip(reason: str) -> str:
+    """Write empty outs: what stands beside the main system does not stop it."""
+    for row in ROWS:
+        write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
+    with artefacts.replace_out(artefacts.TUNED) as partial:
+        partial.mkdir()
+    return f"skipped: {reason}"
+
+
 def main() -> str:
     params = load_params()
     threadpool_limits(params.machine.threads)
@@ -59,16 +67,11 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS)
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not labelled.any():
-        for row in ROWS:
-            write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
-        with artefacts.replace_out(artefacts.TUNED) as partial:
-            partial.mkdir()
-        return "skipped: no val listing has a label to tune on"
+        return skip("no val listing has a label to tune on")
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}  # no other takes a weight
     if not filled:
-        raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
-
+        return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
     pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k)
 

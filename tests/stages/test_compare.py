@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -87,6 +88,28 @@ def test_without_labels_what_val_would_choose_is_skipped(folder):
     set_params(folder, "sbert_cnn_05", alpha=0.5)
     compare.main("sbert_cnn_05")
     assert read_submission("sbert_cnn_05")["a2"] == "a2 c2 b2"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("phash", {}, "no listing has a row of phash"),
+        (
+            "clip_finetuned",
+            {"image": {"cnn": 1.0}, "title": {"wide": 1.0}},
+            "fusion method average needs channels of one shared space",
+        ),
+    ],
+)
+def test_a_baseline_that_cannot_run_is_skipped_in_one_line(folder, name, changes, reason):
+    val_and_test_copies.write(folder)
+    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content["channels"]["wide"] = content["channels"]["tfidf"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    np.save(artefacts.EMBEDDINGS / "wide.npy", np.eye(10, 64, dtype=np.float32))
+    set_params(folder, name, **changes)
+    assert compare.main(name).startswith(f"skipped: {reason}")
+    assert read_metrics(name) == {"skipped": 1}
 
 
 def test_a_system_that_params_do_not_name_is_refused(folder):
