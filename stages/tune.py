@@ -69,7 +69,9 @@ def main() -> str:
     if not labelled.any():
         return skip("no val listing has a label to tune on")
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}  # no other takes a weight
+    filled = {
+        name: vectors for name, vectors in channels.items() if vectors.shape[1]
+    }  # no other takes a weight
     if not filled:
         return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))

@@ -239,3 +239,19 @@ def test_as_a_script_it_prints_one_line_or_one_sentence(place):
 
 
 ENV = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+
+
+def test_a_baseline_whose_weights_are_missing_is_skipped_in_one_line(place):
+    params = yaml.safe_load((place / "params.yaml").read_text())
+    params["channels"]["bert"] |= {"weights": "nowhere", "out": "data/baselines"}
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+    summary = embed_zero_shot.main("bert")
+    assert summary.startswith("skipped: channel bert cannot be loaded")
+    assert summary.endswith("; `dvc repro -sf embed_zero_shot@bert` tries again")
+    assert rows("bert").shape == (5, 0)
+    assert record("bert") == {
+        "channel": "bert",
+        "modality": "title",
+        "backend": "sentence_transformers",
+        "dim": 0,
+    }
