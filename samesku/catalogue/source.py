@@ -8,6 +8,7 @@ A source is small and picklable: each worker process opens the archive for itsel
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -66,6 +67,11 @@ def no_folder(path: object, images: str | None) -> InputError:
     )
 
 
+def is_in_dvc_cache(path: Path) -> bool:
+    """Whether a file is one that DVC keeps: with cache.type symlink, a folder of `dvc add` holds links to those."""
+    return re.search(r"/files/md5/([0-9a-f]{2}/)?[0-9a-f]+$", path.as_posix()) is not None
+
+
 class FolderSource(Source):
     path: Path
 
@@ -86,7 +92,7 @@ class FolderSource(Source):
         path = self.root.joinpath(*inside(name).parts)
         try:
             real = path.resolve()
-            if not real.is_relative_to(self.root):
+            if not real.is_relative_to(self.root) and not is_in_dvc_cache(real):
                 raise Fault(IMAGE_LINK if path.is_symlink() else IMAGE_OUTSIDE)
             status = real.stat()
             if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
