@@ -36,7 +36,10 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     try:
         return parse_params(content)
     except InputError as error:
-        raise InputError(f"{path}: {error}{describe_way_back(path, content, str(error))}") from None
+        if way_back := describe_way_back(path, content, str(error)):
+            # DVC writes params.yaml and git's index in one moment: for git the file is as it was until its time changes.
+            path.touch()
+        raise InputError(f"{path}: {error}{way_back}") from None
 
 
 def parse_params(content: Mapping[str, Any]) -> Params:
