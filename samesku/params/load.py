@@ -37,7 +37,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         return parse_params(content)
     except InputError as error:
         if way_back := describe_way_back(path, content, str(error)):
-            # DVC writes params.yaml and git's index in one moment: for git the file is as it was until its time changes.
+            # DVC writes params.yaml and git's index in one moment: until its time changes, git takes it for unchanged.
             path.touch()
         raise InputError(f"{path}: {error}{way_back}") from None
 

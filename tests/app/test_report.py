@@ -20,7 +20,7 @@ from samesku.app.report.charts import make_charts
 from samesku.app.report.gallery import GROUPS
 from samesku.catalogue.images import read_thumbnails
 from samesku.errors import InputError
-from samesku.params import load_params
+from samesku.params import load_params, read_params
 from stages import evaluate, fuse, index
 from tests.fixtures import two_system_predictions, val_and_test_copies
 
@@ -88,7 +88,7 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
     two_system_predictions.write_shop(folder)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = read_params(folder / "params.yaml")
     params["compare"]["halves"]["alpha"] = 0.4  # changed since the system ran
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     content, blocks = gallery()

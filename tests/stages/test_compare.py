@@ -10,6 +10,7 @@ import yaml
 
 from samesku import artefacts
 from samesku.errors import InputError
+from samesku.params import read_params
 from stages import compare
 from tests.fixtures import val_and_test_copies
 
@@ -24,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def set_params(folder, name, **changes):
-    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content = read_params(folder / "params.yaml")
     content["compare"].setdefault(name, {}).update(changes)
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
 
@@ -103,7 +104,7 @@ def test_without_labels_what_val_would_choose_is_skipped(folder):
 )
 def test_a_baseline_that_cannot_run_is_skipped_in_one_line(folder, name, changes, reason):
     val_and_test_copies.write(folder)
-    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content = read_params(folder / "params.yaml")
     content["channels"]["wide"] = content["channels"]["tfidf"]
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     np.save(artefacts.EMBEDDINGS / "wide.npy", np.eye(10, 64, dtype=np.float32))

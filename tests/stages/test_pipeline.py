@@ -3,13 +3,17 @@
 import json
 import math
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-import yaml
 
-from tests.fixtures.small_pipeline import dvc
+from samesku.params import list_systems, load_params, read_params
+from tests.conftest import ROOT
+from tests.fixtures.small_pipeline import change, dvc
 
 pytestmark = pytest.mark.slow
 RAN = re.compile(r"Running stage '([^']+)'")
@@ -34,7 +38,7 @@ def flat(content):
 
 
 def test_every_system_has_its_row_of_at_most_a_dozen_finite_numbers(pipeline):
-    params = yaml.safe_load((pipeline / "params.yaml").read_text("utf-8"))
+    params = read_params(pipeline / "params.yaml")
     rows = metrics(pipeline)
     assert {f"compare/{name}.json" for name in params["compare"]} | {"samesku.json"} <= set(rows)
     for name, content in rows.items():
@@ -67,19 +71,142 @@ def test_the_submission_scores_as_the_metrics_say(pipeline):
     )
 
 
+def git(folder, *arguments):
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def changed_lines(folder):
+    """How many lines of params.yaml the workspace has that the last commit lacks."""
+    return int(git(folder, "diff", "HEAD", "--numstat", "--", "params.yaml").split("\t")[0])
+
+
+def table(folder):
+    code = 'import sys; from samesku.app.cli import app; sys.argv = ["samesku", "table"]; app()'
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
 def test_nothing_to_do_runs_nothing(copy):
     assert not RAN.search(dvc(copy, "repro"))
 
 
 def test_another_alpha_runs_fuse_index_and_evaluate_alone(copy):
-    alpha = yaml.safe_load((copy / "params.yaml").read_text())["fusion"]["alpha"]
-    output = dvc(copy, "exp", "run", "--temp", "-S", f"fusion.alpha={alpha - 0.1:.2f}")
+    alpha = read_params(copy / "params.yaml")["fusion"]["alpha"]
+    output = dvc(copy, "exp", "run", "-S", f"fusion.alpha={alpha - 0.1:.2f}")
     assert RAN.findall(output) == ["fuse", "index", "evaluate"]
+    assert changed_lines(copy) == 1
+    git(copy, "reset", "-q", "--hard")
+    dvc(copy, "checkout")
 
 
-def test_a_wrong_param_stops_before_any_work(copy):
-    output = dvc(copy, "exp", "run", "--temp", "-S", "fusion.alpha=1.5", fails=True)
-    assert "params.yaml: fusion.alpha is 1.5; allowed: less than or equal to 1" in output
+def test_in_a_checkout_of_its_own_an_experiment_looks_for_the_catalogue_first(copy):
+    alpha = read_params(copy / "params.yaml")["fusion"]["alpha"]
+    output = dvc(copy, "exp", "run", "--temp", "-S", f"fusion.alpha={alpha - 0.2:.2f}")
+    assert RAN.findall(output) == ["check", "fuse", "index", "evaluate"]
+
+
+def test_the_same_value_changes_no_byte(copy):
+    before = (copy / "params.yaml").read_bytes()
+    alpha = read_params(copy / "params.yaml")["fusion"]["alpha"]
+    assert not RAN.search(dvc(copy, "exp", "run", "-S", f"fusion.alpha={alpha}"))
+    assert (copy / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("fusion.alpha=1.5", "params.yaml: fusion.alpha is 1.5; allowed: 0 to 1. "),
+        ("machine.threads=0", "params.yaml: machine.threads is 0; allowed: 1 to 1024. "),
+        ("+desicion.kind=static", "params.yaml: desicion: unknown key; did you mean decision? "),
+        ("data.source=data/raw/none", "data.source: data/raw/none does not exist; allowed: "),
+    ],
+)
+def test_a_wrong_param_stops_before_any_work_and_does_not_stay_behind_unnoticed(copy, override, sentence):
+    before = (copy / "params.yaml").read_bytes()
+    (copy / "data/source.txt").unlink()  # as in a fresh clone: `check` comes first
+    output = dvc(copy, "exp", "run", "-S", override, fails=True)
+    assert sentence in output
+    assert RAN.findall(output) == ["check"]
+    assert "[Errno" not in output
+    if "takes it back: " in output:
+        assert git(copy, "diff", "--stat", "--", "params.yaml")  # git sees it
+        way_back = shlex.split(re.search("takes it back: dvc (.*)", output)[1])
+        dvc(copy, *way_back)
+    else:
+        git(copy, "checkout", "-q", "params.yaml")
+        dvc(copy, "repro")
+    assert (copy / "params.yaml").read_bytes() == before
+
+
+def test_an_experiment_on_data_that_only_this_folder_has_says_so(copy):
+    (copy / "data/raw/mine").mkdir(parents=True)
+    with (copy / ".git/info/exclude").open("a") as file:
+        file.write("/data/raw/\n")
+    output = dvc(copy, "exp", "run", "--temp", "-S", "data.source=data/raw/mine", fails=True)
+    assert (
+        "data.source: data/raw/mine is not in the checkout of this experiment, which has only files" in output
+    )
+    assert "[Errno" not in output
+
+
+def test_a_removed_system_leaves_metrics_predictions_and_tables(copy):
+    change(copy / "params.yaml", lambda params: params["compare"].pop("phash"))
+    output = dvc(copy, "repro")
+    assert RAN.findall(output) == ["check"]
+    assert "removed what is no longer in params.yaml: phash" in output
+    assert not (copy / "metrics/compare/phash.json").exists()
+    assert not (copy / "data/predictions/phash").exists()
+    assert "| phash |" not in table(copy)
+    git(copy, "reset", "-q", "--hard")
+    dvc(copy, "repro")
+    assert "| phash |" in table(copy)
+    assert not git(copy, "status", "--porcelain")
+
+
+def test_the_table_has_every_system_and_its_gain_over_the_floor(pipeline):
+    params = load_params(pipeline / "params.yaml")
+    rows = [line.split(" | ") for line in table(pipeline).splitlines()[2:]]
+    assert {row[0].removeprefix("| ") for row in rows} == set(list_systems(params))
+    floor = next(row for row in rows if row[0] == "| self_only")
+    main = next(row for row in rows if row[0] == "| samesku")
+    assert float(main[3]) == pytest.approx(float(main[2]) - float(floor[2]), abs=2e-4)
+
+
+@pytest.mark.long
+def test_the_title_tower_is_trained_and_used_by_one_line(copy):
+    output = dvc(
+        copy,
+        "exp",
+        "run",
+        "-S",
+        "train.pxk.towers=[image,title]",
+        "-S",
+        "fusion.title.pxk_title=1.0",
+        "evaluate",
+    )
+    assert RAN.findall(output) == ["train_pxk@pxk", "fuse", "index", "evaluate"]
+    assert changed_lines(copy) == 2
+    assert np.load(copy / "data/embeddings/pxk_title.npy").shape[1] > 0
+    git(copy, "reset", "-q", "--hard")
+    dvc(copy, "checkout")
+
+
+def test_the_documented_table_of_experiments_fits_100_columns(copy, monkeypatch):
+    """The line of docs/experiments.md, with an experiment of another alpha and another threshold."""
+    dvc(copy, "exp", "run", "-S", "fusion.alpha=0.35", "-S", "index.k=40", "--name", "alpha-035")
+    git(copy, "reset", "-q", "--hard")
+    dvc(copy, "checkout")
+    text = (ROOT / "docs/experiments.md").read_text("utf-8")
+    command = re.search(r"^dvc (exp show .*--drop .*)$", text, re.M)[1]
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = dvc(copy, *shlex.split(command))
+    assert "alpha-035" in shown
+    assert "0.35" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    for column in ("metrics/samesku.json:val.f1", "fusion.alpha", "index.k"):
+        assert column in shown
+    assert "…" not in shown
 
 
 @pytest.mark.long
@@ -106,10 +233,3 @@ def test_more_processes_than_listings_of_a_batch_are_refused(copy):
     finally:
         file.write_text(text, "utf-8")
     assert output.count("a batch has 3 listings for 4 processes") == 1
-
-
-def test_plots_can_be_drawn(copy):
-    dvc(copy, "plots", "show", "-o", "plots_here")
-    page = (copy / "plots_here/index.html").read_text("utf-8")
-    for title in ("F1 against threshold", "Precision–recall", "F1 against α", "F1 of test queries"):
-        assert title in page or title.encode("ascii", "backslashreplace").decode() in page, title
