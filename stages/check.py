@@ -13,7 +13,7 @@ from pathlib import Path
 
 from samesku import artefacts
 from samesku.errors import InputError
-from samesku.params import list_systems, load_params
+from samesku.params import add_way_back, list_systems, load_params
 
 SOURCE = Path("data/source.txt")
 
@@ -55,7 +55,10 @@ def remove_leftovers(systems: Collection[str]) -> list[str]:
 
 def main() -> str:
     params = load_params()
-    check_source(params.data.source)
+    try:
+        check_source(params.data.source)
+    except InputError as error:
+        raise InputError(add_way_back(str(error))) from None
     removed = remove_leftovers(list_systems(params))
     with artefacts.replace_out(SOURCE) as partial:
         partial.write_text(f"{params.data.source}\n", "utf-8")

@@ -1,6 +1,6 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from samesku.params.file import read_params
+from samesku.params.file import add_way_back, read_params
 from samesku.params.load import (
     find_entry,
     find_modalities,
@@ -19,6 +19,7 @@ __all__ = [
     "Groups",
     "Params",
     "TrainRun",
+    "add_way_back",
     "find_entry",
     "find_modalities",
     "list_alphas",

@@ -55,8 +55,8 @@ def _describe_fault(error: MarkedYAMLError) -> str:
     return f"is no YAML: line {line}: {problem}"
 
 
-def describe_way_back(path: Path, content: Mapping[str, Any], message: str) -> str:
-    """How to take back the values that `message` names, where the last commit has others; else "".
+def add_way_back(message: str, path: Path = Path("params.yaml")) -> str:
+    """A refusal, and how to take back the values that it names, where the last commit has others.
 
     `dvc exp run -S` writes a value into params.yaml before anything checks it, and leaves it there when the run
     is refused.
@@ -65,7 +65,16 @@ def describe_way_back(path: Path, content: Mapping[str, Any], message: str) -> s
         message: problems joined by "; ", each of which begins with its key.
     """
     if ".dvc/tmp/exps" in path.absolute().as_posix():  # the checkout of an experiment: it goes away by itself
-        return ""
+        return message
+    if not (way_back := _describe_way_back(message, path)):
+        return message
+    # DVC writes params.yaml and git's index in one moment: until its time changes, git takes it for unchanged.
+    path.touch()
+    return f"{message}{'' if message.endswith('?') else '.'} {way_back}"
+
+
+def _describe_way_back(message: str, path: Path) -> str:
+    content = read_params(path)
     committed = _committed_params(path)
     if committed is None:
         return ""
@@ -78,12 +87,26 @@ def describe_way_back(path: Path, content: Mapping[str, Any], message: str) -> s
     ]
     if not changed:
         return ""
-    sets = " ".join(_override(key, before.get(key, ...)) for key in changed)
     values = ", ".join(
         f"{key} {_describe(now.get(key, ...))} (last commit: {_describe(before.get(key, ...))})"
         for key in changed
     )
-    return f". The file now has {values}; this takes it back: dvc exp run {sets}"
+    overrides = [
+        f"{key}={_literal(before[key])}" if key in before else f"~{_shortest_new(key, committed)}"
+        for key in changed
+    ]
+    command = " ".join(["dvc exp run", *(f"-S {_quote(override)}" for override in dict.fromkeys(overrides))])
+    return f"The file now has {values}; this takes it back: {command}"
+
+
+def _shortest_new(key: str, committed: Mapping[str, Any]) -> str:
+    """The first part of a dotted key that `committed` lacks: a new group goes as a whole."""
+    parts, group = key.split("."), committed
+    for i, part in enumerate(parts):
+        if not isinstance(group, dict) or part not in group:
+            return ".".join(parts[: i + 1])
+        group = group[part]
+    return key
 
 
 def _overlap(a: str, b: str) -> bool:
@@ -125,7 +148,6 @@ def _literal(value: Any) -> str:
     return str(value)
 
 
-def _override(key: str, value: Any) -> str:
-    """The option of `dvc exp run` that gives `key` this value, or removes it."""
-    override = f"~{key}" if value is ... else f"{key}={_literal(value)}"
-    return f"-S '{override}'" if re.search(r"[^\w.=/-]", override) else f"-S {override}"
+def _quote(override: str) -> str:
+    """An override as a shell takes it."""
+    return f"'{override}'" if re.search(r"[^\w.=/-]", override) else override

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from samesku.errors import InputError
 from samesku.params.backends import BACKENDS
 from samesku.params.explain import explain_error
-from samesku.params.file import describe_way_back, read_params
+from samesku.params.file import add_way_back, read_params
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Params, Shares, TrainRun
 
 T = TypeVar("T")
@@ -36,10 +36,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     try:
         return parse_params(content)
     except InputError as error:
-        if way_back := describe_way_back(path, content, str(error)):
-            # DVC writes params.yaml and git's index in one moment: until its time changes, git takes it for unchanged.
-            path.touch()
-        raise InputError(f"{path}: {error}{way_back}") from None
+        raise InputError(f"{path}: {add_way_back(str(error), path)}") from None
 
 
 def parse_params(content: Mapping[str, Any]) -> Params:

@@ -176,6 +176,12 @@ def committed(tmp_path):
             "has fusion.alhpa 0.5 (last commit: no such key); this takes it back: dvc exp run -S '~fusion.alhpa'",
         ),
         (
+            "decision:\n",
+            "desicion:\n  kind: static\n\ndecision:\n",
+            "did you mean decision? The file now has desicion.kind static (last commit: no such key); "
+            "this takes it back: dvc exp run -S '~desicion'",
+        ),
+        (
             "    train: 0.70\n",
             "    train: 0.9\n",
             "has split.shares.train 0.9 (last commit: 0.7); this takes it back: dvc exp run -S split.shares.train=0.7",
