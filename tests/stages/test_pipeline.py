@@ -183,13 +183,13 @@ def test_the_table_has_every_system_and_its_gain_over_the_floor(pipeline):
 @pytest.mark.long
 def test_the_title_tower_is_trained_and_used_by_one_line(restored):
     output = dvc(
-        copy,
+        restored,
         "exp",
         "run",
         "-S",
         "train.pxk.towers=[image,title]",
         "-S",
-        "fusion.title.pxk_title=1.0",
+        "fusion.title.pxk_title=0.7",
         "evaluate",
     )
     assert RAN.findall(output) == ["train_pxk@pxk", "fuse", "index", "evaluate"]
