@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -230,3 +232,18 @@ def test_every_fault_between_keys_is_listed(tmp_path):
     path.write_text(path.read_text().replace("train: 0.7", "train: 0.9"), "utf-8")
     with pytest.raises(InputError, match=r"split\.shares: .*; decision: min_score"):
         load_params(path)
+
+
+def test_a_file_of_encoders_is_a_backend_without_an_entry(tmp_path):
+    """docs/add-a-channel.md adds one; its file is all that the library needs."""
+    for name in ("samesku/params", "samesku/embedding/encoders"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("__init__.py", "errors.py", "artefacts.py"):
+        shutil.copy(ROOT / "samesku" / name, tmp_path / "samesku")
+    (tmp_path / "samesku/embedding/encoders/colour.py").touch()
+    text = (ROOT / "params.yaml").read_text("utf-8")
+    line = "channels:\n  colour: {modality: image, backend: colour, out: data/embeddings}\n"
+    (tmp_path / "params.yaml").write_text(text.replace("channels:\n", line, 1), "utf-8")
+    code = "from samesku.params import load_params; print(load_params().channels['colour'].backend)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "colour\n", done.stderr
