@@ -35,6 +35,8 @@ import psutil
 import yaml
 from PIL import Image
 
+from samesku.params import read_params
+
 ROOT = Path(__file__).parents[1]
 EVERY = 0.05  # seconds between two looks
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
@@ -77,7 +79,7 @@ def catalogue(path: Path, count: int) -> None:
 
 
 def params(change: Callable[[dict[str, Any]], None]) -> str:
-    content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    content = read_params(ROOT / "params.yaml")
     content["data"] |= {"source": "catalogue.zip", "n_listings": None, "image_size": 48}
     change(content)
     return yaml.safe_dump(content)

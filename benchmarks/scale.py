@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from benchmarks import memory
+from samesku.params import read_params
 
 ENGINES = ("local", "ray")
 OUTS = {
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--listings", type=int, default=17_000)
     parser.add_argument("--columns", type=int, default=256)
     given = parser.parse_args()
-    shop = yaml.safe_load((memory.ROOT / "params.yaml").read_text("utf-8"))["data"]
+    shop = read_params(memory.ROOT / "params.yaml")["data"]
     shop["source"] = str(memory.ROOT / shop["source"])
 
     def narrow(content: dict[str, Any]) -> None:

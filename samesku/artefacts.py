@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -89,6 +90,21 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def read_git(folder: Path, *arguments: str) -> bytes | None:
+    """What a command of git prints; None where it fails, or where there is no git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    done = subprocess.run([git, *arguments], cwd=folder, capture_output=True, check=False)  # noqa: S603
+    return done.stdout if done.returncode == 0 else None
+
+
+def describe_untracked(path: Path) -> str:
+    """What to do with a metrics file that git does not track yet, to be put at the end of a summary; else ""."""
+    untracked = read_git(Path(), "ls-files", "--others", "--", path.as_posix())
+    return f"; new: git add {path}" if untracked else ""
 
 
 def fingerprint(values: Any, paths: Iterable[Path]) -> str:

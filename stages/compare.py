@@ -9,9 +9,10 @@ import sys
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, read_listings, val_labelled
+from samesku.errors import InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
-from samesku.params import CompareSystem, find_entry, list_alphas, load_params
+from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
@@ -32,15 +33,31 @@ def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> f
 
 def main(name: str) -> str:
     params = load_params()
-    system, k = find_entry(params.compare, name, "compare"), params.index.k
+    find_entry(params.compare, name, "compare")
+    try:
+        return compare(name, params)
+    except InputError as error:  # a baseline that cannot run does not stop the main system
+        predictions.write_skipped(
+            artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
+        )
+        return f"skipped: {error}"
+
+
+def compare(name: str, params: Params) -> str:
+    """Match, measure and write a row; one line of its result.
+
+    Raises:
+        InputError: this catalogue lacks what the row needs.
+    """
+    system, k = params.compare[name], params.index.k
     alphas = list_alphas(system)
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
     listings = read_listings(artefacts.LISTINGS)
     if (system.decision.value == "tune" or len(alphas) > 1) and not val_labelled(listings).any():
-        predictions.write_skipped(folder, metrics_file)
-        return "skipped: no val listing has a label to tune on"
-
+        raise InputError("no val listing has a label to tune on")
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
+    if not any(rows.shape[1] for rows in channels.values()):
+        raise InputError(f"no listing has a row of {', '.join(channels)}")
     f1_of_alpha = dict.fromkeys(alphas, 0.0)
     if len(alphas) > 1:
         f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k) for a in alphas}
@@ -56,10 +73,10 @@ def main(name: str) -> str:
         by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
         metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
     predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    short = predictions.short_metrics(metrics)
     artefacts.write_json(metrics_file, short)
     chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
-    return chosen + predictions.describe_metrics(short)
+    return chosen + predictions.describe_metrics(short) + artefacts.describe_untracked(metrics_file)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """evaluate: neighbours to matches by the decision, matches to F1 by the labels.
 
 Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups obey) and
-the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json and
-data/predictions/samesku/.
+the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json, data/predictions/samesku/
+and metrics/compare/self_only.json: the F1 of every listing matched with itself alone, the floor of all others.
 """
 
 import numpy as np
@@ -31,8 +31,10 @@ def main() -> str:
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"
     predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
-    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    short = predictions.short_metrics(metrics)
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
+    floor = predictions.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    artefacts.write_json(artefacts.METRICS / "compare/self_only.json", floor)
     return predictions.describe_metrics(short)
 
 

@@ -104,8 +104,7 @@ def main() -> str:
         if "full" in reranked:
             add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
     write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
-    short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
-    del short["quarantined"]  # at most a dozen numbers make a row, and every other row has it
+    short = predictions.short_metrics(metrics)
     short["fallback"] = len(fallbacks)
     artefacts.write_json(METRICS, short)
     kept = [f"{name} keeps the {reason}" for name, reason in reasons.items()]

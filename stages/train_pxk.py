@@ -22,8 +22,9 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content, Rows
 from samesku.embedding.trained import save_towers
+from samesku.errors import InputError
 from samesku.evaluation.decisions import best_val_threshold
-from samesku.params import Params, find_entry, load_params
+from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
@@ -50,7 +51,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     listings, images = read_listings(artefacts.LISTINGS), PackedImages(artefacts.IMAGES)
     content = Content(listings.title, images, listings.image_phash, listings.has_image)
     training_set = TrainingSet.annotated(listings, content, read_links(links))
-    if reason := training_set.reason_to_skip(run):
+    if reason := training_set.reason_to_skip(run) or too_small(training_set, run):
         if processes.is_first:
             shutil.rmtree(curves, ignore_errors=True)
             curves.mkdir(parents=True)
@@ -79,6 +80,16 @@ def train(name: str, params: Params, processes: Processes) -> str:
             shutil.rmtree(checkpoint)
     processes.wait()
     return f"{describe_epochs(history)}, {compute.describe()}"
+
+
+def too_small(training_set: TrainingSet, run: TrainRun) -> str | None:
+    """Why a baseline has no batch in this catalogue; it does not stop the main system, whose run is refused."""
+    try:
+        if run.out == artefacts.BASELINES.as_posix():
+            make_sampler(run, training_set.select(run)[1])
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def val_f1(embeddings: Mapping[str, Rows], listings: Listings) -> dict[str, float] | None:

@@ -9,7 +9,6 @@ and `tuned_augmented_one` (at least one match). Labels of val choose everything;
 
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
-from samesku.errors import InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import best_val_threshold, decide
 from samesku.params import Decision, Fusion, load_params
@@ -41,29 +40,36 @@ def alpha_curve(
     return rows
 
 
+def skip(reason: str) -> str:
+    """Write empty outs: what stands beside the main system does not stop it."""
+    for row in ROWS:
+        predictions.write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
+    with artefacts.replace_out(artefacts.TUNED) as partial:
+        partial.mkdir()
+    return f"skipped: {reason}"
+
+
 def main() -> str:
     params = load_params()
     fusion, k = params.fusion, params.index.k
     listings = read_listings(artefacts.LISTINGS)
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not labelled.any():
-        for row in ROWS:
-            predictions.write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
-        with artefacts.replace_out(artefacts.TUNED) as partial:
-            partial.mkdir()
-        return "skipped: no val listing has a label to tune on"
+        return skip("no val listing has a label to tune on")
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    if not any(vectors.shape[1] for vectors in channels.values()):
-        raise InputError(f"none of the channels of fusion has an embedding: {', '.join(channels)}")
-
-    pool = tuning.unite_neighbours(channels, every[labelled], every, params.tune.k)
+    filled = {
+        name: vectors for name, vectors in channels.items() if vectors.shape[1]
+    }  # no other takes a weight
+    if not filled:
+        return skip(f"no listing has a row of {', '.join(channels)}")
+    image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
+    pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k)
 
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
-    equal = {name: float(vectors.shape[1] > 0) for name, vectors in channels.items()}
-    weights, highest = tuning.ascend_weights(equal, val_f1)
-    fused = concatenate_channels(channels, {name: weight for name, weight in weights.items() if weight > 0})
+    weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
+    fused = concatenate_channels(filled, {name: weight for name, weight in weights.items() if weight > 0})
     plain = search_galleries(fused, listings, k)
     augmented, thresholds = {}, {}
     for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
@@ -83,13 +89,13 @@ def main() -> str:
         metrics["weights"] = artefacts.round_floats(weights | thresholds)
         folder = artefacts.PREDICTIONS / row
         predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-        short = predictions.short_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+        short = predictions.short_metrics(metrics)
         artefacts.write_json(METRICS / f"{row}.json", short)
         print(f"{row}: {predictions.describe_metrics(short)}")
 
-    surface = tuning.weight_surface(val_f1, weights, list(fusion.image), list(fusion.title))
+    surface = tuning.weight_surface(val_f1, weights, image, title)
     alphas = alpha_curve(channels, fusion, listings, params.decision, k)
-    command = tuning.adopting_command(weights, list(fusion.image), list(fusion.title))
+    command = tuning.adopting_command(weights, image, title)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:
         partial.mkdir()

@@ -1,6 +1,7 @@
 """dvc.yaml against the code: a stage's deps are the files that it imports; ranking stages start without torch."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,14 @@ def test_ranking_stages_start_without_torch_and_pandas():
     code = f"import sys, {names}; print(sorted({{'torch', 'transformers', 'pandas'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stdout + done.stderr
+
+
+def test_a_clone_that_would_convert_line_ends_keeps_the_bytes_of_deps(tmp_path):
+    """dvc.lock has their hashes; Git for Windows converts by default."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    (tmp_path / "stage.py").write_bytes(b"one\ntwo\n")
+    git = ["git", "-c", "core.autocrlf=true", "-c", "user.name=s", "-c", "user.email=s@localhost"]
+    for command in (["add", "-A"], ["commit", "-qm", "x"], ["clone", "-q", ".", "clone"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    assert (tmp_path / "clone/stage.py").read_bytes() == b"one\ntwo\n"

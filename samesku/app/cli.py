@@ -47,13 +47,19 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 def table() -> None:
     """Print the table of systems as Markdown, lowest test f1 first, from the files in metrics/.
 
-    test: the test split is searched within itself. test_full: it is searched in the whole sample.
+    It has the systems of params.yaml that were run on the sample which is here. test: the test split is
+    searched within itself. test_full: it is searched in the whole sample. gain: f1 above that of self_only,
+    where every listing is matched with itself alone. precision, recall, micro_f1: of the pairs of test.
 
     Example: samesku table
     """
+    from samesku.app.systems import describe_missing, split_systems
     from samesku.app.text import systems_table
 
-    typer.echo(systems_table(artefacts.METRICS))
+    current, missing = split_systems(load_params())
+    typer.echo(systems_table(artefacts.METRICS, current))
+    if missing:
+        typer.echo(describe_missing(missing), err=True)
 
 
 @command

@@ -1,6 +1,6 @@
 """What the commands print on a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,38 @@ from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
 BAR_WIDTH = 20  # characters
-TABLE_FIGURES = (("val", "f1"), ("test", "f1"), ("test", "micro_f1"), ("test_full", "f1"))
+TABLE_HEAD = (
+    "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
+    "|---|---|---|---|---|---|---|---|---|",
+)
 
 
-def systems_table(metrics: Path) -> str:
-    """The systems of metrics/samesku.json and metrics/compare/ as Markdown, lowest test f1 first.
+def systems_table(metrics: Path, systems: Collection[str]) -> str:
+    """These systems of metrics/samesku.json and metrics/compare/ as Markdown, lowest test f1 first.
 
-    A cell is empty if a system has no such figure: there are no labels, or the system was skipped.
+    `gain` is that over self_only, every listing matched with itself alone. A cell is empty if a system has no such
+    figure: there are no labels, or the system was skipped.
     """
     files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
-    systems = [(file.stem, artefacts.read_json(file)) for file in files if file.is_file()]
-    systems.sort(key=lambda system: system[1].get("test", {}).get("f1", -1.0))
-    lines = ["| system | val f1 | test f1 | test micro_f1 | test_full f1 |", "|---|---|---|---|---|"]
-    for name, figures in systems:
-        values = [figures.get(split, {}).get(key) for split, key in TABLE_FIGURES]
-        cells = ["" if value is None else f"{value:.4f}" for value in values]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = {file.stem: artefacts.read_json(file) for file in files if file.is_file() and file.stem in systems}
+    floor = rows.get("self_only", {})
+    lines = []
+    for name, row in sorted(rows.items(), key=lambda item: item[1].get("test", {}).get("f1", -1.0)):
+        val, test, full = (row.get(split, {}) for split in ("val", "test", "test_full"))
+        gains = [
+            f"{of['f1'] - floor[split]['f1']:+.4f}" if "f1" in of and split in floor else ""
+            for split, of in (("test", test), ("test_full", full))
+        ]
+        cells = [
+            name, _cell(val, "f1"), _cell(test, "f1"), gains[0],
+            *(_cell(test, key) for key in ("precision", "recall", "micro_f1")), _cell(full, "f1"), gains[1],
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*TABLE_HEAD, *lines])
+
+
+def _cell(figures: Mapping[str, float], key: str) -> str:
+    return f"{figures[key]:.4f}" if key in figures else ""
 
 
 def differences_table(a: str, b: str, rows: Sequence[Difference]) -> str:

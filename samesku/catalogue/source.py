@@ -7,6 +7,7 @@ archive for itself. What fails at a URL for the network's sake stops the stage; 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -96,6 +97,11 @@ class Source(ABC):
         """The bytes of one picture. Raises Fault with the reason where there is no such plain file inside."""
 
 
+def _is_in_dvc_cache(path: Path) -> bool:
+    """Whether DVC keeps the file: with cache.type symlink, a folder of `dvc add` holds links to such files."""
+    return re.search(r"/files/md5/([0-9a-f]{2}/)?[0-9a-f]+$", path.as_posix()) is not None
+
+
 class FolderSource(Source):
     path: Path
 
@@ -119,7 +125,7 @@ class FolderSource(Source):
         path = self.root.joinpath(*_inside(name).parts)
         try:
             real = path.resolve()
-            if not real.is_relative_to(self.root):
+            if not real.is_relative_to(self.root) and not _is_in_dvc_cache(real):
                 raise Fault(q.IMAGE_LINK if path.is_symlink() else q.IMAGE_OUTSIDE)
             status = real.stat()
             if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang

@@ -22,6 +22,15 @@ def row_f1(hits: Ints, n_predicted: Ints | Float64, n_relevant: Ints) -> Float64
     return 2.0 * (hits + 1) / (n_predicted + n_relevant + 2)
 
 
+def self_only_f1(n_relevant: Ints) -> Float64:
+    """`row_f1` of each query that is matched with itself alone: what a system without any match has.
+
+    2 / (n_relevant + 2): 1 where the product has one listing. The floor with which every F1 is compared.
+    """
+    none = np.zeros_like(n_relevant)
+    return row_f1(none, none, n_relevant)
+
+
 def row_precision(hits: Ints, n_predicted: Ints) -> Float64:
     """(hits + 1) / (n_predicted + 1) of each query: the query itself is in both sets."""
     return (hits + 1) / (n_predicted + 1)
@@ -40,6 +49,19 @@ def micro_f1(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> float:
     some = n_relevant > 0
     total = n_predicted[some].sum() + n_relevant[some].sum()
     return float(2 * hits[some].sum() / total) if total else 0.0
+
+
+def pairwise_scores(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> dict[str, float]:
+    """TP / (TP + FP), TP / (TP + FN) and their harmonic mean over the pooled pairs of all queries, without self.
+
+    A pair of two queries counts twice, once from each side. 0 where there is no such pair.
+    """
+    correct, predicted, relevant = int(hits.sum()), int(n_predicted.sum()), int(n_relevant.sum())
+    return {
+        "precision": correct / predicted if predicted else 0.0,
+        "recall": correct / relevant if relevant else 0.0,
+        "f1": 2 * correct / (predicted + relevant) if predicted + relevant else 0.0,
+    }
 
 
 def b_cubed(hits: Ints, n_predicted: Ints, n_relevant: Ints) -> dict[str, float]:
@@ -134,20 +156,15 @@ def cluster_counts(group: Ints, product: Ints, query: Ints) -> tuple[Int64, Int6
 
 
 def cluster_metrics(group: Ints, product: Ints, query: Ints) -> dict[str, Any]:
-    """Pairwise precision, recall and F1 over the pooled pairs of the queries, B-cubed, and sizes of groups.
+    """`pairwise_scores` and B-cubed of the queries' groups, and the groups' number and largest size.
 
-    Arguments as of `cluster_counts`. A pair of two queries counts twice, once from each side.
+    Arguments as of `cluster_counts`.
     """
     hits, n_predicted, n_relevant = cluster_counts(group, product, query)
-    correct, predicted, relevant = int(hits.sum()), int(n_predicted.sum()), int(n_relevant.sum())
     return {
         "groups": len(np.unique(group[query])),
         "largest": int(n_predicted.max(initial=-1)) + 1,
-        "pairwise": {
-            "precision": correct / predicted if predicted else 0.0,
-            "recall": correct / relevant if relevant else 0.0,
-            "f1": 2 * correct / (predicted + relevant) if predicted + relevant else 0.0,
-        },
+        "pairwise": pairwise_scores(hits, n_predicted, n_relevant),
         "b_cubed": b_cubed(hits, n_predicted, n_relevant) if len(query) else {},
     }
 

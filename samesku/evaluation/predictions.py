@@ -80,6 +80,8 @@ def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> 
         "f1": f1.mean(),
         "f1_low": low,
         "f1_high": high,
+        "self_only": metrics.self_only_f1(n_relevant).mean(),
+        "pairwise": metrics.pairwise_scores(hits, n_predicted, n_relevant),
         "micro_f1": metrics.micro_f1(hits, n_predicted, n_relevant),
         "queries": len(f1),
         "gallery": int(decisions.gallery_size[queries][0]),
@@ -93,20 +95,37 @@ def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> 
     }
 
 
-def short_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+def short_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
     """metrics/<system>.json: at most a dozen finite numbers, a row of `dvc metrics show`.
 
+    `precision` and `recall` are those of `pairwise_scores`.
+
     Args:
-        figures: of `all_metrics`. summary: summary.json of the sample.
+        figures: of `all_metrics`.
     """
     short: dict[str, Any] = {"val": {"f1": figures["val"]["f1"]}} if "val" in figures else {}
-    for name, keys in (
-        ("test", ("f1", "micro_f1", "queries", "gallery")),
-        ("test_full", ("f1", "queries", "gallery")),
-    ):
-        if name in figures:
-            short[name] = {key: figures[name][key] for key in keys}
-    short["threshold"] = figures["threshold"]
+    if "test" in figures:
+        test = figures["test"]
+        pairwise = {key: test["pairwise"][key] for key in ("precision", "recall")}
+        short["test"] = (
+            {"f1": test["f1"]} | pairwise | {k: test[k] for k in ("micro_f1", "queries", "gallery")}
+        )
+        short["test_full"] = {key: figures["test_full"][key] for key in ("f1", "gallery")}
+    return short | {"threshold": figures["threshold"]}
+
+
+def self_only_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """metrics/compare/self_only.json: the F1 of a system without any match, and what is wrong with the catalogue.
+
+    Args:
+        figures: of `all_metrics`, of any system. summary: summary.json of the sample.
+    """
+    short: dict[str, Any] = {
+        split: {"f1": figures[split]["self_only"]}
+        | ({key: figures[split][key] for key in ("queries", "gallery")} if split != "val" else {})
+        for split in ("val", "test", "test_full")
+        if split in figures
+    }
     return short | {"quarantined": summary["quarantined"], "leaks": max(summary["leaks"].values(), default=0)}
 
 
@@ -116,7 +135,9 @@ def describe_metrics(short: Mapping[str, Any]) -> str:
     for name in ("val", "test", "test_full"):
         if name in short:
             split = short[name]
-            size = f" ({split['queries']} queries in {split['gallery']})" if "queries" in split else ""
+            size = (
+                f" ({short['test']['queries']} queries in {split['gallery']})" if "gallery" in split else ""
+            )
             parts.append(f"{name} f1 {split['f1']:.4f}{size}")
     return ", ".join(parts or ["no labels: predictions only"])
 
@@ -154,7 +175,10 @@ def write_predictions(
         artefacts.write_table(partial / "matches.parquet", matches)
         artefacts.write_table(partial / "groups.parquet", {"posting_id": listings.posting_id, "group": group})
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
-        artefacts.write_json(partial / "metrics.json", figures)
+        sample = artefacts.fingerprint(
+            None, [artefacts.LISTINGS]
+        )  # so that no figure is shown as another sample's
+        artefacts.write_json(partial / "metrics.json", {**figures, "sample": sample})
         plots = plot_rows(decisions["split"]) | {"strata": figures.get("test", {}).get("strata", [])}
         for name, rows in plots.items():
             columns = None if rows else ["empty"]

@@ -1,6 +1,14 @@
 """params.yaml, read and checked as a whole before any work."""
 
-from samesku.params.load import find_entry, find_modalities, list_alphas, load_params, parse_params
+from samesku.params.file import add_way_back, read_params
+from samesku.params.load import (
+    find_entry,
+    find_modalities,
+    list_alphas,
+    list_systems,
+    load_params,
+    parse_params,
+)
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
 __all__ = [
@@ -11,9 +19,12 @@ __all__ = [
     "Groups",
     "Params",
     "TrainRun",
+    "add_way_back",
     "find_entry",
     "find_modalities",
     "list_alphas",
+    "list_systems",
     "load_params",
     "parse_params",
+    "read_params",
 ]

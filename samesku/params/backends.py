@@ -1,11 +1,13 @@
-"""The registry of encoders: what each backend can embed. Pure data; it imports nothing of the project.
+"""The registry of encoders: what each backend can embed. It imports nothing of the project.
 
-A new backend is one file, samesku/encoders/<name>.py, and one entry here.
+A new backend is one file, samesku/encoders/<name>.py. It needs an entry here only where it is a network, can
+be trained, or embeds one modality alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -31,4 +33,10 @@ BACKENDS = {
     "sentence_transformers": Backend(("title",), trainable=("title",), is_network=True),
     "tfidf": Backend(("title",)),
     "phash": Backend(("image",), needs="image_phash"),
+}
+ENCODERS = Path(__file__).parents[1] / "encoders"
+BACKENDS |= {
+    file.stem: Backend(("image", "title"))
+    for file in sorted(ENCODERS.glob("[a-z]*.py"))
+    if file.stem not in (*BACKENDS, "registry")
 }

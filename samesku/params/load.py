@@ -1,16 +1,17 @@
-"""Reads params.yaml and checks it as a whole; what is wrong becomes one sentence: key, value, what is allowed."""
+"""Checks params.yaml as a whole; what is wrong becomes one sentence: key, value, what is allowed, the way back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from samesku.errors import InputError
 from samesku.params.backends import BACKENDS
+from samesku.params.explain import explain_error
+from samesku.params.file import add_way_back, read_params
 from samesku.params.schema import (
     Channel,
     CompareSystem,
@@ -25,13 +26,10 @@ from samesku.params.schema import (
 
 T = TypeVar("T")
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 #: The margin of each loss that has one, where none is given, and the largest that means anything.
 MARGINS = {"arcface": (28.6, 90.0), "triplet": (0.2, 2.0), "contrastive": (1.0, 2.0)}
 #: The rows of the table that stages other than `compare` write.
-SYSTEMS = ("samesku", "tuned", "tuned_augmented", "tuned_augmented_one", "rerank")
+SYSTEMS = ("samesku", "self_only", "tuned", "tuned_augmented", "tuned_augmented_one", "rerank")
 SIDES = ("image", "title")
 
 
@@ -40,23 +38,15 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 
     Raises:
         InputError: the file is missing or no YAML, or a key is unknown, of the wrong type or out of its range,
-            or two keys contradict each other; the sentence names key, value and what is allowed.
+            or two keys contradict each other; the sentence names key, value and what is allowed, and where git
+            has another value, how to take that back.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); run from the folder that holds it"
-        ) from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no groups of params; allowed: data, split, embed, channels, …")
+    content = read_params(path)
     try:
         return parse_params(content)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {add_way_back(str(error), path)}") from None
 
 
 def parse_params(content: Mapping[str, Any]) -> Params:
@@ -68,7 +58,8 @@ def parse_params(content: Mapping[str, Any]) -> Params:
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise InputError("; ".join(_explain(detail) for detail in error.errors())) from None
+        # Each branch of a union that does not fit is an error of its own; the sentence is the same.
+        raise InputError("; ".join(dict.fromkeys(map(explain_error, error.errors())))) from None
     if problems := list(_contradictions(params)):
         raise InputError("; ".join(problems))
     return _without_auto(params) if params.embed.reproducible else params
@@ -82,6 +73,11 @@ def _without_auto(params: Params) -> Params:
     if machine.device == "auto":
         machine = machine.model_copy(update={"device": "cpu"})
     return params.model_copy(update={"embed": embed, "machine": machine})
+
+
+def list_systems(params: Params) -> list[str]:
+    """The systems that these params run, by the name of their folder in data/predictions."""
+    return [*SYSTEMS, *params.compare]
 
 
 def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
@@ -278,20 +274,3 @@ def _check_names(params: Params) -> Iterator[str]:
         yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
     if clash := sorted(set(SYSTEMS) & set(params.compare)):
         yield f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"
-
-
-def _explain(error: ErrorDetails) -> str:
-    """One error of pydantic as «key is value; allowed: …»."""
-    # Branches of a union stand in the location as type names; a person knows the key alone.
-    key = ".".join(str(part) for part in error["loc"] if part not in _BRANCHES)
-    allowed = error["msg"].replace("Input should be ", "")
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{key} is no key of params.yaml; allowed: the keys that the shipped params.yaml documents"
-        case "missing":
-            return f"{key} is missing; it must be given"
-        case _:
-            return f"{key} is {error['input']!r}; allowed: {allowed}"
-
-
-_BRANCHES = frozenset({"float", "list[constrained-float]", "constrained-float", "literal['tune']", "[key]"})

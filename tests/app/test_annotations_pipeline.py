@@ -5,6 +5,7 @@ import yaml
 
 from samesku import artefacts
 from samesku.annotations.file import Annotation, format_annotations, sort_pair
+from samesku.params import read_params
 from stages import annotations, evaluate
 
 
@@ -30,7 +31,7 @@ def test_annotations_of_test_listings_move_groups_alone(shop_copy):
     together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
     answers = {sort_pair(*apart): Annotation("same", "t"), sort_pair(*together): Annotation("different", "t")}
     artefacts.ANNOTATIONS.write_bytes(format_annotations(answers))
-    params = yaml.safe_load((shop_copy / "params.yaml").read_text())
+    params = read_params(shop_copy / "params.yaml")
     params["data"]["annotations"] = "data/annotations.csv"
     (shop_copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     annotations.main()

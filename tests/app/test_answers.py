@@ -16,7 +16,7 @@ from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.cli import app
 from samesku.app.query_listing import read_query_listing
 from samesku.errors import InputError
-from samesku.params import Decision, load_params
+from samesku.params import Decision, load_params, read_params
 from tests.conftest import ROOT
 
 RUN = CliRunner()
@@ -132,7 +132,7 @@ def test_a_dynamic_decision_takes_the_lower_threshold_of_the_two(index, listings
 
 def test_what_was_made_with_other_params_is_refused(shop_copy):
     def with_params(change):
-        params = yaml.safe_load((shop_copy / "params.yaml").read_text())
+        params = read_params(shop_copy / "params.yaml")
         change(params)
         (shop_copy / "changed.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         return load_params("changed.yaml")

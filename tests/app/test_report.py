@@ -20,7 +20,7 @@ from samesku.app.report.charts import make_charts
 from samesku.app.report.gallery import GROUPS
 from samesku.catalogue.images import read_thumbnails
 from samesku.errors import InputError
-from samesku.params import load_params
+from samesku.params import load_params, read_params
 from stages import evaluate, fuse, index
 from tests.fixtures import two_system_predictions, val_and_test_copies
 
@@ -88,7 +88,7 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
     two_system_predictions.write_shop(folder)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = read_params(folder / "params.yaml")
     params["compare"]["halves"]["alpha"] = 0.4  # changed since the system ran
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     content, blocks = gallery()
@@ -152,7 +152,7 @@ def test_f1_and_shares_are_those_of_the_pipeline(folder):
         dict(zip(queries["query"], queries["f1"], strict=True)), abs=1e-4
     )
     weight = {channel["name"]: channel["weight"] for channel in content["gallery"]["channels"]}
-    assert weight == {"cnn": 0.5, "phash": 0.0, "sbert": 0.5, "tfidf": 0.0}
+    assert weight == {"cnn": 0.5, "sbert": 0.5}  # no listing has a hash or a TF-IDF row
     assert [chart["id"] for chart in content["charts"]] == [
         "threshold",
         "precision-recall",
@@ -221,13 +221,34 @@ def test_the_table_holds_every_system_with_its_interval_best_first(folder):
     better["test"]["f1"] = 0.75
     (folder / "data/predictions/pair_model/metrics.json").write_text(json.dumps(better))
     (folder / "data/predictions/skipped").mkdir()
-    page.write_report("halves", folder / "report.html", 3000)
+    page.write_report("pair_model", folder / "report.html", 3000)
     text = (folder / "report.html").read_text("utf-8")
     rows = re.findall(r'<th scope="row">(\w+)</th>(.*?)</tr>', text, re.S)
-    assert [name for name, _ in rows] == ["pair_model", "halves"]
-    for figure in ("0.7000", "0.5500", "0.7100", "0.600–0.800", "0.4000", "0.7500", "0.6500"):
+    assert [name for name, _ in rows] == ["pair_model", "halves", "self_only"]
+    for figure in (
+        "0.7000",
+        "+0.2000",
+        "0.5500",
+        "+0.0500",
+        "0.7100",
+        "0.600–0.800",
+        "0.4000",
+        "0.7500",
+        "0.6500",
+    ):
         assert figure in rows[1][1]
+    assert "0.5000" in rows[2][1]
     assert "score ≥ 0.6100" in text
+
+
+def test_the_table_has_no_system_that_params_lack_and_none_of_another_sample(folder):
+    two_system_predictions.write_shop(folder)
+    two_system_predictions.write_pair_model(folder)  # no system of params.yaml
+    assert [row["name"] for row in page.report_content("halves", load_params(), 10)["systems"]] == ["halves"]
+    metrics = folder / "data/predictions/halves/metrics.json"
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"sample": "another"}))
+    systems = page.report_content("pair_model", load_params(), 10)["systems"]
+    assert [row["name"] for row in systems] == ["pair_model"]
 
 
 @pytest.mark.parametrize("system", ["halves", "pair_model"])

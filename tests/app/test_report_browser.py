@@ -59,7 +59,8 @@ def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
     expect(page.locator("article.query")).to_have_count(10)
     assert count(page) == 3 * PRODUCTS
     page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
-    assert page.locator("#systems tbody tr").count() == 1
+    assert page.locator("#systems tbody th").all_inner_texts() == ["halves", "self_only"]
+    assert page.locator("#systems tbody tr.current td").all_inner_texts()[1::2][:2] == ["+0.2000", "+0.0500"]
     for plot in page.locator(".plot").all():
         plot.scroll_into_view_if_needed()
         expect(plot.locator("svg")).to_be_visible()

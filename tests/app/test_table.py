@@ -1,25 +1,87 @@
-"""The table of systems; the README has the one of the metrics files."""
+"""The table of systems: those of params.yaml, measured on the sample that is here; the README has the last run's."""
 
 import json
+import shutil
 
+import pytest
+from typer.testing import CliRunner
+
+from samesku import artefacts
+from samesku.app.cli import app
+from samesku.app.systems import split_systems
 from samesku.app.text import systems_table
+from samesku.params import list_systems, load_params
+from stages import compare, evaluate, fuse, index
 from tests.conftest import ROOT
+from tests.fixtures import val_and_test_copies
 
 
-def test_rows_are_lowest_first_and_cells_of_skipped_systems_are_empty(tmp_path):
+def test_rows_are_lowest_first_with_their_gain_over_the_floor_and_cells_of_skipped_systems_are_empty(
+    tmp_path,
+):
     (tmp_path / "compare").mkdir()
     for name, content in {
-        "samesku": {"val": {"f1": 0.5}, "test": {"f1": 0.75, "micro_f1": 0.5}, "test_full": {"f1": 0.25}},
+        "samesku": {
+            "val": {"f1": 0.5},
+            "test": {"f1": 0.75, "precision": 0.875, "recall": 0.5, "micro_f1": 0.5},
+            "test_full": {"f1": 0.25},
+        },
+        "compare/self_only": {"val": {"f1": 0.4}, "test": {"f1": 0.625}, "test_full": {"f1": 0.375}},
         "compare/worse": {"test": {"f1": 0.5}},
         "compare/skipped": {"skipped": 1},
+        "compare/removed": {"test": {"f1": 0.9}},
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    assert systems_table(tmp_path).splitlines()[2:] == [
-        "| skipped |  |  |  |  |",
-        "| worse |  | 0.5000 |  |  |",
-        "| samesku | 0.5000 | 0.7500 | 0.5000 | 0.2500 |",
+    systems = ["samesku", "self_only", "worse", "skipped", "without_a_file"]
+    assert systems_table(tmp_path, systems).splitlines() == [
+        "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| skipped |  |  |  |  |  |  |  |  |",
+        "| worse |  | 0.5000 | -0.1250 |  |  |  |  |  |",
+        "| self_only | 0.4000 | 0.6250 | +0.0000 |  |  |  | 0.3750 | +0.0000 |",
+        "| samesku | 0.5000 | 0.7500 | +0.1250 | 0.8750 | 0.5000 | 0.5000 | 0.2500 | -0.1250 |",
     ]
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_two_systems(folder):
+    val_and_test_copies.write(folder, params={"fusion.alpha": 0.5})
+    for stage in (fuse, index, evaluate):
+        stage.main()
+    compare.main("image_only")
+
+
+def test_figures_of_another_sample_are_not_shown_as_those_of_this_one(folder):
+    run_two_systems(folder)
+    params = load_params()
+    assert split_systems(params)[0] == ["samesku", "self_only", "image_only"]
+    artefacts.LISTINGS.write_bytes(artefacts.LISTINGS.read_bytes() + b" ")  # as another catalogue would
+    assert split_systems(params) == ([], list_systems(params))
+    done = CliRunner().invoke(app, ["table"])
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 2  # the head alone
+    assert "left out, since they were not run on this sample: samesku, self_only, " in done.stderr
+
+
+def test_a_clone_without_data_shows_the_figures_of_its_commit(folder):
+    run_two_systems(folder)
+    shutil.rmtree("data")
+    assert split_systems(load_params())[1] == []
+    rows = CliRunner().invoke(app, ["table"]).stdout.splitlines()[2:]
+    assert sorted(row.split(" | ")[0] for row in rows) == ["| image_only", "| samesku", "| self_only"]
+
+
+def test_a_skipped_system_is_of_this_run(folder):
+    val_and_test_copies.write(folder, labels=False)
+    compare.main("image_only")
+    assert split_systems(load_params())[0] == ["image_only"]
+
+
 def test_the_readme_shows_the_table_of_the_last_run():
-    assert systems_table(ROOT / "metrics") in (ROOT / "README.md").read_text("utf-8")
+    systems = list_systems(load_params(ROOT / "params.yaml"))
+    assert systems_table(ROOT / "metrics", systems) in (ROOT / "README.md").read_text("utf-8")

@@ -10,7 +10,7 @@ from samesku import artefacts
 from samesku.app.cli import app
 from samesku.app.threshold import precision_threshold, threshold_key
 from samesku.errors import InputError
-from samesku.params import load_params
+from samesku.params import load_params, read_params
 from tests.conftest import ROOT
 
 PAIRS = 200  # of each split, each a component of its own; the i-th scores 1 − i / 1000
@@ -89,7 +89,7 @@ def test_each_system_has_its_key():
 
 def test_the_command_says_how_to_adopt_it():
     write({"val": best_pairs(100), "test": best_pairs(100)})
-    content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    content = read_params(ROOT / "params.yaml")
     artefacts.Path("params.yaml").write_text(yaml.safe_dump(content))
     done = CliRunner().invoke(app, ["threshold", "--precision", "0.9"])
     assert "adopt it: dvc exp run -S decision.value=0.9" in done.output

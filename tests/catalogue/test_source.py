@@ -104,6 +104,15 @@ def test_links_and_what_is_no_file_in_a_folder(tmp_path: Path) -> None:
     assert fault_of(source, "deep") == q.IMAGE_NO_FILE
 
 
+def test_a_picture_that_dvc_linked_to_its_cache_is_read(tmp_path: Path) -> None:
+    stored = tmp_path / ".dvc/cache/files/md5/0c" / ("f" * 30)
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"A")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.jpg").symlink_to(stored)
+    assert opened(tmp_path).picture("a.jpg") == b"A"
+
+
 def test_links_folders_and_damage_in_a_zip(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -11,10 +11,12 @@ from samesku.evaluation.metrics import (
     cluster_metrics,
     f1_by_product_size,
     micro_f1,
+    pairwise_scores,
     recall_at_k,
     row_f1,
     row_precision,
     row_recall,
+    self_only_f1,
 )
 
 # The five listings at threshold 0.7: A matches C B, B matches C D A, C matches A B, D matches B, E nothing.
@@ -128,3 +130,12 @@ def test_the_seed_alone_decides_the_resamples():
     first = bootstrap_interval(values, component, seed=3)
     assert bootstrap_interval(values, component, seed=3) == first
     assert bootstrap_interval(values, component, seed=4) != first
+
+
+def test_self_only_is_the_f1_without_any_match():
+    assert self_only_f1(np.array([0, 1, 2])).tolist() == [1.0, 2 / 3, 1 / 2]
+    assert pairwise_scores(np.array([2, 0]), np.array([3, 1]), np.array([2, 2])) == {
+        "precision": 0.5,
+        "recall": 0.5,
+        "f1": 0.5,
+    }

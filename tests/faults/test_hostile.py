@@ -18,6 +18,7 @@ from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
+from samesku.params import read_params
 from stages import embed_zero_shot, evaluate, fuse, index, sample
 from tests.conftest import ROOT
 
@@ -160,7 +161,7 @@ def written(kind, folder):
 def done(request, tmp_path, monkeypatch):
     """The catalogue, run through every stage that needs no network and no label."""
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_params(ROOT / "params.yaml")
     params["data"] |= {
         "source": str(written(request.param, tmp_path)), "n_listings": None, "image_size": 32,
         "max_pixels": 1_000_000, "max_quarantined": 1.0,
@@ -241,7 +242,7 @@ def test_the_submission_cannot_be_broken_or_run(done):
 )
 def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, table, sentence, report, request):
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_params(ROOT / "params.yaml")
     (tmp_path / "shop/images").mkdir(parents=True)
     (tmp_path / "shop/listings.csv").write_bytes(table)
     params["data"] |= {"source": str(tmp_path / "shop"), "n_listings": None}

@@ -5,11 +5,10 @@ import shutil
 from typing import get_args
 
 import pytest
-import yaml
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 from pydantic import BaseModel
 
-from samesku.params import Params
+from samesku.params import Params, load_params, read_params
 from samesku.params.profile import apply_profile, read_profile
 from tests.conftest import ROOT
 
@@ -67,22 +66,47 @@ def test_every_group_begins_with_a_sentence():
 
 
 @pytest.mark.parametrize("profile", [None, *PROFILES])
-def test_dvc_would_write_the_file_as_it_is(profile, tmp_path):
+def test_dvc_sets_a_value_and_changes_no_other_line(profile, tmp_path):
+    """What `dvc exp run -S` does to the file; with the value that it has, nothing."""
     text = TEXT if profile is None else apply_profile(TEXT, read_profile(ROOT / "profiles", profile))
     file = tmp_path / "params.yaml"
     file.write_text(text, "utf-8")
-    with modify_yaml(str(file)) as content:
-        content["fusion"]["alpha"] = 0.25
-    expected = re.sub(r"(?m)^  alpha: .*$", "  alpha: 0.25", text, count=1)
-    assert file.read_text("utf-8") == expected
+    apply_overrides(file, [f"fusion.alpha={read_params(file)['fusion']['alpha']}"])
+    assert file.read_text("utf-8") == text
+    apply_overrides(file, ["fusion.alpha=0.25"])
+    assert file.read_text("utf-8") == re.sub(r"(?m)^  alpha: .*$", "  alpha: 0.25", text, count=1)
     shutil.rmtree(tmp_path)
 
 
+def test_a_tower_and_its_channel_are_set_on_one_line(tmp_path):
+    """`-S` only sets keys that exist: the channel of the title tower is there with weight 0."""
+    file = tmp_path / "params.yaml"
+    file.write_text(TEXT, "utf-8")
+    apply_overrides(file, ["train.pxk.towers=[image,title]", "fusion.title.pxk_title=1.0"])
+    expected = TEXT.replace("    - image\n", "    - image\n    - title\n", 1)
+    expected = expected.replace("    pxk_title: 0.0\n", "    pxk_title: 1.0\n", 1)
+    assert file.read_text("utf-8") == expected
+    params = load_params(file)
+    assert params.train["pxk"].towers == ["image", "title"]
+    assert params.fusion.title["pxk_title"] == 1
+
+
+def test_a_small_rate_that_dvc_wrote_is_a_number(tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text(TEXT, "utf-8")
+    apply_overrides(file, ["train.siamese.head_lr=1e-6"])
+    assert "head_lr: 1e-06\n" in file.read_text("utf-8")
+    assert load_params(file).train["siamese"].head_lr == 1e-6
+
+
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_changes_the_entries_that_it_holds_and_no_other(profile):
-    overlay = yaml.safe_load(read_profile(ROOT / "profiles", profile))
-    before = yaml.safe_load(TEXT)
-    after = yaml.safe_load(apply_profile(TEXT, read_profile(ROOT / "profiles", profile)))
+def test_a_profile_changes_the_entries_that_it_holds_and_no_other(profile, tmp_path):
+    overlay = read_params(ROOT / "profiles" / f"{profile}.yaml")
+    before = read_params(ROOT / "params.yaml")
+    (tmp_path / "params.yaml").write_text(
+        apply_profile(TEXT, read_profile(ROOT / "profiles", profile)), "utf-8"
+    )
+    after = read_params(tmp_path / "params.yaml")
     assert before.keys() == after.keys()
     for group, entries in after.items():
         expected = before[group] | overlay[group] if overlay.get(group) else overlay.get(group, before[group])

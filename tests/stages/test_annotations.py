@@ -10,6 +10,7 @@ from samesku import artefacts
 from samesku.annotations.products import join_products
 from samesku.catalogue.listings import read_links, read_listings
 from samesku.errors import InputError
+from samesku.params import read_params
 from stages import annotations
 from tests.conftest import ROOT
 
@@ -33,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def annotate(name, *lines):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_params(ROOT / "params.yaml")
     params["data"]["annotations"] = name
     artefacts.ANNOTATIONS.write_text("".join(f"{line}\n" for line in ("left,right,annotation,time", *lines)))
     with open("params.yaml", "w") as file:

@@ -1,13 +1,16 @@
 """compare: baselines and variants on listings that can be checked on paper."""
 
 import json
+import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from samesku import artefacts
 from samesku.errors import InputError
+from samesku.params import read_params
 from stages import compare
 from tests.fixtures import val_and_test_copies
 
@@ -22,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def set_params(folder, name, **changes):
-    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content = read_params(folder / "params.yaml")
     content["compare"].setdefault(name, {}).update(changes)
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
 
@@ -40,7 +43,9 @@ def test_two_channels_half_and_half_by_hand(folder):
     val_and_test_copies.write(folder)
     compare.main("sbert_cnn_05")
     metrics = read_metrics("sbert_cnn_05")
-    assert metrics["test"] == {"f1": round(F1, 6), "micro_f1": 0.75, "queries": 5, "gallery": 5}
+    assert metrics["test"] == {
+        "f1": round(F1, 6), "precision": 0.75, "recall": 0.75, "micro_f1": 0.75, "queries": 5, "gallery": 5,
+    }  # fmt: skip
     assert metrics["threshold"]["split"] == pytest.approx((0.7 + 0.6) / 2)
     assert read_submission("sbert_cnn_05")["b1"] == "b1 c1 d1 a1"
 
@@ -86,10 +91,41 @@ def test_without_labels_what_val_would_choose_is_skipped(folder):
     assert read_submission("sbert_cnn_05")["a2"] == "a2 c2 b2"
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("phash", {}, "no listing has a row of phash"),
+        (
+            "clip_finetuned",
+            {"image": {"cnn": 1.0}, "title": {"wide": 1.0}},
+            "fusion method average needs channels of one shared space",
+        ),
+    ],
+)
+def test_a_baseline_that_cannot_run_is_skipped_in_one_line(folder, name, changes, reason):
+    val_and_test_copies.write(folder)
+    content = read_params(folder / "params.yaml")
+    content["channels"]["wide"] = content["channels"]["tfidf"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    np.save(artefacts.EMBEDDINGS / "wide.npy", np.eye(10, 64, dtype=np.float32))
+    set_params(folder, name, **changes)
+    assert compare.main(name).startswith(f"skipped: {reason}")
+    assert read_metrics(name) == {"skipped": 1}
+
+
 def test_a_system_that_params_do_not_name_is_refused(folder):
     val_and_test_copies.write(folder)
     with pytest.raises(InputError, match=r"compare\.none does not exist; allowed: .*image_only"):
         compare.main("none")
+
+
+def test_a_new_metrics_file_is_named_until_git_tracks_it(folder):
+    val_and_test_copies.write(folder)
+    assert "git add" not in compare.main("phash")  # no repository
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    assert compare.main("image_only").endswith("; new: git add metrics/compare/image_only.json")
+    subprocess.run(["git", "add", "metrics"], cwd=folder, check=True)
+    assert "git add" not in compare.main("image_only")
 
 
 def test_outs_are_the_same_bytes_twice(folder):

@@ -19,7 +19,7 @@ from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
-from samesku.params import load_params
+from samesku.params import load_params, read_params
 from stages import embed_zero_shot
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints
@@ -53,7 +53,7 @@ def channels(tmp_path_factory):
 def place(tmp_path, monkeypatch, channels):
     """A folder as the stage finds it; listing 2 has no picture and no hash, listing 1 no title."""
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_params(ROOT / "params.yaml")
     params["channels"] |= channels
     params["embed"] |= {"batch_size": 2, "precision": "fp32"}
     params["machine"] |= {"device": "cpu", "workers": 0, "threads": 2}
@@ -182,7 +182,7 @@ def test_pictures_of_another_sample_are_refused(place):
 def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
     embed_zero_shot.main("cnn")
     before = artefacts.embedding_path("cnn").read_bytes()
-    params = yaml.safe_load((place / "params.yaml").read_text())
+    params = read_params(place / "params.yaml")
     params["channels"]["cnn"]["weights"] = "nowhere.safetensors"
     (place / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(InputError, match="channel cnn cannot be loaded"):
@@ -219,7 +219,7 @@ def test_another_engine_is_recorded_and_the_app_follows_the_record(place, monkey
 
 
 def set_params(place, **changes):
-    params = yaml.safe_load((place / "params.yaml").read_text())
+    params = read_params(place / "params.yaml")
     params["embed"] |= changes
     (place / "params.yaml").write_text(yaml.safe_dump(params))
 
@@ -239,3 +239,19 @@ def test_as_a_script_it_prints_one_line_or_one_sentence(place):
 
 
 ENV = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+
+
+def test_a_baseline_whose_weights_are_missing_is_skipped_in_one_line(place):
+    params = read_params(place / "params.yaml")
+    params["channels"]["bert"] |= {"weights": "nowhere", "out": "data/baselines"}
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+    summary = embed_zero_shot.main("bert")
+    assert summary.startswith("skipped: channel bert cannot be loaded")
+    assert summary.endswith("; `dvc repro -sf embed_zero_shot@bert` tries again")
+    assert rows("bert").shape == (5, 0)
+    assert record("bert") == {
+        "channel": "bert",
+        "modality": "title",
+        "backend": "sentence_transformers",
+        "dim": 0,
+    }

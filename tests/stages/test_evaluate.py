@@ -45,10 +45,29 @@ def test_the_main_system_by_hand(folder):
     run_main_system()
     metrics = read_metrics()
     assert metrics["val"]["f1"] == metrics["test"]["f1"] == round(F1, 6)
-    assert metrics["test"] == {"f1": round(F1, 6), "micro_f1": 0.75, "queries": 5, "gallery": 5}
-    assert metrics["test_full"] == {"f1": round(F1, 6), "queries": 5, "gallery": 10}
+    # Of 8 matches 6 are right; of 8 relevant pairs 6 are matches.
+    assert metrics["test"] == {
+        "f1": round(F1, 6), "precision": 0.75, "recall": 0.75, "micro_f1": 0.75, "queries": 5, "gallery": 5,
+    }  # fmt: skip
+    assert metrics["test_full"] == {"f1": round(F1, 6), "gallery": 10}
     assert metrics["threshold"] == {"split": 0.7, "full": 0.7}
-    assert (metrics["quarantined"], metrics["leaks"]) == (3, 4)
+
+
+def test_self_only_is_every_listing_matched_with_itself_alone(folder):
+    val_and_test_copies.write(folder, params=GIVEN)
+    run_main_system()
+    # A, B, C are three listings of a product, D and E two: 2 · 1 / (1 + 3) and 2 · 1 / (1 + 2).
+    floor = round((3 * 2 / 4 + 2 * 2 / 3) / 5, 6)
+    assert json.loads((artefacts.METRICS / "compare/self_only.json").read_text()) == {
+        "val": {"f1": floor},
+        "test": {"f1": floor, "queries": 5, "gallery": 5},
+        "test_full": {"f1": floor, "queries": 5, "gallery": 10},
+        "quarantined": 3,
+        "leaks": 4,
+    }
+    figures = json.loads((artefacts.PREDICTIONS / "samesku/metrics.json").read_text())
+    assert figures["test"]["self_only"] == floor
+    assert figures["test"]["pairwise"] == {"precision": 0.75, "recall": 0.75, "f1": 0.75}
 
 
 def test_the_submission_has_every_readable_id_itself_first_best_first(folder):
@@ -127,7 +146,9 @@ def test_labels_of_test_choose_nothing(folder):
 def test_without_labels_a_given_threshold_still_matches(folder):
     val_and_test_copies.write(folder, labels=False, params=GIVEN)
     run_main_system()
-    assert read_metrics() == {"threshold": {"split": 0.7, "full": 0.7}, "quarantined": 3, "leaks": 4}
+    assert read_metrics() == {"threshold": {"split": 0.7, "full": 0.7}}
+    floor = json.loads((artefacts.METRICS / "compare/self_only.json").read_text())
+    assert floor == {"quarantined": 3, "leaks": 4}
     assert read_submission()["a2"] == "a2 c2 b2"
 
 

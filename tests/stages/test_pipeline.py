@@ -3,13 +3,17 @@
 import json
 import math
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-import yaml
 
-from tests.fixtures.small_pipeline import dvc
+from samesku.params import list_systems, load_params, read_params
+from tests.conftest import ROOT
+from tests.fixtures.small_pipeline import change, dvc
 
 pytestmark = pytest.mark.slow
 RAN = re.compile(r"Running stage '([^']+)'")
@@ -34,7 +38,7 @@ def flat(content):
 
 
 def test_every_system_has_its_row_of_at_most_a_dozen_finite_numbers(pipeline):
-    params = yaml.safe_load((pipeline / "params.yaml").read_text("utf-8"))
+    params = read_params(pipeline / "params.yaml")
     rows = metrics(pipeline)
     assert {f"compare/{name}.json" for name in params["compare"]} | {"samesku.json"} <= set(rows)
     for name, content in rows.items():
@@ -67,19 +71,145 @@ def test_the_submission_scores_as_the_metrics_say(pipeline):
     )
 
 
+def git(folder, *arguments):
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def changed_lines(folder):
+    """How many lines of params.yaml the workspace has that the last commit lacks."""
+    return int(git(folder, "diff", "HEAD", "--numstat", "--", "params.yaml").split("\t")[0])
+
+
+def table(folder):
+    code = 'import sys; from samesku.app.cli import app; sys.argv = ["samesku", "table"]; app()'
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def restored(copy):
+    """The copy, taken back to its last commit after the test."""
+    yield copy
+    (
+        copy / "params.yaml"
+    ).touch()  # DVC writes it and git's index in one moment, after which git sees no change
+    git(copy, "reset", "-q", "--hard")
+    shutil.rmtree(copy / "data/raw/mine", ignore_errors=True)
+    dvc(copy, "checkout")
+    (copy / "data/source.txt").write_text("data/demo/catalogue.zip\n")  # not in the cache
+
+
 def test_nothing_to_do_runs_nothing(copy):
     assert not RAN.search(dvc(copy, "repro"))
 
 
-def test_another_alpha_runs_fuse_index_and_evaluate_alone(copy):
-    alpha = yaml.safe_load((copy / "params.yaml").read_text())["fusion"]["alpha"]
-    output = dvc(copy, "exp", "run", "--temp", "-S", f"fusion.alpha={alpha - 0.1:.2f}")
+def test_another_alpha_runs_fuse_index_and_evaluate_alone(restored):
+    alpha = read_params(restored / "params.yaml")["fusion"]["alpha"]
+    output = dvc(restored, "exp", "run", "-S", f"fusion.alpha={alpha - 0.07:.2f}")
     assert RAN.findall(output) == ["fuse", "index", "evaluate"]
+    assert changed_lines(restored) == 1
 
 
-def test_a_wrong_param_stops_before_any_work(copy):
-    output = dvc(copy, "exp", "run", "--temp", "-S", "fusion.alpha=1.5", fails=True)
-    assert "params.yaml: fusion.alpha is 1.5; allowed: less than or equal to 1" in output
+def test_in_a_checkout_of_its_own_an_experiment_looks_for_the_catalogue_first(restored):
+    alpha = read_params(restored / "params.yaml")["fusion"]["alpha"]
+    output = dvc(restored, "exp", "run", "--temp", "-S", f"fusion.alpha={alpha - 0.13:.2f}")
+    assert RAN.findall(output) == ["check", "fuse", "index", "evaluate"]
+
+
+def test_the_same_value_changes_no_byte(restored):
+    before = (restored / "params.yaml").read_bytes()
+    alpha = read_params(restored / "params.yaml")["fusion"]["alpha"]
+    assert not RAN.search(dvc(restored, "exp", "run", "-S", f"fusion.alpha={alpha}"))
+    assert (restored / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("fusion.alpha=1.5", "params.yaml: fusion.alpha is 1.5; allowed: 0 to 1."),
+        ("machine.threads=0", "params.yaml: machine.threads is 0; allowed: 1 to 1024."),
+        ("+desicion.kind=static", "params.yaml: desicion: unknown key; did you mean decision? "),
+        ("data.source=data/raw/none", "data.source: data/raw/none does not exist; allowed: "),
+    ],
+)
+def test_a_wrong_param_stops_before_any_work_and_does_not_stay_behind_unnoticed(restored, override, sentence):
+    before = (restored / "params.yaml").read_bytes()
+    (restored / "data/source.txt").unlink()  # as in a fresh clone: `check` comes first
+    output = dvc(restored, "exp", "run", "-S", override, fails=True)
+    assert sentence in output
+    assert RAN.findall(output) == ["check"]
+    assert "[Errno" not in output
+    assert git(restored, "diff", "--stat", "--", "params.yaml")  # git sees it
+    way_back = shlex.split(re.search("takes it back: dvc (.*)", output)[1])
+    dvc(restored, *way_back)
+    assert (restored / "params.yaml").read_bytes() == before
+
+
+def test_an_experiment_on_data_that_only_this_folder_has_says_so(restored):
+    (restored / "data/raw/mine").mkdir(parents=True)
+    with (restored / ".git/info/exclude").open("a") as file:
+        file.write("/data/raw/\n")
+    output = dvc(restored, "exp", "run", "--temp", "-S", "data.source=data/raw/mine", fails=True)
+    assert (
+        "data.source: data/raw/mine is not in the checkout of this experiment, which has only files" in output
+    )
+    assert "[Errno" not in output
+
+
+def test_a_removed_system_leaves_metrics_predictions_and_tables(restored):
+    change(restored / "params.yaml", lambda params: params["compare"].pop("phash"))
+    output = dvc(restored, "repro")
+    assert RAN.findall(output) == ["check"]
+    assert "removed what is no longer in params.yaml: phash" in output
+    assert not (restored / "metrics/compare/phash.json").exists()
+    assert not (restored / "data/predictions/phash").exists()
+    assert "| phash |" not in table(restored)
+    git(restored, "reset", "-q", "--hard")
+    dvc(restored, "repro")
+    assert "| phash |" in table(restored)
+    assert not git(restored, "status", "--porcelain")
+
+
+def test_the_table_has_every_system_and_its_gain_over_the_floor(pipeline):
+    params = load_params(pipeline / "params.yaml")
+    rows = [line.split(" | ") for line in table(pipeline).splitlines()[2:]]
+    assert {row[0].removeprefix("| ") for row in rows} == set(list_systems(params))
+    floor = next(row for row in rows if row[0] == "| self_only")
+    main = next(row for row in rows if row[0] == "| samesku")
+    assert float(main[3]) == pytest.approx(float(main[2]) - float(floor[2]), abs=2e-4)
+
+
+@pytest.mark.long
+def test_the_title_tower_is_trained_and_used_by_one_line(restored):
+    output = dvc(
+        restored,
+        "exp",
+        "run",
+        "-S",
+        "train.pxk.towers=[image,title]",
+        "-S",
+        "fusion.title.pxk_title=0.7",
+        "evaluate",
+    )
+    assert RAN.findall(output) == ["train_pxk@pxk", "fuse", "index", "evaluate"]
+    assert changed_lines(restored) == 2
+    assert np.load(restored / "data/embeddings/pxk_title.npy").shape[1] > 0
+
+
+def test_the_documented_table_of_experiments_fits_100_columns(restored, monkeypatch):
+    """The line of docs/experiments.md, with an experiment of another alpha and another threshold."""
+    dvc(restored, "exp", "run", "-S", "fusion.alpha=0.37", "-S", "index.k=40", "--name", "alpha-035")
+    text = (ROOT / "docs/experiments.md").read_text("utf-8")
+    command = re.search(r"^dvc (exp show .*--drop .*)$", text, re.M)[1]
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = dvc(restored, *shlex.split(command))
+    assert "alpha-035" in shown
+    assert "0.37" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    for column in ("metrics/samesku.json:val.f1", "fusion.alpha", "index.k"):
+        assert column in shown
+    assert "…" not in shown
 
 
 @pytest.mark.long
@@ -106,10 +236,3 @@ def test_more_processes_than_listings_of_a_batch_are_refused(copy):
     finally:
         file.write_text(text, "utf-8")
     assert output.count("a batch has 3 listings for 4 processes") == 1
-
-
-def test_plots_can_be_drawn(copy):
-    dvc(copy, "plots", "show", "-o", "plots_here")
-    page = (copy / "plots_here/index.html").read_text("utf-8")
-    for title in ("F1 against threshold", "Precision–recall", "F1 against α", "F1 of test queries"):
-        assert title in page or title.encode("ascii", "backslashreplace").decode() in page, title

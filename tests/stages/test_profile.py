@@ -11,7 +11,7 @@ import zipfile
 import pytest
 import yaml
 
-from samesku.params import list_alphas, parse_params
+from samesku.params import list_alphas, parse_params, read_params
 from samesku.params.profile import apply_profile, read_profile
 from tests.conftest import ROOT
 from tests.fixtures import random_checkpoints, small_pipeline
@@ -120,6 +120,6 @@ def test_channels_runs_and_rows_of_the_profile_run(shopee):
 @pytest.mark.long
 def test_the_whole_dag_of_the_profile_runs(shopee):
     dvc(shopee, "repro")
-    for system in parse_params(yaml.safe_load((shopee / "params.yaml").read_text())).compare:
+    for system in parse_params(read_params(shopee / "params.yaml")).compare:
         metrics = json.loads((shopee / f"metrics/compare/{system}.json").read_text())
         assert 0 < metrics["test"]["f1"] <= 1, system

@@ -24,6 +24,7 @@ from samesku.catalogue.images import PackedImages, read_thumbnails
 from samesku.catalogue.sample import LISTINGS_SCHEMA
 from samesku.catalogue.source import open_source
 from samesku.errors import InputError
+from samesku.params import read_params
 from samesku.params.schema import Data, Split
 from stages import sample as stage
 from tests.conftest import ROOT
@@ -56,7 +57,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+        self.params: dict[str, Any] = read_params(ROOT / "params.yaml")
         self.params["data"] |= {
             "source": "shop.zip",
             "n_listings": None,

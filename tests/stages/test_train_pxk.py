@@ -236,6 +236,12 @@ def test_a_run_that_does_not_apply_is_skipped(run, listings, change, why):
     assert (artefacts.CURVES / "r").is_dir()
 
 
+def test_a_baseline_without_a_batch_is_skipped_and_stops_nothing(run, listings):
+    baseline = IMAGE | {"P": 9, "out": "data/baselines"}
+    assert run(baseline, listings).startswith("skipped: 1 (P is 9, but only 8 products")
+    assert np.load("data/baselines/r_image.npy").shape == (64, 0)
+
+
 def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
     listings.loc[[0, 33, 63], "has_image"] = False
     run(IMAGE, listings)

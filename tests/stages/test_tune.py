@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Decision, Fusion, Groups, Tune
 from stages import evaluate, fuse, index, tune
@@ -72,6 +71,15 @@ def test_the_command_sets_the_weights_of_the_main_system(tmp_path, monkeypatch, 
     assert float(values["fusion.alpha"]) == pytest.approx(tuned["weights"]["picture"], abs=1e-3)
 
 
+def test_a_channel_without_rows_takes_no_weight(tmp_path, monkeypatch, families):
+    columns, channels = families
+    empty = np.zeros((len(channels["title"]), 0), np.float32)
+    run(tmp_path / "with", monkeypatch, columns, channels | {"noise": empty})
+    weights = read_tuned()["weights"]
+    assert set(weights) == {"picture", "title"}
+    assert "noise" not in read_tuned()["adopt"]
+
+
 def test_the_surface_is_as_high_as_the_tuned_row(tmp_path, monkeypatch, families):
     run(tmp_path, monkeypatch, *families)
     rows = pd.read_csv(artefacts.TUNED / "surface.csv")
@@ -110,12 +118,13 @@ def test_without_labels_it_is_skipped(tmp_path, monkeypatch, families):
     assert not list(artefacts.TUNED.iterdir())
 
 
-def test_channels_that_are_all_empty_are_refused(tmp_path, monkeypatch, families):
+def test_channels_that_are_all_empty_are_skipped(tmp_path, monkeypatch, families):
     columns, channels = families
     n = len(columns["posting_id"])
     empty = {name: np.empty((n, 0), np.float32) for name in channels}
-    with pytest.raises(InputError, match="picture, noise, title"):
-        run(tmp_path, monkeypatch, columns, empty)
+    assert (
+        run(tmp_path, monkeypatch, columns, empty) == "skipped: no listing has a row of picture, noise, title"
+    )
 
 
 def test_the_curve_of_alpha_is_the_main_system_at_its_alpha(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer
 from samesku.embedding import ray_encoder
 from samesku.errors import InputError
+from samesku.params import read_params
 from samesku.search import exact, ray_search
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
@@ -67,7 +68,7 @@ def run(tmp_path, monkeypatch, shop, cluster):
     monkeypatch.chdir(tmp_path)
     weights = tmp_path / "weights"
     name, file = random_checkpoints.save_timm(weights)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_params(ROOT / "params.yaml")
     params["data"] |= {"source": str(shop), "n_listings": None, "image_size": 32, "max_quarantined": 1.0}
     params["channels"] |= {
         "cnn": {"modality": "image", "backend": "timm", "model": name, "weights": str(file)},
@@ -247,6 +248,7 @@ from samesku.search.fusion import concatenate_channels
 from samesku.workers.ray_cluster import decoding_workers
 from samesku.search import ray_search
 from samesku.params.schema import Machine
+from samesku.params import read_params
 
 machine = Machine(device="cpu", workers=0, threads=1, engine="ray", address=sys.argv[1])
 rows = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from samesku.catalogue.source import open_source
 from samesku.errors import InputError
+from samesku.params import read_params
 from tests.faults import broken
 from tests.fixtures.small_pipeline import change, dvc
 
@@ -91,7 +92,7 @@ def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
 
 @pytest.mark.long
 def test_workers_of_ray_read_there_themselves(shop, pipeline, readers):
-    params = yaml.safe_load((shop / "params.yaml").read_text())
+    params = read_params(shop / "params.yaml")
     params["machine"] |= {"engine": "ray", "address": None, "workers": 2}
     (shop / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.rmtree(shop / "data/sample")

@@ -1,6 +1,6 @@
 """`samesku report`: the results of a system as one page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings, read_catalogu
 from samesku.app.report.charts import make_charts
 from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches, score_pairs, score_weights
 from samesku.app.report.template import write_page
+from samesku.app.systems import split_systems
 from samesku.params import Params, load_params
 
 SORTS = {"id": "by posting_id", "worst": "lowest F1 first", "most": "most matches first"}
@@ -48,7 +49,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
     blocks = gallery.gallery_blocks(matches, missed, review, catalogue, shown, queries)
     spec = params if system == "samesku" else params.compare.get(system)
     decision = spec.decision.kind if spec else "static"  # those of `tune` and `rerank` are static
-    systems = read_systems()
+    systems = read_systems([*split_systems(params)[0], system])
     return {
         "system": system,
         "metrics": metrics,
@@ -92,12 +93,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return artefacts.read_json(path) if path.is_file() else {}
 
 
-def read_systems() -> list[dict[str, Any]]:
-    """metrics.json of every system of data/predictions that has labels, highest test f1 first."""
+def read_systems(names: Sequence[str]) -> list[dict[str, Any]]:
+    """metrics.json of those of these systems that have labels, highest test f1 first."""
     systems = [
-        {"name": folder.name} | metrics
-        for folder in sorted(artefacts.PREDICTIONS.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".") and "test" in (metrics := read_metrics(folder))
+        {"name": name} | metrics
+        for name in dict.fromkeys(names)
+        if "test" in (metrics := read_metrics(artefacts.PREDICTIONS / name))
     ]
     return sorted(systems, key=lambda row: -row["test"]["f1"])
 

@@ -76,7 +76,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
         ids["query"],
         ids["match"],
         columns["score"].astype(np.float64),
-        {n: column for n, column in columns.items() if n not in NOT_CHANNELS and not n.startswith("why_")},
+        {n: column for n, column in columns.items() if _is_channel(n) and not _is_empty(column)},
         {
             name.removeprefix("why_"): column
             for name, column in columns.items()
@@ -84,6 +84,15 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
         },
         None if review is None else np.array([name == "review" for name in review.to_pylist()], dtype=bool),
     )
+
+
+def _is_channel(name: str) -> bool:
+    return name not in NOT_CHANNELS and not name.startswith("why_")
+
+
+def _is_empty(cosines: NDArray[np.generic]) -> bool:
+    """Whether there are matches and none has this channel, such as the tower that was not trained."""
+    return len(cosines) > 0 and bool(np.isnan(cosines).all())
 
 
 def score_pairs(

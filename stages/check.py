@@ -1,0 +1,70 @@
+"""check: the whole of params.yaml, and the place of the catalogue, before anything runs.
+
+DVC runs it where data.source or `compare` has changed, and in the checkout of an experiment (--temp, --queue),
+which has only files that git or DVC tracks. Removes the metrics and predictions of systems that params.yaml no
+longer has. Writes data/source.txt, the name of the catalogue: `sample` lists it so that it runs after this.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from samesku import artefacts
+from samesku.errors import InputError
+from samesku.params import add_way_back, list_systems, load_params
+
+SOURCE = Path("data/source.txt")
+
+
+def check_source(source: str) -> None:
+    """Whether there is a catalogue, unless it lies at a URL or DVC makes or fetches it.
+
+    Raises:
+        InputError: data.source does not exist.
+    """
+    path = Path(source).expanduser()
+    tracked = any(Path(f"{place}.dvc").is_file() for place in (path, *path.parents))
+    if "://" in source or path.exists() or tracked or (path.parent / "dvc.yaml").is_file():
+        return
+    if ".dvc/tmp/exps" in Path.cwd().as_posix():
+        raise InputError(
+            f"data.source: {source} is not in the checkout of this experiment, which has only files that git or DVC "
+            f"tracks; track it (dvc add {source}), give its absolute path, or run without --temp and --queue"
+        )
+    raise InputError(
+        f"data.source: {source} does not exist; allowed: a .zip, a folder or a URL; a relative path begins at the "
+        "folder of params.yaml"
+    )
+
+
+def remove_leftovers(systems: Collection[str]) -> list[str]:
+    """Remove the metrics and predictions of other systems than these; their names.
+
+    A folder of data/predictions without a metrics file is a copy that a person made: it stays.
+    """
+    leftovers = [
+        file for file in sorted((artefacts.METRICS / "compare").glob("*.json")) if file.stem not in systems
+    ]
+    for file in leftovers:
+        file.unlink()
+        shutil.rmtree(artefacts.PREDICTIONS / file.stem, ignore_errors=True)
+    return [file.stem for file in leftovers]
+
+
+def main() -> str:
+    params = load_params()
+    try:
+        check_source(params.data.source)
+    except InputError as error:
+        raise InputError(add_way_back(str(error))) from None
+    removed = remove_leftovers(list_systems(params))
+    with artefacts.replace_out(SOURCE) as partial:
+        partial.write_text(f"{params.data.source}\n", "utf-8")
+    summary = f"params.yaml is right, the catalogue is {params.data.source}"
+    return summary + (f"; removed what is no longer in params.yaml: {', '.join(removed)}" if removed else "")
+
+
+if __name__ == "__main__":
+    artefacts.run_stage("check", main)

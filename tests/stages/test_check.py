@@ -1,0 +1,76 @@
+"""check: a missing catalogue is one sentence, and removed systems leave no figures."""
+
+import pytest
+
+from samesku import artefacts
+from samesku.errors import InputError
+from stages import check, compare
+from tests.conftest import ROOT
+from tests.fixtures.small_pipeline import change
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / "data/raw/mine").mkdir(parents=True)
+    change(tmp_path / "params.yaml", lambda params: params["data"].update(source="data/raw/mine"))
+    return tmp_path
+
+
+def write_system(name):
+    artefacts.write_json(artefacts.METRICS / f"compare/{name}.json", {"test": {"f1": 0.5}})
+    artefacts.write_json(artefacts.PREDICTIONS / name / "metrics.json", {})
+
+
+def test_what_a_removed_system_left_is_removed(folder):
+    for name in ("phash", "old", "self_only", "rerank"):
+        write_system(name)
+    (artefacts.PREDICTIONS / "before").mkdir()  # a copy that a person made
+    assert check.main().endswith("removed what is no longer in params.yaml: old")
+    assert {path.stem for path in (artefacts.METRICS / "compare").iterdir()} == {
+        "phash",
+        "self_only",
+        "rerank",
+    }
+    assert not (artefacts.PREDICTIONS / "old").exists()
+    assert (artefacts.PREDICTIONS / "before").is_dir()
+    assert (folder / "data/source.txt").read_text() == "data/raw/mine\n"
+    assert "removed" not in check.main()
+
+
+@pytest.mark.parametrize(
+    "source", ["data/raw/mine", "s3://bucket/shop.zip", "data/raw/tracked", "data/made/shop.zip"]
+)
+def test_a_source_that_is_here_or_that_dvc_brings_is_right(folder, source):
+    (folder / "data/raw/tracked.dvc").touch()
+    (folder / "data/made").mkdir()
+    (folder / "data/made/dvc.yaml").touch()
+    check.check_source(source)
+
+
+def test_a_missing_source_is_refused(folder):
+    with pytest.raises(
+        InputError, match=r"^data\.source: data/raw/none does not exist; allowed: a \.zip, a folder"
+    ):
+        check.check_source("data/raw/none")
+
+
+def test_in_an_experiment_a_missing_source_is_one_that_is_not_tracked(folder, monkeypatch):
+    (folder / ".dvc/tmp/exps/standalone/a").mkdir(parents=True)
+    monkeypatch.chdir(folder / ".dvc/tmp/exps/standalone/a")
+    with pytest.raises(
+        InputError, match=r"only files that git or DVC tracks; track it \(dvc add data/raw/x\)"
+    ):
+        check.check_source("data/raw/x")
+
+
+@pytest.mark.parametrize("group", ["machine", "desicion"])
+def test_every_group_is_checked_whatever_stage_starts(folder, group):
+    change(folder / "params.yaml", lambda params: params.update({group: {"threads": 0}}))
+    for main in (check.main, lambda: compare.main("phash")):
+        with pytest.raises(
+            InputError, match=r"machine\.threads is 0; allowed: 1 to 1024|did you mean decision\?"
+        ):
+            main()
+    assert not (folder / "data/source.txt").exists()
