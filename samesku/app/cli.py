@@ -63,6 +63,24 @@ def table() -> None:
 
 
 @command
+def check() -> None:
+    """Check params.yaml, and whether a run on this machine gives the numbers of dvc.lock.
+
+    Exit status: 0 if it does, 1 if it does not (a sentence for each reason), 2 for a fault in params.yaml.
+
+    Example: samesku check
+    """
+    from samesku.app.check import find_differences
+
+    differences = find_differences(load_params())
+    typer.echo(
+        "\n".join(differences) or "params.yaml is right, and outs can be compared with those of dvc.lock"
+    )
+    if differences:
+        raise typer.Exit(1)
+
+
+@command
 def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")]) -> None:
     """Put the entries of a profile into params.yaml; all other lines stay as they are.
 

@@ -8,6 +8,7 @@ from samesku import artefacts
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
+FAST = "Computed with embed.reproducible: false, not to be compared with figures of another machine"
 BAR_WIDTH = 20  # characters
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
@@ -36,7 +37,9 @@ def systems_table(metrics: Path, systems: Collection[str]) -> str:
             *(_cell(test, key) for key in ("precision", "recall", "micro_f1")), _cell(full, "f1"), gains[1],
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*TABLE_HEAD, *lines])
+    fast = sorted(name for name, row in rows.items() if "fast" in row)
+    note = f"\n\n{FAST}: {', '.join(fast)}" if fast else ""
+    return "\n".join([*TABLE_HEAD, *lines]) + note
 
 
 def _cell(figures: Mapping[str, float], key: str) -> str:

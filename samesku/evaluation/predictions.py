@@ -22,6 +22,7 @@ from samesku.evaluation.decisions import (
     keep_at_least_one,
 )
 from samesku.params import Groups
+from samesku.processor import are_capped
 from samesku.search.fusion import channel_cosines
 
 SPLITS = ("val", "test")
@@ -98,7 +99,8 @@ def _split_metrics(decisions: Decisions, listings: Listings, queries: Bools) -> 
 def short_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
     """metrics/<system>.json: at most a dozen finite numbers, a row of `dvc metrics show`.
 
-    `precision` and `recall` are those of `pairwise_scores`.
+    `precision` and `recall` are those of `pairwise_scores`. `fast` marks a run with embed.reproducible: false, whose
+    figures depend on its machine.
 
     Args:
         figures: of `all_metrics`.
@@ -111,7 +113,8 @@ def short_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
             {"f1": test["f1"]} | pairwise | {k: test[k] for k in ("micro_f1", "queries", "gallery")}
         )
         short["test_full"] = {key: figures["test_full"][key] for key in ("f1", "gallery")}
-    return short | {"threshold": figures["threshold"]}
+    short["threshold"] = figures["threshold"]
+    return short if are_capped() else short | {"fast": 1}
 
 
 def self_only_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""`samesku check`: whether this machine gives the numbers of dvc.lock."""
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from samesku.params import Params
+
+#: Packages whose version may change a number.
+COUNTING = (
+    "faiss-cpu", "lightgbm", "numpy", "open-clip-torch", "pillow", "scikit-learn", "scipy", "sentence-transformers",
+    "timm", "tokenizers", "torch", "torchvision", "transformers",
+)  # fmt: skip
+
+
+def find_differences(params: Params, root: Path = Path()) -> list[str]:
+    """Why the outs of a run here cannot be compared with those of dvc.lock, a sentence each; none if they can."""
+    return [*_params(params, root), *_processor(), *_packages(root)]
+
+
+def _params(params: Params, root: Path) -> Iterator[str]:
+    here = params.embed.reproducible
+    lock = root / "dvc.lock"
+    stages = yaml.load(lock.read_text("utf-8"), yaml.CSafeLoader)["stages"] if lock.is_file() else {}
+    recorded = {
+        stage["params"]["params.yaml"].get("embed", {}).get("reproducible")
+        for stage in stages.values()
+        if "params" in stage
+    } - {None}
+    if not here:
+        yield (
+            "embed.reproducible is false: numbers depend on this machine's processor and threads; to compare them, "
+            "set it to true and run `dvc repro`"
+        )
+    elif recorded == {False}:
+        yield "the outs of dvc.lock were computed with embed.reproducible: false, on some machine's own terms"
+
+
+def _processor() -> Iterator[str]:
+    machine = platform.machine()
+    if machine not in ("x86_64", "AMD64"):
+        yield f"this machine is {machine}: equal numbers are promised on x86-64 alone"
+    info = Path("/proc/cpuinfo")
+    flags = (
+        next((line for line in info.open() if line.startswith("flags")), "avx2") if info.is_file() else "avx2"
+    )
+    if "avx2" not in flags:
+        yield "this processor lacks AVX2, which equal numbers need"
+
+
+def _packages(root: Path) -> Iterator[str]:
+    constraints = root / "constraints.txt"
+    lines = constraints.read_text("utf-8").splitlines() if constraints.is_file() else []
+    pinned = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    for name in COUNTING:
+        try:
+            version = metadata.version(name).split("+")[0]
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        if name in pinned and version != pinned[name]:
+            yield f"{name} is {version}, and the outs of dvc.lock were computed with {pinned[name]} (constraints.txt)"
