@@ -34,10 +34,30 @@ def test_metrics_without_the_data(pipeline, clone, report):
     report("again", "a clone without remote and cache: `dvc metrics show`, `dvc metrics diff`", "work")
 
 
+#: What a machine or its user may have: other instructions, one core and threads, another language, another order.
+ANOTHER_MACHINE = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Prescott",
+    "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "FAISS_OPT_LEVEL": "generic",
+    "MKL_CBWR": "COMPATIBLE", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "7",
+}  # fmt: skip
+
+
 @pytest.mark.long
-def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, report):
+@pytest.mark.parametrize("environment", [{}, ANOTHER_MACHINE], ids=["here", "another_machine"])
+def test_repro_on_a_clone_gives_every_out_again(pipeline, tmp_path, monkeypatch, environment, report):
     """Twice from clean, with nothing but what is committed: every hash and every metric is the same."""
-    output = dvc(clone, "repro")
+    clone = tmp_path / "a şop's clone"
+    subprocess.run(["git", "clone", "-q", str(pipeline), str(clone)], check=True)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    cores = os.sched_getaffinity(0)
+    if environment:
+        os.sched_setaffinity(0, {min(cores)})  # of this process and those that it starts
+    try:
+        output = dvc(clone, "repro")
+    finally:
+        os.sched_setaffinity(0, cores)
     ran = [name.split(":")[-1] for name in RAN.findall(output)]
     assert sorted(ran) == sorted(stage.name for stage in broken.stages(pipeline))
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True)
@@ -46,7 +66,8 @@ def test_repro_on_a_clone_gives_every_out_again(pipeline, clone, report):
     assert broken.digests(clone, outs) == broken.digests(pipeline, outs)
     report(
         "again",
-        "`dvc repro` on a clone without remote and cache: the pipeline a second time from clean",
+        "`dvc repro` on a clone without remote and cache: the pipeline a second time from clean"
+        + (", one core, other instruction sets, a Turkish locale" if environment else ""),
         f"all {len(ran)} stages run; every out's hash and every metric as the first time",
     )
 
