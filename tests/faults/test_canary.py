@@ -41,7 +41,7 @@ def shuffled(pipeline, tmp_path_factory):
     at = table.column_names.index("label_group")
     pq.write_table(table.set_column(at, "label_group", pa.array(label.tolist(), pa.string())), path)
     for stage in broken.stages(folder):
-        if stage.name.split("@")[0] not in ("render", "sample", "embed_zero_shot"):
+        if stage.name.split("@")[0] not in ("render", "check", "sample", "embed_zero_shot"):
             for name in broken.digests(folder, stage.outs):
                 (folder / name).unlink()  # so that what is compared was written by this run
     done = subprocess.run(
@@ -52,10 +52,14 @@ def shuffled(pipeline, tmp_path_factory):
 
 
 def without_test(content):
-    """metrics.json, a metrics file or numbers.json without what is said of test."""
+    """metrics.json, a metrics file or numbers.json without what is said of test, and without the sample's hash."""
     if not isinstance(content, dict):
         return content
-    return {key: without_test(value) for key, value in content.items() if not key.startswith("test")}
+    return {
+        key: without_test(value)
+        for key, value in content.items()
+        if not key.startswith("test") and key != "sample"
+    }
 
 
 def compared(name, before, after):

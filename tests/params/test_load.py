@@ -12,6 +12,7 @@ from dvc.utils.hydra import apply_overrides
 
 from samesku.errors import InputError
 from samesku.params import find_entry, load_params, read_params
+from samesku.params.load import parse_params
 from tests.conftest import ROOT
 
 SHIPPED = read_params(ROOT / "params.yaml")
@@ -247,3 +248,33 @@ def test_a_file_of_encoders_is_a_backend_without_an_entry(tmp_path):
     code = "from samesku.params import load_params; print(load_params().channels['colour'].backend)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "colour\n", done.stderr
+
+
+@pytest.fixture
+def shipped():
+    return read_params(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "value", "allowed"),
+    [
+        ("embed", "precision", "bf16", "auto or fp32"),
+        ("embed", "engine", "openvino", "torch"),
+        ("machine", "device", "cuda", "auto or cpu"),
+    ],
+)
+def test_what_gives_other_numbers_elsewhere_is_refused_with_reproducible(shipped, group, key, value, allowed):
+    shipped[group][key] = value
+    with pytest.raises(InputError, match=rf"{group}\.{key} is '{value}'.*allowed: {allowed}, or embed.repr"):
+        parse_params(shipped)
+    shipped["embed"]["reproducible"] = False
+    assert getattr(getattr(parse_params(shipped), group), key) == value
+
+
+def test_auto_means_the_cpu_in_fp32_with_reproducible(shipped):
+    shipped["embed"]["precision"] = "auto"
+    params = parse_params(shipped)
+    assert (params.embed.precision, params.machine.device) == ("fp32", "cpu")
+    shipped["embed"]["reproducible"] = False
+    params = parse_params(shipped)
+    assert (params.embed.precision, params.machine.device) == ("auto", "auto")
