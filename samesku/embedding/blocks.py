@@ -1,7 +1,5 @@
 """The parameters of a trunk in blocks, front to back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Where the models run and in which precision."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import sys
@@ -24,11 +22,7 @@ def resolve(name: str = "auto") -> torch.device:
     Raises:
         InputError: the device was asked for by name and is not there.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     devices = [device for device, is_available in available.items() if is_available]
     chosen = devices[0] if name == "auto" else name
     if chosen not in devices:

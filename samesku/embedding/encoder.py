@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from samesku.arrays import Bools, Float32
 from samesku.catalogue.images import Jpegs, PackedImages
 from samesku.embedding.shards import Shards
 
-Rows = NDArray[np.float32]
-Present = NDArray[np.bool_]
 
 BLOCK = 4096  # listings that a backend without batches of its own embeds at a time
 

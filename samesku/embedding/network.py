@@ -1,7 +1,5 @@
 """What every network gives, whatever library its trunk comes from."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

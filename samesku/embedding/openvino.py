@@ -1,7 +1,5 @@
 """The engine OpenVINO in torch's place: a network's trunk and head, compiled for a CPU."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

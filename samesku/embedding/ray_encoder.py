@@ -4,8 +4,6 @@ A worker is sent whole batches of the rows that this machine would embed, and em
 vector depends on where it was computed, or on how many workers there were.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -91,10 +89,5 @@ def open_on_cluster(load: Callable[[], Encoder], machine: Machine, batch_size: i
     with encoder_workers(partial(Worker, load), machine) as (n_workers, map_workers):
         [(spec, dim, info)] = map_workers([None])
         yield RayEncoder(
-            spec=spec,
-            dim=dim,
-            map_workers=map_workers,
-            n_workers=n_workers,
-            info=info,
-            batch_size=batch_size,
+            spec=spec, dim=dim, map_workers=map_workers, n_workers=n_workers, info=info, batch_size=batch_size
         )

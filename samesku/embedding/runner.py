@@ -5,8 +5,6 @@ thread waits for another inside a layer, and no vector depends on the number of 
 worker processes read ahead of it.
 """
 
-from __future__ import annotations
-
 import copy
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Embedded rows on disk, written as they come: a run that is killed goes on from them."""
 
-from __future__ import annotations
-
 import os
 import threading
 import zipfile
@@ -9,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from samesku.arrays import Bools, Float32
+
 #: Rows of a shard. A kill loses at most these and the batches that are computed: seconds of work.
 ROWS = 2048
 
@@ -28,7 +26,7 @@ class Shards:
         self._waiting: list[tuple[Sequence[int], Floats]] = []
         self._lock = threading.Lock()
 
-    def load(self, out: Floats) -> NDArray[np.bool_]:
+    def load(self, out: Floats) -> Bools:
         """Read the rows of all shards into `out`, float32 (N, dim).
 
         A file that is no whole shard, or has rows of another width, is removed.

@@ -1,7 +1,5 @@
 """Towers that training wrote: one safetensors file with trunk, head and where the trunk comes from."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

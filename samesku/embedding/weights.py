@@ -1,7 +1,5 @@
 """Weights are untrusted data: located, checked by sha256, and read as tensors only."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

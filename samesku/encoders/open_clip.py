@@ -1,7 +1,5 @@
 """CLIP models of open_clip: the image tower or the text tower, whichever the channel needs."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

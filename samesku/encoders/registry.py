@@ -1,7 +1,5 @@
 """The one way from a channel to its encoder; the backends are those of samesku.params.backends."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

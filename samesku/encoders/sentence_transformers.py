@@ -1,7 +1,5 @@
 """Sentence encoders: SBERT as sentence-transformers saves it, or a plain BERT with mean or CLS pooling."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ row is then reduced to `dim` columns by a sparse random projection with four ent
 (Kane & Nelson 2014), which keeps inner products in expectation, with a standard deviation near 1/√dim.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
+from samesku.arrays import Int32
 from samesku.embedding.encoder import BLOCK, Encoder, Rows, Spec, scramble
 
 #: The n-grams: each family has buckets of its own, and half of a title's norm.
@@ -44,9 +42,7 @@ class TfidfEncoder(Encoder):
     """
 
     titles: int = 0
-    counts: NDArray[np.int32] = field(
-        default_factory=lambda: np.zeros(len(FAMILIES) * BUCKETS, np.int32), repr=False
-    )
+    counts: Int32 = field(default_factory=lambda: np.zeros(len(FAMILIES) * BUCKETS, np.int32), repr=False)
 
     def fit(self, column: Sequence[str], rows: Sequence[int]) -> None:
         """Count in how many of the titles each n-gram occurs; empty titles do not count."""

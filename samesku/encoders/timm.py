@@ -1,7 +1,5 @@
 """CNNs and vision transformers of timm: the trunk's pooled features, without its classifier."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import timm

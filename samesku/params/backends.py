@@ -3,8 +3,6 @@
 A new backend is one file, samesku/encoders/<name>.py, and one entry here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The batches of a run, read and augmented in worker processes; the same whatever their number."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from samesku.arrays import Float32, Int64
 from samesku.embedding.preprocess import Preprocess, stack
 from samesku.training.augment import PictureAugmentation, draw_seed, drop_words
 from samesku.training.processes import SINGLE_PROCESS, Processes
@@ -39,7 +38,7 @@ class TrainingExamples(Dataset[Example]):
             picture or title.
     """
 
-    rows: NDArray[np.int64]
+    rows: Int64
     posting_ids: Sequence[str] | NDArray[np.object_]
     seed: int
     images: Sequence[Image.Image | None] | None = None
@@ -47,7 +46,7 @@ class TrainingExamples(Dataset[Example]):
     prepare: Preprocess | None = None
     augmentation: PictureAugmentation | None = None
     word_dropout: float = 0.0
-    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    features: Mapping[str, Float32] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

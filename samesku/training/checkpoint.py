@@ -1,7 +1,5 @@
 """What a killed run needs to go on: one file, in a folder named after everything that decides the result."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An image tower and a title tower that share a space, saved as one open_clip model."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

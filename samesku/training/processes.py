@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor
 
+from samesku.arrays import Float32
 from samesku.artefacts import run_stage
 from samesku.embedding import device as devices
 from samesku.errors import InputError
@@ -74,7 +73,7 @@ class Processes:
         for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
-    def sum_array(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    def sum_array(self, array: Float32) -> Float32:
         """The sum of the processes' arrays, in place."""
         if self.count > 1:
             dist.all_reduce(torch.from_numpy(array))

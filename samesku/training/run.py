@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from samesku.annotations.products import join_products
+from samesku.arrays import Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content, Present, Rows
 from samesku.embedding.network import NetworkEncoder
@@ -38,7 +38,7 @@ class TrainingSet:
 
     listings: Listings
     content: Content
-    product: NDArray[np.int64]
+    product: Int64
 
     @classmethod
     def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
@@ -58,7 +58,7 @@ class TrainingSet:
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         return f"no listing has {' and '.join(missing)}" if missing else None
 
-    def select(self, run: TrainRun) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def select(self, run: TrainRun) -> tuple[Int64, Int64]:
         """The listings to train on: those of train with a product and all that the towers need.
 
         Returns:
@@ -127,10 +127,7 @@ class TowerEmbedder:
 
 
 def load_towers(
-    run: TrainRun,
-    channels: Mapping[str, Channel],
-    embedder: TowerEmbedder,
-    path_of: Callable[[str], Path],
+    run: TrainRun, channels: Mapping[str, Channel], embedder: TowerEmbedder, path_of: Callable[[str], Path]
 ) -> dict[str, Tower]:
     """The towers by modality, as their channels start them; features of frozen trunks go into `embedder`.
 
@@ -188,7 +185,7 @@ def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbe
 
 
 def make_examples(
-    run: TrainRun, rows: NDArray[np.int64], towers: Mapping[str, Tower], embedder: TowerEmbedder
+    run: TrainRun, rows: Int64, towers: Mapping[str, Tower], embedder: TowerEmbedder
 ) -> TrainingExamples:
     """The training listings `rows` as the towers take them: augmented, or as features of frozen trunks."""
     content, features, augment = embedder.training_set.content, embedder.features, run.augment

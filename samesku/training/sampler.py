@@ -1,16 +1,13 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Int64, Ints
 from samesku.errors import InputError
 from samesku.params import TrainRun
 
-Rows = NDArray[np.int64]
 
 
 def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Rows]:
@@ -42,7 +39,7 @@ class PKSampler:
     products differ by at most one, and so do those of two listings of one product.
     """
 
-    def __init__(self, labels: NDArray[np.integer], P: int, K: int, seed: int) -> None:
+    def __init__(self, labels: Ints, P: int, K: int, seed: int) -> None:
         """
         Args:
             labels: int (n,), the product of each training row; −1 for none. Products of one row are left out.
@@ -101,7 +98,7 @@ class PairSampler:
 
     batch_size = 3
 
-    def __init__(self, labels: NDArray[np.integer], seed: int) -> None:
+    def __init__(self, labels: Ints, seed: int) -> None:
         """Arguments and errors as PKSampler; at least two products."""
         self.products = group_by_product(labels)
         if len(self.products) < 2:
@@ -150,7 +147,7 @@ class ListingSampler:
 Sampler = PKSampler | PairSampler | ListingSampler
 
 
-def make_sampler(run: TrainRun, labels: NDArray[np.integer], n_processes: int = 1) -> Sampler:
+def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     """The sampler of a run, over training rows of these products, int (n,).
 
     Raises:
@@ -176,7 +173,7 @@ def make_sampler(run: TrainRun, labels: NDArray[np.integer], n_processes: int = 
     return sampler
 
 
-def group_by_product(labels: NDArray[np.integer]) -> list[Rows]:
+def group_by_product(labels: Ints) -> list[Rows]:
     """The rows of each product that has two or more, in the order of the labels.
 
     Raises:

@@ -1,7 +1,5 @@
 """One optimiser step, and everything that steps change."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Mapping
@@ -10,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from samesku.arrays import Ints
 from samesku.embedding.device import autocast
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.params import TrainRun
@@ -67,7 +65,7 @@ class Trainer:
         run: TrainRun,
         towers: Mapping[str, Tower],
         loss: nn.Module,
-        products: NDArray[np.integer],
+        products: Ints,
         steps_per_epoch: int,
         compute: ComputeConfig,
     ) -> None:

@@ -1,7 +1,5 @@
 """InfoNCE with several positives: the supervised contrastive loss."""
 
-from __future__ import annotations
-
 import math
 
 import torch

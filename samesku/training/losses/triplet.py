@@ -1,7 +1,5 @@
 """Triplet loss on semi-hard triplets."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 
