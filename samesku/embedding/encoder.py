@@ -15,7 +15,6 @@ from samesku.arrays import Bools, Float32
 from samesku.catalogue.images import Jpegs, PackedImages
 from samesku.embedding.shards import Shards
 
-
 BLOCK = 4096  # listings that a backend without batches of its own embeds at a time
 
 
@@ -63,7 +62,7 @@ class Content:
     title: Sequence[str]
     image: Sequence[Image.Image | None]
     image_phash: Sequence[str]
-    has_image: Present | None = None
+    has_image: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.title)
@@ -72,7 +71,7 @@ class Content:
         """The titles, pictures or hashes, by the name of their column."""
         return getattr(self, name)
 
-    def present(self, name: str) -> Present:
+    def present(self, name: str) -> Bools:
         """bool (N,): the listings that have a title, a picture or a hash."""
         if name != "image":
             return np.array([bool(value) for value in self.column(name)], bool)
@@ -132,7 +131,7 @@ class Encoder:
             FileNotFoundError: nothing was saved there.
         """
 
-    def encode(self, column: Sequence[Any]) -> Rows:
+    def encode(self, column: Sequence[Any]) -> Float32:
         """Embed a block of listings: (B, dim) float32, rows of norm 1, or zero as in `embed`."""
         raise NotImplementedError
 
@@ -140,10 +139,10 @@ class Encoder:
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
+        present: Bools | None = None,
         shards: Shards | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         """Embed listings.
 
         Args:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding import device as devices
 from samesku.embedding import runner
 from samesku.embedding.blocks import group
-from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo
+from samesku.embedding.encoder import Encoder, RunInfo
 from samesku.embedding.preprocess import Preprocess
 from samesku.embedding.runner import RowList
 from samesku.embedding.shards import Shards
@@ -67,7 +68,7 @@ class NetworkEncoder(Encoder):
         return self.head(self.module(batch))
 
     @torch.inference_mode()
-    def compute(self, batch: Any) -> Rows:
+    def compute(self, batch: Any) -> Float32:
         """A batch -> (B, dim) float32, normalised in float32 whatever the precision of the model."""
         with devices.autocast(self.device, self.precision):
             vectors = self.forward(batch)
@@ -77,10 +78,10 @@ class NetworkEncoder(Encoder):
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
+        present: Bools | None = None,
         shards: Shards | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         """As Encoder.embed; on a CPU as many batches at the same time as torch has threads."""
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)

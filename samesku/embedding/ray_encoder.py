@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding import runner
-from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo, Spec, take
+from samesku.embedding.encoder import Encoder, RunInfo, Spec, take
 from samesku.embedding.shards import Shards
 from samesku.params.schema import Machine
 from samesku.workers.ray_cluster import encoder_workers
@@ -32,7 +33,7 @@ class Worker:
     def __init__(self, load: Callable[[], Encoder]) -> None:
         self.encoder = load()
 
-    def __call__(self, column: Sequence[Any] | None) -> Rows | tuple[Spec, int, RunInfo]:
+    def __call__(self, column: Sequence[Any] | None) -> Float32 | tuple[Spec, int, RunInfo]:
         if column is None:
             return self.encoder.spec, self.encoder.dim, self.encoder.run_info()
         return self.encoder.embed(column)
@@ -55,10 +56,10 @@ class RayEncoder(Encoder):
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
+        present: Bools | None = None,
         shards: Shards | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
         with runner.fill_rows(out, rows, self.batch_size, shards, label) as (batches, done):

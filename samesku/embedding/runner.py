@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding.device import autocast
-from samesku.embedding.encoder import Present, Rows
 from samesku.embedding.preprocess import Preprocess, stack
 from samesku.embedding.shards import Shards
 
@@ -30,7 +30,7 @@ RowList = list[int]  # row numbers
 Item = TypeVar("Item")
 
 
-def embedding_order(modality: str, column: Sequence[Any], present: Present | None = None) -> RowList:
+def embedding_order(modality: str, column: Sequence[Any], present: Bools | None = None) -> RowList:
     """The rows to embed, in the order in which batches take them.
 
     Titles go longest first: a batch of like lengths pads little. Empty titles are left out.
@@ -43,7 +43,7 @@ def embedding_order(modality: str, column: Sequence[Any], present: Present | Non
 
 @contextmanager
 def fill_rows(
-    out: Rows, rows: RowList, size: int, shards: Shards | None, label: str | None
+    out: Float32, rows: RowList, size: int, shards: Shards | None, label: str | None
 ) -> Iterator[tuple[list[RowList], Callable[[RowList], None]]]:
     """The batches of `rows` that are still to embed, and what to call when one of them stands in `out`.
 

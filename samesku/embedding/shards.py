@@ -23,10 +23,10 @@ class Shards:
 
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
         self.folder, self.rows = folder, rows
-        self._waiting: list[tuple[Sequence[int], Floats]] = []
+        self._waiting: list[tuple[Sequence[int], Float32]] = []
         self._lock = threading.Lock()
 
-    def load(self, out: Floats) -> Bools:
+    def load(self, out: Float32) -> Bools:
         """Read the rows of all shards into `out`, float32 (N, dim).
 
         A file that is no whole shard, or has rows of another width, is removed.
@@ -47,7 +47,7 @@ class Shards:
         out[~done] = 0
         return done
 
-    def add(self, rows: Sequence[int], vectors: Floats) -> None:
+    def add(self, rows: Sequence[int], vectors: Float32) -> None:
         """Add a batch: its row numbers, and float32 (B, dim); written when the shard is full."""
         with self._lock:
             self._waiting.append((rows, vectors))

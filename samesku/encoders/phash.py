@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from samesku.arrays import Int64
-from samesku.embedding.encoder import Encoder, Rows, Spec, scramble
+from samesku.arrays import Float32, Int64
+from samesku.embedding.encoder import Encoder, Spec, scramble
 
 BITS = 64
 TRIPLES = 41_664  # of 64 bits
@@ -31,7 +31,7 @@ class PhashEncoder(Encoder):
     def triples(self) -> Int64 | None:
         return None if self.spec.dim is None else choose_triples(self.spec.dim)
 
-    def encode(self, column: Sequence[str]) -> Rows:
+    def encode(self, column: Sequence[str]) -> Float32:
         """Hashes of 16 hex digits -> (B, dim) float32, zero for "". Set bits are +, the highest is first."""
         hashes = np.array([int(digits or "0", 16) for digits in column], np.uint64)
         octets = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)

@@ -18,8 +18,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from samesku.arrays import Int32
-from samesku.embedding.encoder import BLOCK, Encoder, Rows, Spec, scramble
+from samesku.arrays import Float32, Int32
+from samesku.embedding.encoder import BLOCK, Encoder, Spec, scramble
 
 #: The n-grams: each family has buckets of its own, and half of a title's norm.
 FAMILIES: tuple[dict[str, Any], ...] = (
@@ -54,7 +54,7 @@ class TfidfEncoder(Encoder):
         self.titles = len(titles)
 
     @cached_property
-    def idf(self) -> Rows:
+    def idf(self) -> Float32:
         """(families · BUCKETS,) float32, log((1 + titles) / (1 + count)) + 1: scikit-learn's smooth idf."""
         counts = self.counts.astype(float)
         return (np.log((1 + self.titles) / (1 + counts)) + 1).astype(np.float32)
@@ -64,7 +64,7 @@ class TfidfEncoder(Encoder):
         """(families · BUCKETS, dim)."""
         return make_projection(len(FAMILIES) * BUCKETS, self.dim, SEED)
 
-    def encode(self, column: Sequence[str]) -> Rows:
+    def encode(self, column: Sequence[str]) -> Float32:
         parts = [
             normalize(counts @ sparse.diags(self.idf[i * BUCKETS : (i + 1) * BUCKETS]))
             for i, counts in enumerate(count_ngrams(column))

@@ -16,7 +16,7 @@ from samesku.arrays import Float32, Int64
 from samesku.embedding.preprocess import Preprocess, stack
 from samesku.training.augment import PictureAugmentation, draw_seed, drop_words
 from samesku.training.processes import SINGLE_PROCESS, Processes
-from samesku.training.sampler import Rows, Sampler
+from samesku.training.sampler import Sampler
 
 DrawKey = tuple[int, int]  # a training row, and the index of the draw
 Example = dict[str, Any]
@@ -83,7 +83,7 @@ class TrainingBatch:
     """
 
     step: int
-    rows: Rows
+    rows: Int64
     inputs: dict[str, Any]
 
 

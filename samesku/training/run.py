@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from samesku.annotations.products import join_products
-from samesku.arrays import Int64
+from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
-from samesku.embedding.encoder import Content, Present, Rows
+from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.shards import Shards
 from samesku.encoders.registry import load_encoder
@@ -80,11 +80,11 @@ class TowerEmbedder:
 
     def __init__(self, training_set: TrainingSet, compute: ComputeConfig, label: str) -> None:
         self.training_set, self.compute, self.label = training_set, compute, label
-        self.features: dict[str, Rows] = {}
+        self.features: dict[str, Float32] = {}
 
     def embed(
-        self, towers: Mapping[str, Tower], chosen: Present, folder: Path | None = None
-    ) -> dict[str, Rows]:
+        self, towers: Mapping[str, Tower], chosen: Bools, folder: Path | None = None
+    ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
         Args:
@@ -100,8 +100,8 @@ class TowerEmbedder:
         return embeddings
 
     def embed_content(
-        self, encoder: NetworkEncoder, modality: str, chosen: Present, folder: Path | None = None
-    ) -> Rows:
+        self, encoder: NetworkEncoder, modality: str, chosen: Bools, folder: Path | None = None
+    ) -> Float32:
         """As `embed`, of one encoder."""
         content, processes = self.training_set.content, self.compute.processes
         rows = np.flatnonzero(chosen & content.present(modality))
@@ -117,7 +117,7 @@ class TowerEmbedder:
         return processes.sum_array(embeddings)
 
     @torch.inference_mode()
-    def _embed_features(self, tower: Tower, modality: str, chosen: Present) -> Rows:
+    def _embed_features(self, tower: Tower, modality: str, chosen: Bools) -> Float32:
         embeddings = np.zeros((len(chosen), tower.dim), np.float32)
         rows = np.flatnonzero(chosen & self.training_set.content.present(modality))
         for block in np.array_split(rows, max(1, len(rows) // BLOCK)):
@@ -165,7 +165,7 @@ def load_towers(
     return towers
 
 
-def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Rows:
+def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Float32:
     """float32 (N, d): what the encoder, still without the tower's head, gives for every listing.
 
     That these rows have norm 1 changes nothing: the head has no bias, and its rows are normalised.

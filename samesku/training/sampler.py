@@ -9,8 +9,7 @@ from samesku.errors import InputError
 from samesku.params import TrainRun
 
 
-
-def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Int64]:
     """Draw `size` of the numbers 0 … n−1, again and again, each equally often.
 
     Invariants: after every draw, two numbers' counts differ by at most one; within a draw too, so that no
@@ -67,7 +66,7 @@ class PKSampler:
         n_listings = sum(len(rows) for rows in self.products)
         return -(-max(n_listings, len(self.products) * self.K) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[Int64]:
         """int64 (P·K,) rows of `labels`: K rows of the first product, then K of the second, and so on."""
         draws = [
             draw_evenly(len(rows), self.K, _rng(self.seed, 1, product))
@@ -78,7 +77,7 @@ class PKSampler:
             self._assert_invariants(batch)
             yield batch
 
-    def _assert_invariants(self, batch: Rows) -> None:
+    def _assert_invariants(self, batch: Int64) -> None:
         labels = self._labels[batch].reshape(self.P, self.K)
         if (labels != labels[:, :1]).any() or len(np.unique(labels[:, 0])) != self.P:
             raise AssertionError(
@@ -111,7 +110,7 @@ class PairSampler:
     def steps_per_epoch(self) -> int:
         return -(-max(sum(len(rows) for rows in self.products), len(self.products) * 2) // 2)
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[Int64]:
         n, rng = len(self.products), _rng(self.seed, 2)
         draws = [
             draw_evenly(len(rows), 2, _rng(self.seed, 1, product))
@@ -140,7 +139,7 @@ class ListingSampler:
     def steps_per_epoch(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[Int64]:
         return draw_evenly(self.n, self.batch_size, _rng(self.seed, 0))
 
 
@@ -173,7 +172,7 @@ def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     return sampler
 
 
-def group_by_product(labels: Ints) -> list[Rows]:
+def group_by_product(labels: Ints) -> list[Int64]:
     """The rows of each product that has two or more, in the order of the labels.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from samesku.arrays import Ints
+from samesku.arrays import Int64, Ints
 from samesku.embedding.device import autocast
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.params import TrainRun
@@ -18,7 +18,6 @@ from samesku.training.augment import draw_seed
 from samesku.training.batches import TrainingBatch
 from samesku.training.losses import batch_loss
 from samesku.training.processes import ComputeConfig
-from samesku.training.sampler import Rows
 from samesku.training.towers import Tower, parameter_groups
 
 
@@ -29,7 +28,7 @@ class DivergenceError(ArithmeticError):
         step: 0-based. rows: int (B,), the training rows of the batch.
     """
 
-    def __init__(self, step: int, rows: Rows, value: float) -> None:
+    def __init__(self, step: int, rows: Int64, value: float) -> None:
         super().__init__(f"the loss or its gradient is {value} at step {step}")
         self.step, self.rows, self.value = step, rows, value
 
