@@ -22,7 +22,7 @@ from samesku.arrays import Float32
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content
-from samesku.embedding.trained import save_towers
+from samesku.embedding.weights import save_towers
 from samesku.evaluation.decisions import best_val_threshold
 from samesku.params import Params, find_entry, load_params
 from samesku.search.exact import search_neighbours

@@ -13,7 +13,6 @@ from PIL import Image
 
 from samesku.arrays import Bools, Float32
 from samesku.catalogue.images import Jpegs, PackedImages
-from samesku.embedding.shards import Shards
 
 BLOCK = 4096  # listings that a backend without batches of its own embeds at a time
 
@@ -140,7 +139,7 @@ class Encoder:
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        shards: Shards | None = None,
+        folder: Path | None = None,
         label: str | None = None,
     ) -> Float32:
         """Embed listings.
@@ -149,7 +148,7 @@ class Encoder:
             column: N titles, pictures or hashes, as BACKENDS says for the backend.
             present: bool (N,), the listings that have something to embed, where that is known. A network
                 reads no others, and their rows are zero.
-            shards: where a network writes its rows as they come; rows that are there are not embedded again.
+            folder: where a network keeps its rows as they come; those that are there are not embedded again.
             label: name of a network's progress bar; None: no bar.
 
         Returns:

@@ -1,8 +1,10 @@
-"""What every network gives, whatever library its trunk comes from."""
+"""What every network gives, whatever library its trunk comes from: rows, and its parameters in blocks."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,15 +14,22 @@ from torch import Tensor, nn
 from samesku.arrays import Bools, Float32
 from samesku.embedding import device as devices
 from samesku.embedding import runner
-from samesku.embedding.blocks import group
 from samesku.embedding.encoder import Encoder, RunInfo
 from samesku.embedding.preprocess import Preprocess
+from samesku.embedding.products import use_portable_products
 from samesku.embedding.runner import RowList
-from samesku.embedding.shards import Shards
 
 #: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
 #: a third slower.
 CPU_PICTURES = 8
+
+
+class Head(nn.Sequential):
+    """A projection of a trunk's vectors, linear without bias: (B, in) -> (B, out) float."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__(nn.Linear(dim_in, dim_out, bias=False))
+        use_portable_products(self)
 
 
 @dataclass(kw_only=True)
@@ -61,7 +70,7 @@ class NetworkEncoder(Encoder):
         The stem and the embeddings are the first; the final norm and the projection are part of the last, so
         that the last n blocks are what training unfreezes.
         """
-        return group(self.module, self.block_of)
+        return group_by_block(self.module, self.block_of)
 
     def forward(self, batch: Any) -> Tensor:
         """A batch on the encoder's device -> (B, dim), not normalised; gradients flow."""
@@ -79,13 +88,13 @@ class NetworkEncoder(Encoder):
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        shards: Shards | None = None,
+        folder: Path | None = None,
         label: str | None = None,
     ) -> Float32:
         """As Encoder.embed; on a CPU as many batches at the same time as torch has threads."""
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.at_once, shards, label) as (batches, done):
+        with runner.fill_rows(out, rows, self.at_once, folder, label) as (batches, done):
 
             def fill(batch: RowList, rows: RowList, inputs: Any) -> None:
                 if rows:
@@ -167,3 +176,74 @@ class TitleEncoder(NetworkEncoder):
             return batch, {key: ids.to(self.device) for key, ids in tokens.items()}
 
         return read
+
+
+def group_by_block(module: nn.Module, block_of: Callable[[str], int]) -> list[nn.Module]:
+    """Gather a module's parts by block.
+
+    Args:
+        block_of: parameter name -> number of its block; numbers may have gaps.
+
+    Returns:
+        One container for each block, front to back. It refers to the parts, it copies nothing: the largest
+        submodules that lie wholly in the block (so that train() and eval() reach their norms), and the bare
+        parameters that their owner shares with other blocks.
+    """
+    blocks: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
+
+    def walk(part: nn.Module, name: str) -> None:
+        prefix = f"{name}." if name else ""
+        numbers = {block_of(prefix + key) for key, _ in part.named_parameters()}
+        if len(numbers) == 1:
+            blocks.setdefault(numbers.pop(), ([], []))[0].append(part)
+        elif numbers:
+            for key, parameter in part.named_parameters(recurse=False):
+                blocks.setdefault(block_of(prefix + key), ([], []))[1].append(parameter)
+            for key, child in part.named_children():
+                walk(child, prefix + key)
+
+    walk(module, "")
+    return [nn.ModuleList([*parts, nn.ParameterList(bare)]) for _, (parts, bare) in sorted(blocks.items())]
+
+
+def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]:
+    """Number a transformer's parameters: those before its layers are block 0, those of layer i block i + 1.
+
+    Args:
+        within: name of the submodule that holds the layers.
+        tail: regular expression of the parameters after the layers; they belong to the last layer's block.
+    """
+    lists = [
+        (name, part)
+        for name, part in module.get_submodule(within).named_modules(prefix=within)
+        if isinstance(part, nn.ModuleList) and len(part)
+    ]
+    # The stack of layers is the outermost list; a layer may hold lists of its own.
+    stack, layers = min(
+        lists, key=lambda item: (item[0].count("."), -len(item[1])), default=("", nn.ModuleList())
+    )
+    inside, after = re.compile(rf"{re.escape(stack)}\.(\d+)\."), re.compile(tail)
+
+    def block_of(name: str) -> int:
+        if match := inside.match(name):
+            return int(match[1]) + 1
+        return len(layers) if after.match(name) else 0
+
+    return block_of
+
+
+def by_timm(trunk: Any) -> dict[str, int]:
+    """Parameter name -> block, as timm groups them for layer-wise learning rates.
+
+    A last group without a matrix (a final norm alone) joins the block before it.
+    """
+    from timm.models import group_parameters
+
+    groups = group_parameters(trunk, trunk.group_matcher(coarse=False))
+    last = max(groups)
+    alone = last > 0 and all(trunk.get_parameter(name).ndim < 2 for name in groups[last])
+    return {
+        name: last - 1 if alone and block == last else block
+        for block, names in groups.items()
+        for name in names
+    }

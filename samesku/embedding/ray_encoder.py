@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy as np
 from samesku.arrays import Bools, Float32
 from samesku.embedding import runner
 from samesku.embedding.encoder import Encoder, RunInfo, Spec, take
-from samesku.embedding.shards import Shards
 from samesku.params.schema import Machine
 from samesku.workers.ray_cluster import encoder_workers
 
@@ -57,12 +57,12 @@ class RayEncoder(Encoder):
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        shards: Shards | None = None,
+        folder: Path | None = None,
         label: str | None = None,
     ) -> Float32:
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.batch_size, shards, label) as (batches, done):
+        with runner.fill_rows(out, rows, self.batch_size, folder, label) as (batches, done):
             together = max(1, min(MAX_BATCHES, len(batches) // (SHARES * self.n_workers)))
             jobs = runner.chunks(batches, together)
             sent = (take(column, list(chain.from_iterable(job))) for job in jobs)

@@ -1,18 +1,25 @@
-"""Weights are untrusted data: located, checked by sha256, and read as tensors only."""
+"""Files of weights: located, checked by sha256 and read as tensors only; and those that training writes."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from samesku.embedding.encoder import Spec
+from samesku.embedding.network import Head, NetworkEncoder
 from samesku.errors import InputError
+
+#: The key of a trained file's metadata under which each tower's start is named.
+FORMAT = "samesku"
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,6 @@ def read(file: Path) -> dict[str, Tensor]:
         ValueError: it holds something else.
     """
     if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
         return load_file(file)
     content = torch.load(file, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model"):  # where training scripts wrap it
@@ -185,3 +190,73 @@ def _from_hub(
     if extras:
         snapshot_download(repository, revision=folder.name, allow_patterns=list(extras))
     return folder, folder.name
+
+
+@dataclass(frozen=True)
+class TrainedTower:
+    """One tower of a trained file: the spec that it was trained from, its trunk's state and its head's."""
+
+    file: Path
+    spec: Spec
+    trunk: dict[str, Tensor]
+    head: dict[str, Tensor]
+
+    def restore(self, encoder: NetworkEncoder) -> None:
+        """Put the tensors into the encoder that the tower started from.
+
+        Raises:
+            RuntimeError: they are another architecture's.
+        """
+        encoder.module.load_state_dict(self.trunk)
+        if self.head:
+            dim, dim_in = self.head["0.weight"].shape
+            encoder.head, encoder.dim = Head(dim_in, dim), dim
+            encoder.head.load_state_dict(self.head)
+        encoder.origin = {
+            "weights": self.file.as_posix(), "base": encoder.origin, "sha256": sha256(self.file),
+        }  # fmt: skip
+
+
+def save_towers(file: Path, towers: Mapping[str, NetworkEncoder]) -> None:
+    """Write the towers of a run to one file.
+
+    Args:
+        towers: modality -> encoder, its `spec` the zero-shot channel that it started from.
+    """
+    tensors: dict[str, Tensor] = {}
+    specs = {}
+    for modality, encoder in towers.items():
+        for part, module in (("trunk", encoder.module), ("head", encoder.head)):
+            state = {f"{modality}.{part}.{key}": value for key, value in module.state_dict().items()}
+            tensors |= {key: value.detach().cpu().contiguous() for key, value in state.items()}
+        # A network has no `dim` of its own choice.
+        specs[modality] = {key: value for key, value in asdict(encoder.spec).items() if key != "dim"}
+    # One key alone: safetensors writes the keys of its metadata in no fixed order.
+    save_file(tensors, file, {FORMAT: json.dumps(specs, sort_keys=True)})
+
+
+def read_tower(spec: Spec) -> TrainedTower | None:
+    """The tower that `spec.weights` names, if that is a file that `save_towers` wrote; else None.
+
+    Raises:
+        ValueError: the file has no tower for the modality, or its tower is another backend's or model's.
+    """
+    file = Path(spec.weights or "")
+    if file.suffix != ".safetensors" or not file.is_file():
+        return None
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata() or {}
+        if FORMAT not in metadata:
+            return None
+        specs = json.loads(metadata[FORMAT])
+        if spec.modality not in specs:
+            raise ValueError(f"it has no tower for {spec.modality}")
+        start = Spec(**specs[spec.modality])
+        if (start.backend, start.model) != (spec.backend, spec.model):
+            raise ValueError(f"its tower is {start.backend} model {start.model}")
+        parts: dict[str, dict[str, Tensor]] = {"trunk": {}, "head": {}}
+        for key in opened.keys():  # noqa: SIM118  (a file, not a dict)
+            modality, part, name = key.split(".", 2)
+            if modality == spec.modality:
+                parts[part][name] = opened.get_tensor(key)
+    return TrainedTower(file, start, parts["trunk"], parts["head"])

@@ -12,9 +12,8 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_layers, by_timm
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.embedding.network import ImageEncoder, TitleEncoder, by_layers, by_timm
 from samesku.embedding.preprocess import Preprocess
 from samesku.embedding.products import MIN_TOKENS
 

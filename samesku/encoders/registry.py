@@ -119,17 +119,18 @@ def load_encoder(
     module = f"samesku.encoders.{spec.backend}"  # imported when it is used: some import torch
     if not BACKENDS[spec.backend].is_network:
         return import_module(module).load(spec)
-    from samesku.embedding import openvino, products, trained, weights
+    from samesku.embedding import openvino, products, weights
 
-    openvino.check_installed(engine)
+    if engine == openvino.ENGINE:
+        openvino.check_installed()
     with weights.one_sentence(name, spec):
-        tower = trained.read_tower(spec)
+        tower = weights.read_tower(spec)
         encoder = import_module(module).load(tower.spec if tower else spec)
         if tower:
             tower.restore(encoder)
     encoder.precision, encoder.batch_size, encoder.workers = precision, batch_size, workers
     encoder.to(device)
-    if engine != "torch":
+    if engine == openvino.ENGINE:
         return openvino.compile_encoder(encoder)
     products.use_portable_products(encoder.module)
     return encoder

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_layers
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import TitleEncoder
+from samesku.embedding.network import TitleEncoder, by_layers
 from samesku.embedding.products import MIN_TOKENS
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")

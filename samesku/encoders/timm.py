@@ -7,9 +7,8 @@ from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_timm
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import ImageEncoder
+from samesku.embedding.network import ImageEncoder, by_timm
 from samesku.embedding.preprocess import Preprocess
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")

@@ -8,8 +8,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from samesku.embedding.network import ImageEncoder, NetworkEncoder, TitleEncoder
-from samesku.embedding.trained import Head
+from samesku.embedding.network import Head, ImageEncoder, NetworkEncoder, TitleEncoder
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

@@ -11,7 +11,7 @@ import numpy as np
 from dvclive import Live
 from tqdm import tqdm
 
-from samesku.embedding.trained import save_towers
+from samesku.embedding.weights import save_towers
 from samesku.errors import InputError
 from samesku.training.batches import TrainingExamples, read_batches
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint

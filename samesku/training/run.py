@@ -15,7 +15,6 @@ from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
-from samesku.embedding.shards import Shards
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
@@ -111,7 +110,7 @@ class TowerEmbedder:
         embeddings = encoder.embed(
             content.column(modality),
             present=share,
-            shards=Shards(folder / part) if folder else None,
+            folder=folder / part if folder else None,
             label=f"{self.label} {modality}" if processes.is_first else None,
         )
         return processes.sum_array(embeddings)

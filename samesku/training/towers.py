@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.embedding.network import Head, ImageEncoder, TitleEncoder
 from samesku.embedding.products import MIN_TOKENS
-from samesku.embedding.trained import Head
 from samesku.errors import InputError
 
 
