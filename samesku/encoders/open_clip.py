@@ -74,7 +74,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
     return TitleEncoder(
         module=module,
         block_of=by_layers(module, "tower.transformer", tail),
-        tokenize=Tokens(text, model.text),
+        prepare=Tokens(text, model.text),
         **common,
     )
 
@@ -82,8 +82,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
 def architecture(model: str, folder: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The config of a model and of its preprocessing: from the folder's config, a config file, or by name.
 
-    Raises:
-        ValueError: there is no such model, or the file is no config of one.
+    ValueError: there is no such model, or the file is no config of one.
     """
     beside_weights = folder / CONFIG if folder else None
     file = beside_weights if beside_weights and beside_weights.is_file() else Path(model)

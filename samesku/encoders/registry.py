@@ -97,17 +97,13 @@ def load_encoder(
     batch_size: int = 64,
     workers: int = 0,
 ) -> Any:
-    """Load the encoder of channel `name`, a network in eval mode; the options are for networks.
+    """Load the encoder of channel `name`, a network in eval mode: an Encoder, ImageEncoder or TitleEncoder.
 
-    Args:
+    Args, all for networks:
         device: a torch.device, or its name.
         precision: fp32, bf16 or fp16: what the network computes in; its weights stay float32.
         engine: what computes it: torch, or openvino, with which it cannot be trained.
-        batch_size: titles or pictures at once, at most.
-        workers: processes that read pictures ahead of an accelerator.
-
-    Returns:
-        an Encoder; of a network an ImageEncoder or a TitleEncoder.
+        batch_size: titles or pictures at once, at most. workers: as of NetworkEncoder.
 
     Raises:
         InputError: the weights are not there, are not what their sha256 says, or are another architecture's

@@ -74,7 +74,7 @@ def load(spec: Spec) -> TitleEncoder:
         module=module,
         dim=dim,
         block_of=by_layers(module, "transformer", TAIL),
-        tokenize=tokens,
+        prepare=tokens,
         origin=located.origin,
     )
 

@@ -36,9 +36,7 @@ COUNTS, NUMBERS = "counts.npy", "tfidf.json"
 class TfidfEncoder(Encoder):
     """Rows of norm 1; zero where a title holds no n-gram.
 
-    Attributes:
-        titles: how many titles were seen in fitting.
-        counts: (families · BUCKETS,) int32, in how many of them each bucket occurred.
+    `titles` were seen in fitting; `counts`, (families · BUCKETS,): in how many of them each bucket occurred.
     """
 
     titles: int = 0

@@ -40,7 +40,7 @@ def save_dual_encoder(folder: Path, encoders: Mapping[str, Any], logit_scale: Te
     image, title = encoders["image"], encoders["title"]
     folder.mkdir(parents=True, exist_ok=True)
     name = title.spec.model if "/" in title.spec.model else f"sentence-transformers/{title.spec.model}"
-    prepare, tokens, text = image.prepare, title.tokenize, title.module.transformer
+    prepare, tokens, text = image.prepare, title.prepare, title.module.transformer
     config: dict[str, Any] = {
         "model_cfg": {
             "embed_dim": image.dim,

@@ -28,11 +28,9 @@ BLOCK = 4096  # features that go through a head at once
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A catalogue of N listings as training sees it.
+    """A catalogue of N listings as training sees it: their ids and splits, titles and pictures, and products.
 
-    Attributes:
-        listings: their ids and splits. content: their titles and pictures.
-        product: int64 (N,), by the labels, and in train by the annotations too; −1 where there is none.
+    product: int64 (N,), by the labels, and in train by the annotations too; −1 where there is none.
     """
 
     listings: Listings
@@ -58,11 +56,7 @@ class TrainingSet:
         return f"no listing has {' and '.join(missing)}" if missing else None
 
     def select(self, run: TrainRun) -> tuple[Int64, Int64]:
-        """The listings to train on: those of train with a product and all that the towers need.
-
-        Returns:
-            int64 (n,) twice: their rows, and their products numbered from 0.
-        """
+        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
         chosen = (self.listings.split == "train") & (self.product >= 0)
         for modality in run.towers:
             chosen &= self.content.present(modality)
@@ -73,8 +67,7 @@ class TrainingSet:
 class TowerEmbedder:
     """Embeds listings with the towers as they are; each process embeds its share.
 
-    Attributes:
-        features: by modality, float32 (N, d): what a frozen trunk gives for every listing, embedded once.
+    features: by modality, float32 (N, d): what a frozen trunk gives for every listing, embedded once.
     """
 
     def __init__(self, training_set: TrainingSet, compute: ComputeConfig, label: str) -> None:
@@ -86,8 +79,7 @@ class TowerEmbedder:
     ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
-        Args:
-            folder: keeps the rows of these very towers as they come.
+        `folder` keeps the rows of these very towers as they come.
         """
         embeddings = {}
         for modality, tower in towers.items():
@@ -190,6 +182,11 @@ def make_examples(
     content, features, augment = embedder.training_set.content, embedder.features, run.augment
     reads = [modality for modality in run.towers if modality not in features]
     prepare: Any = towers["image"].encoder.prepare if "image" in reads else None
+    augmentation = None
+    if augment and prepare:
+        augmentation = PictureAugmentation(
+            prepare.size, augment.crop, augment.flip, augment.jitter, augment.hue
+        )
     return TrainingExamples(
         rows=rows,
         posting_ids=embedder.training_set.listings.posting_id[rows],
@@ -197,11 +194,7 @@ def make_examples(
         images=content.image if "image" in reads else None,
         titles=content.title if "title" in reads else None,
         prepare=prepare,
-        augmentation=PictureAugmentation(
-            prepare.size, augment.crop, augment.flip, augment.jitter, augment.hue
-        )
-        if augment and prepare
-        else None,
+        augmentation=augmentation,
         word_dropout=augment.word_dropout if augment else 0.0,
         features=features,
     )

@@ -1,6 +1,7 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
 from collections.abc import Iterator
+from itertools import starmap
 
 import numpy as np
 
@@ -68,12 +69,9 @@ class PKSampler:
 
     def __iter__(self) -> Iterator[Int64]:
         """int64 (P·K,) rows of `labels`: K rows of the first product, then K of the second, and so on."""
-        draws = [
-            draw_evenly(len(rows), self.K, _rng(self.seed, 1, product))
-            for product, rows in enumerate(self.products)
-        ]
-        for drawn in draw_evenly(len(self.products), self.P, _rng(self.seed, 0)):
-            batch = np.concatenate([self.products[product][next(draws[product])] for product in drawn])
+        draws = _draw_listings(self.products, self.K, self.seed)
+        for drawn in draw_evenly(len(self.products), self.P, np.random.default_rng((self.seed, 0))):
+            batch = np.concatenate([next(draws[product]) for product in drawn])
             self._assert_invariants(batch)
             yield batch
 
@@ -111,24 +109,18 @@ class PairSampler:
         return -(-max(sum(len(rows) for rows in self.products), len(self.products) * 2) // 2)
 
     def __iter__(self) -> Iterator[Int64]:
-        n, rng = len(self.products), _rng(self.seed, 2)
-        draws = [
-            draw_evenly(len(rows), 2, _rng(self.seed, 1, product))
-            for product, rows in enumerate(self.products)
-        ]
-        for (product,) in draw_evenly(n, 1, _rng(self.seed, 0)):
+        n, rng = len(self.products), np.random.default_rng((self.seed, 2))
+        draws = _draw_listings(self.products, 2, self.seed)
+        for (product,) in draw_evenly(n, 1, np.random.default_rng((self.seed, 0))):
             negatives = self.products[(product + rng.integers(1, n)) % n]
-            yield np.append(self.products[product][next(draws[product])], rng.choice(negatives))
+            yield np.append(next(draws[product]), rng.choice(negatives))
 
 
 class ListingSampler:
     """Endless batches of any listings, each drawn equally often: the pairs of image and title."""
 
     def __init__(self, n: int, batch_size: int, seed: int) -> None:
-        """
-        Raises:
-            InputError: fewer listings than a batch has.
-        """
+        """InputError if fewer listings are there than a batch has."""
         if batch_size > n:
             raise InputError(
                 f"batch_size is {batch_size}, but there are {n} training listings; allowed: 2 to {n}"
@@ -140,7 +132,7 @@ class ListingSampler:
         return -(-self.n // self.batch_size)
 
     def __iter__(self) -> Iterator[Int64]:
-        return draw_evenly(self.n, self.batch_size, _rng(self.seed, 0))
+        return draw_evenly(self.n, self.batch_size, np.random.default_rng((self.seed, 0)))
 
 
 Sampler = PKSampler | PairSampler | ListingSampler
@@ -173,11 +165,7 @@ def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
 
 
 def group_by_product(labels: Ints) -> list[Int64]:
-    """The rows of each product that has two or more, in the order of the labels.
-
-    Raises:
-        InputError: no product has two.
-    """
+    """The rows of each product that has two or more, in the order of the labels; InputError if there is none."""
     labels = np.asarray(labels)
     order = np.argsort(labels, kind="stable")
     order = order[labels[order] >= 0]
@@ -190,5 +178,11 @@ def group_by_product(labels: Ints) -> list[Int64]:
     return products
 
 
-def _rng(*entropy: int) -> np.random.Generator:
-    return np.random.default_rng(entropy)
+def _draw_listings(products: list[Int64], size: int, seed: int) -> list[Iterator[Int64]]:
+    """For each product, endless draws of `size` of its rows."""
+
+    def draw(number: int, rows: Int64) -> Iterator[Int64]:
+        rng = np.random.default_rng((seed, 1, number))
+        return (rows[drawn] for drawn in draw_evenly(len(rows), size, rng))
+
+    return list(starmap(draw, enumerate(products)))

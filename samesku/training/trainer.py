@@ -22,15 +22,11 @@ from samesku.training.towers import Tower, parameter_groups
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or its gradient is not finite.
-
-    Attributes:
-        step: 0-based. rows: int (B,), the training rows of the batch.
-    """
+    """The loss or its gradient is not finite, at a step (from 0) on a batch of training rows, int (B,)."""
 
     def __init__(self, step: int, rows: Int64, value: float) -> None:
         super().__init__(f"the loss or its gradient is {value} at step {step}")
-        self.step, self.rows, self.value = step, rows, value
+        self.step, self.rows = step, rows
 
 
 @dataclass(frozen=True)
