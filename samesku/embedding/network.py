@@ -66,8 +66,7 @@ class NetworkEncoder(Encoder):
     def blocks(self) -> list[nn.Module]:
         """The trunk's blocks, front to back: every parameter of `module` is in exactly one.
 
-        The stem and the embeddings are the first; the final norm and the projection are part of the last, so
-        that the last n blocks are what training unfreezes.
+        The stem and the embeddings are the first; the final norm and the projection are part of the last.
         """
         return group_by_block(self.module, self.block_of)
 

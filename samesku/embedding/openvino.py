@@ -21,11 +21,7 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
 def check_installed() -> str:
-    """The engine with its version, on which the last bits of a row depend: «openvino 2026.4.1».
-
-    Raises:
-        InputError: its package is not installed.
-    """
+    """The engine with its version, «openvino 2026.4.1»; InputError if its package is not installed."""
     try:
         return f"{ENGINE} {metadata.version(ENGINE)}"
     except metadata.PackageNotFoundError:

@@ -96,11 +96,7 @@ def tensors_in(folder: Path, names: Sequence[str]) -> Path:
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """Read a file of tensors by name: safetensors, or torch's format with weights_only, never objects.
-
-    Raises:
-        ValueError: it holds something else.
-    """
+    """Read a file of tensors by name, safetensors or torch's format without objects; ValueError if it is neither."""
     if file.suffix == ".safetensors":
         return load_file(file)
     content = torch.load(file, map_location="cpu", weights_only=True)

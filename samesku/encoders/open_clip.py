@@ -34,9 +34,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
     `spec.model` is a name that open_clip knows or the path of a config (JSON: a model's config, or one that
     holds `model_cfg` and `preprocess_cfg`). `spec.weights` is "hub:<repository>" or "hub:<pretrained tag>", a
     checkpoint, or a folder as open_clip saves it, whose config is then followed.
-
-    Raises:
-        ValueError, RuntimeError, OSError: no such model or weights, or those of another architecture.
+    ValueError, RuntimeError or OSError: no such model or weights, or those of another architecture.
     """
     tag = spec.weights.removeprefix("hub:") if spec.weights and spec.weights.startswith("hub:") else ""
     known = open_clip.get_pretrained_cfg(spec.model, tag) if "/" not in tag else {}

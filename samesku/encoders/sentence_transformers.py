@@ -46,9 +46,7 @@ def load(spec: Spec) -> TitleEncoder:
     """Build the sentence encoder on the CPU from the hub, a folder or a package.
 
     `spec.model` is the hub's name; without an organisation it is one of sentence-transformers'.
-
-    Raises:
-        ValueError, OSError: not there, not a sentence encoder, or it brings code.
+    ValueError or OSError: not there, not a sentence encoder, or it brings code.
     """
     repository = spec.model if "/" in spec.model else f"sentence-transformers/{spec.model}"
     located = weights.locate(spec, repository, TENSORS, CONFIGS)
