@@ -36,7 +36,7 @@ def resolve(name: str = "auto") -> torch.device:
 
 
 def precision(name: str, device: torch.device) -> str:
-    """`embed.precision` on `device`: auto is bf16 where its processor has it, else fp32. No fp16 on a CPU: InputError."""
+    """`embed.precision` on `device`; auto: bf16 where its processor has it, else fp32. InputError: fp16 on a CPU."""
     if name == "auto":
         return "bf16" if computes_bf16(device) else "fp32"
     if name == "fp16" and device.type == "cpu":
