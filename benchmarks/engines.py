@@ -21,11 +21,12 @@ import numpy as np
 import torch
 
 from benchmarks.embedding import rates
+from samesku.arrays import Float32
 from samesku.artefacts import IMAGES, LISTINGS
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.embedding import device
-from samesku.embedding.encoder import Content, Rows
+from samesku.embedding.encoder import Content
 from samesku.encoders.registry import load_encoder, needed_column
 from samesku.evaluation.decisions import decide
 from samesku.params import Decision, Params, load_params
@@ -35,7 +36,7 @@ from samesku.search.galleries import search_galleries
 ENGINES = ("torch", "openvino")
 
 
-def change(rows: Rows, reference: Rows) -> tuple[float, float]:
+def change(rows: Float32, reference: Float32) -> tuple[float, float]:
     """Mean and max of |similarity − reference's| over all pairs, a block of rows at a time."""
     mean, largest = 0.0, 0.0
     for start in range(0, len(rows), 1024):
@@ -46,7 +47,7 @@ def change(rows: Rows, reference: Rows) -> tuple[float, float]:
     return mean, largest
 
 
-def f1(rows: Rows, listings: Listings, k: int) -> float:
+def f1(rows: Float32, listings: Listings, k: int) -> float:
     """Mean row-wise F1 of test in the split gallery, by the threshold that is best on val."""
     neighbours = search_galleries(concatenate_channels({"it": rows}, {"it": 1.0}), listings, k)["split"]
     decisions = decide(neighbours, listings, Decision(), "split")

@@ -29,7 +29,6 @@ from samesku.artefacts import (
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.embedding.encoder import Content, Encoder
-from samesku.embedding.shards import Shards
 from samesku.encoders.registry import RECORD, needed_column, open_channel
 from samesku.errors import InputError
 from samesku.params import Params, find_entry, load_params
@@ -86,10 +85,10 @@ def embed(name: str, channel: Channel, params: Params) -> str:
                     "run the stage sample again"
                 )
             with open_channel(name, channel, params.embed, params.machine) as encoder:
-                shards = open_shards(name, channel, params.embed.batch_size, encoder)
+                kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)
                 start = time.perf_counter()
                 encoder.fit(items, rows_to_fit(listings, present))
-                rows = encoder.embed(items, present=present, shards=shards, label=name)
+                rows = encoder.embed(items, present=present, folder=kept, label=name)
                 rate = present.sum() / (time.perf_counter() - start)
                 encoder.save(folder)
                 info = encoder.run_info()
@@ -115,10 +114,10 @@ def rows_to_fit(listings: Listings, present: Bools) -> list[int]:
     return np.flatnonzero(train if train.any() else present).tolist()
 
 
-def open_shards(name: str, channel: Channel, batch_size: int, encoder: Encoder) -> Shards | None:
-    """A network's rows of an earlier run that was killed; None for a backend that takes seconds.
+def folder_of_rows(name: str, channel: Channel, batch_size: int, encoder: Encoder) -> Path | None:
+    """Where a network keeps its rows, for a run that goes on after a kill; None for a backend that takes seconds.
 
-    The name of the folder stands for all that decides the rows: params, weights, processor, data and code.
+    Its name stands for all that decides the rows: params, weights, processor, data and code.
     """
     info = encoder.run_info()
     if not info.record:
@@ -131,7 +130,7 @@ def open_shards(name: str, channel: Channel, batch_size: int, encoder: Encoder) 
         ROOT / f"samesku/encoders/{channel.backend}.py",
     ]
     values = [channel.model_dump(), batch_size, info.processor, info.record]
-    return Shards(CHECKPOINTS / f"{name}-{fingerprint(values, [*data, *code])}")
+    return CHECKPOINTS / f"{name}-{fingerprint(values, [*data, *code])}"
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ import pyarrow as pa
 
 from samesku import artefacts
 from samesku.catalogue import sample
-from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.reader import read_table
+from samesku.catalogue.reader import clean_row, read_table
 from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params

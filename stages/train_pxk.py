@@ -18,10 +18,11 @@ import faiss
 import numpy as np
 
 from samesku import artefacts
+from samesku.arrays import Float32
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
-from samesku.embedding.encoder import Content, Rows
-from samesku.embedding.trained import save_towers
+from samesku.embedding.encoder import Content
+from samesku.embedding.weights import save_towers
 from samesku.errors import InputError
 from samesku.evaluation.decisions import best_val_threshold
 from samesku.params import Params, TrainRun, find_entry, load_params
@@ -92,7 +93,7 @@ def too_small(training_set: TrainingSet, run: TrainRun) -> str | None:
     return None
 
 
-def val_f1(embeddings: Mapping[str, Rows], listings: Listings) -> dict[str, float] | None:
+def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, float] | None:
     """F1 of val's listings among themselves, at its best threshold; None where val has no labels.
 
     Two towers have half the weight each. k reaches as far as val's largest product, at least 50.
@@ -107,7 +108,12 @@ def val_f1(embeddings: Mapping[str, Rows], listings: Listings) -> dict[str, floa
 
 
 def write_outs(
-    name: str, out: str, n: int, embeddings: Mapping[str, Rows], trainer: Trainer | None, history: list[Epoch]
+    name: str,
+    out: str,
+    n: int,
+    embeddings: Mapping[str, Float32],
+    trainer: Trainer | None,
+    history: list[Epoch],
 ) -> None:
     """Write the outs but the curves; an array without its tower has n rows and no columns."""
     for modality in ("image", "title"):

@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
-from samesku.catalogue.cleaning import clean_row
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.reader import Row
+from samesku.catalogue.reader import Row, clean_row
 from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError

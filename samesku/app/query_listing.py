@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from samesku.catalogue.cleaning import normalise
 from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
 from samesku.catalogue.quarantine import IMAGE_BYTES, IMAGE_EMPTY, Fault
+from samesku.catalogue.reader import normalise
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params.schema import Data

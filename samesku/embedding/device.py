@@ -1,7 +1,5 @@
 """Where the models run and in which precision."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import sys
@@ -24,11 +22,7 @@ def resolve(name: str = "auto") -> torch.device:
     Raises:
         InputError: the device was asked for by name and is not there.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     devices = [device for device, is_available in available.items() if is_available]
     chosen = devices[0] if name == "auto" else name
     if chosen not in devices:
@@ -37,20 +31,12 @@ def resolve(name: str = "auto") -> torch.device:
         )
     if chosen == "cpu" and (available["cuda"] or _has_nvidia()):
         why = "machine.device says so" if available["cuda"] else "this build of torch cannot use it"
-        print(
-            f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"!!! THIS MACHINE HAS A CUDA PROCESSOR AND RUNS ON ITS CPU: {why} !!!", file=sys.stderr)
     return torch.device(chosen)
 
 
 def precision(name: str, device: torch.device) -> str:
-    """The precision of `embed.precision` on `device`: auto is bf16 where its processor has it, else fp32.
-
-    Raises:
-        InputError: fp16 on a CPU.
-    """
+    """`embed.precision` on `device`; auto: bf16 where its processor has it, else fp32. InputError: fp16 on a CPU."""
     if name == "auto":
         return "bf16" if computes_bf16(device) else "fp32"
     if name == "fp16" and device.type == "cpu":
@@ -81,19 +67,14 @@ def set_threads(threads: int) -> None:
     Also keep the memory that one step of a model frees for the next one, where the C library allows it: given
     back and mapped again each time, it costs a vision model on a CPU half of its time in page faults.
     """
-    keep_freed_memory()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)  # large blocks come from the heap
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)  # of which none is given back before the process ends
+        mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
     torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-
-
-def keep_freed_memory() -> None:
-    """Make glibc serve large blocks from its heap, and give none of it back before the process ends."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_ARENA_MAX, 1)  # a thread's own arena holds no block above 32 MB
 
 
 def describe(device: torch.device, chosen: str, engine: str = "torch") -> str:

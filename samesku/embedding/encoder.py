@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from samesku.arrays import Bools, Float32
 from samesku.catalogue.images import Jpegs, PackedImages
-from samesku.embedding.shards import Shards
-
-Rows = NDArray[np.float32]
-Present = NDArray[np.bool_]
 
 BLOCK = 4096  # listings that a backend without batches of its own embeds at a time
 
@@ -54,17 +51,15 @@ class Spec:
 
 @dataclass(frozen=True)
 class Content:
-    """What N listings can be embedded by; the fields have the names of a listing's columns.
+    """What N listings can be embedded by, as in a listing's columns: "" or None where a listing lacks it.
 
-    Attributes:
-        title: "" for none. image: None for none. image_phash: 16 hex digits, "" for none.
-        has_image: bool (N,), where it is known; None: the pictures are looked through.
+    has_image: bool (N,), where it is known; None: the pictures are looked through.
     """
 
     title: Sequence[str]
     image: Sequence[Image.Image | None]
     image_phash: Sequence[str]
-    has_image: Present | None = None
+    has_image: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.title)
@@ -73,7 +68,7 @@ class Content:
         """The titles, pictures or hashes, by the name of their column."""
         return getattr(self, name)
 
-    def present(self, name: str) -> Present:
+    def present(self, name: str) -> Bools:
         """bool (N,): the listings that have a title, a picture or a hash."""
         if name != "image":
             return np.array([bool(value) for value in self.column(name)], bool)
@@ -111,10 +106,7 @@ class Encoder:
     """One channel's encoder. A backend's module, encoders/<backend>.py, has `load(spec) -> Encoder`.
 
     A backend without weights gives `encode`; one that learns from the catalogue, `fit`, `save` and `restore`
-    too. Networks share a subclass, samesku.embedding.network.
-
-    Attributes:
-        spec: where the encoder comes from. dim: columns of a row.
+    too. Networks share a subclass, samesku.embedding.network. `dim` is the number of columns of a row.
     """
 
     spec: Spec
@@ -127,13 +119,9 @@ class Encoder:
         """Write to `folder` what `fit` learned."""
 
     def restore(self, folder: Path) -> None:
-        """Read what `save` wrote.
+        """Read what `save` wrote; FileNotFoundError where nothing was saved."""
 
-        Raises:
-            FileNotFoundError: nothing was saved there.
-        """
-
-    def encode(self, column: Sequence[Any]) -> Rows:
+    def encode(self, column: Sequence[Any]) -> Float32:
         """Embed a block of listings: (B, dim) float32, rows of norm 1, or zero as in `embed`."""
         raise NotImplementedError
 
@@ -141,17 +129,17 @@ class Encoder:
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
-        shards: Shards | None = None,
+        present: Bools | None = None,
+        folder: Path | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         """Embed listings.
 
         Args:
             column: N titles, pictures or hashes, as BACKENDS says for the backend.
             present: bool (N,), the listings that have something to embed, where that is known. A network
                 reads no others, and their rows are zero.
-            shards: where a network writes its rows as they come; rows that are there are not embedded again.
+            folder: where a network keeps its rows as they come; those that are there are not embedded again.
             label: name of a network's progress bar; None: no bar.
 
         Returns:

@@ -1,27 +1,36 @@
-"""What every network gives, whatever library its trunk comes from."""
+"""What every network gives, whatever library its trunk comes from: rows, and its parameters in blocks."""
 
-from __future__ import annotations
-
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding import device as devices
 from samesku.embedding import runner
-from samesku.embedding.blocks import group
-from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo
+from samesku.embedding.encoder import Encoder, RunInfo
 from samesku.embedding.preprocess import Preprocess
+from samesku.embedding.products import use_portable_products
 from samesku.embedding.runner import RowList
-from samesku.embedding.shards import Shards
 
 #: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
 #: a third slower.
 CPU_PICTURES = 8
+
+
+class Head(nn.Sequential):
+    """A projection of a trunk's vectors, linear without bias: (B, in) -> (B, out) float."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__(nn.Linear(dim_in, dim_out, bias=False))
+        use_portable_products(self)
 
 
 @dataclass(kw_only=True)
@@ -29,14 +38,12 @@ class NetworkEncoder(Encoder):
     """A trunk, an optional projection head on it, and how its parameters stand in blocks.
 
     Attributes:
-        spec: with it and the tensors, the encoder can be built again.
-        module: the trunk. head: applied to the trunk's vectors; an identity unless trained.
-        dim: width of a vector, after the head.
+        module: the trunk. head: applied to the trunk's vectors; an identity unless trained. dim: after the head.
         block_of: parameter name of `module` -> number of its block, front to back.
         origin: what was loaded (weights, revision, sha256), for the record.
-        precision, device, engine: how it is run; the engine with its version.
-        batch_size: titles or pictures at once, at most. workers: processes that read pictures ahead of an
-            accelerator; 0: none.
+        engine: with its version.
+        batch_size: titles or pictures at once, at most.
+        workers: processes that read pictures ahead of an accelerator; 0: none.
     """
 
     module: nn.Module
@@ -59,17 +66,16 @@ class NetworkEncoder(Encoder):
     def blocks(self) -> list[nn.Module]:
         """The trunk's blocks, front to back: every parameter of `module` is in exactly one.
 
-        The stem and the embeddings are the first; the final norm and the projection are part of the last, so
-        that the last n blocks are what training unfreezes.
+        The stem and the embeddings are the first; the final norm and the projection are part of the last.
         """
-        return group(self.module, self.block_of)
+        return group_by_block(self.module, self.block_of)
 
     def forward(self, batch: Any) -> Tensor:
         """A batch on the encoder's device -> (B, dim), not normalised; gradients flow."""
         return self.head(self.module(batch))
 
     @torch.inference_mode()
-    def compute(self, batch: Any) -> Rows:
+    def compute(self, batch: Any) -> Float32:
         """A batch -> (B, dim) float32, normalised in float32 whatever the precision of the model."""
         with devices.autocast(self.device, self.precision):
             vectors = self.forward(batch)
@@ -79,14 +85,14 @@ class NetworkEncoder(Encoder):
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
-        shards: Shards | None = None,
+        present: Bools | None = None,
+        folder: Path | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         """As Encoder.embed; on a CPU as many batches at the same time as torch has threads."""
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.at_once, shards, label) as (batches, done):
+        with runner.fill_rows(out, rows, self.at_once, folder, label) as (batches, done):
 
             def fill(batch: RowList, rows: RowList, inputs: Any) -> None:
                 if rows:
@@ -125,11 +131,7 @@ class NetworkEncoder(Encoder):
 
 @dataclass(kw_only=True)
 class ImageEncoder(NetworkEncoder):
-    """An encoder of pictures; its inputs are (B, 3, size, size) float32.
-
-    Attributes:
-        prepare: one RGB picture -> (3, size, size) float32; small and picklable, for worker processes.
-    """
+    """An encoder of pictures; its inputs are (B, 3, size, size) float32, one of which `prepare` makes of a picture."""
 
     prepare: Preprocess
 
@@ -142,8 +144,7 @@ class ImageEncoder(NetworkEncoder):
         return lambda batch: self._normalise(*read(batch))
 
     def read_ahead(self, column: Sequence[Any], batches: list[RowList]) -> Iterator[tuple[RowList, Tensor]]:
-        for rows, pixels in runner.read_ahead(column, batches, self.prepare, self.workers):
-            yield self._normalise(rows, pixels)
+        return starmap(self._normalise, runner.read_ahead(column, batches, self.prepare, self.workers))
 
     def _normalise(self, rows: RowList, pixels: Tensor) -> tuple[RowList, Tensor]:
         return rows, self.prepare.normalise(pixels.to(self.device)) if rows else pixels
@@ -151,13 +152,9 @@ class ImageEncoder(NetworkEncoder):
 
 @dataclass(kw_only=True)
 class TitleEncoder(NetworkEncoder):
-    """An encoder of titles; its inputs are tokens, each (B, length) int64."""
+    """An encoder of titles; `prepare` makes its inputs, tokens (B, length) int64: truncated, padded to the longest."""
 
-    tokenize: Callable[[list[str]], dict[str, Tensor]]
-
-    def prepare(self, titles: list[str]) -> dict[str, Tensor]:
-        """Tokens of `titles`: truncated in tokens, padded to the longest of them."""
-        return self.tokenize(titles)
+    prepare: Callable[[list[str]], dict[str, Tensor]]
 
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, dict[str, Tensor]]]:
         lock = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
@@ -168,3 +165,69 @@ class TitleEncoder(NetworkEncoder):
             return batch, {key: ids.to(self.device) for key, ids in tokens.items()}
 
         return read
+
+
+def group_by_block(module: nn.Module, block_of: Callable[[str], int]) -> list[nn.Module]:
+    """One container of a module's parts for each block, front to back; the numbers of blocks may have gaps.
+
+    A container copies nothing. It refers to the largest submodules that lie wholly in the block (so that
+    train() and eval() reach their norms), and to the bare parameters that their owner shares with other blocks.
+    """
+    blocks: dict[int, tuple[list[nn.Module], list[nn.Parameter]]] = {}
+
+    def walk(part: nn.Module, name: str) -> None:
+        prefix = f"{name}." if name else ""
+        numbers = {block_of(prefix + key) for key, _ in part.named_parameters()}
+        if len(numbers) == 1:
+            blocks.setdefault(numbers.pop(), ([], []))[0].append(part)
+        elif numbers:
+            for key, parameter in part.named_parameters(recurse=False):
+                blocks.setdefault(block_of(prefix + key), ([], []))[1].append(parameter)
+            for key, child in part.named_children():
+                walk(child, prefix + key)
+
+    walk(module, "")
+    return [nn.ModuleList([*parts, nn.ParameterList(bare)]) for _, (parts, bare) in sorted(blocks.items())]
+
+
+def by_layers(module: nn.Module, within: str, tail: str) -> Callable[[str], int]:
+    """Number a transformer's parameters: those before its layers are block 0, those of layer i block i + 1.
+
+    Args:
+        within: name of the submodule that holds the layers.
+        tail: regular expression of the parameters after the layers; they belong to the last layer's block.
+    """
+    lists = [
+        (name, part)
+        for name, part in module.get_submodule(within).named_modules(prefix=within)
+        if isinstance(part, nn.ModuleList) and len(part)
+    ]
+    # The stack of layers is the outermost list; a layer may hold lists of its own.
+    stack, layers = min(
+        lists, key=lambda item: (item[0].count("."), -len(item[1])), default=("", nn.ModuleList())
+    )
+    inside, after = re.compile(rf"{re.escape(stack)}\.(\d+)\."), re.compile(tail)
+
+    def block_of(name: str) -> int:
+        if match := inside.match(name):
+            return int(match[1]) + 1
+        return len(layers) if after.match(name) else 0
+
+    return block_of
+
+
+def by_timm(trunk: Any) -> dict[str, int]:
+    """Parameter name -> block, as timm groups them for layer-wise learning rates.
+
+    A last group without a matrix (a final norm alone) joins the block before it.
+    """
+    from timm.models import group_parameters
+
+    groups = group_parameters(trunk, trunk.group_matcher(coarse=False))
+    last = max(groups)
+    alone = last > 0 and all(trunk.get_parameter(name).ndim < 2 for name in groups[last])
+    return {
+        name: last - 1 if alone and block == last else block
+        for block, names in groups.items()
+        for name in names
+    }

@@ -1,7 +1,5 @@
 """The engine OpenVINO in torch's place: a network's trunk and head, compiled for a CPU."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading
@@ -22,19 +20,13 @@ ENGINE = "openvino"
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
-def check_installed(engine: str) -> str:
-    """The engine with its version, on which the last bits of a row depend: «openvino 2026.4.1»; or «torch».
-
-    Raises:
-        InputError: its package is not installed.
-    """
-    if engine == "torch":
-        return engine
+def check_installed() -> str:
+    """The engine with its version, «openvino 2026.4.1»; InputError if its package is not installed."""
     try:
-        return f"{engine} {metadata.version(engine)}"
+        return f"{ENGINE} {metadata.version(ENGINE)}"
     except metadata.PackageNotFoundError:
         raise InputError(
-            f"embed.engine is {engine!r}, whose package is not installed; ways out: install the extra "
+            f"embed.engine is {ENGINE!r}, whose package is not installed; ways out: install the extra "
             "`engines` (pip install -e '.[engines]'), or embed.engine: torch"
         ) from None
 
@@ -48,7 +40,7 @@ def compile_encoder(encoder: ImageEncoder | TitleEncoder) -> ImageEncoder | Titl
     Raises:
         InputError: OpenVINO is not installed, the encoder is not on a CPU, or it cannot be converted.
     """
-    engine = check_installed(ENGINE)
+    engine = check_installed()
     if encoder.device.type != "cpu":
         raise InputError(
             f"embed.engine is {ENGINE!r}, which computes on a CPU, and machine.device gives "

@@ -1,7 +1,5 @@
 """A picture as a model wants it: which part of it, how large, scaled how."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

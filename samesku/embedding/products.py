@@ -6,8 +6,6 @@ instruction set alone, whoever made the processor and however large its caches a
 convolutions, and a 1×1 convolution is a matrix product. It takes the same time.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

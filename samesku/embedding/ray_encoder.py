@@ -4,20 +4,19 @@ A worker is sent whole batches of the rows that this machine would embed, and em
 vector depends on where it was computed, or on how many workers there were.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding import runner
-from samesku.embedding.encoder import Encoder, Present, Rows, RunInfo, Spec, take
-from samesku.embedding.shards import Shards
+from samesku.embedding.encoder import Encoder, RunInfo, Spec, take
 from samesku.params.schema import Machine
 from samesku.workers.ray_cluster import encoder_workers
 
@@ -34,7 +33,7 @@ class Worker:
     def __init__(self, load: Callable[[], Encoder]) -> None:
         self.encoder = load()
 
-    def __call__(self, column: Sequence[Any] | None) -> Rows | tuple[Spec, int, RunInfo]:
+    def __call__(self, column: Sequence[Any] | None) -> Float32 | tuple[Spec, int, RunInfo]:
         if column is None:
             return self.encoder.spec, self.encoder.dim, self.encoder.run_info()
         return self.encoder.embed(column)
@@ -42,11 +41,7 @@ class Worker:
 
 @dataclass(kw_only=True)
 class RayEncoder(Encoder):
-    """An encoder whose rows are computed by `n_workers` workers.
-
-    Attributes:
-        info: of the first worker. batch_size: as a network's.
-    """
+    """An encoder whose rows are computed by `n_workers` workers, with the `info` of the first of them."""
 
     map_workers: MapWorkers
     n_workers: int
@@ -57,13 +52,13 @@ class RayEncoder(Encoder):
         self,
         column: Sequence[Any],
         *,
-        present: Present | None = None,
-        shards: Shards | None = None,
+        present: Bools | None = None,
+        folder: Path | None = None,
         label: str | None = None,
-    ) -> Rows:
+    ) -> Float32:
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.batch_size, shards, label) as (batches, done):
+        with runner.fill_rows(out, rows, self.batch_size, folder, label) as (batches, done):
             together = max(1, min(MAX_BATCHES, len(batches) // (SHARES * self.n_workers)))
             jobs = runner.chunks(batches, together)
             sent = (take(column, list(chain.from_iterable(job))) for job in jobs)
@@ -91,10 +86,5 @@ def open_on_cluster(load: Callable[[], Encoder], machine: Machine, batch_size: i
     with encoder_workers(partial(Worker, load), machine) as (n_workers, map_workers):
         [(spec, dim, info)] = map_workers([None])
         yield RayEncoder(
-            spec=spec,
-            dim=dim,
-            map_workers=map_workers,
-            n_workers=n_workers,
-            info=info,
-            batch_size=batch_size,
+            spec=spec, dim=dim, map_workers=map_workers, n_workers=n_workers, info=info, batch_size=batch_size
         )

@@ -1,18 +1,19 @@
-"""How a network is run over a catalogue: batches, threads, reading ahead, progress.
+"""How a network is run over a catalogue: batches, threads, reading ahead, rows kept as they come, progress.
 
 On a CPU whole batches are computed at the same time, one to a thread, each from reading to its vectors: no
 thread waits for another inside a layer, and no vector depends on the number of threads. On an accelerator,
 worker processes read ahead of it.
 """
 
-from __future__ import annotations
-
 import copy
+import os
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,17 +23,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from samesku.arrays import Bools, Float32
 from samesku.embedding.device import autocast
-from samesku.embedding.encoder import Present, Rows
 from samesku.embedding.preprocess import Preprocess, stack
-from samesku.embedding.shards import Shards
 
 Images = Sequence[Image.Image | None]
 RowList = list[int]  # row numbers
 Item = TypeVar("Item")
+#: Rows of a shard. A kill loses at most these and the batches that are computed: seconds of work.
+SHARD_ROWS = 2048
 
 
-def embedding_order(modality: str, column: Sequence[Any], present: Present | None = None) -> RowList:
+def embedding_order(modality: str, column: Sequence[Any], present: Bools | None = None) -> RowList:
     """The rows to embed, in the order in which batches take them.
 
     Titles go longest first: a batch of like lengths pads little. Empty titles are left out.
@@ -45,17 +47,18 @@ def embedding_order(modality: str, column: Sequence[Any], present: Present | Non
 
 @contextmanager
 def fill_rows(
-    out: Rows, rows: RowList, size: int, shards: Shards | None, label: str | None
+    out: Float32, rows: RowList, size: int, folder: Path | None, label: str | None
 ) -> Iterator[tuple[list[RowList], Callable[[RowList], None]]]:
     """The batches of `rows` that are still to embed, and what to call when one of them stands in `out`.
 
-    The batches are the same whatever the shards hold, so a run that was stopped and goes on gives the bits of
-    one that was not. What was embedded is also kept where embedding fails or is stopped.
+    The batches are the same whatever is kept, so a run that was stopped and goes on gives the bits of one that
+    was not. What was embedded is also kept where embedding fails or is stopped.
 
     Args:
-        label: of the progress bar; None: no bar.
+        folder: where rows are kept as they come; None: nowhere. label: of the progress bar; None: no bar.
     """
     batches = chunks(rows, size)
+    shards = Shards(folder) if folder else None
     if shards:
         embedded = shards.load(out)
         batches = [batch for batch in batches if not embedded[batch].all()]
@@ -79,6 +82,69 @@ def fill_rows(
             raise
         if shards:
             shards.flush()
+
+
+class Shards:
+    """The rows of one array that are embedded, in a folder of their own.
+
+    A shard is one file of row numbers and vectors, written under another name and renamed. Any rows can form
+    a shard, so threads may add batches in any order.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._waiting: list[tuple[Sequence[int], Float32]] = []
+        self._lock = threading.Lock()
+
+    def load(self, out: Float32) -> Bools:
+        """Read the rows of all shards into `out`, float32 (N, dim).
+
+        A file that is no whole shard, or has rows of another width, is removed.
+
+        Returns:
+            bool (N,): the rows that were read; the rest of `out` is set to zero.
+        """
+        done = np.zeros(len(out), bool)
+        for file in sorted(self.folder.glob("*.npz")):
+            try:
+                with np.load(file, allow_pickle=False) as shard:
+                    rows, vectors = shard["rows"], shard["vectors"]
+                out[rows] = vectors
+            except (ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+                file.unlink()
+                continue
+            done[rows] = True
+        out[~done] = 0
+        return done
+
+    def add(self, rows: Sequence[int], vectors: Float32) -> None:
+        """Add a batch: its row numbers, and float32 (B, dim); written when the shard is full."""
+        with self._lock:
+            self._waiting.append((rows, vectors))
+            if sum(len(rows) for rows, _ in self._waiting) >= SHARD_ROWS:
+                self._write()
+
+    def flush(self) -> None:
+        """Write the batches that wait for their shard to be full."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        rows = np.concatenate([np.asarray(rows, np.int64) for rows, _ in self._waiting])
+        vectors = np.concatenate([vectors for _, vectors in self._waiting])
+        self._waiting = []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / ".partial"
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, rows=rows, vectors=vectors)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.folder / f"{rows.min():08d}.npz")
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def run_threads(items: Iterable[Item], work: Callable[[Item], object], precision: str = "fp32") -> None:

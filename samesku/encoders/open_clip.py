@@ -1,7 +1,5 @@
 """CLIP models of open_clip: the image tower or the text tower, whichever the channel needs."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +12,8 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_layers, by_timm
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.embedding.network import ImageEncoder, TitleEncoder, by_layers, by_timm
 from samesku.embedding.preprocess import Preprocess
 from samesku.embedding.products import MIN_TOKENS
 
@@ -37,9 +34,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
     `spec.model` is a name that open_clip knows or the path of a config (JSON: a model's config, or one that
     holds `model_cfg` and `preprocess_cfg`). `spec.weights` is "hub:<repository>" or "hub:<pretrained tag>", a
     checkpoint, or a folder as open_clip saves it, whose config is then followed.
-
-    Raises:
-        ValueError, RuntimeError, OSError: no such model or weights, or those of another architecture.
+    ValueError, RuntimeError or OSError: no such model or weights, or those of another architecture.
     """
     tag = spec.weights.removeprefix("hub:") if spec.weights and spec.weights.startswith("hub:") else ""
     known = open_clip.get_pretrained_cfg(spec.model, tag) if "/" not in tag else {}
@@ -77,7 +72,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
     return TitleEncoder(
         module=module,
         block_of=by_layers(module, "tower.transformer", tail),
-        tokenize=Tokens(text, model.text),
+        prepare=Tokens(text, model.text),
         **common,
     )
 
@@ -85,8 +80,7 @@ def load(spec: Spec) -> ImageEncoder | TitleEncoder:
 def architecture(model: str, folder: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The config of a model and of its preprocessing: from the folder's config, a config file, or by name.
 
-    Raises:
-        ValueError: there is no such model, or the file is no config of one.
+    ValueError: there is no such model, or the file is no config of one.
     """
     beside_weights = folder / CONFIG if folder else None
     file = beside_weights if beside_weights and beside_weights.is_file() else Path(model)

@@ -1,16 +1,14 @@
 """The perceptual hash as a channel: its 64 bits as signs, or the products of three of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from samesku.embedding.encoder import Encoder, Rows, Spec, scramble
+from samesku.arrays import Float32, Int64
+from samesku.embedding.encoder import Encoder, Spec, scramble
 
 BITS = 64
 TRIPLES = 41_664  # of 64 bits
@@ -30,10 +28,10 @@ class PhashEncoder(Encoder):
     """
 
     @cached_property
-    def triples(self) -> NDArray[np.int64] | None:
+    def triples(self) -> Int64 | None:
         return None if self.spec.dim is None else choose_triples(self.spec.dim)
 
-    def encode(self, column: Sequence[str]) -> Rows:
+    def encode(self, column: Sequence[str]) -> Float32:
         """Hashes of 16 hex digits -> (B, dim) float32, zero for "". Set bits are +, the highest is first."""
         hashes = np.array([int(digits or "0", 16) for digits in column], np.uint64)
         octets = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
@@ -50,7 +48,7 @@ def load(spec: Spec) -> PhashEncoder:
     return PhashEncoder(spec=spec, dim=spec.dim or BITS)
 
 
-def choose_triples(dim: int) -> NDArray[np.int64]:
+def choose_triples(dim: int) -> Int64:
     """(dim, 3): the first `dim` triples of bits in a fixed shuffled order, each once; dim 8 to 41,664."""
     order = np.argsort(scramble(np.arange(TRIPLES, dtype=np.uint64)), kind="stable")
     return np.array(list(combinations(range(BITS), 3)), dtype=np.int64)[order[:dim]]

@@ -1,7 +1,5 @@
 """The one way from a channel to its encoder; the backends are those of samesku.params.backends."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,17 +97,13 @@ def load_encoder(
     batch_size: int = 64,
     workers: int = 0,
 ) -> Any:
-    """Load the encoder of channel `name`, a network in eval mode; the options are for networks.
+    """Load the encoder of channel `name`, a network in eval mode: an Encoder, ImageEncoder or TitleEncoder.
 
-    Args:
+    Args, all for networks:
         device: a torch.device, or its name.
         precision: fp32, bf16 or fp16: what the network computes in; its weights stay float32.
         engine: what computes it: torch, or openvino, with which it cannot be trained.
-        batch_size: titles or pictures at once, at most.
-        workers: processes that read pictures ahead of an accelerator.
-
-    Returns:
-        an Encoder; of a network an ImageEncoder or a TitleEncoder.
+        batch_size: titles or pictures at once, at most. workers: as of NetworkEncoder.
 
     Raises:
         InputError: the weights are not there, are not what their sha256 says, or are another architecture's
@@ -121,17 +115,18 @@ def load_encoder(
     module = f"samesku.encoders.{spec.backend}"  # imported when it is used: some import torch
     if not BACKENDS[spec.backend].is_network:
         return import_module(module).load(spec)
-    from samesku.embedding import openvino, products, trained, weights
+    from samesku.embedding import openvino, products, weights
 
-    openvino.check_installed(engine)
+    if engine == openvino.ENGINE:
+        openvino.check_installed()
     with weights.one_sentence(name, spec):
-        tower = trained.read_tower(spec)
+        tower = weights.read_tower(spec)
         encoder = import_module(module).load(tower.spec if tower else spec)
         if tower:
             tower.restore(encoder)
     encoder.precision, encoder.batch_size, encoder.workers = precision, batch_size, workers
     encoder.to(device)
-    if engine != "torch":
+    if engine == openvino.ENGINE:
         return openvino.compile_encoder(encoder)
     products.use_portable_products(encoder.module)
     return encoder

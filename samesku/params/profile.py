@@ -1,7 +1,5 @@
 """Profiles: files that hold only the entries of params.yaml that differ for a data set or a purpose."""
 
-from __future__ import annotations
-
 import re
 from itertools import takewhile
 from pathlib import Path

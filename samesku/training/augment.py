@@ -1,14 +1,13 @@
 """Random changes of a listing each time it is drawn; a function of the draw's seed alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from samesku.arrays import Floats
 
 N_CROPS = 10  # crops that are drawn; the first one that fits into the picture is taken
 MAX_RATIO = 4 / 3  # of a crop's width to its height, or its height to its width
@@ -64,7 +63,7 @@ class PictureAugmentation:
 
 
 def colour_matrix(
-    brightness: float, contrast: float, saturation: float, angle: float, mean: NDArray[np.floating]
+    brightness: float, contrast: float, saturation: float, angle: float, mean: Floats
 ) -> tuple[float, ...]:
     """Four changes of colour as one affine map, so that each pixel is rounded and clipped once.
 

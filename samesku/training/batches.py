@@ -1,7 +1,5 @@
 """The batches of a run, read and augmented in worker processes; the same whatever their number."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from samesku.arrays import Float32, Int64
 from samesku.embedding.preprocess import Preprocess, stack
 from samesku.training.augment import PictureAugmentation, draw_seed, drop_words
 from samesku.training.processes import SINGLE_PROCESS, Processes
-from samesku.training.sampler import Rows, Sampler
+from samesku.training.sampler import Sampler
 
 DrawKey = tuple[int, int]  # a training row, and the index of the draw
 Example = dict[str, Any]
@@ -29,17 +29,14 @@ class TrainingExamples(Dataset[Example]):
 
     Attributes:
         rows: int (n,), the listing of each training row, an index of `images`, `titles` and `features`.
-        posting_ids: (n,), for messages.
-        seed: of the run.
-        images: readable from any process; None without an image tower.
-        titles: None without a title tower.
-        prepare: resizes a picture where there is no `augmentation`.
-        augmentation: of pictures. word_dropout: share of a title's words that are dropped.
+        posting_ids: (n,), for messages. seed: of the run.
+        images, titles: None without a tower for them; readable from any process.
+        prepare: resizes a picture where there is no `augmentation`. word_dropout: share of words that are dropped.
         features: by modality, float32 (N, d): what a frozen trunk gives for each listing, in place of its
             picture or title.
     """
 
-    rows: NDArray[np.int64]
+    rows: Int64
     posting_ids: Sequence[str] | NDArray[np.object_]
     seed: int
     images: Sequence[Image.Image | None] | None = None
@@ -47,7 +44,7 @@ class TrainingExamples(Dataset[Example]):
     prepare: Preprocess | None = None
     augmentation: PictureAugmentation | None = None
     word_dropout: float = 0.0
-    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    features: Mapping[str, Float32] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,7 +81,7 @@ class TrainingBatch:
     """
 
     step: int
-    rows: Rows
+    rows: Int64
     inputs: dict[str, Any]
 
 
@@ -116,14 +113,12 @@ def read_batches(
 
 
 def _collate(examples: list[Example]) -> dict[str, Any]:
-    return {modality: _stack([example[modality] for example in examples]) for modality in examples[0]}
-
-
-def _stack(values: list[Any]) -> Any:
-    """Pictures and features as one tensor, titles as a list."""
-    if isinstance(values[0], str):
-        return values
-    return stack(values) if values[0].dim() == 3 else torch.stack(values)
+    """By modality, pictures and features as one tensor, titles as a list."""
+    inputs: dict[str, Any] = {name: [example[name] for example in examples] for name in examples[0]}
+    for name, values in inputs.items():
+        if isinstance(values[0], Tensor):
+            inputs[name] = stack(values) if values[0].dim() == 3 else torch.stack(values)
+    return inputs
 
 
 def _start_worker(_: int) -> None:

@@ -1,7 +1,5 @@
 """What a killed run needs to go on: one file, in a folder named after everything that decides the result."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import torch
 
-from samesku.artefacts import fingerprint
+from samesku.artefacts import fingerprint, replace_out
 from samesku.embedding import device as devices
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
@@ -25,24 +23,14 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
     A kill at any moment leaves the last checkpoint or this one, whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{FILE}.partial"
-    try:
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, folder / FILE)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_out(folder / FILE) as partial, partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote last, on the CPU; None where there is none.
-
-    Raises:
-        InputError: the file is no such checkpoint.
-    """
+    """What `save_checkpoint` wrote last, on the CPU; None where there is none; InputError if it cannot be read."""
     file = folder / FILE
     if not file.is_file():
         return None
@@ -57,11 +45,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
 def checkpoint_key(
     run: TrainRun, channels: Mapping[str, Channel], compute: ComputeConfig, paths: Iterable[Path]
 ) -> str:
-    """A name for what decides a run's result: its params, the weights it starts from, the code, `paths`.
-
-    Args:
-        paths: the data, and further code.
-    """
+    """A name for what decides a run's result: its params, the weights it starts from, data and code (`paths` too)."""
     starts = {modality: channels[getattr(run, modality)].model_dump() for modality in run.towers}
     values = [run.model_dump(), starts, compute.device.type, compute.precision, compute.batch_size]
     values += [torch.__version__, compute.processes.count]

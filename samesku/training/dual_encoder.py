@@ -1,7 +1,5 @@
 """An image tower and a title tower that share a space, saved as one open_clip model."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from samesku.embedding.network import ImageEncoder, NetworkEncoder, TitleEncoder
-from samesku.embedding.trained import Head
+from samesku.embedding.network import Head, ImageEncoder, NetworkEncoder, TitleEncoder
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
@@ -43,7 +40,7 @@ def save_dual_encoder(folder: Path, encoders: Mapping[str, Any], logit_scale: Te
     image, title = encoders["image"], encoders["title"]
     folder.mkdir(parents=True, exist_ok=True)
     name = title.spec.model if "/" in title.spec.model else f"sentence-transformers/{title.spec.model}"
-    prepare, tokens, text = image.prepare, title.tokenize, title.module.transformer
+    prepare, tokens, text = image.prepare, title.prepare, title.module.transformer
     config: dict[str, Any] = {
         "model_cfg": {
             "embed_dim": image.dim,

@@ -11,7 +11,7 @@ import numpy as np
 from dvclive import Live
 from tqdm import tqdm
 
-from samesku.embedding.trained import save_towers
+from samesku.embedding.weights import save_towers
 from samesku.errors import InputError
 from samesku.training.batches import TrainingExamples, read_batches
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
@@ -52,12 +52,17 @@ def fit(
     """
     state = load_checkpoint(folder)
     if state is None:
-        state = {"history": [_epoch(0, 0, validate())], "best": _snapshot(trainer, 0)}
+        state = {
+            "history": [_epoch(0, 0, validate())],
+            "best": {"epoch": 0, "towers": trainer.tower_states()},
+        }
     else:
         trainer.load_state(state["trainer"])
-    writer = CurveWriter(curves, state["history"]) if trainer.processes.is_first else None
+    live = Live(str(curves), save_dvc_exp=False, dvcyaml=None) if trainer.processes.is_first else None
+    for epoch in state["history"]:  # DVC empties a stage's outs before it runs: those of a checkpoint, too
+        _write_curves(live, epoch)
     try:
-        _train_epochs(trainer, examples, sampler, validate, state, writer, folder, name)
+        _train_epochs(trainer, examples, sampler, validate, state, live, folder, name)
     except DivergenceError as error:
         trainer.load_tower_states(state["best"]["towers"])
         file = folder / "best.safetensors"
@@ -70,8 +75,8 @@ def fit(
             f"{file}; try a lower lr"
         ) from error
     finally:
-        if writer:
-            writer.end()
+        if live:
+            live.end()
     trainer.load_tower_states(state["best"]["towers"])
     best = state["best"]["epoch"]
     return [epoch | {"best": int(epoch["epoch"] == best)} for epoch in state["history"]]
@@ -83,7 +88,7 @@ def _train_epochs(
     sampler: Sampler,
     validate: Validate,
     state: dict[str, Any],
-    writer: CurveWriter | None,
+    live: Live | None,
     folder: Path,
     name: str,
 ) -> None:
@@ -112,11 +117,10 @@ def _train_epochs(
             epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
             history.append(epoch)
             if _is_better(epoch, history[state["best"]["epoch"]], trainer):
-                state["best"] = _snapshot(trainer, number)
+                state["best"] = {"epoch": number, "towers": trainer.tower_states()}
             if processes.is_first:
                 save_checkpoint(folder, state | {"trainer": trainer.state()})
-            if writer:
-                writer.add(epoch)
+            _write_curves(live, epoch)
 
 
 def _epoch(
@@ -137,10 +141,6 @@ def _epoch(
             scale = next(p for p in trainer.loss.parameters() if p.ndim == 0)
             epoch["temperature"] = 1 / scale.detach().exp().item()
     return epoch
-
-
-def _snapshot(trainer: Trainer, number: int) -> dict[str, Any]:
-    return {"epoch": number, "towers": trainer.tower_states()}
 
 
 def _is_better(epoch: Epoch, best: Epoch, trainer: Trainer) -> bool:
@@ -165,24 +165,12 @@ def describe_epochs(history: list[Epoch]) -> str:
     return f"{last['step']} steps, best epoch {best['epoch']} of {last['epoch']}, {f1}"
 
 
-class CurveWriter:
-    """Writes the figures of each epoch to a DVCLive folder, which `dvc plots show` and editors draw.
-
-    DVC empties a stage's outs before it runs, so the epochs of a checkpoint are written once more.
-    """
-
-    def __init__(self, folder: Path, history: list[Epoch]) -> None:
-        self._live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
-        for epoch in history:
-            self.add(epoch)
-
-    def add(self, epoch: Epoch) -> None:
-        """Write the figures of one epoch; those that are None are left out."""
-        self._live.step = epoch["epoch"]
-        for name, value in epoch.items():
-            if name not in ("epoch", "step") and value is not None:
-                self._live.log_metric(name, value)
-        self._live.make_summary()
-
-    def end(self) -> None:
-        self._live.end()
+def _write_curves(live: Live | None, epoch: Epoch) -> None:
+    """Write the figures of one epoch but the nulls to a DVCLive folder, which `dvc plots` and editors draw."""
+    if live is None:
+        return
+    live.step = epoch["epoch"]
+    for name, value in epoch.items():
+        if name not in ("epoch", "step") and value is not None:
+            live.log_metric(name, value)
+    live.make_summary()

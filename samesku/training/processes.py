@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor
 
+from samesku.arrays import Float32
 from samesku.artefacts import run_stage
 from samesku.embedding import device as devices
 from samesku.errors import InputError
@@ -74,7 +73,7 @@ class Processes:
         for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
-    def sum_array(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    def sum_array(self, array: Float32) -> Float32:
         """The sum of the processes' arrays, in place."""
         if self.count > 1:
             dist.all_reduce(torch.from_numpy(array))
@@ -101,11 +100,7 @@ class ComputeConfig:
 
     @classmethod
     def from_params(cls, embed: Embed, machine: Machine, processes: Processes) -> ComputeConfig:
-        """Also fixes torch's threads, which share the sums of a step.
-
-        Raises:
-            InputError: this machine lacks the device, or the device lacks the precision.
-        """
+        """Also fixes torch's threads, which share the sums of a step; InputError without the device or precision."""
         devices.set_threads(sum_threads(machine.threads))
         device = devices.resolve(machine.device)
         precision = devices.precision(embed.precision, device)
@@ -120,10 +115,13 @@ class ComputeConfig:
 @contextmanager
 def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun has started, for as long as the context lasts."""
-    if not started_by_torchrun():
+    if not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) < 2:
         yield SINGLE_PROCESS
         return
-    _die_with_torchrun()
+    with suppress(
+        OSError, AttributeError
+    ):  # Linux kills this process with torchrun: a killed training must end
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
@@ -131,11 +129,6 @@ def join_processes() -> Iterator[Processes]:
         yield Processes(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
-
-
-def started_by_torchrun() -> bool:
-    """Whether torchrun has started this process with further ones."""
-    return dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def run_torchrun(count: int, module: str, *arguments: str) -> None:
@@ -155,9 +148,8 @@ def run_torchrun(count: int, module: str, *arguments: str) -> None:
         run.main(["--standalone", f"--nproc-per-node={count}", "-m", module, *arguments])
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        raise InputError(
-            f"process {rank} of {count} ended with status {failure.exitcode}, the others with it"
-        ) from error
+        message = f"process {rank} of {count} ended with status {failure.exitcode}, the others with it"
+        raise InputError(message) from error
     except SignalException as error:
         raise KeyboardInterrupt from error
 
@@ -165,11 +157,7 @@ def run_torchrun(count: int, module: str, *arguments: str) -> None:
 def train_in_processes(train: Callable[[Processes], str], count: int, module: str, *arguments: str) -> str:
     """Call `train` here and in the processes that torchrun has started; else let torchrun start `count`.
 
-    Args:
-        module: a script that calls this function when it is run with `arguments`.
-
-    Returns:
-        The summary line.
+    `module` is the script that calls this function when it is run with `arguments`. Gives the summary line.
     """
     with join_processes() as processes:
         if count > processes.count == 1:
@@ -190,9 +178,3 @@ def run_stage_in_processes(stage: str, main: Callable[[], str]) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _die_with_torchrun() -> None:
-    """Have Linux kill this process when torchrun is killed: a killed training must not go on."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from samesku.annotations.products import join_products
+from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
-from samesku.embedding.encoder import Content, Present, Rows
+from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
-from samesku.embedding.shards import Shards
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
@@ -29,16 +28,14 @@ BLOCK = 4096  # features that go through a head at once
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A catalogue of N listings as training sees it.
+    """A catalogue of N listings as training sees it: their ids and splits, titles and pictures, and products.
 
-    Attributes:
-        listings: their ids and splits. content: their titles and pictures.
-        product: int64 (N,), by the labels, and in train by the annotations too; −1 where there is none.
+    product: int64 (N,), by the labels, and in train by the annotations too; −1 where there is none.
     """
 
     listings: Listings
     content: Content
-    product: NDArray[np.int64]
+    product: Int64
 
     @classmethod
     def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
@@ -58,12 +55,8 @@ class TrainingSet:
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         return f"no listing has {' and '.join(missing)}" if missing else None
 
-    def select(self, run: TrainRun) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The listings to train on: those of train with a product and all that the towers need.
-
-        Returns:
-            int64 (n,) twice: their rows, and their products numbered from 0.
-        """
+    def select(self, run: TrainRun) -> tuple[Int64, Int64]:
+        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
         chosen = (self.listings.split == "train") & (self.product >= 0)
         for modality in run.towers:
             chosen &= self.content.present(modality)
@@ -74,21 +67,19 @@ class TrainingSet:
 class TowerEmbedder:
     """Embeds listings with the towers as they are; each process embeds its share.
 
-    Attributes:
-        features: by modality, float32 (N, d): what a frozen trunk gives for every listing, embedded once.
+    features: by modality, float32 (N, d): what a frozen trunk gives for every listing, embedded once.
     """
 
     def __init__(self, training_set: TrainingSet, compute: ComputeConfig, label: str) -> None:
         self.training_set, self.compute, self.label = training_set, compute, label
-        self.features: dict[str, Rows] = {}
+        self.features: dict[str, Float32] = {}
 
     def embed(
-        self, towers: Mapping[str, Tower], chosen: Present, folder: Path | None = None
-    ) -> dict[str, Rows]:
+        self, towers: Mapping[str, Tower], chosen: Bools, folder: Path | None = None
+    ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
-        Args:
-            folder: keeps the rows of these very towers as they come.
+        `folder` keeps the rows of these very towers as they come.
         """
         embeddings = {}
         for modality, tower in towers.items():
@@ -100,8 +91,8 @@ class TowerEmbedder:
         return embeddings
 
     def embed_content(
-        self, encoder: NetworkEncoder, modality: str, chosen: Present, folder: Path | None = None
-    ) -> Rows:
+        self, encoder: NetworkEncoder, modality: str, chosen: Bools, folder: Path | None = None
+    ) -> Float32:
         """As `embed`, of one encoder."""
         content, processes = self.training_set.content, self.compute.processes
         rows = np.flatnonzero(chosen & content.present(modality))
@@ -111,13 +102,13 @@ class TowerEmbedder:
         embeddings = encoder.embed(
             content.column(modality),
             present=share,
-            shards=Shards(folder / part) if folder else None,
+            folder=folder / part if folder else None,
             label=f"{self.label} {modality}" if processes.is_first else None,
         )
         return processes.sum_array(embeddings)
 
     @torch.inference_mode()
-    def _embed_features(self, tower: Tower, modality: str, chosen: Present) -> Rows:
+    def _embed_features(self, tower: Tower, modality: str, chosen: Bools) -> Float32:
         embeddings = np.zeros((len(chosen), tower.dim), np.float32)
         rows = np.flatnonzero(chosen & self.training_set.content.present(modality))
         for block in np.array_split(rows, max(1, len(rows) // BLOCK)):
@@ -127,10 +118,7 @@ class TowerEmbedder:
 
 
 def load_towers(
-    run: TrainRun,
-    channels: Mapping[str, Channel],
-    embedder: TowerEmbedder,
-    path_of: Callable[[str], Path],
+    run: TrainRun, channels: Mapping[str, Channel], embedder: TowerEmbedder, path_of: Callable[[str], Path]
 ) -> dict[str, Tower]:
     """The towers by modality, as their channels start them; features of frozen trunks go into `embedder`.
 
@@ -168,7 +156,7 @@ def load_towers(
     return towers
 
 
-def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Rows:
+def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Float32:
     """float32 (N, d): what the encoder, still without the tower's head, gives for every listing.
 
     That these rows have norm 1 changes nothing: the head has no bias, and its rows are normalised.
@@ -188,12 +176,17 @@ def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbe
 
 
 def make_examples(
-    run: TrainRun, rows: NDArray[np.int64], towers: Mapping[str, Tower], embedder: TowerEmbedder
+    run: TrainRun, rows: Int64, towers: Mapping[str, Tower], embedder: TowerEmbedder
 ) -> TrainingExamples:
     """The training listings `rows` as the towers take them: augmented, or as features of frozen trunks."""
     content, features, augment = embedder.training_set.content, embedder.features, run.augment
     reads = [modality for modality in run.towers if modality not in features]
     prepare: Any = towers["image"].encoder.prepare if "image" in reads else None
+    augmentation = None
+    if augment and prepare:
+        augmentation = PictureAugmentation(
+            prepare.size, augment.crop, augment.flip, augment.jitter, augment.hue
+        )
     return TrainingExamples(
         rows=rows,
         posting_ids=embedder.training_set.listings.posting_id[rows],
@@ -201,11 +194,7 @@ def make_examples(
         images=content.image if "image" in reads else None,
         titles=content.title if "title" in reads else None,
         prepare=prepare,
-        augmentation=PictureAugmentation(
-            prepare.size, augment.crop, augment.flip, augment.jitter, augment.hue
-        )
-        if augment and prepare
-        else None,
+        augmentation=augmentation,
         word_dropout=augment.word_dropout if augment else 0.0,
         features=features,
     )

@@ -1,19 +1,16 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from itertools import starmap
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samesku.arrays import Int64, Ints
 from samesku.errors import InputError
 from samesku.params import TrainRun
 
-Rows = NDArray[np.int64]
 
-
-def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Int64]:
     """Draw `size` of the numbers 0 … n−1, again and again, each equally often.
 
     Invariants: after every draw, two numbers' counts differ by at most one; within a draw too, so that no
@@ -42,7 +39,7 @@ class PKSampler:
     products differ by at most one, and so do those of two listings of one product.
     """
 
-    def __init__(self, labels: NDArray[np.integer], P: int, K: int, seed: int) -> None:
+    def __init__(self, labels: Ints, P: int, K: int, seed: int) -> None:
         """
         Args:
             labels: int (n,), the product of each training row; −1 for none. Products of one row are left out.
@@ -70,18 +67,15 @@ class PKSampler:
         n_listings = sum(len(rows) for rows in self.products)
         return -(-max(n_listings, len(self.products) * self.K) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[Int64]:
         """int64 (P·K,) rows of `labels`: K rows of the first product, then K of the second, and so on."""
-        draws = [
-            draw_evenly(len(rows), self.K, _rng(self.seed, 1, product))
-            for product, rows in enumerate(self.products)
-        ]
-        for drawn in draw_evenly(len(self.products), self.P, _rng(self.seed, 0)):
-            batch = np.concatenate([self.products[product][next(draws[product])] for product in drawn])
+        draws = _draw_listings(self.products, self.K, self.seed)
+        for drawn in draw_evenly(len(self.products), self.P, np.random.default_rng((self.seed, 0))):
+            batch = np.concatenate([next(draws[product]) for product in drawn])
             self._assert_invariants(batch)
             yield batch
 
-    def _assert_invariants(self, batch: Rows) -> None:
+    def _assert_invariants(self, batch: Int64) -> None:
         labels = self._labels[batch].reshape(self.P, self.K)
         if (labels != labels[:, :1]).any() or len(np.unique(labels[:, 0])) != self.P:
             raise AssertionError(
@@ -101,7 +95,7 @@ class PairSampler:
 
     batch_size = 3
 
-    def __init__(self, labels: NDArray[np.integer], seed: int) -> None:
+    def __init__(self, labels: Ints, seed: int) -> None:
         """Arguments and errors as PKSampler; at least two products."""
         self.products = group_by_product(labels)
         if len(self.products) < 2:
@@ -114,25 +108,19 @@ class PairSampler:
     def steps_per_epoch(self) -> int:
         return -(-max(sum(len(rows) for rows in self.products), len(self.products) * 2) // 2)
 
-    def __iter__(self) -> Iterator[Rows]:
-        n, rng = len(self.products), _rng(self.seed, 2)
-        draws = [
-            draw_evenly(len(rows), 2, _rng(self.seed, 1, product))
-            for product, rows in enumerate(self.products)
-        ]
-        for (product,) in draw_evenly(n, 1, _rng(self.seed, 0)):
+    def __iter__(self) -> Iterator[Int64]:
+        n, rng = len(self.products), np.random.default_rng((self.seed, 2))
+        draws = _draw_listings(self.products, 2, self.seed)
+        for (product,) in draw_evenly(n, 1, np.random.default_rng((self.seed, 0))):
             negatives = self.products[(product + rng.integers(1, n)) % n]
-            yield np.append(self.products[product][next(draws[product])], rng.choice(negatives))
+            yield np.append(next(draws[product]), rng.choice(negatives))
 
 
 class ListingSampler:
     """Endless batches of any listings, each drawn equally often: the pairs of image and title."""
 
     def __init__(self, n: int, batch_size: int, seed: int) -> None:
-        """
-        Raises:
-            InputError: fewer listings than a batch has.
-        """
+        """InputError if fewer listings are there than a batch has."""
         if batch_size > n:
             raise InputError(
                 f"batch_size is {batch_size}, but there are {n} training listings; allowed: 2 to {n}"
@@ -143,14 +131,14 @@ class ListingSampler:
     def steps_per_epoch(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def __iter__(self) -> Iterator[Rows]:
-        return draw_evenly(self.n, self.batch_size, _rng(self.seed, 0))
+    def __iter__(self) -> Iterator[Int64]:
+        return draw_evenly(self.n, self.batch_size, np.random.default_rng((self.seed, 0)))
 
 
 Sampler = PKSampler | PairSampler | ListingSampler
 
 
-def make_sampler(run: TrainRun, labels: NDArray[np.integer], n_processes: int = 1) -> Sampler:
+def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     """The sampler of a run, over training rows of these products, int (n,).
 
     Raises:
@@ -176,12 +164,8 @@ def make_sampler(run: TrainRun, labels: NDArray[np.integer], n_processes: int = 
     return sampler
 
 
-def group_by_product(labels: NDArray[np.integer]) -> list[Rows]:
-    """The rows of each product that has two or more, in the order of the labels.
-
-    Raises:
-        InputError: no product has two.
-    """
+def group_by_product(labels: Ints) -> list[Int64]:
+    """The rows of each product that has two or more, in the order of the labels; InputError if there is none."""
     labels = np.asarray(labels)
     order = np.argsort(labels, kind="stable")
     order = order[labels[order] >= 0]
@@ -194,5 +178,11 @@ def group_by_product(labels: NDArray[np.integer]) -> list[Rows]:
     return products
 
 
-def _rng(*entropy: int) -> np.random.Generator:
-    return np.random.default_rng(entropy)
+def _draw_listings(products: list[Int64], size: int, seed: int) -> list[Iterator[Int64]]:
+    """For each product, endless draws of `size` of its rows."""
+
+    def draw(number: int, rows: Int64) -> Iterator[Int64]:
+        rng = np.random.default_rng((seed, 1, number))
+        return (rows[drawn] for drawn in draw_evenly(len(rows), size, rng))
+
+    return list(starmap(draw, enumerate(products)))

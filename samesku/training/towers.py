@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from samesku.embedding.network import ImageEncoder, TitleEncoder
+from samesku.embedding.network import Head, ImageEncoder, TitleEncoder
 from samesku.embedding.products import MIN_TOKENS
-from samesku.embedding.trained import Head
 from samesku.errors import InputError
 
 
@@ -129,13 +128,9 @@ class Tower(nn.Module):
 
 
 def group_by_length(tokens: dict[str, Tensor], size: int = 16) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Groups of up to `size` titles, shortest first, each truncated to its longest title.
+    """Groups of up to `size` titles, shortest first, each truncated to its longest: int64 (b,) of the batch, tokens.
 
-    Args:
-        tokens: each (B, length). Without an attention_mask, or padded on the left, they stay one group.
-
-    Yields:
-        int64 (b,), the indices of the titles in the batch, and their tokens.
+    Tokens, each (B, length), without an attention_mask or padded on the left stay one group.
     """
     mask = tokens.get("attention_mask")
     if mask is None or not mask[:, 0].all():
@@ -158,15 +153,13 @@ def parameter_groups(
     trunks = [p for tower in towers.values() for block in tower.learning_blocks for p in block.parameters()]
     heads = [p for tower in towers.values() for p in tower.head.parameters()]
     heads += [p for p in loss.parameters() if p.requires_grad]
-    groups = []
+    groups: list[dict[str, Any]] = []
     for part, rate, parameters in (("trunk", lr, trunks), ("head", head_lr, heads)):
         matrices = [p for p in parameters if p.ndim > 1]
         vectors = [p for p in parameters if p.ndim <= 1]
         for params, decay in ((matrices, weight_decay), (vectors, 0.0)):
-            if params:
-                groups.append(
-                    {"params": params, "lr": rate, "full_lr": rate, "weight_decay": decay, "part": part}
-                )
+            rates = {"lr": rate, "full_lr": rate, "weight_decay": decay, "part": part}
+            groups += [{"params": params, **rates}] if params else []
     return groups
 
 

@@ -1,7 +1,5 @@
 """One optimiser step, and everything that steps change."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Mapping
@@ -10,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from samesku.arrays import Int64, Ints
 from samesku.embedding.device import autocast
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.params import TrainRun
@@ -20,20 +18,15 @@ from samesku.training.augment import draw_seed
 from samesku.training.batches import TrainingBatch
 from samesku.training.losses import batch_loss
 from samesku.training.processes import ComputeConfig
-from samesku.training.sampler import Rows
 from samesku.training.towers import Tower, parameter_groups
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or its gradient is not finite.
+    """The loss or its gradient is not finite, at a step (from 0) on a batch of training rows, int (B,)."""
 
-    Attributes:
-        step: 0-based. rows: int (B,), the training rows of the batch.
-    """
-
-    def __init__(self, step: int, rows: Rows, value: float) -> None:
+    def __init__(self, step: int, rows: Int64, value: float) -> None:
         super().__init__(f"the loss or its gradient is {value} at step {step}")
-        self.step, self.rows, self.value = step, rows, value
+        self.step, self.rows = step, rows
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Trainer:
         run: TrainRun,
         towers: Mapping[str, Tower],
         loss: nn.Module,
-        products: NDArray[np.integer],
+        products: Ints,
         steps_per_epoch: int,
         compute: ComputeConfig,
     ) -> None:

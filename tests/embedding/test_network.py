@@ -69,9 +69,9 @@ def test_titles_keep_their_rows_and_an_empty_one_is_zero(encoders, name):
 
 
 def test_titles_are_batched_by_length(encoders):
-    tokenize, seen = encoders["bert"].tokenize, []
+    tokenize, seen = encoders["bert"].prepare, []
     encoder = replace(
-        encoders["bert"], batch_size=2, tokenize=lambda titles: seen.append(titles) or tokenize(titles)
+        encoders["bert"], batch_size=2, prepare=lambda titles: seen.append(titles) or tokenize(titles)
     )
     encoder.embed(TITLES)
     assert sorted(seen) == [[TITLES[3], TITLES[0]], [TITLES[5], TITLES[2]]]

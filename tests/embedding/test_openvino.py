@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from samesku.embedding.network import Head
 from samesku.embedding.openvino import compile_encoder
-from samesku.embedding.trained import Head
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from tests.conftest import ROOT

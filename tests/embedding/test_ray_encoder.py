@@ -8,7 +8,6 @@ import pytest
 from samesku.embedding import ray_encoder
 from samesku.embedding.encoder import RunInfo, Spec
 from samesku.embedding.ray_encoder import MAX_BATCHES, RayEncoder, Worker
-from samesku.embedding.shards import Shards
 from samesku.encoders.registry import load_encoder
 
 #: Titles of ten listings; those of seven are not empty. Longest first, their rows are 8, 0, 5, 3, 9, 1, 7.
@@ -31,7 +30,7 @@ def make_encoder(map_workers=lengths, n_workers=1):
 
 def test_each_vector_stands_in_its_row(tmp_path):
     expected = np.array([[len(title), bool(title)] for title in TITLES], np.float32)
-    assert np.array_equal(make_encoder().embed(TITLES, shards=Shards(tmp_path)), expected)
+    assert np.array_equal(make_encoder().embed(TITLES, folder=tmp_path), expected)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_a_run_that_was_stopped_goes_on_from_the_rows_that_came(tmp_path):
             yield vectors
 
     with pytest.raises(KeyboardInterrupt):
-        make_encoder(stopped).embed(TITLES, shards=Shards(tmp_path))
+        make_encoder(stopped).embed(TITLES, folder=tmp_path)
     sent = []
 
     def spy(columns):
@@ -67,7 +66,7 @@ def test_a_run_that_was_stopped_goes_on_from_the_rows_that_came(tmp_path):
         sent.extend(columns)
         return lengths(columns)
 
-    rows = make_encoder(spy).embed(TITLES, shards=Shards(tmp_path))
+    rows = make_encoder(spy).embed(TITLES, folder=tmp_path)
     assert sent == [[TITLES[row] for row in ORDER[4:6]], [TITLES[row] for row in ORDER[6:]]]
     assert np.array_equal(rows, make_encoder().embed(TITLES))
 

@@ -193,14 +193,13 @@ def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
 
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `engines` is not installed")
 def test_another_engine_is_recorded_and_the_app_follows_the_record(place, monkeypatch):
-    folders, open_shards = [], embed_zero_shot.open_shards
+    folders, folder_of_rows = [], embed_zero_shot.folder_of_rows
 
     def spy(*args):
-        shards = open_shards(*args)
-        folders.append(shards.folder)
-        return shards
+        folders.append(folder_of_rows(*args))
+        return folders[-1]
 
-    monkeypatch.setattr(embed_zero_shot, "open_shards", spy)
+    monkeypatch.setattr(embed_zero_shot, "folder_of_rows", spy)
     assert embed_zero_shot.main("cnn").endswith("threads), fp32")
     by_torch = np.array(rows("cnn"))
     set_params(place, engine="openvino", reproducible=False)

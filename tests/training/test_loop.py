@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from samesku.embedding.encoder import Spec
-from samesku.embedding.trained import read_tower
+from samesku.embedding.weights import read_tower
 from samesku.errors import InputError
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
 from samesku.training.loop import fit

@@ -3,8 +3,6 @@
 A loss imports its library when it is made: pytorch-metric-learning and open_clip take seconds to import.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

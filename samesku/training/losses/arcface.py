@@ -1,7 +1,5 @@
 """ArcFace: products as classes, with an angular margin."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

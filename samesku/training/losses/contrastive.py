@@ -1,7 +1,5 @@
 """Contrastive loss on pairs."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -16,28 +14,18 @@ class Contrastive(nn.Module):
     """
 
     def __init__(self, margin: float = 1.0, one_pair_each: bool = False) -> None:
-        """
-        Args:
-            margin: m, 0 to 2.
-            one_pair_each: the batch is PairSampler's: rows (0, 1) are the positive pair, (0, 2) the negative.
-        """
+        """margin: m, 0 to 2. one_pair_each: the batch is PairSampler's, pairs (0, 1) positive and (0, 2) negative."""
         from pytorch_metric_learning.losses import ContrastiveLoss
 
         super().__init__()
         self.loss = ContrastiveLoss(pos_margin=0.0, neg_margin=margin)
         self.one_pair_each = one_pair_each
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        references: Tensor | None = None,
-        reference_labels: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, *references: Tensor) -> Tensor:
         """Arguments as InfoNCE.forward. Gives a scalar."""
         pairs = None
         if self.one_pair_each:
             # Each pair in both orders, which changes no mean: the library ignores a single pair.
             indices = ([0, 1], [1, 0], [0, 2], [2, 0])
             pairs = tuple(torch.tensor(index, device=embeddings.device) for index in indices)
-        return self.loss(embeddings, labels, pairs, references, reference_labels)
+        return self.loss(embeddings, labels, pairs, *references)

@@ -1,7 +1,5 @@
 """CLIP's symmetric loss on pairs of picture and title; it needs no labels."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """InfoNCE with several positives: the supervised contrastive loss."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -31,33 +29,25 @@ class InfoNCE(nn.Module):
             self.register_buffer("log_scale", log_scale)
         self.max_scale = max(100.0, 1 / temperature)
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        references: Tensor | None = None,
-        reference_labels: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, *references: Tensor) -> Tensor:
         """The loss, a scalar; where no row has a positive, a zero that still back-propagates.
 
         Args:
             embeddings: float (B, d), L2-normalised; labels: int (B,).
-            references, reference_labels: (B', d), (B',): the embeddings of the second modality, among which
-                positives and negatives lie; None: `embeddings`, without the row itself.
+            references: (B', d), and their labels (B',): the embeddings of the second modality, among which
+                positives and negatives lie; without them: `embeddings`, without the row itself.
         """
-        if references is None or reference_labels is None:
-            references, reference_labels = embeddings, labels
-            is_self = torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
-        else:
-            is_self = torch.zeros(
-                len(embeddings), len(references), dtype=torch.bool, device=embeddings.device
-            )
-        is_positive = (labels[:, None] == reference_labels[None, :]) & ~is_self
+        candidates, candidate_labels = references or (embeddings, labels)
+        is_same = labels[:, None] == candidate_labels[None, :]
+        is_self = (
+            torch.zeros_like(is_same) if references else torch.eye(len(labels), device=labels.device) > 0
+        )
+        is_positive = is_same & ~is_self
         n_positives = is_positive.sum(dim=1)
         has_positive = n_positives > 0
         if not has_positive.any():
-            return (embeddings.sum() + references.sum()) * 0.0 + self.log_scale * 0.0
-        logits = multiply(embeddings, references) * self.log_scale.exp().clamp(max=self.max_scale)
+            return (embeddings.sum() + candidates.sum()) * 0.0 + self.log_scale * 0.0
+        logits = multiply(embeddings, candidates) * self.log_scale.exp().clamp(max=self.max_scale)
         log_p = logits - logits.masked_fill(is_self, -math.inf).logsumexp(dim=1, keepdim=True)
         row_loss = -log_p.masked_fill(~is_positive, 0.0).sum(dim=1)
         return (row_loss[has_positive] / n_positives[has_positive]).mean()

@@ -1,7 +1,5 @@
 """Triplet loss on semi-hard triplets."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 
@@ -22,13 +20,7 @@ class SemiHardTriplet(nn.Module):
         self.miner = TripletMarginMiner(margin=margin, type_of_triplets="semihard")
         self.loss = TripletMarginLoss(margin=margin)
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        references: Tensor | None = None,
-        reference_labels: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, *references: Tensor) -> Tensor:
         """Arguments as InfoNCE.forward. Gives a scalar."""
-        triplets = self.miner(embeddings, labels, references, reference_labels)
-        return self.loss(embeddings, labels, triplets, references, reference_labels)
+        triplets = self.miner(embeddings, labels, *references)
+        return self.loss(embeddings, labels, triplets, *references)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from samesku.embedding import runner
-from samesku.embedding.shards import Shards
+from samesku.embedding.runner import Shards
 from tests.conftest import ROOT
 
 
-def test_rows_come_back_and_a_broken_shard_does_not(tmp_path):
-    shards = Shards(tmp_path / "shards", rows=3)
+def test_rows_come_back_and_a_broken_shard_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "SHARD_ROWS", 3)
+    shards = Shards(tmp_path / "shards")
     vectors = np.arange(14, dtype=np.float32).reshape(7, 2)
     for batch in ([4, 5], [0, 1], [6, 2]):
         shards.add(batch, vectors[batch])
@@ -54,6 +55,7 @@ TITLES = [" ".join(["red", "shoe", "blue"][: i % 4]) + str(i) * (i % 5 > 0) for 
 def test_a_run_that_stopped_goes_on_and_gives_the_same_bits(encoders, images, tmp_path, name, monkeypatch):
     monkeypatch.setattr(runner.torch, "get_num_threads", lambda: 1)  # so that batches come in order
     monkeypatch.setattr(runner.torch, "set_num_threads", lambda threads: None)
+    monkeypatch.setattr(runner, "SHARD_ROWS", 4)
 
     class Counting(type(encoders[name])):
         """Counts the listings it is given, and is stopped at one of its batches."""
@@ -75,22 +77,23 @@ def test_a_run_that_stopped_goes_on_and_gives_the_same_bits(encoders, images, tm
     expected = whole.embed(column)
     stopped = counting(stop_at=5)
     with pytest.raises(KeyboardInterrupt):
-        stopped.embed(column, shards=Shards(tmp_path, rows=4))
+        stopped.embed(column, folder=tmp_path)
     again = counting()
-    assert np.array_equal(again.embed(column, shards=Shards(tmp_path, rows=4)), expected)
+    assert np.array_equal(again.embed(column, folder=tmp_path), expected)
     assert stopped.listings + again.listings == whole.listings  # on Ctrl-C nothing is lost
     last = counting()
-    assert np.array_equal(last.embed(column, shards=Shards(tmp_path, rows=4)), expected)
+    assert np.array_equal(last.embed(column, folder=tmp_path), expected)
     assert last.listings == 0
 
 
 SLOW = """
 import sys, time
+from pathlib import Path
 import numpy as np
 from PIL import Image
+from samesku.embedding import runner
 from samesku.embedding.encoder import Spec
 from samesku.encoders.registry import load_encoder
-from samesku.embedding.shards import Shards
 
 class Pictures(list):
     def __getitem__(self, i):
@@ -100,8 +103,8 @@ class Pictures(list):
         return self
 
 encoder = load_encoder("cnn", Spec("image", "timm", "test_resnet", sys.argv[1]), batch_size=4)
-shards = Shards(__import__("pathlib").Path(sys.argv[2]), rows=20)
-np.save(sys.argv[3], encoder.embed(Pictures(range(200)), shards=shards))
+runner.SHARD_ROWS = 20
+np.save(sys.argv[3], encoder.embed(Pictures(range(200)), folder=Path(sys.argv[2])))
 """
 
 
