@@ -30,7 +30,8 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
-from samesku.training.loop import Epoch, describe_epochs, fit
+from samesku.training.epochs import Epoch, describe_epochs
+from samesku.training.loop import fit
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
 from samesku.training.run import TowerEmbedder, TrainingSet, load_towers, make_examples

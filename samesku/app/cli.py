@@ -53,11 +53,14 @@ def table() -> None:
 
     Example: samesku table
     """
-    from samesku.app.systems import describe_missing, split_systems
+    from samesku.app.systems import describe_fallen, describe_missing, split_systems
     from samesku.app.text import systems_table
 
-    current, missing = split_systems(load_params())
+    params = load_params()
+    current, missing = split_systems(params)
     typer.echo(systems_table(artefacts.METRICS, current))
+    if fallen := describe_fallen(params, current):
+        typer.echo(f"\n{fallen}")
     if missing:
         typer.echo(describe_missing(missing), err=True)
 
@@ -125,19 +128,24 @@ def compare(
     """Show whether system B is better than system A on the same queries.
 
     The gain is the mean F1 of B minus that of A, with its 95% interval (paired bootstrap over connected
-    components). The labels of val chose the thresholds, so trust the rows of test.
+    components). The labels of val chose the thresholds, so trust the rows of test. If metrics/seeds.json lists
+    both systems, further lines say whether the gain is more than the noise of training.
 
     Example: samesku compare title_only samesku --report compare.html
     """
     from samesku.app.text import differences_table
+    from samesku.app.training_noise import noise_lines
     from samesku.evaluation.differences import differences
 
     rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
     typer.echo(differences_table(a, b, rows))
+    noise = noise_lines(a, b, rows)
+    for line in noise:
+        typer.echo(line)
     if report:
         from samesku.app.report.compare import write_comparison
 
-        typer.echo(write_comparison(a, b, rows, report, queries))
+        typer.echo(write_comparison(a, b, rows, report, queries, noise))
 
 
 @command

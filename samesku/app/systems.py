@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from samesku import artefacts
 from samesku.params import Params, list_systems
+from samesku.training.epochs import KEPT_THOUGH_WORSE, has_fallen
 
 #: The system that writes the figures of a row which has no predictions.
 WRITTEN_BY = {"self_only": "samesku"}
@@ -27,6 +28,23 @@ def split_systems(params: Params) -> tuple[list[str], list[str]]:
 def describe_missing(systems: Sequence[str]) -> str:
     """Why systems are left out, and what brings them back."""
     return f"left out, since they were not run on this sample: {', '.join(systems)}; `dvc repro` runs them"
+
+
+def describe_fallen(params: Params, systems: Sequence[str]) -> str:
+    """Which rows of `compare` show a run with `keep: last` that training has made worse on val; "" without any.
+
+    A clone without data has no epochs to tell it from.
+    """
+    fallen = []
+    for system in systems:
+        spec = params.compare.get(system)
+        weights = {**spec.image, **spec.title} if spec else {}
+        for name, run in params.train.items():
+            file = artefacts.MODELS / name / "epochs.json"
+            weighed = any(weights.get(f"{name}_{side}", 0) > 0 for side in run.towers)
+            if weighed and run.keep == "last" and file.is_file() and has_fallen(artefacts.read_json(file)):
+                fallen.append(system)
+    return f"{', '.join(fallen)}: {KEPT_THOUGH_WORSE}" if fallen else ""
 
 
 def _is_of(system: str, sample: str) -> bool:

@@ -112,6 +112,7 @@ class TrainRun(Strict):
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
     patience: PositiveInt | None = None
+    keep: Literal["best", "last"] = "best"
     head_epochs: Annotated[int, Field(ge=0)] = 0
     unfreeze_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 3
     batch_norm: Literal["frozen", "train"] = "frozen"

@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, the best epoch, checkpoints, curves."""
+"""The training loop: epochs, validation, the epoch that is kept, checkpoints, curves."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from samesku.embedding.weights import save_towers
 from samesku.errors import InputError
 from samesku.training.batches import TrainingExamples, read_batches
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
+from samesku.training.epochs import Epoch
 from samesku.training.losses import ImageText
 from samesku.training.sampler import Sampler
 from samesku.training.trainer import DivergenceError, Trainer
 
-Epoch = dict[str, Any]
 #: Measures the towers as they are: `f1` and `threshold` on val; None where val has no labels.
 Validate = Callable[[], dict[str, float] | None]
 
@@ -33,7 +33,7 @@ def fit(
     curves: Path,
     name: str,
 ) -> list[Epoch]:
-    """Train, and leave the towers as they were at their best epoch.
+    """Train, and leave the towers as they were at their best epoch, or with `keep: last` at the last one.
 
     The best epoch has the highest val F1, the first of equals; without val F1 it is the last. Epoch 0, the
     start, can be the best one too, except with image_text, whose towers share no space before training.
@@ -45,7 +45,8 @@ def fit(
 
     Returns:
         One row an epoch, the start first: epoch, step, loss (mean of the epoch), lr (at its end), val_f1,
-        val_threshold, temperature (where it is learned), best (1 for the best epoch, else 0).
+        val_threshold, temperature (where it is learned), best and kept (1 for the best epoch and for the one whose
+        towers are left, else 0).
 
     Raises:
         InputError: the loss diverged. The towers are left as they were at the best epoch so far, and saved.
@@ -77,9 +78,15 @@ def fit(
     finally:
         if live:
             live.end()
-    trainer.load_tower_states(state["best"]["towers"])
-    best = state["best"]["epoch"]
-    return [epoch | {"best": int(epoch["epoch"] == best)} for epoch in state["history"]]
+    best = kept = state["best"]["epoch"]
+    if trainer.run.keep == "last":
+        kept = state["history"][-1]["epoch"]  # whose towers these are
+    else:
+        trainer.load_tower_states(state["best"]["towers"])
+    return [
+        epoch | {"best": int(epoch["epoch"] == best), "kept": int(epoch["epoch"] == kept)}
+        for epoch in state["history"]
+    ]
 
 
 def _train_epochs(
@@ -154,15 +161,6 @@ def _out_of_patience(trainer: Trainer, state: dict[str, Any]) -> bool:
     patience, last = trainer.run.patience, state["history"][-1]
     since = last["epoch"] - max(state["best"]["epoch"], min(trainer.plan.head_epochs, last["epoch"]))
     return patience is not None and last["val_f1"] is not None and since >= patience
-
-
-def describe_epochs(history: list[Epoch]) -> str:
-    """For a summary line: the steps, the best epoch, val F1 at the start and at the best epoch."""
-    best, last = next(epoch for epoch in history if epoch["best"]), history[-1]
-    f1 = "no val f1"
-    if best["val_f1"] is not None:
-        f1 = f"val f1 {history[0]['val_f1']:.4f} -> {best['val_f1']:.4f}"
-    return f"{last['step']} steps, best epoch {best['epoch']} of {last['epoch']}, {f1}"
 
 
 def _write_curves(live: Live | None, epoch: Epoch) -> None:

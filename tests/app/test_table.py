@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from samesku import artefacts
 from samesku.app.cli import app
-from samesku.app.systems import split_systems
+from samesku.app.systems import describe_fallen, split_systems
 from samesku.app.text import systems_table
 from samesku.params import list_systems, load_params
 from stages import compare, evaluate, fuse, index
@@ -80,6 +80,24 @@ def test_a_skipped_system_is_of_this_run(folder):
     val_and_test_copies.write(folder, labels=False)
     compare.main("image_only")
     assert split_systems(load_params())[0] == ["image_only"]
+
+
+def test_a_row_that_training_made_worse_says_so(folder):
+    run_two_systems(folder)
+    params = load_params()  # as shipped: siamese has `keep: last`, frozen_head has not
+    epochs = [{"epoch": 0, "val_f1": 0.5, "kept": 0}, {"epoch": 1, "val_f1": 0.25, "kept": 1}]
+    for run in ("siamese", "frozen_head"):
+        artefacts.write_json(artefacts.MODELS / run / "epochs.json", epochs)
+    systems = ["samesku", "siamese", "frozen_head", "image_only"]
+    note = "siamese: the last epoch is shown though training lowered val f1"
+    assert describe_fallen(params, systems) == note
+    assert describe_fallen(params, ["frozen_head"]) == ""
+    artefacts.write_json(artefacts.METRICS / "compare/siamese.json", {"skipped": 1})
+    (artefacts.PREDICTIONS / "siamese").mkdir()  # of this run
+    assert CliRunner().invoke(app, ["table"]).stdout.splitlines()[-1] == note
+    epochs[1]["val_f1"] = 0.5
+    artefacts.write_json(artefacts.MODELS / "siamese/epochs.json", epochs)
+    assert describe_fallen(params, systems) == ""
 
 
 def test_the_readme_shows_the_table_of_the_last_run():

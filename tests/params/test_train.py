@@ -43,6 +43,7 @@ def test_what_is_allowed(params):
         (IMAGE | {"loss": "huber"}, "'infonce', 'arcface', 'triplet', 'contrastive' or 'image_text'"),
         (IMAGE | {"unfreeze_blocks": "some"}, "'all'"),
         (IMAGE | {"blocks": 3}, "Extra inputs"),
+        (IMAGE | {"keep": "first"}, "'best' or 'last'"),
         (IMAGE | {"augment": {"crop": 0.0}}, "greater than 0"),
         (IMAGE | {"cross_modal": 0.5}, "cross_modal is 0.5 with one tower; allowed: 0, or both"),
         (BOTH | {"cross_modal": 0.5, "loss": "arcface"}, "cross_modal is 0.5 with loss arcface; allowed: 0"),

@@ -16,6 +16,7 @@ from samesku.embedding.encoder import Spec
 from samesku.embedding.weights import read_tower
 from samesku.errors import InputError
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
+from samesku.training.epochs import describe_epochs, has_fallen
 from samesku.training.loop import fit
 from samesku.training.trainer import TrainingPlan, warmup_cosine
 from tests.conftest import ROOT
@@ -65,6 +66,51 @@ def test_the_best_epoch_is_kept(tmp_path, f1s, best):
     rows, learned, _ = train(make_run(epochs=4), tmp_path, f1s=f1s, watch=watch)
     assert [row["epoch"] for row in rows if row["best"]] == [best]
     assert equal(learned, states[best])
+
+
+@pytest.mark.parametrize(
+    ("f1s", "best", "fell"),
+    [([0.4, 0.5, 0.3, 0.2], 1, True), ([0.2, 0.5, 0.3, 0.2], 1, False), ([0.2, 0.3, 0.4, 0.5], 3, False)],
+    ids=["below the start", "as the start", "the best"],
+)
+def test_the_last_epoch_is_kept_where_params_say_so(tmp_path, f1s, best, fell):
+    states = []
+
+    def watch(tower):
+        states.append({key: value.clone() for key, value in tower.learned_state().items()})
+
+    rows, learned, _ = train(make_run(epochs=3, keep="last"), tmp_path, f1s=f1s, watch=watch)
+    assert [row["epoch"] for row in rows if row["best"]] == [best]
+    assert [row["epoch"] for row in rows if row["kept"]] == [3]
+    assert equal(learned, states[3])
+    assert not equal(learned, states[0])
+    assert has_fallen(rows) == fell
+    # From the checkpoint of the last epoch, too.
+    again, learned_again, _ = train(make_run(epochs=3, keep="last"), tmp_path, f1s=f1s)
+    assert again == rows
+    assert equal(learned_again, learned)
+
+
+def test_the_summary_names_the_epoch_that_is_kept():
+    def rows(kept, best, f1s):
+        return [
+            {"epoch": i, "step": 4 * i, "val_f1": f1, "best": int(i == best), "kept": int(i == kept)}
+            for i, f1 in enumerate(f1s)
+        ]
+
+    assert (
+        describe_epochs(rows(1, 1, [0.5, 0.75, 0.25]))
+        == "8 steps, best epoch 1 of 2, val f1 0.5000 -> 0.7500"
+    )
+    assert describe_epochs(rows(2, 0, [0.5, 0.4, 0.25])) == (
+        "8 steps, last epoch 2 of 2, val f1 0.5000 -> 0.2500 "
+        "(the last epoch is shown though training lowered val f1)"
+    )
+    assert (
+        describe_epochs(rows(2, 1, [0.5, 0.75, 0.6])) == "8 steps, last epoch 2 of 2, val f1 0.5000 -> 0.6000"
+    )
+    assert describe_epochs(rows(1, 1, [None, None])) == "4 steps, best epoch 1 of 1, no val f1"
+    assert not has_fallen([])
 
 
 def test_without_a_val_f1_the_last_epoch_is_kept(tmp_path):

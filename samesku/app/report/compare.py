@@ -53,14 +53,24 @@ CHANGES = {
 }
 
 
-def write_comparison(a: str, b: str, differences: Sequence[Difference], out: Path, max_queries: int) -> str:
+def write_comparison(
+    a: str,
+    b: str,
+    differences: Sequence[Difference],
+    out: Path,
+    max_queries: int,
+    noise: Sequence[str] = (),
+) -> str:
     """Write the page of what changes from system A to system B; return one line on what it holds.
+
+    Args:
+        noise: lines of `noise_lines`, shown below the differences.
 
     Raises:
         InputError: a system has no matches, or they are of another sample.
     """
     content = comparison_content(a, b, load_params(), max_queries)
-    write_page(out, "compare.html", content | {"differences": differences})
+    write_page(out, "compare.html", content | {"differences": differences, "noise": noise})
     shown = f"{len(content['gallery']['queries']):,} queries whose matches changed"
     return f"{shown}, {out.stat().st_size / 1e6:.1f} MB: {out.resolve().as_uri()}"
 

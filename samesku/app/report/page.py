@@ -12,7 +12,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings, read_catalogu
 from samesku.app.report.charts import make_charts
 from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches, score_pairs, score_weights
 from samesku.app.report.template import write_page
-from samesku.app.systems import split_systems
+from samesku.app.systems import describe_fallen, split_systems
 from samesku.params import Params, load_params
 
 SORTS = {"id": "by posting_id", "worst": "lowest F1 first", "most": "most matches first"}
@@ -55,6 +55,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         "metrics": metrics,
         "decision": describe_decision(decision, metrics),
         "systems": systems,
+        "fallen": describe_fallen(params, [row["name"] for row in systems]),
         "scale": interval_scale([row[key] for row in systems for key in ("test", "test_full") if key in row]),
         "tiles": make_tiles(catalogue, matches, metrics),
         "charts": make_charts(
