@@ -130,6 +130,12 @@ def round_floats(content: Any) -> Any:
     return round(float(content), 6) if isinstance(content, float) else content
 
 
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write an array as .npy."""
+    with replace_out(path) as partial, partial.open("wb") as file:
+        np.save(file, array)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that a person can read as a diff: keys as given, two spaces, a newline at the end."""
     with replace_out(path) as partial:

@@ -12,10 +12,11 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from samesku.arrays import Bools
+from samesku.arrays import Bools, Float32
 from samesku.artefacts import (
     BASELINES,
     IMAGES,
@@ -24,6 +25,7 @@ from samesku.artefacts import (
     fingerprint,
     replace_out,
     run_stage,
+    write_array,
     write_json,
 )
 from samesku.catalogue.images import PackedImages
@@ -44,68 +46,57 @@ COLUMN_NAMES = {"title": "title", "image": "picture", "image_phash": "perceptual
 def main(name: str) -> str:
     params = load_params()
     channel = find_entry(params.channels, name, "channels")
+    listings = read_listings(LISTINGS)
     try:
-        return embed(name, channel, params)
+        return embed(name, channel, params, listings)
     except InputError as error:
         if channel.out != BASELINES.as_posix():
             raise
         # A baseline that cannot run, for want of its weights say, does not stop the main system.
-        write_without_rows(name, channel, len(read_listings(LISTINGS)))
+        write_outs(name, channel, np.zeros((len(listings), 0), np.float32), {}, None)
         return f"skipped: {error}; `dvc repro -sf embed_zero_shot@{name}` tries again"
 
 
-def write_without_rows(name: str, channel: Channel, n_listings: int) -> None:
-    """Write the outs of a channel that no listing has."""
+def write_outs(
+    name: str, channel: Channel, rows: Float32, info: dict[str, Any], encoder: Encoder | None
+) -> None:
+    """Write the array, the record of the channel and what its encoder learned, if there is one."""
+    record = {"channel": name, "modality": channel.modality, "backend": channel.backend}
     with replace_out(MODELS / name) as folder:
         folder.mkdir(parents=True)
-        record = {"channel": name, "modality": channel.modality, "backend": channel.backend, "dim": 0}
-        write_json(folder / RECORD, record)
-    with replace_out(Path(channel.out) / f"{name}.npy") as path, path.open("wb") as file:
-        np.save(file, np.zeros((n_listings, 0), np.float32))
+        if encoder:
+            encoder.save(folder)
+        write_json(folder / RECORD, record | info | {"dim": rows.shape[1]})
+    write_array(Path(channel.out) / f"{name}.npy", rows)
 
 
-def embed(name: str, channel: Channel, params: Params) -> str:
+def embed(name: str, channel: Channel, params: Params, listings: Listings) -> str:
     """Embed every listing by a channel and write its outs; one line on it.
 
     Raises:
         InputError: the weights are missing, or not as params.yaml says.
     """
-    listings = read_listings(LISTINGS)
     content = Content(listings.title, PackedImages(IMAGES), listings.image_phash, listings.has_image)
     column = needed_column(channel)
-    present = content.present(column)
-    record: dict[str, object] = {"channel": name, "modality": channel.modality, "backend": channel.backend}
-    with replace_out(MODELS / name) as folder:
-        folder.mkdir(parents=True)
-        if present.any():
-            items = content.column(column)
-            if len(items) != len(listings):
-                raise InputError(
-                    f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings; "
-                    "run the stage sample again"
-                )
-            with open_channel(name, channel, params.embed, params.machine) as encoder:
-                kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)
-                start = time.perf_counter()
-                encoder.fit(items, rows_to_fit(listings, present))
-                rows = encoder.embed(items, present=present, folder=kept, label=name)
-                rate = present.sum() / (time.perf_counter() - start)
-                encoder.save(folder)
-                info = encoder.run_info()
-            record |= info.record
-            summary = (
-                f"{len(listings):,} listings, {present.sum():,} with a {COLUMN_NAMES[column]}, "
-                f"{rate:,.0f}/s, {info.summary}"
-            )
-        else:
-            rows = np.zeros((len(listings), 0), np.float32)
-            summary = f"skipped: none of {len(listings):,} listings has a {COLUMN_NAMES[column]}"
-        write_json(folder / RECORD, record | {"dim": rows.shape[1]})
-        with replace_out(Path(channel.out) / f"{name}.npy") as path, path.open("wb") as file:
-            np.save(file, rows)
+    items, present = content.column(column), content.present(column)
+    if not present.any():
+        write_outs(name, channel, np.zeros((len(listings), 0), np.float32), {}, None)
+        return f"skipped: none of {len(listings):,} listings has a {COLUMN_NAMES[column]}"
+    if len(items) != len(listings):
+        raise InputError(
+            f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings; run the stage sample again"
+        )
+    with open_channel(name, channel, params.embed, params.machine) as encoder:
+        kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)
+        start = time.perf_counter()
+        encoder.fit(items, rows_to_fit(listings, present))
+        rows = encoder.embed(items, present=present, folder=kept, label=name)
+        rate = present.sum() / (time.perf_counter() - start)
+        info = encoder.run_info()
+        write_outs(name, channel, rows, info.record, encoder)
     for checkpoint in CHECKPOINTS.glob(f"{name}-*"):
         shutil.rmtree(checkpoint)
-    return summary
+    return f"{len(listings):,} listings, {present.sum():,} with a {COLUMN_NAMES[column]}, {rate:,.0f}/s, {info.summary}"
 
 
 def rows_to_fit(listings: Listings, present: Bools) -> list[int]:

@@ -23,9 +23,8 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content
 from samesku.embedding.weights import save_towers
-from samesku.errors import InputError
 from samesku.evaluation.decisions import best_val_threshold
-from samesku.params import Params, TrainRun, find_entry, load_params
+from samesku.params import Params, find_entry, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
@@ -53,7 +52,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     listings, images = read_listings(artefacts.LISTINGS), PackedImages(artefacts.IMAGES)
     content = Content(listings.title, images, listings.image_phash, listings.has_image)
     training_set = TrainingSet.annotated(listings, content, read_links(links))
-    if reason := training_set.reason_to_skip(run) or too_small(training_set, run):
+    if reason := training_set.reason_to_skip(run):
         if processes.is_first:
             shutil.rmtree(curves, ignore_errors=True)
             curves.mkdir(parents=True)
@@ -84,16 +83,6 @@ def train(name: str, params: Params, processes: Processes) -> str:
     return f"{describe_epochs(history)}, {compute.describe()}"
 
 
-def too_small(training_set: TrainingSet, run: TrainRun) -> str | None:
-    """Why a baseline has no batch in this catalogue; it does not stop the main system, whose run is refused."""
-    try:
-        if run.out == artefacts.BASELINES.as_posix():
-            make_sampler(run, training_set.select(run)[1])
-    except InputError as error:
-        return str(error)
-    return None
-
-
 def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, float] | None:
     """F1 of val's listings among themselves, at its best threshold; None where val has no labels.
 
@@ -118,8 +107,8 @@ def write_outs(
 ) -> None:
     """Write the outs but the curves; an array without its tower has n rows and no columns."""
     for modality in ("image", "title"):
-        with artefacts.replace_out(Path(out) / f"{name}_{modality}.npy") as path, path.open("wb") as file:
-            np.save(file, embeddings.get(modality, np.zeros((n, 0), np.float32)))
+        rows = embeddings.get(modality, np.zeros((n, 0), np.float32))
+        artefacts.write_array(Path(out) / f"{name}_{modality}.npy", rows)
     encoders = trainer.encoders if trainer else {}
     with artefacts.replace_out(artefacts.MODELS / f"{name}.safetensors") as path:
         save_towers(path, encoders)

@@ -21,6 +21,7 @@ from samesku.params import Channel, TrainRun
 from samesku.training.augment import PictureAugmentation
 from samesku.training.batches import TrainingExamples
 from samesku.training.processes import ComputeConfig
+from samesku.training.sampler import make_sampler
 from samesku.training.towers import Tower
 
 BLOCK = 4096  # features that go through a head at once
@@ -49,11 +50,21 @@ class TrainingSet:
         return len(self.listings)
 
     def reason_to_skip(self, run: TrainRun) -> str | None:
-        """Why the run does not apply to this catalogue; None where it does."""
+        """Why the run does not apply to this catalogue; None where it does.
+
+        That a batch cannot be filled is a reason for a baseline alone: it must not stop the main system.
+        """
         if (self.product < 0).all():
             return "no listing has a label_group"
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
-        return f"no listing has {' and '.join(missing)}" if missing else None
+        if missing:
+            return f"no listing has {' and '.join(missing)}"
+        try:
+            if run.out == "data/baselines":
+                make_sampler(run, self.select(run)[1])
+        except InputError as error:
+            return str(error)
+        return None
 
     def select(self, run: TrainRun) -> tuple[Int64, Int64]:
         """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
