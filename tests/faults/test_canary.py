@@ -86,7 +86,9 @@ def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled
         assert before == after, f"labels of test have moved {name}"
     for name in sorted(n for n in names if n.startswith("metrics/")):
         before, after = (json.loads((folder / name).read_text()) for folder in (pipeline, shuffled))
-        if "test" in before:
+        if name.endswith("self_only.json"):  # the floor depends on the sizes of products alone
+            assert before["test"] == after["test"]
+        elif "test" in before:
             assert before["test"]["f1"] > after["test"]["f1"], name
             assert before["test_full"]["f1"] > after["test_full"]["f1"], name
     models = [n for n in names if n.startswith(("data/models/", "data/embeddings/", "data/tuned/"))]
