@@ -145,7 +145,7 @@ def _bounds(annotation: Any, *, whole: bool) -> str:
         for name in ("ge", "gt", "le", "lt")
         if hasattr(constraint, name)
     }
-    if whole:  # strict bounds of whole numbers are told as bounds that are allowed
+    if whole:  # strict bounds of whole numbers are given as bounds that are allowed
         of |= {
             name: of[strict] + step
             for name, strict, step in (("ge", "gt", 1), ("le", "lt", -1))
