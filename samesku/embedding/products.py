@@ -1,6 +1,6 @@
 """Matrix products of networks whose bits do not depend on who made the processor.
 
-On a CPU torch leaves them to MKL, which takes other kernels on AMD than on Intel: for 193 to 383 columns, and for
+On a CPU torch leaves them to MKL, which takes other kernels on AMD than on Intel: for 240 and 256 columns, say, and for
 fewer than four rows, the last bits differ, and AMD processors ignore MKL_CBWR. oneDNN writes its code for the
 instruction set alone, whoever made the processor and however large its caches are; torch reaches it by
 convolutions, and a 1×1 convolution is a matrix product. It takes the same time.
