@@ -56,6 +56,15 @@ class Listings:
         return self._column("image_phash").to_pylist()
 
     @cached_property
+    def source(self) -> list[str]:
+        """N names of shops, "" where there is none."""
+        return self._column("source").to_pylist()
+
+    def attribute(self, name: str) -> list[str]:
+        """N cells of a column of reader.ATTRIBUTES, as they stand in the table; "" where there is none."""
+        return self._column(name).to_pylist()
+
+    @cached_property
     def has_image(self) -> Bools:
         """bool (N,): the listings whose picture could be used."""
         return to_numpy(self._column("has_image")).astype(bool)

@@ -35,7 +35,8 @@ class Row(NamedTuple):
     """A row of the table, then a listing: `row` is its number, from 0, header and blank lines not counted.
 
     "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
-    each. `has_image` is known once the picture has been stored.
+    each. `source` is the shop; `brand` to `category` are attributes, as they stand in the table, without outer
+    white space. `has_image` is known once the picture has been stored.
     """
 
     row: int
@@ -45,10 +46,19 @@ class Row(NamedTuple):
     image_phash: str = ""
     label_group: str = ""
     split: str = ""
+    source: str = ""
+    brand: str = ""
+    price: str = ""
+    gtin: str = ""
+    mpn: str = ""
+    category: str = ""
     has_image: bool = False
 
 
 COLUMNS = Row._fields[1:-1]
+#: Optional columns that say something of the product: evidence of the pair model, and shown to people.
+ATTRIBUTES = ("brand", "price", "gtin", "mpn", "category")
+_PLAIN = ("label_group", "split", "source", *ATTRIBUTES)
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Table:
 def read_table(data: bytes, quarantine: Quarantine) -> Table:
     """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
 
-    Titles, names and hashes are given as they stand; label_group and split without outer white space.
+    Titles, names and hashes are given as they stand; the other columns without outer white space.
 
     Raises:
         InputError: no rows, a column twice, or no posting_id, or neither title nor image nor image_phash.
@@ -84,7 +94,7 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
         else:
             cells = [*cells[: len(names)], ""]
             row = Row._make([number, *(cells[place] for place in places), False])
-            row = row._replace(label_group=_plain(row.label_group), split=_plain(row.split))
+            row = row._replace(**{name: _plain(getattr(row, name)) for name in _PLAIN})
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)
             else:

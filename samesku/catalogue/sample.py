@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
 from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.reader import Row
+from samesku.catalogue.reader import ATTRIBUTES, Row
 from samesku.errors import InputError
 from samesku.params.schema import Split
 
@@ -29,6 +29,8 @@ LISTINGS_SCHEMA = pa.schema(
         "label_group": pa.string(),
         "component": pa.int32(),
         "split": pa.string(),
+        "source": pa.string(),
+        **dict.fromkeys(ATTRIBUTES, pa.string()),
         "has_image": pa.bool_(),
     }
 )

@@ -23,11 +23,18 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+Column = Literal[
+    "posting_id", "title", "image", "image_phash", "label_group", "split", "source", "brand", "price", "gtin", "mpn",
+    "category",
+]  # fmt: skip
+
+
 class Data(Strict):
     """Where the catalogue is, and which listings are taken."""
 
     source: str
     csv: str = "listings.csv"
+    columns: dict[Column, str] = {}
     images: str | None = "images"
     n_listings: PositiveInt | None = None
     sample_by: Literal["product", "listing"] = "product"
@@ -141,6 +148,14 @@ class Augmentation(Strict):
     threshold: Cosine = 0.5
 
 
+class Match(Strict):
+    """Which pairs of listings may be matches."""
+
+    link: Literal["all", "across", "within"] = "all"
+    one_to_one: bool = False
+    rules: bool = False
+
+
 class Index(Strict):
     """The search for neighbours."""
 
@@ -234,6 +249,7 @@ class Params(Strict):
     channels: dict[Name, Channel]
     train: dict[Name, TrainRun] = {}
     fusion: Fusion
+    match: Match = Match()
     index: Index
     decision: Decision
     groups: Groups = Groups()
