@@ -172,6 +172,13 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
     }
 
 
+def column_names(path: Path) -> list[str]:
+    """The names of the columns of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    return pq.read_schema(path).names
+
+
 def to_numpy(column: pa.Array) -> NDArray[np.generic]:
     """A column of numbers or booleans without nulls as an array, which shares its memory where it can."""
     import pyarrow as pa

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Int32, Strings
-from samesku.artefacts import read_columns, to_numpy, write_table
+from samesku.artefacts import column_names, read_columns, to_numpy, write_table
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
@@ -58,10 +58,12 @@ class Listings:
     @cached_property
     def source(self) -> list[str]:
         """N names of shops, "" where there is none."""
-        return self._column("source").to_pylist()
+        return self.attribute("source")
 
     def attribute(self, name: str) -> list[str]:
-        """N cells of a column of reader.ATTRIBUTES, as they stand in the table; "" where there is none."""
+        """N cells of a shop or an attribute (reader.ATTRIBUTES), as they stand in the table; "" where there is none."""
+        if self.path is None or name not in column_names(self.path):
+            return [""] * len(self)
         return self._column(name).to_pylist()
 
     @cached_property

@@ -29,11 +29,11 @@ LISTINGS_SCHEMA = pa.schema(
         "label_group": pa.string(),
         "component": pa.int32(),
         "split": pa.string(),
-        "source": pa.string(),
-        **dict.fromkeys(ATTRIBUTES, pa.string()),
         "has_image": pa.bool_(),
     }
 )
+#: Further columns of listings.parquet, where any listing has a value: a catalogue without them embeds nothing anew.
+OPTIONAL_COLUMNS = ("source", *ATTRIBUTES)
 
 
 def take_listings(labels: Sequence[str], n: int | None, by: str, seed: int) -> Int64:
@@ -178,7 +178,7 @@ def split_listings(listings: Sequence[Row], component: Int32, params: Split) -> 
 
 
 def listings_table(listings: Sequence[Row], component: Int32, split: Sequence[str]) -> pa.Table:
-    """listings.parquet, with the columns of LISTINGS_SCHEMA."""
+    """listings.parquet: the columns of LISTINGS_SCHEMA, and those of OPTIONAL_COLUMNS that hold something."""
     columns: dict[str, Any] = dict(zip(Row._fields, zip(*listings, strict=True), strict=True))
     columns |= {
         "image": [listing.image if listing.has_image else "" for listing in listings],
@@ -186,7 +186,11 @@ def listings_table(listings: Sequence[Row], component: Int32, split: Sequence[st
         "component": component,
         "split": split,
     }
-    return pa.table(columns, LISTINGS_SCHEMA)
+    present = [name for name in OPTIONAL_COLUMNS if any(columns[name])]
+    schema = LISTINGS_SCHEMA
+    for name in present:
+        schema = schema.append(pa.field(name, pa.string()))
+    return pa.table({name: columns[name] for name in schema.names}, schema)
 
 
 def summarise_sample(

@@ -21,6 +21,7 @@ from PIL import Image
 from samesku import artefacts
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, read_thumbnails
+from samesku.catalogue.listings import read_listings
 from samesku.catalogue.sample import LISTINGS_SCHEMA
 from samesku.catalogue.source import open_source
 from samesku.errors import InputError
@@ -143,6 +144,21 @@ def test_a_catalogue_by_hand(workspace: Workspace) -> None:
     assert line.startswith("5 listings of 3 products, 3 pictures, ")
     assert pq.read_schema(artefacts.LISTINGS).equals(LISTINGS_SCHEMA)
     assert sorted(path.name for path in artefacts.SAMPLE.iterdir()) == OUTS
+
+
+def test_columns_of_shops_and_attributes_are_written_where_one_has_a_value(workspace):
+    header = [*HEADER, "source", "brand", "price"]
+    workspace.write(
+        table(
+            [["a", "Bag", "", "", "", " shop 1 ", "", "9.90 EUR"], ["b", "Cap", "", "", "", "", " ", ""]],
+            header,
+        )
+    )
+    workspace.run()
+    assert workspace.column("source") == ["shop 1", ""]
+    assert workspace.column("price") == ["9.90 EUR", ""]
+    assert "brand" not in pq.read_schema(artefacts.LISTINGS).names
+    assert read_listings(artefacts.LISTINGS).attribute("brand") == ["", ""]
 
 
 ROW_FAULTS = {
