@@ -8,7 +8,7 @@ difference to the main system with its paired interval: what training adds, say,
 import sys
 
 from samesku import artefacts
-from samesku.catalogue.listings import Listings, read_listings, val_labelled
+from samesku.catalogue.listings import Listings, can_tune, read_listings
 from samesku.errors import InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
@@ -53,8 +53,8 @@ def compare(name: str, params: Params) -> str:
     alphas = list_alphas(system)
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
     listings = read_listings(artefacts.LISTINGS)
-    if (system.decision.value == "tune" or len(alphas) > 1) and not val_labelled(listings).any():
-        raise InputError("no val listing has a label to tune on")
+    if (system.decision.value == "tune" or len(alphas) > 1) and not can_tune(listings):
+        raise InputError("val has no two labelled listings of one product to tune on")
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
     if not any(rows.shape[1] for rows in channels.values()):
         raise InputError(f"no listing has a row of {', '.join(channels)}")

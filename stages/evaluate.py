@@ -35,7 +35,9 @@ def main() -> str:
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     floor = predictions.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "compare/self_only.json", floor)
-    return predictions.describe_metrics(short)
+    return predictions.describe_metrics(short) + predictions.describe_default(
+        decisions["full"], params.decision.kind
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from samesku import artefacts
 from samesku.catalogue.listings import (
     GALLERIES,
     Listings,
+    can_tune,
     read_links,
     read_listings,
     val_labelled,
@@ -25,7 +26,7 @@ from samesku.evaluation import predictions
 from samesku.evaluation.decisions import best_val_threshold, decide
 from samesku.pairs.candidates import best_candidates, unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
-from samesku.pairs.labels import NotEnoughPairs, label_pairs
+from samesku.pairs.labels import NotEnoughPairs, fit_folds, label_pairs
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import Decision, load_params
@@ -65,10 +66,10 @@ def main() -> str:
     spec, k, threads = params.rerank, params.index.k, params.machine.threads
     listings = read_listings(artefacts.LISTINGS)
     product, labelled = visible_products(listings), val_labelled(listings)
-    if not labelled.any():
+    if not can_tune(listings):
         predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
         write_models(artefacts.MODELS / "rerank", {}, {}, {})
-        return "skipped: no val listing has a label to learn from"
+        return "skipped: val has no two labelled listings of one product to learn from"
 
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
@@ -78,11 +79,10 @@ def main() -> str:
     for name, parts in GALLERIES.items():
         searches, features = find_candidates(evidence, fused, listings, parts, spec)
         pairs = [part.candidates for part in features]
-        labels = label_pairs(
-            pairs[0], product, labelled, listings.component, spec.model.folds, spec.model.seed
-        )
         try:
-            model, val_scores = fit_pair_model(features[0], labels, spec.model, threads)
+            fitted = fit_folds(spec.model, listings.component, labelled)
+            labels = label_pairs(pairs[0], product, labelled, listings.component, fitted.folds, fitted.seed)
+            model, val_scores = fit_pair_model(features[0], labels, fitted, threads)
         except NotEnoughPairs as error:
             neighbours[name], fallbacks[name] = stack_neighbours(searches, k), str(error)
             continue

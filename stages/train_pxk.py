@@ -16,15 +16,17 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from torch.nn import Module
 
 from samesku import artefacts
 from samesku.arrays import Float32
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content
+from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.weights import save_towers
 from samesku.evaluation.decisions import best_val_threshold
-from samesku.params import Params, find_entry, load_params
+from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
@@ -33,8 +35,8 @@ from samesku.training.epochs import Epoch, describe_epochs
 from samesku.training.loop import fit
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
-from samesku.training.run import TowerEmbedder, TrainingSet, load_towers, make_examples
-from samesku.training.sampler import make_sampler
+from samesku.training.run import TowerEmbedder, TrainingSet, load_start, load_towers, make_examples
+from samesku.training.sampler import describe_fit, fit_batches, make_sampler
 from samesku.training.trainer import Trainer
 
 
@@ -53,13 +55,10 @@ def train(name: str, params: Params, processes: Processes) -> str:
     content = Content(listings.title, images, listings.image_phash, listings.has_image)
     training_set = TrainingSet.annotated(listings, content, read_links(links))
     if reason := training_set.reason_to_skip(run):
-        if processes.is_first:
-            shutil.rmtree(curves, ignore_errors=True)
-            curves.mkdir(parents=True)
-            write_outs(name, run.out, len(listings), {}, None, [])
-        return f"skipped: 1 ({reason})"
+        return skip(name, run, params, compute, len(listings), reason)
 
     rows, products = training_set.select(run)
+    asked, run = run, fit_batches(run, products)
     sampler = make_sampler(run, products, processes.count)  # batches of P products × K listings
     embedder = TowerEmbedder(training_set, compute, name)
     towers = load_towers(run, params.channels, embedder, artefacts.embedding_path)
@@ -76,11 +75,27 @@ def train(name: str, params: Params, processes: Processes) -> str:
     )  # fmt: skip
     embeddings = embedder.embed(towers, np.ones(len(listings), bool), folder / "rows")
     if processes.is_first:
-        write_outs(name, run.out, len(listings), embeddings, trainer, history)
+        write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
     processes.wait()
-    return f"{describe_epochs(history)}, {compute.describe()}"
+    lowered = describe_fit(asked, run)
+    fitted = f", lowered to the catalogue: {lowered}" if lowered else ""
+    return f"{describe_epochs(history)}, {compute.describe()}{fitted}"
+
+
+def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: int, reason: str) -> str:
+    """Leave the channels that the towers start from in place of trained ones; of a baseline, nothing."""
+    encoders, rows = {}, {}
+    if run.out == artefacts.EMBEDDINGS.as_posix():
+        encoders, rows = load_start(run, params.channels, compute, artefacts.embedding_path)
+    if compute.processes.is_first:
+        curves = artefacts.CURVES / name
+        shutil.rmtree(curves, ignore_errors=True)
+        curves.mkdir(parents=True)
+        write_outs(name, run.out, n, rows, encoders, [])
+    kept = "; ".join(f"{name}_{side} is {getattr(run, side)}, without training" for side in encoders)
+    return f"skipped: {reason}" + (f"; {kept}" if kept else "")
 
 
 def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, float] | None:
@@ -102,21 +117,21 @@ def write_outs(
     out: str,
     n: int,
     embeddings: Mapping[str, Float32],
-    trainer: Trainer | None,
+    encoders: Mapping[str, NetworkEncoder],
     history: list[Epoch],
+    loss: Module | None = None,
 ) -> None:
     """Write the outs but the curves; an array without its tower has n rows and no columns."""
     for modality in ("image", "title"):
         rows = embeddings.get(modality, np.zeros((n, 0), np.float32))
         artefacts.write_array(Path(out) / f"{name}_{modality}.npy", rows)
-    encoders = trainer.encoders if trainer else {}
     with artefacts.replace_out(artefacts.MODELS / f"{name}.safetensors") as path:
         save_towers(path, encoders)
     with artefacts.replace_out(artefacts.MODELS / name) as folder:
         folder.mkdir()
         artefacts.write_json(folder / "epochs.json", history)
-        if trainer and isinstance(trainer.loss, ImageText) and is_dual_encoder(encoders):
-            save_dual_encoder(folder, encoders, trainer.loss.logit_scale)
+        if isinstance(loss, ImageText) and is_dual_encoder(encoders):
+            save_dual_encoder(folder, encoders, loss.logit_scale)
 
 
 if __name__ == "__main__":

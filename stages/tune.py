@@ -8,7 +8,7 @@ and `tuned_augmented_one` (at least one match). Labels of val choose everything;
 """
 
 from samesku import artefacts
-from samesku.catalogue.listings import GALLERIES, Listings, read_listings, val_labelled
+from samesku.catalogue.listings import GALLERIES, Listings, can_tune, read_listings, val_labelled
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import best_val_threshold, decide
 from samesku.params import Decision, Fusion, load_params
@@ -54,8 +54,8 @@ def main() -> str:
     fusion, k = params.fusion, params.index.k
     listings = read_listings(artefacts.LISTINGS)
     labelled, every = val_labelled(listings), listings.gallery("full")
-    if not labelled.any():
-        return skip("no val listing has a label to tune on")
+    if not can_tune(listings):
+        return skip("val has no two labelled listings of one product to tune on")
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     filled = {
         name: vectors for name, vectors in channels.items() if vectors.shape[1]

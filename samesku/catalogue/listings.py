@@ -109,6 +109,16 @@ def val_labelled(listings: Listings) -> Bools:
     return (listings.split == "val") & (listings.product >= 0)
 
 
+#: Labelled val listings without any match that are enough to say that matches are rare.
+MIN_SINGLES = 30
+
+
+def can_tune(listings: Listings) -> bool:
+    """Whether val's labels can choose a threshold: two listings of one product, or MIN_SINGLES listings of none."""
+    products = listings.product[val_labelled(listings)]
+    return len(products) >= MIN_SINGLES or bool(np.bincount(products).max(initial=0) > 1)
+
+
 def _no_pairs() -> Int32:
     return np.empty((0, 2), np.int32)
 

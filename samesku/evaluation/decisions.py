@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints, Strings
-from samesku.catalogue.listings import GALLERIES, Listings, val_labelled, visible_products
-from samesku.errors import InputError
+from samesku.catalogue.listings import GALLERIES, Listings, can_tune, val_labelled, visible_products
 from samesku.evaluation.metrics import row_f1
 from samesku.params import Decision
 from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours
+
+#: What `tune` takes where val's labels cannot choose: for the main system's zero-shot channels, chosen on catalogues with
+#: labels for a pairwise precision of 0.85 (docs/own-catalogue.md).
+DEFAULT_THRESHOLDS = {"static": 0.75, "dynamic": 4.0}
 
 
 def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:
@@ -164,7 +167,8 @@ class Decisions:
 
     Attributes:
         statistic: float64 (Q, k). is_match, relevant: bool (Q, k). n_relevant: int (Q,).
-        threshold: of the statistic. min_score: of `at_least_one`; the best on val where none is given.
+        threshold: of the statistic. is_default: whether it is of DEFAULT_THRESHOLDS.
+        min_score: of `at_least_one`; the best on val where none is given.
         split: str (Q,), "" where the query has no label and is not measured.
         gallery_size: int (Q,), the listings that the query was searched in.
     """
@@ -178,6 +182,7 @@ class Decisions:
     min_score: float
     split: Strings
     gallery_size: Int64
+    is_default: bool = False
 
     @property
     def hits(self) -> Int64:
@@ -201,23 +206,19 @@ class Decisions:
 def decide(neighbours: Neighbours, listings: Listings, decision: Decision, gallery: str) -> Decisions:
     """Decide which neighbours are matches; a threshold or min_score to tune is the best on val.
 
+    Where val's labels cannot choose (`can_tune`), the threshold is that of DEFAULT_THRESHOLDS.
+
     Where val and test are searched apart, in galleries of G listings, a test query meets
     (G_test − 1) / (G_val − 1) times as many listings of other products as a val query. While the threshold is
     tuned, each such neighbour counts for so many. This takes the sizes alone, no label of test.
 
     Args:
         gallery: of GALLERIES, in which the neighbours were searched.
-
-    Raises:
-        InputError: something is to be tuned, and val has no labelled query.
     """
     query = neighbours.query
     split = np.where(listings.product[query] >= 0, listings.split[query], "")
     is_val = split == "val"
-    if decision.value == "tune" and not is_val.any():
-        raise InputError(
-            "decision.value is tune, but no val listing has a label; give the threshold as a number"
-        )
+    is_default = decision.value == "tune" and not can_tune(listings)
     visible = visible_products(listings)  # the labels of test are hidden from val
     n_relevant, n_visible, gallery_size = (np.zeros(len(query), np.int64) for _ in range(3))
     sizes = {"val": 0, "test": 0}
@@ -233,7 +234,9 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
     val_labels = is_relevant(visible, query[is_val], neighbours.neighbour[is_val]), n_visible[is_val]
 
     statistic = decision_statistic(decision.kind, neighbours)
-    if decision.value == "tune":
+    if is_default:
+        threshold = DEFAULT_THRESHOLDS[decision.kind]
+    elif decision.value == "tune":
         threshold = best_threshold(sweep_thresholds(statistic[is_val], *val_labels, negative_weight))
     else:
         threshold = float(decision.value)
@@ -246,7 +249,16 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
         is_match = keep_at_least_one(is_match, neighbours, min_score)
     relevant = is_relevant(listings.product, query, neighbours.neighbour)
     return Decisions(
-        neighbours, statistic, is_match, relevant, n_relevant, threshold, min_score, split, gallery_size
+        neighbours,
+        statistic,
+        is_match,
+        relevant,
+        n_relevant,
+        threshold,
+        min_score,
+        split,
+        gallery_size,
+        is_default,
     )
 
 

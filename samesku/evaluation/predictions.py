@@ -145,6 +145,17 @@ def describe_metrics(short: Mapping[str, Any]) -> str:
     return ", ".join(parts or ["no labels: predictions only"])
 
 
+def describe_default(decisions: Decisions, kind: str) -> str:
+    """That the threshold is the default, and the way to a better one, for the end of a line; "" where it is not."""
+    if not decisions.is_default:
+        return ""
+    key = f"{kind} threshold {decisions.threshold:g}"
+    return (
+        f"; val's labels cannot choose a threshold, so the default decides ({key}); annotate pairs with `samesku serve`, "
+        "and take the one that `samesku threshold` prints"
+    )
+
+
 def write_predictions(
     folder: Path,
     decisions: Mapping[str, Decisions],

@@ -8,6 +8,7 @@ import numpy as np
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints
 from samesku.pairs.candidates import Candidates
+from samesku.params.schema import PairModelParams
 
 
 class NotEnoughPairs(Exception):
@@ -70,6 +71,18 @@ def label_pairs(
         n_queries=val_labelled[left].astype(np.int64) + val_labelled[right],
         fold=np.stack([fold[left], fold[right]]),
     )
+
+
+def fit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> PairModelParams:
+    """The params with no more folds than val has labelled components; with fewer than two, no model can be taught.
+
+    Raises:
+        NotEnoughPairs: val's labelled listings are of one component.
+    """
+    n_components = len(np.unique(component[val_labelled]))
+    if n_components < 2:
+        raise NotEnoughPairs("the labelled val listings are of one product: no fold can be left out")
+    return params.model_copy(update={"folds": min(params.folds, n_components)})
 
 
 def deal_folds(component: Ints, val_labelled: Bools, n_folds: int, seed: int) -> Int32:

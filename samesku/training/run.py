@@ -21,7 +21,7 @@ from samesku.params import Channel, TrainRun
 from samesku.training.augment import PictureAugmentation
 from samesku.training.batches import TrainingExamples
 from samesku.training.processes import ComputeConfig
-from samesku.training.sampler import make_sampler
+from samesku.training.sampler import fit_batches
 from samesku.training.towers import Tower
 
 BLOCK = 4096  # features that go through a head at once
@@ -50,18 +50,14 @@ class TrainingSet:
         return len(self.listings)
 
     def reason_to_skip(self, run: TrainRun) -> str | None:
-        """Why the run does not apply to this catalogue; None where it does.
-
-        That a batch cannot be filled is a reason for a baseline alone: it must not stop the main system.
-        """
+        """Why the run does not apply to this catalogue; None where it does."""
         if (self.product < 0).all():
             return "no listing has a label_group"
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         if missing:
             return f"no listing has {' and '.join(missing)}"
         try:
-            if run.out == "data/baselines":
-                make_sampler(run, self.select(run)[1])
+            fit_batches(run, self.select(run)[1])
         except InputError as error:
             return str(error)
         return None
@@ -165,6 +161,22 @@ def load_towers(
         columns = " and ".join(f"{modality} {dim}" for modality, dim in dims.items())
         raise InputError(f"the towers must share one space, but have {columns} columns; give a head_dim")
     return towers
+
+
+def load_start(
+    run: TrainRun, channels: Mapping[str, Channel], compute: ComputeConfig, path_of: Callable[[str], Path]
+) -> tuple[dict[str, NetworkEncoder], dict[str, Float32]]:
+    """The encoders that the towers of a run start from, and every listing's rows by them, both by modality.
+
+    A run that cannot train leaves these: its channels are then those that it starts from.
+    """
+    starts = {side: getattr(run, side) for side in run.towers}
+    rows = {side: np.load(path_of(name), mmap_mode="r") for side, name in starts.items()}
+    starts = {side: name for side, name in starts.items() if rows[side].shape[1]}
+    encoders = {
+        side: load_encoder(name, channels[name], device=compute.device) for side, name in starts.items()
+    }
+    return encoders, rows
 
 
 def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Float32:

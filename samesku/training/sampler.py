@@ -138,6 +138,35 @@ class ListingSampler:
 Sampler = PKSampler | PairSampler | ListingSampler
 
 
+def fit_batches(run: TrainRun, labels: Ints) -> TrainRun:
+    """The run with P, K and batch_size lowered to what these training rows can fill.
+
+    Args:
+        labels: int (n,), the product of each training row, from 0.
+
+    Raises:
+        InputError: no product has two rows, or fewer than two have: there is nothing to tell apart; fewer than
+            two rows with the sampler `listings`.
+    """
+    if run.sampler == "listings":
+        if len(labels) < 2:
+            raise InputError(f"a batch needs 2 training listings, and there are {len(labels)}")
+        return run.model_copy(update={"batch_size": min(run.batch_size or 2, len(labels))})
+    sizes = [len(rows) for rows in group_by_product(labels)]
+    if len(sizes) < 2:
+        raise InputError("only one product has two or more training listings; a negative pair needs another")
+    if run.sampler == "pairs":
+        return run
+    return run.model_copy(update={"P": min(run.P, len(sizes)), "K": min(run.K, max(sizes))})
+
+
+def describe_fit(run: TrainRun, fitted: TrainRun) -> str:
+    """What `fit_batches` lowered, "P 16 -> 11"; "" where it changed nothing."""
+    keys = ("P", "K") if run.sampler == "pk" else ("batch_size",) if run.sampler == "listings" else ()
+    changes = [(key, getattr(run, key), getattr(fitted, key)) for key in keys]
+    return ", ".join(f"{key} {before} -> {after}" for key, before, after in changes if before != after)
+
+
 def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     """The sampler of a run, over training rows of these products, int (n,).
 

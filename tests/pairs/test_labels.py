@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, label_pairs
+from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, fit_folds, label_pairs
+from samesku.params.schema import PairModelParams
 
 # listings 0–3 are product 0 and 4 is product 1, all labelled val; 5 is unlabelled, 6 is train's product 1,
 # 7 a test listing whose label is hidden
@@ -46,6 +47,15 @@ def test_training_pairs_are_those_of_the_mask():
     assert train.n_queries.tolist() == [2, 2, 1]
     assert train.weight.tolist() == labels.weight[[0, 1, 3]].tolist()
     assert train.fold.tolist() == labels.fold[:, [0, 1, 3]].tolist()
+
+
+def test_there_are_no_more_folds_than_labelled_components():
+    params = PairModelParams(folds=5)
+    component = np.array([0, 0, 1, 2, 2, 3, 4, 5])  # the labelled listings are of three
+    assert fit_folds(params, component, VAL_LABELLED).folds == 3
+    assert fit_folds(PairModelParams(folds=2), component, VAL_LABELLED).folds == 2
+    with pytest.raises(NotEnoughPairs, match="of one product"):
+        fit_folds(params, np.zeros(8, int), VAL_LABELLED)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_folds=st.integers(2, 7))

@@ -80,7 +80,7 @@ def test_of_several_alphas_the_best_on_val_is_taken(folder):
 
 def test_without_labels_what_val_would_choose_is_skipped(folder):
     val_and_test_copies.write(folder, labels=False)
-    assert compare.main("image_only") == "skipped: no val listing has a label to tune on"
+    assert compare.main("image_only") == "skipped: val has no two labelled listings of one product to tune on"
     assert read_metrics("image_only") == {"skipped": 1}
     assert list((artefacts.PREDICTIONS / "image_only").iterdir()) == []
     given = {"kind": "static", "value": 0.7}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.errors import InputError
+from samesku.evaluation.decisions import DEFAULT_THRESHOLDS
 from stages import evaluate, fuse, index
 from tests.fixtures import val_and_test_copies
 
@@ -23,8 +23,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def run_main_system():
-    for stage in (fuse, index, evaluate):
-        stage.main()
+    return [stage.main() for stage in (fuse, index, evaluate)][-1]
 
 
 def read_metrics():
@@ -152,10 +151,13 @@ def test_without_labels_a_given_threshold_still_matches(folder):
     assert read_submission()["a2"] == "a2 c2 b2"
 
 
-def test_without_labels_there_is_nothing_to_tune_on(folder):
+def test_without_labels_the_default_threshold_decides(folder, monkeypatch):
+    monkeypatch.setitem(DEFAULT_THRESHOLDS, "static", 0.7)
     val_and_test_copies.write(folder, labels=False)
-    with pytest.raises(InputError, match="no val listing has a label; give the threshold as a number"):
-        run_main_system()
+    line = run_main_system()
+    assert "val's labels cannot choose a threshold, so the default decides (static threshold 0.7)" in line
+    assert read_metrics() == {"threshold": {"split": 0.7, "full": 0.7}}
+    assert read_submission()["a2"] == "a2 c2 b2"
 
 
 def test_at_least_one_keeps_the_best_above_min_score(folder):

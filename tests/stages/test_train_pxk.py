@@ -221,25 +221,64 @@ def test_a_rerun_gives_the_same_bytes(run):
     assert outs() == first
 
 
+@pytest.fixture
+def cnn_rows(tmp_path, listings):
+    """The array of the channel cnn, from which the run starts."""
+    rows = np.random.default_rng(0).normal(size=(len(listings), 256)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    artefacts.write_array(tmp_path / artefacts.embedding_path("cnn"), rows)
+    return rows
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         ({"label_group": None}, "no listing has a label_group"),
-        ({"has_image": False}, "no listing has image"),
+        (
+            {"label_group": [f"g{i}" for i in range(64)]},
+            "no product has two or more listings in the train split",
+        ),
+        ({"label_group": ["g", "g", *[None] * 62]}, "only one product has two or more training listings"),
     ],
 )
-def test_a_run_that_does_not_apply_is_skipped(run, listings, change, why):
-    assert run(IMAGE, listings.assign(**change)) == f"skipped: 1 ({why})"
-    assert rows("image").shape == rows("title").shape == (64, 0)
+def test_a_run_without_pairs_leaves_the_channel_that_it_starts_from(
+    run, listings, cnn_rows, channels, change, why
+):
+    line = run(IMAGE, listings.assign(**change))
+    assert line.startswith(f"skipped: {why}")
+    assert line.endswith("; r_image is cnn, without training")
+    np.testing.assert_array_equal(rows("image"), cnn_rows)
+    assert rows("title").shape == (64, 0)
     assert artefacts.read_json(artefacts.MODELS / "r" / "epochs.json") == []
+    weights = str(artefacts.MODELS / "r.safetensors")
+    tower = load_encoder("r_image", channels["cnn"].model_copy(update={"weights": weights}))
+    pictures = PackedImages(artefacts.IMAGES)
+    np.testing.assert_array_equal(tower.embed(pictures), load_encoder("cnn", channels["cnn"]).embed(pictures))
+
+
+def test_a_run_without_its_modality_is_skipped(run, listings):
+    artefacts.write_array(artefacts.embedding_path("cnn"), np.zeros((64, 0), np.float32))
+    assert run(IMAGE, listings.assign(has_image=False)) == "skipped: no listing has image"
+    assert rows("image").shape == rows("title").shape == (64, 0)
     assert (artefacts.MODELS / "r.safetensors").is_file()
     assert (artefacts.CURVES / "r").is_dir()
 
 
-def test_a_baseline_without_a_batch_is_skipped_and_stops_nothing(run, listings):
-    baseline = IMAGE | {"P": 9, "out": "data/baselines"}
-    assert run(baseline, listings).startswith("skipped: 1 (P is 9, but only 8 products")
+def test_a_baseline_without_pairs_is_skipped_and_stops_nothing(run, listings):
+    baseline = IMAGE | {"out": "data/baselines"}
+    assert run(baseline, listings.assign(label_group=None)) == "skipped: no listing has a label_group"
     assert np.load("data/baselines/r_image.npy").shape == (64, 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "lowered"),
+    [
+        (IMAGE | {"P": 9, "K": 5}, "P 9 -> 8, K 5 -> 4"),
+        (CLIP | {"batch_size": 64, "epochs": 1}, "batch_size 64 -> 32"),
+    ],
+)
+def test_batches_are_lowered_to_what_the_catalogue_can_fill(run, params, lowered):
+    assert run(params | {"max_steps": 2}).endswith(f"lowered to the catalogue: {lowered}")
 
 
 def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
@@ -251,10 +290,7 @@ def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
 @pytest.mark.parametrize(
     ("params", "change", "sentence"),
     [
-        (IMAGE, {"label_group": [f"g{i}" for i in range(64)]}, "no product has two or more listings"),
-        (IMAGE | {"P": 9}, {}, "P is 9, but only 8 products"),
         (IMAGE | {"unfreeze_blocks": 99}, {}, "unfreeze_blocks is 99; allowed with test_efficientnet: 0 to"),
-        (CLIP | {"batch_size": 64}, {}, "batch_size is 64, but there are 32 training listings"),
         (BOTH | {"cross_modal": 0.5}, {}, "image 256 and title 16 columns; give a head_dim"),
     ],
 )
