@@ -6,6 +6,7 @@ Reads the catalogue of `data.source`. Writes data/sample/: listings.parquet, ima
 networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json.
 """
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def make_sample(
     Raises:
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
     """
-    table = read_table(source.table(), quarantine)
+    table = read_table(source.table(), quarantine, data.columns, data.encoding)
+    notes = [*table.notes, *sample.describe_missing_pictures(table, data.images)]
+    print(*(f"sample: {note}" for note in notes), sep="\n", end="\n" * bool(notes), file=sys.stderr)
     taken = sample.take_listings(
         [row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed
     )

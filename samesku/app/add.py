@@ -1,5 +1,6 @@
 """`samesku add`: match new listings against the indexed catalogue and each other."""
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row, clean_row
-from samesku.catalogue.source import FolderSource
+from samesku.catalogue.source import FolderSource, read_table_file
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
 from samesku.search.exact import group_by_mask, search_queries
@@ -25,9 +26,10 @@ OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 
 
 def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: Path) -> str:
-    """Match the listings of the CSV `table`, write their matches to the folder `out`, and say how many.
+    """Match the listings of `table`, write their matches to the folder `out`, and say how many.
 
     Args:
+        table: of any kind that data.csv may be.
         images: the folder of the pictures that the table names; None: no pictures.
 
     Raises:
@@ -71,13 +73,11 @@ def _read_table(
     """The listings of the table by id, as `sample` would store them, and the file of their pictures."""
     data, machine = index.params.data, index.params.machine
     try:
-        content = table.read_bytes()
-    except OSError as error:
-        raise InputError(f"{table} cannot be read ({error.strerror})") from None
-    try:
-        read = reader.read_table(content, quarantine)
+        read = reader.read_table(read_table_file(table), quarantine, data.columns, data.encoding)
     except InputError as error:  # it names the key of params.yaml, not this file
-        raise InputError(str(error).replace("data.csv", str(table), 1)) from None
+        raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(table), 1)) from None
+    for note in read.notes:
+        print(f"samesku add: {note.replace('data.csv', str(table), 1)}", file=sys.stderr)
     rows = [clean_row(row, "title" in read.columns, quarantine) for row in read.rows]
     packer = None
     if images is not None and "image" in read.columns:

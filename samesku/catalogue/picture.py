@@ -10,14 +10,17 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from samesku.arrays import Bools
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.quarantine import Fault
 
-#: What shops and phones write. The others' decoders are rarely used, and one of them runs Ghostscript.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+#: What shops, phones and old programs write. The others' decoders are rarely used, and one of them runs Ghostscript.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
+_HEIC = re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
+# A picture may hold a long text, such as its history in Photoshop: as much as Pillow allows for all texts together.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 _LONGEST = 65_500  # the longest side that JPEG can hold
 _HASH = re.compile(r"[0-9a-f]{16}")
 #: A picture of one colour has no frequencies but the constant one; all ones is a common stand-in for "none".
@@ -41,7 +44,7 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
         try:
             image = Image.open(io.BytesIO(data), formats=_formats())
         except UnidentifiedImageError:
-            raise Fault(q.IMAGE_NONE) from None
+            raise Fault(q.IMAGE_HEIC if _HEIC.match(data) else q.IMAGE_NONE) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise Fault(q.IMAGE_PIXELS) from None
         except Exception:  # decoders of hostile bytes raise anything
@@ -131,6 +134,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 65535 if image.mode.startswith("I;16") or values.max() > 255 else 255
-        top = max(top, values.max())
+        # Floating-point numbers up to 1 are shares of white.
+        top = 1 if image.mode == "F" and values.max() <= 1 else max(top, values.max())
         return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")

@@ -1,31 +1,34 @@
-"""The table of a catalogue: bytes of a CSV -> rows of strings, each with a valid, unique posting_id; clean cells.
+"""The table of a catalogue: its bytes -> rows of strings, each with a valid, unique posting_id; clean cells.
 
 Broken rows are quarantined one by one; what makes the table as a whole unusable is refused.
 """
 
-import codecs
-import csv
-import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import NamedTuple
 
 from samesku.catalogue import quarantine as q
+from samesku.catalogue.columns import check_columns, count_known, match_columns
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.table import open_table
 from samesku.errors import InputError
 
-_DELIMITERS = (",", ";", "\t", "|")
 # Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
 # \x41 is left alone: it is the seller's own.
 _WRAPPED = re.compile(r"""b(["'])(.*)\1""", re.DOTALL)
 _BYTES = re.compile(r"(?:\\x(?:[89a-fA-F][0-9a-fA-F]|[01][0-9a-fA-F]|7[fF]))+")
+_UTF16 = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")  # JSON's \u00e9
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPES = re.compile(r"""\\([\\nrt"'])""")
 # A doubled backslash stands between alternatives («PRIA\\WANITA») as a slash does.
 _ESCAPED = {"\\": "/", "n": " ", "r": " ", "t": " ", '"': '"', "'": "'"}
+#: Signs that are no part of a brand's name; NFKC would make letters of them: NikeTM.
+_TRADEMARKS = re.compile("[™℠]")
 #: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional marks, surrogates, private use
@@ -58,51 +61,109 @@ class Row(NamedTuple):
 COLUMNS = Row._fields[1:-1]
 #: Optional columns that say something of the product: evidence of the pair model, and shown to people.
 ATTRIBUTES = ("brand", "price", "gtin", "mpn", "category")
-_PLAIN = ("label_group", "split", "source", *ATTRIBUTES)
+_AS_THEY_STAND = ("title", "image", "image_phash")
+#: What Excel writes for a long number: 8.99123E+12.
+_ROUNDED = re.compile(r"\d\.\d+E\+\d+")
+#: What databases and pandas write where there is nothing.
+_NO_VALUE = frozenset({"nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "-"})
 
 
 @dataclass(frozen=True)
 class Table:
-    """A catalogue's readable rows, ordered by posting_id; the names in its header; all its rows counted."""
+    """A catalogue's readable rows, ordered by posting_id.
+
+    Attributes:
+        columns: those of COLUMNS that the table has. names: its header. total: how many rows it has, without those
+            that give another row its further pictures. notes: what was taken for granted, in a sentence each.
+    """
 
     rows: list[Row]
     columns: frozenset[str]
+    names: list[str]
     total: int
+    notes: list[str]
 
 
-def read_table(data: bytes, quarantine: Quarantine) -> Table:
-    """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
+def read_table(
+    data: bytes, quarantine: Quarantine, columns: Mapping[str, str] | None = None, encoding: str | None = None
+) -> Table:
+    """Read a table: CSV, TSV, Parquet, JSON Lines or Excel, in the encodings and dialects of `open_table`.
 
-    Titles, names and hashes are given as they stand; the other columns without outer white space.
+    Titles, names and hashes are given as they stand; the other columns without outer white space. A cell that says
+    that there is none ("nan", "NULL") is empty.
+
+    Args:
+        columns: data.columns, ours to theirs. encoding: data.encoding.
 
     Raises:
-        InputError: no rows, a column twice, or no posting_id, or neither title nor image nor image_phash.
+        InputError: not such a table, no rows, a column twice, no posting_id, or no title, image and image_phash.
     """
-    lines = list(io.StringIO(_decode(data), newline=""))
-    delimiter, names, used = _header(lines)
-    places = [names.index(column) if column in names else len(names) for column in COLUMNS]
+    columns = columns or {}
+    raw = open_table(data, lambda names: count_known(names, COLUMNS, columns), encoding)
+    places, notes = match_columns(raw.names, COLUMNS, columns)
+    check_columns(raw.names, places, raw.kind)
+    width = len(raw.names)
+    cell_of = [places.get(column, width) for column in COLUMNS]
+    needed = max(places.get(column, 0) for column in ("posting_id", "title", "image"))
+    no_value: Counter[tuple[str, str]] = Counter()
     rows = []
     number = -1
-    for cells in _records(lines[used:], delimiter):
-        if not cells:
+    after_part = False
+    for record in raw.records:
+        if not any(map(str.strip, record)):
             continue  # a blank line
         number += 1
-        if cells is _BROKEN:
-            quarantine.add(number, "", "", q.ROW_QUOTES)
-        elif len(cells) < len(names) or any(cells[len(names) :]):
+        if isinstance(record, str):
+            quarantine.add(number, "", "", record)
+            after_part = False
+            continue
+        # Excel leaves out delimiters after the last cell that is not empty. A line without its title or picture, and
+        # what follows it, are parts of a row that was torn by a line break.
+        is_part = len(record) < width and (len(record) <= needed or after_part)
+        if is_part or any(record[width:]):
             quarantine.add(number, "", "", q.ROW_CELLS)
         else:
-            cells = [*cells[: len(names)], ""]
-            row = Row._make([number, *(cells[place] for place in places), False])
-            row = row._replace(**{name: _plain(getattr(row, name)) for name in _PLAIN})
+            cells = [*record[:width], *[""] * max(1, width + 1 - len(record))]
+            row = _clean_cells(Row(number, *(cells[place] for place in cell_of)), no_value)
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)
             else:
                 rows.append(row)
+        after_part = is_part
     if number < 0:
-        raise InputError("data.csv has a header and no rows; allowed: at least one listing")
-    rows = sorted(_unique(rows, quarantine), key=lambda row: row.posting_id)
-    return Table(rows, frozenset(names), number + 1)
+        raise InputError(
+            f"data.csv has a header and no rows (read as {raw.kind}); allowed: at least one listing"
+        )
+    if no_value:
+        cells_of = ", ".join(f"{n} × {text!r} of {column}" for (column, text), n in sorted(no_value.items()))
+        notes.append(f"data.csv has cells that say that there is nothing, and are taken as empty: {cells_of}")
+    unique, joined = _unique(rows, quarantine)
+    if joined:
+        notes.append(
+            f"data.csv has {joined} rows that differ from another in its picture alone: taken as its pictures"
+        )
+    unique.sort(key=lambda row: row.posting_id)
+    return Table(unique, frozenset(places), raw.names, number + 1 - joined, raw.notes + notes)
+
+
+def _clean_cells(row: Row, no_value: Counter[tuple[str, str]]) -> Row:
+    """The row with plain cells, where words for nothing are empty; `no_value` counts them by column and word."""
+    changed = {}
+    for column in COLUMNS:
+        cell = getattr(row, column)
+        if not cell:
+            continue
+        clean = cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell  # Excel's ="00123"
+        if column == "posting_id":
+            clean = clean.strip()
+        elif column not in _AS_THEY_STAND:
+            clean = _plain(clean)
+        if column != "posting_id" and clean.strip().casefold() in _NO_VALUE:
+            no_value[column, clean.strip()] += 1
+            clean = ""
+        if clean != cell:
+            changed[column] = clean
+    return row._replace(**changed) if changed else row
 
 
 def id_fault(posting_id: str) -> str | None:
@@ -114,70 +175,47 @@ def id_fault(posting_id: str) -> str | None:
     return q.ID_FORMULA if posting_id[0] in q.FORMULA else None
 
 
-def _decode(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+def _unique(rows: list[Row], quarantine: Quarantine) -> tuple[list[Row], int]:
+    """One row for each id, and how many rows gave another one their picture.
 
-
-def _header(lines: list[str]) -> tuple[str, list[str], int]:
-    """The delimiter that makes most known columns of the header, the columns, and the lines they take."""
-
-    def split(delimiter: str) -> tuple[list[str], int]:
-        reader = csv.reader(lines, delimiter=delimiter)
-        try:
-            cells = next((cells for cells in reader if cells), [])
-        except csv.Error:
-            cells = []
-        return [cell.strip() for cell in cells], reader.line_num
-
-    delimiter = max(_DELIMITERS, key=lambda d: len(set(COLUMNS) & set(split(d)[0])))
-    names, used = split(delimiter)
-    twice = [name for name, n in Counter(names).items() if n > 1 and name]
-    if twice:
-        raise InputError(f"data.csv has the column {twice[0]!r} twice; allowed: each column once")
-    present = ", ".join(name for name in names if name)[:200] or "none"
-    if "posting_id" not in names:
-        raise InputError(f"data.csv has no column posting_id; it is required (columns found: {present})")
-    if not {"title", "image", "image_phash"} & set(names):
-        raise InputError(f"data.csv has neither title nor image; one is required (columns found: {present})")
-    return delimiter, names, used
-
-
-_BROKEN = ["broken"]  # known by identity
-
-
-def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
-    """Records by strict CSV rules; a line with broken quotes is _BROKEN alone, and reading goes on after it.
-
-    A lenient reader would swallow the rows up to the next quote into one cell, without a word.
+    Of rows that agree in every column the first counts. Rows that differ in their pictures alone, or have nothing else,
+    are one listing with several pictures, named with | between them. Of others none can be believed.
     """
-    start = 0
-    while start < len(lines):
-        reader = csv.reader((lines[i] for i in range(start, len(lines))), delimiter=delimiter, strict=True)
-        done = 0
-        try:
-            for cells in reader:
-                done = reader.line_num
-                yield cells
-            return
-        except csv.Error:  # also where a cell is longer than 131,072 characters, so a retry is never long
-            yield _BROKEN
-            start += done + 1
-
-
-def _unique(rows: list[Row], quarantine: Quarantine) -> list[Row]:
-    """Of rows with one id that agree in every column, the first; where they differ, none can be believed."""
     by_id: dict[str, list[Row]] = {}
     for row in rows:
         by_id.setdefault(row.posting_id, []).append(row)
     unique = []
-    for same in by_id.values():
-        agree = all(row[1:] == same[0][1:] for row in same)
-        unique += same[:1] if agree else []
-        for row in same[1:] if agree else same:
-            quarantine.add(row.row, row.posting_id, row.image, q.ID_REPEATED if agree else q.ID_CONFLICT)
-    return unique
+    joined = 0
+    for posting_id, same in by_id.items():
+        first, *further = same
+        if all(row[1:] == first[1:] for row in further):
+            unique.append(first)
+            repeated = [(row, q.ID_REPEATED) for row in further]
+        elif merged := _join_pictures(same):
+            unique.append(merged)
+            joined += len(further)
+            repeated = []
+        else:
+            repeated = [
+                (row, q.ID_ROUNDED if _ROUNDED.fullmatch(posting_id) else q.ID_CONFLICT) for row in same
+            ]
+        for row, reason in repeated:
+            quarantine.add(row.row, row.posting_id, row.image, reason)
+    return unique, joined
+
+
+def _join_pictures(rows: list[Row]) -> Row | None:
+    """The rows of one id as one, with all their pictures; None where they differ in anything else."""
+    cells = {}
+    for column in COLUMNS:
+        values = list(dict.fromkeys(filter(None, (getattr(row, column) for row in rows))))
+        if column == "image":
+            cells[column] = "|".join(values)
+        elif len(values) > 1 and (column != "image_phash" or "|" not in cells["image"]):
+            return None  # (the hash is that of the first picture)
+        else:
+            cells[column] = values[0] if values else ""
+    return rows[0]._replace(**cells)
 
 
 def _plain(cell: str) -> str:
@@ -209,7 +247,7 @@ def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
 
 
 def normalise(title: str) -> str:
-    """Decode literal byte escapes, apply NFKC, drop what has no width, fold white space.
+    """Decode literal escapes of bytes, JSON and HTML, apply NFKC, drop what has no width, fold white space.
 
     Escaped bytes that are no UTF-8 are dropped. Never raises, also where surrogates are astray;
     normalise(normalise(t)) == normalise(t).
@@ -228,10 +266,15 @@ def _normalise_once(title: str) -> str:
         title = _BYTES.sub(
             lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "ignore"), title
         )
+        title = _UTF16.sub(
+            lambda run: bytes.fromhex(run[0].replace("\\u", "")).decode("utf-16-be", "ignore"), title
+        )
         title = _ESCAPES.sub(lambda escape: _ESCAPED[escape[1]], title)
+    if "&" in title:
+        title = _ENTITY.sub(lambda entity: unescape(entity[0]), title)
     title = " ".join(title.split())
     if not title.isprintable():
         title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
     if not title.isascii():
-        title = _SELECTORS.sub("", title)
+        title = _TRADEMARKS.sub("", _SELECTORS.sub("", title))
     return " ".join(unicodedata.normalize("NFKC", title).split())

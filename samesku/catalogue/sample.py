@@ -9,9 +9,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
+from samesku.catalogue.columns import show_names
 from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.reader import ATTRIBUTES, Row
+from samesku.catalogue.reader import ATTRIBUTES, Row, Table
 from samesku.errors import InputError
 from samesku.params.schema import Split
 
@@ -166,6 +167,16 @@ def check_split_column(rows: Sequence[Row], columns: frozenset[str]) -> None:
             f"data.csv: split is {wrong[0].split!r} in row {wrong[0].row}, and wrong in {len(wrong) - 1} others; "
             f"allowed with split.by column: {allowed}"
         )
+
+
+def describe_missing_pictures(table: Table, images: str | None) -> list[str]:
+    """A sentence where pictures are asked for, in the folder `images`, and the table names none."""
+    if images is None or "image" in table.columns:
+        return []
+    return [
+        f"data.csv has no column image, so no pictures are read from {images} (columns found: "
+        f"{show_names(table.names)}); name yours in data.columns, or leave data.images empty"
+    ]
 
 
 def split_listings(listings: Sequence[Row], component: Int32, params: Split) -> list[str]:

@@ -12,13 +12,15 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from samesku.catalogue import quarantine as q
+from samesku.catalogue.columns import show_names
+from samesku.catalogue.picture_names import index_names, other_names
 from samesku.catalogue.quarantine import Fault
 from samesku.errors import InputError
 
@@ -26,6 +28,8 @@ from samesku.errors import InputError
 MAX_BYTES = 64_000_000
 #: A larger table is refused unread; that of a million listings has some 200 MB, and takes several times that.
 MAX_TABLE = 1_000_000_000
+_TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx"})
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of a member of a .zip
 BLOCK = 2**18  # bytes read at once from an archive at a URL: a picture, most often
 
 
@@ -49,6 +53,10 @@ def open_source(path: Path | str, csv: str, images: str | None) -> Source:
                 raise InputError(f"data.source: {path} does not exist; allowed: a .zip or a folder")
         path = place
     path = Path(path)
+    if path.parts[:1] == ("~",) and not path.exists():
+        raise InputError(
+            f"data.source: {path} begins with ~, which DVC does not know; allowed: an absolute path"
+        )
     if path.is_dir():
         return FolderSource(path, csv, images).checked()
     if not path.exists():
@@ -79,10 +87,48 @@ class Source(ABC):
     def checked(self) -> Self:
         if self.images is not None and not self.has_folder():
             raise InputError(
-                f"data.images: {self.path} has no folder {self.images}; allowed: one in it, or null for no "
-                "pictures"
+                f"data.images: {self.path} has no folder {self.images}{_instead(self.folders(), self.images)}; "
+                "allowed: one in it, or null for no pictures"
             )
         return self
+
+    def picture(self, name: str) -> bytes:
+        """The bytes of one picture, by its name or by what it can only mean (`other_names`).
+
+        Raises:
+            Fault: there is no such plain file inside; with the reason.
+        """
+        try:
+            return self.read_picture(name)
+        except Fault as fault:
+            if fault.reason not in (q.IMAGE_MISSING, q.IMAGE_OUTSIDE):
+                raise
+            first = fault
+        for other in other_names(name, self.root_path, lambda: self.index):
+            try:
+                return self.read_picture(other)
+            except Fault as fault:
+                if fault.reason not in (q.IMAGE_MISSING, q.IMAGE_OUTSIDE):
+                    raise
+        raise Fault(q.IMAGE_ADDRESS) if name.strip().startswith(("http://", "https://")) else first
+
+    @cached_property
+    def index(self) -> dict[str, str]:
+        """The pictures by `index_names`."""
+        return index_names(self.names())
+
+    @property
+    def root_path(self) -> PurePosixPath:
+        """The path of the picture folder, as far as it is known."""
+        return PurePosixPath(self.folder)
+
+    def folders(self) -> Iterable[str]:
+        """Folders that people may mean by data.images."""
+        return ()
+
+    def names(self) -> Iterable[str]:
+        """The names of all pictures, where they can be listed at once."""
+        return ()
 
     @abstractmethod
     def has_folder(self) -> bool:
@@ -93,8 +139,37 @@ class Source(ABC):
         """The bytes of the table. Raises InputError where it cannot be read."""
 
     @abstractmethod
-    def picture(self, name: str) -> bytes:
-        """The bytes of one picture. Raises Fault with the reason where there is no such plain file inside."""
+    def read_picture(self, name: str) -> bytes:
+        """The bytes of the picture of just this name. Raises Fault where there is no such plain file inside."""
+
+
+def read_table_file(table: Path) -> bytes:
+    """The bytes of a table on this machine.
+
+    Raises:
+        InputError: there is no such plain file, it cannot be read, or it is too large.
+    """
+    try:
+        status = table.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
+            raise InputError(f"data.csv: {table} is no plain file")
+        _check_table(table, status.st_size)
+        return table.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"data.csv: {table} cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from None
+
+
+def _instead(names: Iterable[str], wanted: str) -> str:
+    """« (it has shop/images)»: of `names` those that end like what is wanted, or else the first few; "" for none."""
+    names = sorted(name for name in names if not name.startswith(("__MACOSX", ".")))
+    names = [name for name in names if PurePosixPath(name).name == PurePosixPath(wanted).name] or names
+    return f" (it has {show_names(names[:5])})" if names else ""
+
+
+def _is_table(name: str) -> bool:
+    return PurePosixPath(name.lower().removesuffix(".gz")).suffix in _TABLES
 
 
 def _is_in_dvc_cache(path: Path) -> bool:
@@ -108,20 +183,30 @@ class FolderSource(Source):
     def has_folder(self) -> bool:
         return (self.path / (self.images or "")).is_dir()
 
+    def folders(self) -> Iterable[str]:
+        return (path.name for path in self.path.iterdir() if path.is_dir())
+
+    def names(self) -> Iterable[str]:
+        for folder, _, files in os.walk(self.root):
+            below = Path(folder).relative_to(self.root)
+            yield from ((below / file).as_posix() for file in files)
+
+    @property
+    def root_path(self) -> PurePosixPath:
+        return PurePosixPath(self.root.as_posix())
+
     def table(self) -> bytes:
-        table = self.path / self.csv
-        try:
-            _check_table(table, table.stat().st_size)
-            return table.read_bytes()
-        except OSError as error:
-            raise InputError(f"data.csv: {table} cannot be read ({error.strerror})") from None
+        if not (self.path / self.csv).exists():
+            tables = (path.name for path in self.path.iterdir() if _is_table(path.name))
+            raise InputError(f"data.csv: there is no {self.path / self.csv}{_instead(tables, self.csv)}")
+        return read_table_file(self.path / self.csv)
 
     @cached_property
     def root(self) -> Path:
         """The picture folder, links followed: what a picture's own path must lie in."""
         return (self.path / (self.images or "")).resolve()
 
-    def picture(self, name: str) -> bytes:
+    def read_picture(self, name: str) -> bytes:
         path = self.root.joinpath(*_inside(name).parts)
         try:
             real = path.resolve()
@@ -144,7 +229,18 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 class ZipSource(Source):
     def has_folder(self) -> bool:
-        return any(name.startswith(self.prefix) for name in self.zip.namelist())
+        return any(name.startswith(self.prefix) for name in self.members)
+
+    def folders(self) -> Iterable[str]:
+        return {PurePosixPath(name).parent.as_posix() for name in self.members} - {"."}
+
+    def names(self) -> Iterable[str]:
+        return (name.removeprefix(self.prefix) for name in self.members if name.startswith(self.prefix))
+
+    @cached_property
+    def members(self) -> dict[str, zipfile.ZipInfo]:
+        """The members by the names that they had where they were packed."""
+        return {_member_name(info): info for info in self.zip.infolist()}
 
     @cached_property
     def zip(self) -> zipfile.ZipFile:
@@ -161,9 +257,10 @@ class ZipSource(Source):
 
     def table(self) -> bytes:
         try:
-            info = self.zip.getinfo(PurePosixPath(self.csv).as_posix())
+            info = self.members[PurePosixPath(self.csv).as_posix()]
         except KeyError:
-            raise InputError(f"data.csv: {self.path} has no member {self.csv}") from None
+            tables = _instead(filter(_is_table, self.members), self.csv)
+            raise InputError(f"data.csv: {self.path} has no member {self.csv}{tables}") from None
         _check_table(f"{self.csv} in {self.path}", info.file_size)
         try:
             return self._read(info)
@@ -172,11 +269,13 @@ class ZipSource(Source):
         except _DAMAGE as error:
             raise InputError(f"data.csv: {self.csv} in {self.path} cannot be read ({error})") from None
 
-    def picture(self, name: str) -> bytes:
+    def read_picture(self, name: str) -> bytes:
         try:
-            info = self.zip.getinfo(self.prefix + _inside(name).as_posix())
+            info = self.members[self.prefix + _inside(name).as_posix()]
         except KeyError:
             raise Fault(q.IMAGE_MISSING) from None
+        if info.flag_bits & _ENCRYPTED:
+            raise Fault(q.IMAGE_ENCRYPTED)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise Fault(q.IMAGE_LINK)
         _check_size(info.file_size)
@@ -193,6 +292,15 @@ class ZipSource(Source):
             raise NotImplementedError("compressed by a method that cannot be stopped at a size")
         with self.zip.open(info) as member:
             return member.read(info.file_size)
+
+
+def _member_name(info: zipfile.ZipInfo) -> str:
+    """The name of a member: in UTF-8 also where macOS does not say so, and with / where .NET wrote a backslash."""
+    name = info.filename
+    if not info.flag_bits & _UTF8 and not name.isascii():
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name if "/" in name else name.replace("\\", "/")
 
 
 class UrlFolder(Source):
@@ -223,7 +331,7 @@ class UrlFolder(Source):
             _check_table(self.table_place, self.files.info(self.table_place)["size"])
             return self.files.cat_file(self.table_place)
 
-    def picture(self, name: str) -> bytes:
+    def read_picture(self, name: str) -> bytes:
         path = f"{self.root}/{_inside(name).as_posix()}"
         try:
             about = self.files.info(path)

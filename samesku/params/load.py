@@ -124,6 +124,14 @@ def check_reproducible(embed: Embed, machine: Machine) -> Iterator[str]:
             )
 
 
+def check_encoding(encoding: str | None) -> Iterator[str]:
+    """What is wrong with the encoding of a table: Python must know it, and read text by it."""
+    try:
+        b"".decode(encoding or "utf-8")
+    except LookupError:
+        yield f"encoding is {encoding!r}; allowed: an encoding that Python knows, such as cp1251, gb18030 or cp932"
+
+
 def check_shares(shares: Shares) -> Iterator[str]:
     """What is wrong with the shares of the splits."""
     total = shares.train + shares.val + shares.test
@@ -223,7 +231,8 @@ def find_modalities(params: Params) -> dict[str, str]:
 
 def _contradictions(params: Params) -> Iterator[str]:
     """Everything that is wrong between keys, each as a sentence that begins with the key."""
-    local: list[tuple[str, Iterator[str]]] = [("split.shares", check_shares(params.split.shares))]
+    local: list[tuple[str, Iterator[str]]] = [("data", check_encoding(params.data.encoding))]
+    local += [("split.shares", check_shares(params.split.shares))]
     local += [(f"channels.{name}", check_channel(channel)) for name, channel in params.channels.items()]
     local += [(f"train.{name}", check_run(run)) for name, run in params.train.items()]
     local += [("fusion", check_weights(params.fusion, params.fusion.alpha))]

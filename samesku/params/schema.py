@@ -35,6 +35,7 @@ class Data(Strict):
     source: str
     csv: str = "listings.csv"
     columns: dict[Column, str] = {}
+    encoding: str | None = None
     images: str | None = "images"
     n_listings: PositiveInt | None = None
     sample_by: Literal["product", "listing"] = "product"

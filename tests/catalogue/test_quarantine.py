@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from samesku.catalogue.quarantine import IMAGE_MISSING, TITLE_EMPTY, Quarantine
+from samesku.catalogue.quarantine import HASH_BAD, IMAGE_MISSING, IMAGE_UNNAMED, TITLE_EMPTY, Quarantine
 
 
 def test_the_file_is_in_order_and_says_each_thing_once(tmp_path: Path) -> None:
@@ -50,10 +50,20 @@ def test_the_share_is_projected_from_the_rows_taken() -> None:
     faults = Quarantine()
     assert faults.share(total=10, readable=10, taken=10) == 0
     for row in range(10):
-        faults.add(row, "", "", TITLE_EMPTY)
+        faults.add(row, "", "", HASH_BAD)
     # 10 of 100 have no id; of the other 90, 30 are taken
     assert faults.share(total=100, readable=90, taken=30) == pytest.approx(0.1)
     for row in range(20, 30):
-        faults.add(row, "", "", TITLE_EMPTY)  # 10 of the 30 taken
+        faults.add(row, "", "", HASH_BAD)  # 10 of the 30 taken
     assert faults.share(total=100, readable=90, taken=30) == pytest.approx(0.1 + 0.9 / 3)
     assert faults.share(total=100, readable=90, taken=90) == pytest.approx(20 / 100)
+
+
+def test_empty_cells_are_no_faults_and_a_share_is_exact(tmp_path: Path) -> None:
+    faults = Quarantine()
+    for row in range(20):
+        faults.add(row, "", "", TITLE_EMPTY if row % 2 else IMAGE_UNNAMED)
+    assert faults.share(total=40, readable=40, taken=40) == 0
+    faults.add(3, "", "", IMAGE_MISSING)
+    faults.add(8, "", "", IMAGE_MISSING)
+    faults.check_share(total=40, readable=40, taken=40, most=0.05, file=tmp_path)  # 2 of 40 are not above 5%

@@ -57,7 +57,8 @@ def test_a_source_that_was_used_can_be_sent_to_a_worker(catalogue: Path) -> None
     ("name", "reason"),
     [
         ("b.jpg", q.IMAGE_MISSING),
-        ("A.JPG", q.IMAGE_MISSING),
+        ("B.JPG", q.IMAGE_MISSING),
+        ("https://cdn.example.com/p/b.jpg?w=800", q.IMAGE_ADDRESS),
         ("a.jpg/b.jpg", q.IMAGE_MISSING),
         ("empty.jpg", q.IMAGE_EMPTY),
         ("../listings.csv", q.IMAGE_OUTSIDE),

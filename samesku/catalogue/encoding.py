@@ -1,0 +1,141 @@
+"""The bytes of a text table -> its text: by its mark, by what is valid, or as data.encoding says; else refused."""
+
+import codecs
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+from samesku.errors import InputError
+
+#: Marks at the beginning of a file; that of UTF-32 begins like that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BEGINNING = 4096  # bytes in which the zeros of UTF-16 are counted
+_STRAY = re.compile("[\udc80-\udcff]")
+_NOT_ASCII = re.compile("[^\0-\x7f]")
+_WORD = re.compile(r"[^\W\d_]+")
+#: What no Western text has, but other encodings have when they are read as cp1252: a control character; a sign between
+#: two letters (bia³e is białe); a sign that opens something after a letter (Caf‚ is Café); letters of Central Europe,
+#: Turkey and Iceland (gömlek kýrmýzý).
+_NOT_WESTERN = re.compile(
+    "[\x80-\x9f]|[A-Za-z][¹²³º£¥¤¢¯¼½¾¶¬¦…‰›¨¸±×÷«»“”][A-Za-z]|[A-Za-z][¡¿§ƒ‚„†‡ˆ‹•˜]|[ŠšŽžÝýÞþÐð]"
+)
+#: Asked for a name that a person can try; what it says is never taken unasked.
+_OTHERS = (
+    *(
+        "cp1250",
+        "cp1251",
+        "cp1253",
+        "cp1254",
+        "cp1255",
+        "cp1256",
+        "cp874",
+        "koi8_r",
+        "cp866",
+        "cp850",
+        "mac_roman",
+    ),
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
+)
+
+
+class Text(NamedTuple):
+    """A decoded table, and the name of its encoding.
+
+    Attributes:
+        note: one sentence where the encoding does not follow from the bytes for certain, else "".
+    """
+
+    text: str
+    encoding: str
+    note: str = ""
+
+
+def decode_table(data: bytes, encoding: str | None = None) -> Text:
+    """Decode a text table.
+
+    A mark decides; then what is valid UTF-8 is UTF-8; UTF-16 without a mark shows by its zeros. What is none of them
+    is in `encoding`, or plainly in cp1252. UTF-8 with a few stray bytes gives them as surrogates, one each.
+
+    Raises:
+        InputError: the encoding is not known for certain, or the table is not in `encoding`.
+    """
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return Text(data.decode(name, "replace").removeprefix("\ufeff"), name)
+    while data.startswith(codecs.BOM_UTF8):  # some tools add one more each time they save
+        data = data.removeprefix(codecs.BOM_UTF8)
+    if utf16 := _utf16_without_mark(data):
+        return utf16
+    text = data.decode("utf-8", "surrogateescape")
+    n_stray = len(_STRAY.findall(text))
+    if not n_stray:
+        return Text(text, "UTF-8")
+    if encoding is not None:
+        try:
+            return Text(data.decode(encoding), encoding)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"data.csv is not in data.encoding {encoding}: byte {error.start:,} is {data[error.start]:#04x}"
+            ) from None
+    n_valid = len(_NOT_ASCII.findall(text)) - n_stray
+    if n_valid > n_stray:  # UTF-8 for the most part, with damage
+        return Text(text, "UTF-8")
+    text = data.decode("cp1252", "replace")
+    if n_valid or not _is_western(text):
+        raise InputError(
+            "data.csv is neither UTF-8 nor UTF-16, and its encoding is not certain; "
+            f"write {_guess(data)}, or save the table as UTF-8"
+        )
+    word = next(word for word in _words(text))
+    return Text(
+        text, "cp1252", f"data.csv is no UTF-8; it is read as cp1252 ({word!r}); data.encoding names another"
+    )
+
+
+def _utf16_without_mark(data: bytes) -> Text | None:
+    """UTF-16 if every second byte of the beginning is zero for the most part: the signs and digits of a table."""
+    beginning = data[:_BEGINNING]
+    zeros = [beginning[start::2].count(0) for start in (0, 1)]
+    few, many = sorted(zeros)
+    if many * 10 < len(beginning) or few * 10 > many:
+        return None
+    name = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    try:
+        return Text(data.decode(name), name, f"data.csv is read as {name.upper()} without a mark")
+    except UnicodeDecodeError:
+        return None
+
+
+def _words(text: str) -> list[str]:
+    """The words with a letter beyond ASCII, or the signs beyond it where no word has one."""
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    return words or _NOT_ASCII.findall(text)
+
+
+def _is_western(text: str) -> bool:
+    """Whether a text in cp1252 reads like one: most letters of a word are ASCII, and upper case begins it."""
+    if "\ufffd" in text or _NOT_WESTERN.search(text) or ("õ" in text and ("ö" in text or "ü" in text)):
+        return False
+    words = _words(text)
+    odd = 0
+    for word in words:
+        accented = len(_NOT_ASCII.findall(word))
+        mixed = any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word))
+        odd += mixed or (len(word) > 3 and accented * 2 > len(word))
+    return odd * 10 <= len(words)
+
+
+def _guess(data: bytes) -> str:
+    """data.encoding as it might be: what charset-normalizer takes the lines for that are not ASCII, with a word."""
+    from charset_normalizer import from_bytes
+
+    lines = b"\n".join(line for line in data.splitlines() if not line.isascii())[:50_000]
+    if best := from_bytes(lines, cp_isolation=list(_OTHERS)).best():
+        word = max(_words(str(best))[:1000], key=len, default="")
+        return f"data.encoding: {best.encoding} if {word!r} is right, or what else it is"
+    return "data.encoding: cp1251 (or what it is)"
