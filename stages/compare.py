@@ -26,7 +26,7 @@ def fuse(system: CompareSystem, channels: Channels, alpha: float) -> Fused:
 
 def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> float:
     """Mean F1 of val's listings among themselves, by the decision of a system."""
-    neighbours = search_neighbours(fused, listings.gallery("val"), k)
+    neighbours = search_neighbours(fused, listings.gallery("val"), k, allowed=listings.allowed)
     decisions = decide(neighbours, listings, system.decision, "split")
     return float(decisions.f1[decisions.split == "val"].mean())
 
@@ -52,7 +52,7 @@ def compare(name: str, params: Params) -> str:
     system, k = params.compare[name], params.index.k
     alphas = list_alphas(system)
     folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
-    listings = read_listings(artefacts.LISTINGS)
+    listings = read_listings(artefacts.LISTINGS, params.match)
     if (system.decision.value == "tune" or len(alphas) > 1) and not can_tune(listings):
         raise InputError("val has no two labelled listings of one product to tune on")
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)

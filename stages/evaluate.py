@@ -17,7 +17,7 @@ from samesku.search.neighbours import read_neighbours
 
 def main() -> str:
     params = load_params()
-    listings = read_listings(artefacts.LISTINGS)
+    listings = read_listings(artefacts.LISTINGS, params.match)
     links = read_links(artefacts.LINKS / "all.parquet")
     names = [*params.fusion.image, *params.fusion.title]
     channels = {name: np.load(artefacts.embedding_path(name), mmap_mode="r") for name in names}

@@ -30,7 +30,7 @@ def warn_of_large_products(listings: Listings, k: int) -> None:
 
 def main() -> str:
     params = load_params()
-    listings, fused = read_listings(artefacts.LISTINGS), read_fused(artefacts.FUSED)
+    listings, fused = read_listings(artefacts.LISTINGS, params.match), read_fused(artefacts.FUSED)
     index, augmentation = params.index, params.index.augmentation
     warn_of_large_products(listings, index.k)
     with open_search(index, params.machine, len(listings)) as search:

@@ -45,14 +45,16 @@ def find_candidates(
     """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features."""
     searches, features = [], []
     for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.k)
+        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
         rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
         if part != "test":  # val comes first, and its threshold serves test
             threshold, _ = best_val_threshold(neighbours, listings, rows)
         if spec.augmentation_steps:
             augmented = augment_rows(fused, neighbours, threshold)
             steps = spec.augmentation_steps - 1
-            nearest, augmented = search_augmented(augmented, rows, spec.k, steps, threshold)
+            nearest, augmented = search_augmented(
+                augmented, rows, spec.k, steps, threshold, allowed=listings.allowed
+            )
             united.append(nearest)
             scored_rows["augmented"] = augmented
         searches.append(neighbours)
@@ -64,7 +66,7 @@ def main() -> str:
     params = load_params()
     faiss.omp_set_num_threads(params.machine.threads)
     spec, k, threads = params.rerank, params.index.k, params.machine.threads
-    listings = read_listings(artefacts.LISTINGS)
+    listings = read_listings(artefacts.LISTINGS, params.match)
     product, labelled = visible_products(listings), val_labelled(listings)
     if not can_tune(listings):
         predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)

@@ -29,7 +29,9 @@ def alpha_curve(
     if fusion.method != "concat":
         return []
     parts = [
-        tuning.sweep_alphas(channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS)
+        tuning.sweep_alphas(
+            channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS, listings.allowed
+        )
         for part in GALLERIES["split"]
     ]
     rows = []
@@ -52,7 +54,7 @@ def skip(reason: str) -> str:
 def main() -> str:
     params = load_params()
     fusion, k = params.fusion, params.index.k
-    listings = read_listings(artefacts.LISTINGS)
+    listings = read_listings(artefacts.LISTINGS, params.match)
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not can_tune(listings):
         return skip("val has no two labelled listings of one product to tune on")
@@ -63,7 +65,7 @@ def main() -> str:
     if not filled:
         return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
-    pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k)
+    pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k, listings.allowed)
 
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
@@ -75,7 +77,14 @@ def main() -> str:
     for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
         threshold, _ = best_val_threshold(plain[gallery], listings, listings.gallery(parts[0]))
         results = [
-            search_augmented(fused, listings.gallery(part), k, params.tune.augmentation_steps, threshold)
+            search_augmented(
+                fused,
+                listings.gallery(part),
+                k,
+                params.tune.augmentation_steps,
+                threshold,
+                allowed=listings.allowed,
+            )
             for part in parts
         ]
         augmented[gallery] = stack_neighbours([neighbours for neighbours, _ in results], k)

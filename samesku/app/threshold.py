@@ -70,7 +70,7 @@ def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> Spl
     listings = catalogue.listings
     matches = matches[listings.split[matches.query] == split]
     queries = np.flatnonzero((listings.split == split) & (listings.product >= 0))
-    relevant = count_relevant(listings.product, queries, listings.gallery("full"))
+    relevant = count_relevant(listings.product, queries, listings.gallery("full"), listings.allowed)
     n_correct = catalogue.same_product(matches.query, matches.listing).sum()
     return SplitResult(split, len(matches), int(n_correct), int(relevant.sum()))
 

@@ -1,8 +1,10 @@
-"""The listings of a sample, and the annotated pairs of them. No pandas, so that the ranking stages start fast."""
+"""The listings of a sample, which pairs of them may match, and the annotated pairs. No pandas, so that the ranking
+stages start fast."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,112 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.arrays import Bools, Int32, Strings
+from samesku.arrays import Bools, Int32, Int64, Ints, Strings
 from samesku.artefacts import column_names, read_columns, to_numpy, write_table
+from samesku.errors import InputError
+from samesku.params.schema import Match
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
 #: The product of a labelled test listing, for everything that learns or tunes.
 HIDDEN = -2
+
+
+@dataclass(frozen=True)
+class AllowedPairs:
+    """Which pairs of N listings may match, by their shops: `match.link` and `match.one_to_one` of params.yaml.
+
+    Listings without a shop are one shop, the one that is called "": an own catalogue beside the feeds of others.
+
+    Attributes:
+        match: the group `match` of params.yaml. shop: int32 (N,), the number of each listing's shop.
+        names: the names of the shops by number, ascending.
+    """
+
+    match: Match = field(default_factory=Match)
+    shop: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    names: Sequence[str] = ()
+
+    @property
+    def link(self) -> str:
+        """`all`, `across` or `within`."""
+        return self.match.link
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether a listing has at most one match in each other shop."""
+        return self.match.one_to_one
+
+    def of_shops(self, left: Ints, right: Ints) -> Bools:
+        """Whether listings of these shops may match; two arrays of numbers of shops, which may broadcast."""
+        if self.link == "all":
+            return np.ones(np.broadcast_shapes(left.shape, right.shape), bool)
+        same = left == right
+        return same if self.link == "within" else ~same
+
+    def of_rows(self, left: Ints, right: Ints) -> Bools:
+        """Whether two listings may match; two arrays of rows, which may broadcast."""
+        if self.link == "all":
+            return self.of_shops(left, right)
+        return self.of_shops(self.shop[left], self.shop[right])
+
+    def count(self, key: Ints, query: Ints, rows: Ints) -> Int64:
+        """int (Q,): the listings of `rows` that have the key of the query and may match it, without itself.
+
+        Args:
+            key: int (N,), such as the product of each listing; below 0 for none, which equals nothing.
+            query: int (Q,) rows. rows: int (G,) rows, each once.
+        """
+        of_query = key[query]
+        counts = _count_keys(key[rows], of_query)
+        if self.link == "all":
+            return np.where(of_query >= 0, counts - np.isin(query, rows), 0)
+        both = np.where(key >= 0, key.astype(np.int64) * max(1, len(self.names)) + self.shop, -1)
+        in_shop = _count_keys(both[rows], both[query])  # the query itself is of its own shop
+        return np.where(
+            of_query >= 0, counts - in_shop if self.link == "across" else in_shop - np.isin(query, rows), 0
+        )
+
+    def number_shops(self, names: Sequence[str]) -> Int32:
+        """The number of each shop, int32; a shop that no listing here has gets a number of its own."""
+        number = {name: i for i, name in enumerate(self.names)}
+        return np.array([number.setdefault(name, len(number)) for name in names], dtype=np.int32)
+
+
+#: What holds for a catalogue whose shops play no part.
+ALL_PAIRS = AllowedPairs()
+
+
+def allow_pairs(match: Match, source: Sequence[str]) -> AllowedPairs:
+    """The allowed pairs of listings of these shops, N names; "" for none.
+
+    Raises:
+        InputError: `match` asks for shops, and the table has none, or one where it takes two.
+    """
+    if match.link == "all" and not match.one_to_one:
+        return AllowedPairs(match)
+    key = "match.one_to_one is true" if match.link == "all" else f"match.link is {match.link}"
+    names, shop = np.unique(np.array(source, dtype=object), return_inverse=True)
+    if not any(names):
+        raise InputError(
+            f"{key}, but no listing has a shop; allowed: a table with the column source (data.columns names another), "
+            "or match.link: all and match.one_to_one: false"
+        )
+    if len(names) == 1 and match.link == "across":
+        raise InputError(
+            f"{key}, but all {len(source):,} listings are of the shop {names[0]}; allowed: listings of two shops or "
+            "more, match.link: within, or match.link: all"
+        )
+    return AllowedPairs(match, shop.astype(np.int32), names.tolist())
+
+
+def _count_keys(keys: Ints, wanted: Ints) -> Int64:
+    """How often each of the wanted keys stands among `keys`; 0 for one below 0."""
+    distinct, number = np.unique(keys[keys >= 0], return_counts=True)
+    if not len(distinct):
+        return np.zeros(len(wanted), np.int64)
+    place = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
+    return np.where(distinct[place] == wanted, number[place], 0)
 
 
 @dataclass(frozen=True)
@@ -29,6 +130,7 @@ class Listings:
         component: int32 (N,), the connected component of shared labels, pictures and hashes.
         split: str (N,): train, val or test.
         path: listings.parquet, from which the other columns are read when they are first used.
+        allowed: which pairs of them may match.
     """
 
     posting_id: NDArray[np.object_]
@@ -36,6 +138,7 @@ class Listings:
     component: Int32
     split: Strings
     path: Path | None = None
+    allowed: AllowedPairs = ALL_PAIRS
 
     def __len__(self) -> int:
         return len(self.posting_id)
@@ -82,17 +185,26 @@ class Listings:
         return read_columns(self.path, [name])[name]
 
 
-def read_listings(path: Path) -> Listings:
-    """Read listings.parquet, as the stage `sample` wrote it."""
+def read_listings(path: Path, match: Match | None = None) -> Listings:
+    """Read listings.parquet, as the stage `sample` wrote it.
+
+    Args:
+        match: the group `match` of params.yaml, for whatever searches, decides or measures; by default, all pairs
+            are allowed.
+
+    Raises:
+        InputError: `match` asks for shops that the table does not have.
+    """
     table = read_columns(path, ["posting_id", "label_group", "component", "split"])
     codes = table["label_group"].dictionary_encode().indices.to_pylist()
-    return Listings(
+    listings = Listings(
         posting_id=np.asarray(table["posting_id"].to_pylist(), dtype=object),
         product=np.array([-1 if code is None else code for code in codes], dtype=np.int32),
         component=to_numpy(table["component"]).astype(np.int32),
         split=np.asarray(table["split"].to_pylist(), dtype=str),
         path=path,
     )
+    return listings if match is None else replace(listings, allowed=allow_pairs(match, listings.source))
 
 
 def visible_products(listings: Listings) -> Int32:

@@ -5,18 +5,25 @@ from collections import Counter
 import numpy as np
 
 from samesku.arrays import Float64, Floats, Int32, Int64, Ints
-from samesku.catalogue.listings import Links
+from samesku.catalogue.listings import Links, Listings
 from samesku.evaluation.decisions import Decisions
 from samesku.params import Groups
 
 
-def assign_groups(decisions: Decisions, n_listings: int, groups: Groups, links: Links | None = None) -> Int32:
+def assign_groups(
+    decisions: Decisions, listings: Listings, groups: Groups, links: Links | None = None
+) -> Int32:
     """The group of each listing by the matches of one gallery: int32 (N,), −1 outside the gallery.
 
+    Within shops, no group has listings of two shops. Across shops, two listings of one shop are in one group only
+    through listings of other shops that match both.
+
     Args:
-        links: must-links and cannot-links, which the groups obey.
+        links: must-links and cannot-links, which the groups obey; a must-link of two listings that may not match
+            is left out.
     """
-    links = links or Links()
+    links, allowed, n_listings = links or Links(), listings.allowed, len(listings)
+    must_link = links.must_link[allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])]
     neighbours = decisions.neighbours
     position, rank = np.nonzero(decisions.is_match)
     group = cluster_matches(
@@ -26,8 +33,9 @@ def assign_groups(decisions: Decisions, n_listings: int, groups: Groups, links: 
         n_listings,
         link_density=groups.link_density,
         max_size=groups.max_size,
-        must_link=links.must_link,
+        must_link=must_link,
         cannot_link=links.cannot_link,
+        shop=allowed.shop if allowed.link == "across" else None,
     )
     inside = np.zeros(n_listings, bool)
     inside[neighbours.query] = True
@@ -44,6 +52,7 @@ def cluster_matches(
     max_size: int = 100,
     must_link: Ints | None = None,
     cannot_link: Ints | None = None,
+    shop: Ints | None = None,
 ) -> Int32:
     """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
 
@@ -57,6 +66,7 @@ def cluster_matches(
         link_density: 0 to 1. max_size: 1 or more.
         must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
             from the start, whatever max_size; cannot-linked listings are never in one group.
+        shop: int (n_listings,), where two listings of one shop cannot match: such pairs are not counted between groups.
 
     Returns:
         int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
@@ -66,6 +76,13 @@ def cluster_matches(
     size = [1] * n_listings
     n_links: list[Counter[int]] = [Counter() for _ in range(n_listings)]  # of a root with other roots
     forbidden: list[set[int]] = [set() for _ in range(n_listings)]  # roots that a root must not merge with
+
+    of_shop = [Counter([number]) for number in ([] if shop is None else shop.tolist())]  # listings of a root
+
+    def n_pairs(a: int, b: int) -> int:
+        """The pairs between two groups that can match."""
+        small, large = sorted((of_shop[a], of_shop[b]), key=len) if of_shop else (Counter(), Counter())
+        return size[a] * size[b] - sum(count * large[number] for number, count in small.items())
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -77,6 +94,8 @@ def cluster_matches(
         if a != b:
             parent[b] = a
             size[a] += size[b]
+            if of_shop:
+                of_shop[a] += of_shop[b]
     for i, j in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(i), root(j)
         if a != b:
@@ -96,7 +115,7 @@ def cluster_matches(
             a, b = root(i), root(j)
             if a == b or b in forbidden[a]:
                 continue
-            if size[a] + size[b] > max_size or n_links[a][b] < link_density * size[a] * size[b]:
+            if size[a] + size[b] > max_size or n_links[a][b] < link_density * n_pairs(a, b):
                 postponed.append((i, j))
                 continue
             if len(n_links[a]) < len(n_links[b]):
@@ -108,6 +127,8 @@ def cluster_matches(
             forbidden[a] |= forbidden[b]
             parent[b] = a
             size[a] += size[b]
+            if of_shop:
+                of_shop[a] += of_shop[b]
             merged = True
         waiting = postponed
     roots = np.array([root(i) for i in range(n_listings)], dtype=np.int64)

@@ -1,16 +1,28 @@
 """Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints, Strings
-from samesku.catalogue.listings import GALLERIES, Listings, can_tune, val_labelled, visible_products
+from samesku.catalogue.listings import (
+    ALL_PAIRS,
+    GALLERIES,
+    AllowedPairs,
+    Listings,
+    can_tune,
+    val_labelled,
+    visible_products,
+)
 from samesku.evaluation.metrics import row_f1
 from samesku.params import Decision
 from samesku.search.fusion import DECIMALS
-from samesku.search.neighbours import Neighbours
+from samesku.search.neighbours import Neighbours, keep_mutual, move_first
+
+#: The kinds of decision, each with a statistic.
+KINDS = ("static", "dynamic")
 
 #: What `tune` takes where val's labels cannot choose: for the main system's zero-shot channels, chosen on catalogues with
 #: labels for a pairwise precision of 0.85 (docs/own-catalogue.md).
@@ -18,7 +30,7 @@ DEFAULT_THRESHOLDS = {"static": 0.75, "dynamic": 4.0}
 
 
 def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:
-    """bool (Q, k): the neighbour is a listing of the query's product.
+    """bool (Q, k): the neighbour is a listing of the query's product. Neighbours are pairs that may match.
 
     Args:
         product: int (N,), the product of each listing; below 0 where it has no label, which matches nothing.
@@ -28,12 +40,12 @@ def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:
     return (neighbour >= 0) & (of_query >= 0) & (product[neighbour] == of_query)
 
 
-def count_relevant(product: Ints, query: Ints, rows: Ints) -> Int64:
-    """int (Q,): the listings of the query's product in the gallery `rows`, without the query itself."""
-    labels = product[rows]
-    size = np.bincount(labels[labels >= 0], minlength=int(product.max(initial=-1)) + 2)
-    of_query = product[query]
-    return np.where(of_query >= 0, size[of_query] - np.isin(query, rows), 0)
+def count_relevant(product: Ints, query: Ints, rows: Ints, allowed: AllowedPairs = ALL_PAIRS) -> Int64:
+    """int (Q,): the listings of the query's product in the gallery `rows` that may match it, without itself.
+
+    With match.link: across these are the product's listings in other shops, with within those in its own shop.
+    """
+    return allowed.count(product, query, rows)
 
 
 def static_statistic(neighbours: Neighbours) -> Float64:
@@ -62,6 +74,29 @@ def dynamic_statistic(neighbours: Neighbours) -> Float64:
 def decision_statistic(kind: str, neighbours: Neighbours) -> Float64:
     """The statistic of a decision of this kind, `static` or `dynamic`."""
     return static_statistic(neighbours) if kind == "static" else dynamic_statistic(neighbours)
+
+
+def decision_statistics(
+    neighbours: Neighbours, allowed: AllowedPairs, lists: Neighbours | None = None
+) -> tuple[Neighbours, dict[str, Float64]]:
+    """The neighbours that may become matches, and the statistic of each kind of decision.
+
+    With `match.one_to_one` these are the mutual best of each other shop, moved to the front of the list: a threshold
+    is then swept over what is decided. The mean and deviation of `dynamic` are those of all neighbours.
+
+    Args:
+        lists: as of `keep_mutual`.
+    """
+    statistics = {kind: decision_statistic(kind, neighbours) for kind in KINDS}
+    if not allowed.one_to_one:
+        return neighbours, statistics
+    kept = keep_mutual(neighbours, allowed.shop, lists)
+    moved = Neighbours(
+        neighbours.query,
+        move_first(kept, neighbours.neighbour, -1),
+        move_first(kept, neighbours.score, -np.inf),
+    )
+    return moved, {kind: move_first(kept, statistic, -np.inf) for kind, statistic in statistics.items()}
 
 
 @dataclass(frozen=True)
@@ -136,6 +171,8 @@ def best_threshold(curve: Curve) -> float:
 def best_val_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) -> tuple[float, float]:
     """The static threshold with the highest mean F1 over the labelled val queries, and that F1.
 
+    Of all neighbours, whatever `match.one_to_one` says: it needs the lists of val queries alone.
+
     Args:
         rows: int32 (G,), the gallery of the neighbours.
     """
@@ -144,7 +181,7 @@ def best_val_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) 
     curve = sweep_thresholds(
         static_statistic(neighbours)[labelled],
         is_relevant(product, query, neighbour),
-        count_relevant(product, query, rows),
+        count_relevant(product, query, rows, listings.allowed),
     )
     return best_threshold(curve), float(curve.f1.max())
 
@@ -166,7 +203,9 @@ class Decisions:
     """The matches of Q queries in one gallery, beside what the labels say.
 
     Attributes:
-        statistic: float64 (Q, k). is_match, relevant: bool (Q, k). n_relevant: int (Q,).
+        neighbours: those that may become matches, see `decision_statistics`.
+        kind: of the decision. statistics: of each kind of KINDS, float64 (Q, k).
+        is_match, relevant: bool (Q, k). n_relevant: int (Q,).
         threshold: of the statistic. is_default: whether it is of DEFAULT_THRESHOLDS.
         min_score: of `at_least_one`; the best on val where none is given.
         split: str (Q,), "" where the query has no label and is not measured.
@@ -174,7 +213,8 @@ class Decisions:
     """
 
     neighbours: Neighbours
-    statistic: Float64
+    kind: str
+    statistics: Mapping[str, Float64]
     is_match: Bools
     relevant: Bools
     n_relevant: Int64
@@ -183,6 +223,11 @@ class Decisions:
     split: Strings
     gallery_size: Int64
     is_default: bool = False
+
+    @property
+    def statistic(self) -> Float64:
+        """float64 (Q, k): that of the decision."""
+        return self.statistics[self.kind]
 
     @property
     def hits(self) -> Int64:
@@ -210,30 +255,32 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
 
     Where val and test are searched apart, in galleries of G listings, a test query meets
     (G_test − 1) / (G_val − 1) times as many listings of other products as a val query. While the threshold is
-    tuned, each such neighbour counts for so many. This takes the sizes alone, no label of test.
+    tuned, each such neighbour counts for so many. Where shops part the galleries, G − 1 is the mean number of
+    listings that may match a query. This takes sizes and shops alone, no label of test.
 
     Args:
         gallery: of GALLERIES, in which the neighbours were searched.
     """
-    query = neighbours.query
+    query, allowed = neighbours.query, listings.allowed
     split = np.where(listings.product[query] >= 0, listings.split[query], "")
     is_val = split == "val"
     is_default = decision.value == "tune" and not can_tune(listings)
     visible = visible_products(listings)  # the labels of test are hidden from val
     n_relevant, n_visible, gallery_size = (np.zeros(len(query), np.int64) for _ in range(3))
-    sizes = {"val": 0, "test": 0}
+    sizes = {"val": 0.0, "test": 0.0}  # of what a query meets
     for part in GALLERIES[gallery]:
         rows = listings.gallery(part)
         inside = np.isin(query, rows)
-        n_relevant[inside] = count_relevant(listings.product, query[inside], rows)
-        n_visible[inside] = count_relevant(visible, query[inside], rows)
-        gallery_size[inside] = sizes[part] = len(rows)
-    negative_weight = (
-        (sizes["test"] - 1) / (sizes["val"] - 1) if min(sizes["val"], sizes["test"]) > 1 else 1.0
-    )
+        n_relevant[inside] = count_relevant(listings.product, query[inside], rows, allowed)
+        n_visible[inside] = count_relevant(visible, query[inside], rows, allowed)
+        gallery_size[inside] = len(rows)
+        if part in sizes and len(rows):
+            sizes[part] = float(allowed.count(np.zeros(len(listings), np.int32), rows, rows).mean())
+    negative_weight = sizes["test"] / sizes["val"] if min(sizes.values()) > 0 else 1.0
+    neighbours, statistics = decision_statistics(neighbours, allowed)
     val_labels = is_relevant(visible, query[is_val], neighbours.neighbour[is_val]), n_visible[is_val]
 
-    statistic = decision_statistic(decision.kind, neighbours)
+    statistic = statistics[decision.kind]
     if is_default:
         threshold = DEFAULT_THRESHOLDS[decision.kind]
     elif decision.value == "tune":
@@ -249,17 +296,9 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
         is_match = keep_at_least_one(is_match, neighbours, min_score)
     relevant = is_relevant(listings.product, query, neighbours.neighbour)
     return Decisions(
-        neighbours,
-        statistic,
-        is_match,
-        relevant,
-        n_relevant,
-        threshold,
-        min_score,
-        split,
-        gallery_size,
-        is_default,
-    )
+        neighbours, decision.kind, statistics, is_match, relevant, n_relevant, threshold, min_score, split,
+        gallery_size, is_default,
+    )  # fmt: skip
 
 
 def best_min_score(

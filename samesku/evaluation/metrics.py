@@ -1,7 +1,7 @@
 """The metrics, each a function with its formula.
 
 Most take three counts of each query, all without the query itself: `hits`, the matches that are right;
-`n_predicted`, the matches; `n_relevant`, the listings of its product in the gallery.
+`n_predicted`, the matches; `n_relevant`, the listings of its product in the gallery that may match it (match.link).
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Int64, Ints
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 
 SIZES = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, None))  # of products, in listings: first and last
 RESAMPLES = 1000
@@ -98,7 +99,8 @@ def f1_by_product_size(f1: Float64, n_relevant: Ints) -> list[dict[str, float | 
     """Rows {listings, queries, f1} by the number of listings of the query's product, small products first.
 
     Args:
-        f1: float64 (Q,). n_relevant: int (Q,); the product has n_relevant + 1 listings in the gallery.
+        f1: float64 (Q,). n_relevant: int (Q,); the product has n_relevant + 1 listings in the gallery: the query and
+            those that may match it.
     """
     rows: list[dict[str, float | str]] = []
     for first, last in SIZES:
@@ -135,35 +137,34 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def cluster_counts(group: Ints, product: Ints, query: Ints) -> tuple[Int64, Int64, Int64]:
-    """`hits`, `n_predicted` and `n_relevant` of each query, where the matches are the rest of its group.
+def cluster_counts(
+    group: Ints, product: Ints, query: Ints, allowed: AllowedPairs = ALL_PAIRS
+) -> tuple[Int64, Int64, Int64]:
+    """`hits`, `n_predicted` and `n_relevant` of each query, where the matches are those of its group that may match.
 
     Args:
         group: int (N,), within the gallery; −1 outside it. product: int (N,), −1 where unlabelled.
         query: int (Q,) rows of the gallery.
     """
-    inside = group >= 0
-    labelled = inside & (product >= 0)
+    rows = np.flatnonzero(group >= 0)
     n_products = int(product.max(initial=-1)) + 2
-    key = group[labelled].astype(np.int64) * n_products + product[labelled]
-    _, position, count = np.unique(key, return_inverse=True, return_counts=True)
-    hits = np.zeros(len(group), np.int64)
-    hits[labelled] = count[position] - 1
-    group_size = np.bincount(group[inside], minlength=1)
-    product_size = np.bincount(product[labelled], minlength=n_products + 1)
-    n_relevant = np.where(product >= 0, product_size[product] - 1, 0)
-    return hits[query], group_size[group[query]] - 1, n_relevant[query]
+    both = np.where((group >= 0) & (product >= 0), group.astype(np.int64) * n_products + product, -1)
+    hits, n_predicted, n_relevant = (allowed.count(key, query, rows) for key in (both, group, product))
+    return hits, n_predicted, n_relevant
 
 
-def cluster_metrics(group: Ints, product: Ints, query: Ints) -> dict[str, Any]:
+def cluster_metrics(
+    group: Ints, product: Ints, query: Ints, allowed: AllowedPairs = ALL_PAIRS
+) -> dict[str, Any]:
     """`pairwise_scores` and B-cubed of the queries' groups, and the groups' number and largest size.
 
     Arguments as of `cluster_counts`.
     """
-    hits, n_predicted, n_relevant = cluster_counts(group, product, query)
+    hits, n_predicted, n_relevant = cluster_counts(group, product, query, allowed)
+    size = np.bincount(group[group >= 0], minlength=1)
     return {
         "groups": len(np.unique(group[query])),
-        "largest": int(n_predicted.max(initial=-1)) + 1,
+        "largest": int(size[group[query]].max(initial=0)),
         "pairwise": pairwise_scores(hits, n_predicted, n_relevant),
         "b_cubed": b_cubed(hits, n_predicted, n_relevant) if len(query) else {},
     }

@@ -18,7 +18,6 @@ from samesku.evaluation.decisions import (
     Curve,
     Decisions,
     best_threshold,
-    decision_statistic,
     keep_at_least_one,
 )
 from samesku.params import Groups
@@ -42,7 +41,7 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
     figures: dict[str, Any] = {}
     of_groups: dict[str, Any] = {}
     for gallery, suffix in SUFFIXES.items():
-        group = assign_groups(decisions[gallery], len(listings), groups)
+        group = assign_groups(decisions[gallery], listings, groups)
         for split in SPLITS:
             queries = decisions[gallery].split == split
             if not queries.any():
@@ -57,6 +56,7 @@ def all_metrics(decisions: Mapping[str, Decisions], listings: Listings, groups: 
                 np.where(inside, group, np.int32(-1)),
                 listings.product,
                 decisions[gallery].neighbours.query[queries],
+                listings.allowed,
             )
     figures["threshold"] = {gallery: decisions[gallery].threshold for gallery in SUFFIXES}
     return artefacts.round_floats(figures | {"groups": of_groups})
@@ -181,7 +181,7 @@ def write_predictions(
         "match": listings.posting_id[match],
         "score": neighbours.score[position, rank],
     } | channel_cosines(channels, query, match)
-    group = assign_groups(full, len(listings), groups, links)
+    group = assign_groups(full, listings, groups, links)
     submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
@@ -254,8 +254,7 @@ def plot_rows(decisions: Decisions) -> dict[str, list[dict[str, float]]]:
     """The rows of the plots by name: F1 against both kinds of threshold, precision–recall, scores of test."""
     splits = [split for split in SPLITS if (decisions.split == split).any()]
     rows = {}
-    for kind in ("static", "dynamic"):
-        statistic = decision_statistic(kind, decisions.neighbours)
+    for kind, statistic in decisions.statistics.items():
         rows[f"threshold_{kind}"] = threshold_rows({s: decisions.curve(s, statistic) for s in splits})
     for split in SPLITS:
         rows[f"precision_recall_{split}"] = precision_recall_rows(decisions.curve(split))

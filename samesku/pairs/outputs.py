@@ -140,6 +140,6 @@ def _query_pairs(
     is_query = (listings.split == split) & (product >= 0)
     entries = is_query[rows[listing]]
     query, match = rows[listing[entries]], rows[candidate[entries]]
-    n_relevant = int(count_relevant(product, rows[is_query[rows]], rows).sum())
+    n_relevant = int(count_relevant(product, rows[is_query[rows]], rows, listings.allowed).sum())
     same_product = product[query] == product[match]
     return scores.probability[pair[entries]], same_product, listings.component[query], n_relevant

@@ -7,6 +7,7 @@ import faiss
 import numpy as np
 
 from samesku.arrays import Float32, Int32
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.errors import InputError
 from samesku.search.exact import (
     BlockSearch,
@@ -14,6 +15,7 @@ from samesku.search.exact import (
     TopProducts,
     group_by_mask,
     search_neighbours,
+    search_within_shops,
     select_top_products,
 )
 from samesku.search.fusion import Fused
@@ -29,9 +31,19 @@ LINKS = 32  # of each listing in hnsw
 
 
 def search_approximate(
-    fused: Fused, rows: Int32, k: int, kind: str, effort: int, min_recall: float, seed: int = 0
+    fused: Fused,
+    rows: Int32,
+    k: int,
+    kind: str,
+    effort: int,
+    min_recall: float,
+    seed: int = 0,
+    allowed: AllowedPairs = ALL_PAIRS,
 ) -> Neighbours:
-    """The k nearest of every listing in `rows` among the others, by an index of `kind`.
+    """The k nearest of every listing in `rows` among the others that may match, by an index of `kind`.
+
+    Within shops, each shop of more than SMALL listings has indexes of its own. Across shops the search is exact: an
+    index cannot leave out a query's shop.
 
     Args:
         kind: ivf, hnsw, or a string of FAISS's index factory. Modality masks of up to SMALL listings are
@@ -42,6 +54,15 @@ def search_approximate(
     Raises:
         InputError: FAISS cannot make such an index, or it finds too few; the message says which effort does.
     """
+    if allowed.link == "across":
+        print(f"index: match.link is across, so the search is exact; index.kind {kind} is not used")
+        return search_neighbours(fused, rows, k, allowed=allowed)
+    if allowed.link == "within":
+
+        def search_shop(fused: Fused, rows: Int32, k: int, queries: None) -> Neighbours:
+            return search_approximate(fused, rows, k, kind, effort, min_recall, seed)
+
+        return search_within_shops(search_shop, fused, rows, k, allowed)
     groups = group_by_mask(fused, rows)
     indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
 
@@ -113,7 +134,7 @@ def search_indexes(indexes: dict[int, Any], effort: int, rescore: bool) -> Block
         set_effort(index, effort)
 
     def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
-        for queries, groups, counts in blocks:
+        for queries, groups, counts, _ in blocks:
             yield [
                 search_index(indexes[group.mask], queries, count, group.vectors if rescore else None)
                 if group.mask in indexes

@@ -51,21 +51,26 @@ def device_search(device: torch.device, memory: int) -> BlockSearch:
                     memory_left -= vectors.nbytes
             return vectors
 
-        def top_products(queries: Tensor, group: MaskGroup, count: int) -> TopProducts:
+        def top_products(queries: Tensor, group: MaskGroup, count: int, shop: Tensor | None) -> TopProducts:
             inner = torch.full((len(queries), count), -torch.inf, device=device)
             position = torch.full((len(queries), count), -1, dtype=torch.int64, device=device)
             for start in range(0, len(group.rows), COLUMNS):
                 scores = queries @ columns(group, start).T
+                if shop is not None:
+                    of_columns = torch.tensor(group.shop[start : start + COLUMNS], device=device)
+                    scores.masked_fill_(shop[:, None] == of_columns, -torch.inf)
                 more, place = scores.topk(min(count, scores.shape[1]), dim=1)
                 inner, first = torch.cat([inner, more], 1).topk(count, dim=1)
                 position = torch.cat([position, place + start], 1).gather(1, first)
             return inner.cpu().numpy(), position.cpu().numpy()
 
-        for vectors, groups, counts in blocks:
+        for vectors, groups, counts, numbers in blocks:
             try:
                 queries = torch.tensor(vectors, device=device)
+                shop = None if numbers is None else torch.tensor(numbers, device=device)
                 yield [
-                    top_products(queries, group, count) for group, count in zip(groups, counts, strict=True)
+                    top_products(queries, group, count, shop)
+                    for group, count in zip(groups, counts, strict=True)
                 ]
             except torch.OutOfMemoryError as error:
                 raise InputError(

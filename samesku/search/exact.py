@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
+from typing import NamedTuple, Protocol
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Float32, Float64, Int32, Int64
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 
@@ -25,22 +28,44 @@ class MaskGroup:
     Attributes:
         mask: the modality mask. rows: int32 (G,), rows of the catalogue, ascending.
         vectors: float32 (G, D).
+        shop: int32 (G,), the number of each listing's shop, where shops decide which pairs may match.
     """
 
     mask: int
     rows: Int32
     vectors: Float32
+    shop: Int32 | None = None
 
 
 #: The largest inner products of Q queries with a group, float32 (Q, n), falling, and the positions of these
 #: listings in the group, int64 (Q, n); −1 where fewer were found.
 TopProducts = tuple[Float32, Int64]
-#: Queries, float32 (Q, D), the groups to search, and how many products to fetch from each.
-QueryBlock = tuple[Float32, list[MaskGroup], list[int]]
+
+
+class QueryBlock(NamedTuple):
+    """Queries to search for.
+
+    Attributes:
+        queries: float32 (Q, D). groups: what to search. counts: how many products to fetch from each group.
+        shop: int32 (Q,), the shop of each query, of which nothing is fetched; None: everything may be.
+    """
+
+    queries: Float32
+    groups: list[MaskGroup]
+    counts: list[int]
+    shop: Int32 | None = None
+
+
 #: Searches blocks, one after the other; gives the top products of each group of a block, in order.
 BlockSearch = Callable[[Iterable[QueryBlock]], Iterator[list[TopProducts]]]
-#: (fused rows, gallery, k) -> the k nearest within the gallery; `search_neighbours` is one.
-Search = Callable[[Fused, Int32, int], Neighbours]
+
+
+class Search(Protocol):
+    """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match."""
+
+    def __call__(
+        self, fused: Fused, rows: Int32, k: int, *, allowed: AllowedPairs = ALL_PAIRS
+    ) -> Neighbours: ...
 
 
 def search_neighbours(
@@ -48,12 +73,13 @@ def search_neighbours(
     rows: Int32,
     k: int,
     *,
+    allowed: AllowedPairs = ALL_PAIRS,
     queries: Int32 | None = None,
     groups: list[MaskGroup] | None = None,
     search_blocks: BlockSearch | None = None,
     approximate: Container[int] = (),
 ) -> Neighbours:
-    """The k nearest of every listing in `rows` among the others in `rows`.
+    """The k nearest of every listing in `rows` among the others in `rows` that may match it.
 
     A query is dropped from its own list by its row, not by its rank: copies of a listing tie with it. A
     gallery is searched by modality mask, since the divisor of the score is constant for two masks.
@@ -61,23 +87,33 @@ def search_neighbours(
     Args:
         fused: the whole catalogue.
         rows: (G,) the gallery, ascending.
-        k: neighbours wanted; min(k, G − 1) are given.
+        k: neighbours wanted; min(k, G − 1) are given, fewer where fewer may match.
+        allowed: which pairs may match. Across shops, a query's own shop is left out before its best are taken;
+            within shops, each shop is a gallery of its own, and `groups` is not used.
         queries: those of `rows` to search for, ascending; by default all.
         groups: the gallery by modality mask; by default made here.
         search_blocks: where the groups are searched; by default here.
         approximate: modality masks of the groups in which `search_blocks` may miss listings.
     """
+    if allowed.link == "within":
+        search = partial(search_neighbours, search_blocks=search_blocks, approximate=approximate)
+        return search_within_shops(search, fused, rows, k, allowed, queries)
     k = max(0, min(k, len(rows) - 1))
     everything = queries is None
     queries = rows if queries is None else queries
     neighbours = no_neighbours(queries, k)
-    groups = group_by_mask(fused, rows) if groups is None else groups
+    groups = group_by_mask(fused, rows, allowed) if groups is None else groups
     blocks = list(_query_blocks(fused, queries, groups)) if k else []
     if everything and search_blocks is None:
         results = _self_join(fused, groups, blocks, k)
     else:
         results = (search_blocks or search_groups)(
-            (np.ascontiguousarray(fused.vectors[queries[positions]]), comparable, _counts(comparable, k))
+            QueryBlock(
+                np.ascontiguousarray(fused.vectors[queries[positions]]),
+                comparable,
+                _counts(comparable, k),
+                allowed.shop[queries[positions]] if allowed.link == "across" else None,
+            )
             for _, _, positions, comparable in blocks
         )
     for (mask, _, positions, comparable), products in zip(blocks, results, strict=True):
@@ -89,17 +125,52 @@ def search_neighbours(
         for start in range(0, len(unsettled), WHOLE_ROW_QUERIES):
             again = positions[unsettled[start : start + WHOLE_ROW_QUERIES]]
             some = queries[again]
-            _fill(neighbours, again, *_search_whole_rows(fused[some], some, comparable, k))
+            shop = None if allowed.link == "all" else allowed.shop[some]
+            _fill(neighbours, again, *_search_whole_rows(fused[some], some, comparable, k, allowed, shop))
     return neighbours
 
 
-def search_queries(queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: int) -> Neighbours:
+def search_within_shops(
+    search: Callable[..., Neighbours],
+    fused: Fused,
+    rows: Int32,
+    k: int,
+    allowed: AllowedPairs,
+    queries: Int32 | None = None,
+) -> Neighbours:
+    """The k nearest of every listing among those of its shop: `search`, shop by shop.
+
+    Arguments as of `search_neighbours`.
+    """
+    queries = rows if queries is None else queries
+    neighbours = no_neighbours(queries, max(0, min(k, len(rows) - 1)))
+    order = np.argsort(allowed.shop[rows], kind="stable")
+    starts = np.flatnonzero(np.diff(allowed.shop[rows[order]], prepend=-1))
+    for members in np.split(rows[order], starts[1:]):
+        positions = np.flatnonzero(np.isin(queries, members, assume_unique=True))
+        if len(positions) and len(members) > 1:
+            some = None if len(positions) == len(members) else queries[positions]
+            nearest = search(fused, members, k, queries=some)
+            _fill(neighbours, positions, nearest.neighbour, nearest.score)
+    return neighbours
+
+
+def search_queries(
+    queries: Fused,
+    rows: Int32,
+    groups: Sequence[MaskGroup],
+    k: int,
+    allowed: AllowedPairs = ALL_PAIRS,
+    shop: Int32 | None = None,
+) -> Neighbours:
     """The k nearest of Q further listings in a gallery; whole rows of scores, for few queries.
 
     Args:
         queries: Q fused rows. rows: int32 (Q,), the row of each query, which is no neighbour of its own; −1
             where the gallery does not have it.
         groups: the gallery; their rows settle ties, and a listing of row −1 is left out.
+        allowed: which pairs may match, by the shops of the groups and of the queries.
+        shop: int32 (Q,), the shop of each query; None: it may match every listing.
 
     Returns:
         Neighbours whose `query` counts from 0.
@@ -107,11 +178,16 @@ def search_queries(queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: 
     neighbours = no_neighbours(np.arange(len(queries), dtype=np.int32), k)
     for start in range(0, len(queries) if groups else 0, WHOLE_ROW_QUERIES):
         positions = np.arange(start, min(start + WHOLE_ROW_QUERIES, len(queries)))
-        _fill(neighbours, positions, *_search_whole_rows(queries[positions], rows[positions], groups, k))
+        of_queries = None if shop is None else shop[positions]
+        _fill(
+            neighbours,
+            positions,
+            *_search_whole_rows(queries[positions], rows[positions], groups, k, allowed, of_queries),
+        )
     return neighbours
 
 
-def group_by_mask(fused: Fused, rows: Int32) -> list[MaskGroup]:
+def group_by_mask(fused: Fused, rows: Int32, allowed: AllowedPairs = ALL_PAIRS) -> list[MaskGroup]:
     """The gallery `rows` (ascending) by modality mask, without listings that have no channel.
 
     Vectors that lie side by side in a file stay there.
@@ -121,7 +197,8 @@ def group_by_mask(fused: Fused, rows: Int32) -> list[MaskGroup]:
         members = rows[positions]
         adjacent = members[-1] - members[0] + 1 == len(members)
         vectors = fused.vectors[members[0] : members[-1] + 1] if adjacent else fused.vectors[members]
-        groups.append(MaskGroup(mask, members, vectors))
+        shop = None if allowed.link == "all" else allowed.shop[members]
+        groups.append(MaskGroup(mask, members, vectors, shop))
     return groups
 
 
@@ -156,23 +233,41 @@ def score_matrix(queries: Fused, groups: Sequence[MaskGroup]) -> Float64:
 
 def search_groups(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
     """Search blocks here, one group after the other."""
-    for queries, groups, counts in blocks:
+    for queries, groups, counts, shop in blocks:
         yield [
-            select_top_products(queries, group.vectors, count)
+            select_top_products(queries, group.vectors, count, shop, group.shop)
             for group, count in zip(groups, counts, strict=True)
         ]
 
 
-def select_top_products(queries: Float32, vectors: Float32, count: int) -> TopProducts:
+def select_top_products(
+    queries: Float32, vectors: Float32, count: int, shop: Int32 | None = None, of_vectors: Int32 | None = None
+) -> TopProducts:
     """The `count` largest inner products of each query and their positions, largest first.
+
+    Args:
+        queries: float32 (Q, D). vectors: float32 (G, D).
+        shop, of_vectors: int32 (Q,) and (G,), the shop of each; nothing of a query's own shop is taken. None: all is.
 
     FAISS's flat index with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no recent
     processor and is up to five times slower there (benchmarks/search.py).
     """
     heap = _Heap(len(queries), count)
     for start in range(0, len(vectors), COLUMNS):
-        heap.add(queries @ vectors[start : start + COLUMNS].T, 0, start)
+        columns = slice(start, start + COLUMNS)
+        heap.add(_across_shops(queries @ vectors[columns].T, shop, of_vectors, columns), 0, start)
     return heap.sorted()
+
+
+def _across_shops(products: Float32, shop: Int32 | None, of_columns: Int32 | None, columns: slice) -> Float32:
+    """(Q, G) products, −inf where a query and a listing are of one shop; the heap takes none of these.
+
+    Args:
+        shop: int32 (Q,); None: nothing is changed. of_columns: int32, of which `columns` are those of the products.
+    """
+    if shop is not None and of_columns is not None:
+        np.copyto(products, -np.inf, where=shop[:, None] == of_columns[columns])
+    return products
 
 
 class _Heap:
@@ -226,11 +321,13 @@ def _self_join(
         forth = _Heap(len(left.rows), right_count)
         back = forth if same else _Heap(len(right.rows), left_count)
         for row in range(0, len(left.rows), QUERIES):
-            vectors = left.vectors[row : row + QUERIES]
+            block = slice(row, row + QUERIES)
+            vectors, shop = left.vectors[block], None if left.shop is None else left.shop[block]
             if same:
-                forth.add(vectors @ vectors.T, row, row)
+                forth.add(_across_shops(vectors @ vectors.T, shop, shop, slice(None)), row, row)
             for column in range(row + QUERIES if same else 0, len(right.rows), COLUMNS):
-                inner = vectors @ right.vectors[column : column + COLUMNS].T
+                columns = slice(column, column + COLUMNS)
+                inner = _across_shops(vectors @ right.vectors[columns].T, shop, right.shop, columns)
                 forth.add(inner, row, column)
                 back.add(inner.T, column, row)
         products[left.mask, right.mask] = forth.sorted()
@@ -260,10 +357,18 @@ def _merge(
 
 
 def _search_whole_rows(
-    queries: Fused, rows: Int32, groups: Sequence[MaskGroup], k: int
+    queries: Fused,
+    rows: Int32,
+    groups: Sequence[MaskGroup],
+    k: int,
+    allowed: AllowedPairs,
+    shop: Int32 | None,
 ) -> tuple[Int32, Float64]:
-    """The k nearest of a few queries, by their scores with every listing of the gallery."""
+    """The k nearest of a few queries, by their scores with every listing of the gallery that may match."""
     scores = score_matrix(queries, groups)
+    if shop is not None and allowed.link != "all":
+        of_gallery = np.concatenate([group.shop for group in groups if group.shop is not None])
+        scores[~allowed.of_shops(shop[:, None], of_gallery)] = -np.inf
     gallery = np.broadcast_to(np.concatenate([group.rows for group in groups]), scores.shape)
     return select_top_k(*_without_self(rows, gallery, scores), k)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from samesku.arrays import Int32
-from samesku.catalogue.listings import GALLERIES, Listings
+from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listings
 from samesku.errors import InputError
 from samesku.params.schema import Index, Machine
 from samesku.search.exact import Search, search_neighbours
@@ -34,7 +34,7 @@ def search_galleries(
     threshold: float = 1.0,
     search: Search = search_neighbours,
 ) -> dict[str, Neighbours]:
-    """The neighbours in each gallery of GALLERIES; in `split`, val's queries first and then test's.
+    """The neighbours in each gallery of GALLERIES, of those that may match; in `split`, val's queries come first.
 
     Args:
         steps, threshold: of database-side augmentation within each gallery, as of `search_augmented`.
@@ -49,7 +49,8 @@ def search_galleries(
     neighbours = {}
     for name, parts in GALLERIES.items():
         results = [
-            search_augmented(fused, listings.gallery(part), k, steps, threshold, search) for part in parts
+            search_augmented(fused, listings.gallery(part), k, steps, threshold, search, listings.allowed)
+            for part in parts
         ]
         neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
     return neighbours
@@ -79,13 +80,23 @@ def open_search(index: Index, machine: Machine, n_listings: int) -> Iterator[Sea
 
 
 def search_augmented(
-    fused: Fused, rows: Int32, k: int, steps: int, threshold: float, search: Search = search_neighbours
+    fused: Fused,
+    rows: Int32,
+    k: int,
+    steps: int,
+    threshold: float,
+    search: Search = search_neighbours,
+    allowed: AllowedPairs = ALL_PAIRS,
 ) -> tuple[Neighbours, Fused]:
-    """The k nearest within a gallery after `steps` augmentations, and the augmented rows."""
-    neighbours = search(fused, rows, k)
+    """The k nearest within a gallery after `steps` augmentations, and the augmented rows.
+
+    Args:
+        allowed: which pairs may match; a row is moved by such neighbours alone.
+    """
+    neighbours = search(fused, rows, k, allowed=allowed)
     for _ in range(steps):
         fused = augment_rows(fused, neighbours, threshold)
-        neighbours = search(fused, rows, k)
+        neighbours = search(fused, rows, k, allowed=allowed)
     return neighbours, fused
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from samesku.arrays import Bools, Float32, Float64, Int32
+from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
 from samesku.artefacts import read_columns, to_numpy, write_table
 from samesku.search.fusion import DECIMALS
 
@@ -67,6 +69,41 @@ def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
         np.concatenate([padded(part.neighbour, -1) for part in parts]),
         np.concatenate([padded(part.score, -np.inf) for part in parts]),
     )
+
+
+def keep_mutual(neighbours: Neighbours, shop: Int32, lists: Neighbours | None = None) -> Bools:
+    """bool (Q, k): the neighbours that `match.one_to_one` leaves: of each other shop the best, and only where the
+    query is the best of its shop for the neighbour too.
+
+    The best is the first in a list of k: a pair that stands in one list alone is left out. Pairs of one shop all stay.
+
+    Args:
+        shop: int (N,), the number of each listing's shop, by row.
+        lists: the neighbours of the neighbours, where these are no queries of `neighbours`.
+    """
+    n, n_shops = len(shop), int(shop.max(initial=0)) + 1
+
+    def best_pairs(of: Neighbours) -> tuple[Ints, Ints, Int64]:
+        """Places of each first neighbour of a shop, and the pair as one number."""
+        position, rank = np.nonzero(of.valid)
+        neighbour = of.neighbour[position, rank].astype(np.int64)
+        first = np.unique(position * n_shops + shop[neighbour], return_index=True)[1]
+        position, rank, neighbour = position[first], rank[first], neighbour[first]
+        return position, rank, of.query[position].astype(np.int64) * n + neighbour
+
+    position, rank, pair = best_pairs(neighbours)
+    reverse = pair % n * n + pair // n
+    mutual = np.isin(reverse, pair if lists is None else np.concatenate([pair, best_pairs(lists)[2]]))
+    kept = neighbours.valid & (shop[neighbours.neighbour] == shop[neighbours.query][:, None])
+    kept[position[mutual], rank[mutual]] = True
+    return kept
+
+
+def move_first(kept: Bools, values: NDArray[Any], empty: float) -> NDArray[Any]:
+    """(Q, k) values: those that are kept, in their order, then `empty`. kept: bool (Q, k)."""
+    order = np.argsort(~kept, axis=1, kind="stable")
+    moved = np.take_along_axis(np.where(kept, values, empty), order, 1)
+    return moved.astype(values.dtype)
 
 
 def write_neighbours(path: Path, neighbours: Neighbours) -> None:

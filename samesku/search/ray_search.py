@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from samesku.arrays import Float32
+from samesku.arrays import Float32, Int32
 from samesku.errors import InputError
 from samesku.params.schema import Machine
 from samesku.processor import sum_threads
@@ -44,23 +44,28 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
         task: Any = ray.remote(num_cpus=machine.threads)(_search_shard)  # tried four times, on any machine
 
         def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
-            shards: dict[int, list[tuple[int, Any]]] = {}  # by modality mask: listings, and their vectors
+            # By modality mask: the listings of each shard, their vectors, and their shops where these decide.
+            shards: dict[int, list[tuple[int, Any, Int32 | None]]] = {}
             waiting: deque[list[tuple[list[Any], int]]] = deque()  # blocks: of each group its tasks and count
 
             def send(
-                queries: Float32, groups: list[MaskGroup], counts: list[int]
+                queries: Float32, groups: list[MaskGroup], counts: list[int], shop: Int32 | None
             ) -> list[tuple[list[Any], int]]:
                 for group in groups:
                     if group.mask not in shards:
-                        starts = range(0, len(group.rows), SHARD)
-                        parts = [np.asarray(group.vectors[start : start + SHARD]) for start in starts]
-                        shards[group.mask] = [(len(part), ray.put(part)) for part in parts]
-                sent = ray.put(queries)
+                        blocks = [slice(start, start + SHARD) for start in range(0, len(group.rows), SHARD)]
+                        parts = [np.asarray(group.vectors[block]) for block in blocks]
+                        shops = [None if group.shop is None else group.shop[block] for block in blocks]
+                        shards[group.mask] = [
+                            (len(part), ray.put(part), of_part)
+                            for part, of_part in zip(parts, shops, strict=True)
+                        ]
+                sent, threads = ray.put(queries), sum_threads(machine.threads)
                 return [
                     (
                         [
-                            task.remote(sent, vectors, min(count, size), sum_threads(machine.threads))
-                            for size, vectors in shards[group.mask]
+                            task.remote(sent, vectors, min(count, size), threads, shop, of_part)
+                            for size, vectors, of_part in shards[group.mask]
                         ],
                         count,
                     )
@@ -89,7 +94,9 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
 def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
     """The top products of each shard of SHARD listings -> those of all of them, largest first."""
     inner = np.concatenate([inner for inner, _ in shards], axis=1)
-    position = np.concatenate([place + number * SHARD for number, (_, place) in enumerate(shards)], axis=1)
+    position = np.concatenate(
+        [np.where(place < 0, -1, place + number * SHARD) for number, (_, place) in enumerate(shards)], axis=1
+    )
     if count < inner.shape[1]:
         first = np.argpartition(-inner, count - 1, axis=1)[:, :count]
         inner, position = np.take_along_axis(inner, first, 1), np.take_along_axis(position, first, 1)
@@ -97,6 +104,13 @@ def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
     return np.take_along_axis(inner, order, 1), np.take_along_axis(position, order, 1)
 
 
-def _search_shard(queries: Float32, vectors: Float32, count: int, threads: int) -> TopProducts:
+def _search_shard(
+    queries: Float32,
+    vectors: Float32,
+    count: int,
+    threads: int,
+    shop: Int32 | None,
+    of_vectors: Int32 | None,
+) -> TopProducts:
     with threadpool_limits(threads):
-        return select_top_products(queries, vectors, count)
+        return select_top_products(queries, vectors, count, shop, of_vectors)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samesku.arrays import Float32, Int32
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.search.fusion import (
     DECIMALS,
     Channels,
@@ -53,15 +54,17 @@ class CandidatePool:
         return Neighbours(self.query, neighbour, score.astype(np.float32))
 
 
-def unite_neighbours(channels: Channels, query: Int32, rows: Int32, k: int) -> CandidatePool:
-    """Search each channel alone for the k nearest of every query among `rows`, and unite what they find.
+def unite_neighbours(
+    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs = ALL_PAIRS
+) -> CandidatePool:
+    """Search each channel alone for the k nearest of every query among `rows` that may match it, and unite them.
 
     Args:
         channels: name -> float32 (N, d), rows L2-normalised or zero; empty ones are left out.
         query: int32 (Q,) rows. rows: int32 (G,), the gallery, ascending.
     """
     channels = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
-    blocks = list(_unite_blocks(channels, query, rows, k))
+    blocks = list(_unite_blocks(channels, query, rows, k, allowed))
     width = max((neighbour.shape[1] for neighbour, _ in blocks), default=0)
     neighbour = np.full((len(query), width), -1, dtype=np.int32)
     cosine = np.zeros((len(query), width, len(channels)), dtype=np.float32)
@@ -76,25 +79,27 @@ def unite_neighbours(channels: Channels, query: Int32, rows: Int32, k: int) -> C
     return CandidatePool(query, list(channels), neighbour, cosine, present)
 
 
-def _unite_blocks(channels: Channels, query: Int32, rows: Int32, k: int) -> Iterator[tuple[Int32, Float32]]:
+def _unite_blocks(
+    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs
+) -> Iterator[tuple[Int32, Float32]]:
     """For each block of queries, (Q, M) neighbours and their (Q, M, C) cosines, NaN where unknown."""
     gallery = {name: np.ascontiguousarray(vectors[rows]) for name, vectors in channels.items()}
     present = {name: vectors.any(axis=1) for name, vectors in gallery.items()}
     k = min(k, len(rows))
     for start in range(0, len(query), QUERIES):
         block = query[start : start + QUERIES]
-        is_self = block[:, None] == rows
-        united = np.zeros(is_self.shape, dtype=bool)
+        left_out = (block[:, None] == rows) | ~allowed.of_rows(block[:, None], rows)
+        united = np.zeros(left_out.shape, dtype=bool)
         cosines = []
         for name, vectors in gallery.items():
             queries = channels[name][block]
             cosine = queries @ vectors.T
             cosine[~queries.any(axis=1)] = np.nan
             cosine[:, ~present[name]] = np.nan
-            first = np.argpartition(-np.where(np.isnan(cosine) | is_self, -2, cosine), k - 1, axis=1)[:, :k]
+            first = np.argpartition(-np.where(np.isnan(cosine) | left_out, -2, cosine), k - 1, axis=1)[:, :k]
             np.put_along_axis(united, first, True, axis=1)
             cosines.append(cosine)
-        united &= ~is_self
+        united &= ~left_out
         position, column = np.nonzero(united)
         count = united.sum(axis=1)
         rank = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
@@ -191,12 +196,13 @@ def sweep_alphas(
     rows: Int32,
     k: int,
     alphas: Sequence[float],
+    allowed: AllowedPairs = ALL_PAIRS,
 ) -> dict[float, Neighbours]:
     """α -> what `search_neighbours` finds in the gallery at that α, without fusing and searching for each.
 
     Args:
         image, title: weights of the channels of each side, as in `fusion` of params.yaml.
-        rows: int32 (G,), the gallery, which is also the queries.
+        rows: int32 (G,), the gallery, which is also the queries. allowed: which pairs may match.
 
     The inner products of the sides are computed once for each block of queries. With n and d the weighted
     sums of cosines and of weights over the channels that both listings have, score(α) is
@@ -215,11 +221,12 @@ def sweep_alphas(
         queries = every[block, None]
         n_image, n_title = (side.vectors[block] @ side.vectors.T for side in sides)
         d_image, d_title = (shared_weights(side, queries, every) for side in sides)
+        left_out = (queries == every) | ~allowed.of_rows(rows[queries], rows)
         for alpha, nearest in neighbours.items():
             score = ranking_scores(
                 alpha * n_image + (1 - alpha) * n_title, alpha * d_image + (1 - alpha) * d_title
             )
-            score[queries == every] = -np.inf
+            score[left_out] = -np.inf
             row = np.where(np.isfinite(score), rows, np.int32(-1))
             nearest.neighbour[block], nearest.score[block] = select_top_k(row, score, k)
     return neighbours
