@@ -24,8 +24,7 @@ from samesku.search.neighbours import Neighbours, keep_mutual, move_first
 #: The kinds of decision, each with a statistic.
 KINDS = ("static", "dynamic")
 
-#: What `tune` takes where val's labels cannot choose: for the main system's zero-shot channels, chosen on catalogues with
-#: labels for a pairwise precision of 0.85 (docs/own-catalogue.md).
+#: What `tune` takes where val's labels cannot choose; for the main system with zero-shot channels (docs/own-catalogue.md).
 DEFAULT_THRESHOLDS = {"static": 0.75, "dynamic": 4.0}
 
 

@@ -151,8 +151,8 @@ def describe_default(decisions: Decisions, kind: str) -> str:
         return ""
     key = f"{kind} threshold {decisions.threshold:g}"
     return (
-        f"; val's labels cannot choose a threshold, so the default decides ({key}); annotate pairs with `samesku serve`, "
-        "and take the one that `samesku threshold` prints"
+        f"; val's labels cannot choose a threshold, so the default decides ({key}); annotate pairs with "
+        "`samesku serve`, and take the one that `samesku threshold` prints"
     )
 
 
