@@ -14,7 +14,7 @@ def assign_groups(decisions: Decisions, n_listings: int, groups: Groups, links: 
     """The group of each listing by the matches of one gallery: int32 (N,), −1 outside the gallery.
 
     Args:
-        links: must-links and cannot-links, which the groups obey.
+        links: must-links and cannot-links, which the groups obey. Where rules decided, no group has two GTINs.
     """
     links = links or Links()
     neighbours = decisions.neighbours
@@ -28,6 +28,7 @@ def assign_groups(decisions: Decisions, n_listings: int, groups: Groups, links: 
         max_size=groups.max_size,
         must_link=links.must_link,
         cannot_link=links.cannot_link,
+        gtin=decisions.rules.gtin if decisions.rules else None,
     )
     inside = np.zeros(n_listings, bool)
     inside[neighbours.query] = True
@@ -44,6 +45,7 @@ def cluster_matches(
     max_size: int = 100,
     must_link: Ints | None = None,
     cannot_link: Ints | None = None,
+    gtin: Ints | None = None,
 ) -> Int32:
     """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
 
@@ -57,6 +59,7 @@ def cluster_matches(
         link_density: 0 to 1. max_size: 1 or more.
         must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
             from the start, whatever max_size; cannot-linked listings are never in one group.
+        gtin: int (n_listings,), −1 for none: groups of two different numbers do not merge.
 
     Returns:
         int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
@@ -66,6 +69,7 @@ def cluster_matches(
     size = [1] * n_listings
     n_links: list[Counter[int]] = [Counter() for _ in range(n_listings)]  # of a root with other roots
     forbidden: list[set[int]] = [set() for _ in range(n_listings)]  # roots that a root must not merge with
+    number = [-1] * n_listings if gtin is None else gtin.tolist()  # of a root's group
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -77,6 +81,7 @@ def cluster_matches(
         if a != b:
             parent[b] = a
             size[a] += size[b]
+            number[a] = max(number[a], number[b])
     for i, j in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(i), root(j)
         if a != b:
@@ -96,6 +101,8 @@ def cluster_matches(
             a, b = root(i), root(j)
             if a == b or b in forbidden[a]:
                 continue
+            if number[a] != number[b] and min(number[a], number[b]) >= 0:
+                continue
             if size[a] + size[b] > max_size or n_links[a][b] < link_density * size[a] * size[b]:
                 postponed.append((i, j))
                 continue
@@ -108,6 +115,7 @@ def cluster_matches(
             forbidden[a] |= forbidden[b]
             parent[b] = a
             size[a] += size[b]
+            number[a] = max(number[a], number[b])
             merged = True
         waiting = postponed
     roots = np.array([root(i) for i in range(n_listings)], dtype=np.int64)
