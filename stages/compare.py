@@ -11,7 +11,8 @@ from samesku import artefacts
 from samesku.catalogue.listings import Listings, can_tune, read_listings
 from samesku.errors import InputError
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import Rules, decide
+from samesku.evaluation.rules import read_rules
 from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
@@ -24,10 +25,10 @@ def fuse(system: CompareSystem, channels: Channels, alpha: float) -> Fused:
     return fuse_channels(channels, weights, system.method)
 
 
-def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int) -> float:
+def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int, rules: Rules | None) -> float:
     """Mean F1 of val's listings among themselves, by the decision of a system."""
     neighbours = search_neighbours(fused, listings.gallery("val"), k, allowed=listings.allowed)
-    decisions = decide(neighbours, listings, system.decision, "split")
+    decisions = decide(neighbours, listings, system.decision, "split", rules)
     return float(decisions.f1[decisions.split == "val"].mean())
 
 
@@ -58,14 +59,15 @@ def compare(name: str, params: Params) -> str:
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
     if not any(rows.shape[1] for rows in channels.values()):
         raise InputError(f"no listing has a row of {', '.join(channels)}")
+    rules = read_rules(listings, params.match, params.groups)
     f1_of_alpha = dict.fromkeys(alphas, 0.0)
     if len(alphas) > 1:
-        f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k) for a in alphas}
+        f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k, rules) for a in alphas}
     alpha = max(alphas, key=lambda a: f1_of_alpha[a])
 
     neighbours = search_galleries(fuse(system, channels, alpha), listings, k)
     decisions = {
-        gallery: decide(nearest, listings, system.decision, gallery)
+        gallery: decide(nearest, listings, system.decision, gallery, rules)
         for gallery, nearest in neighbours.items()
     }
     metrics = predictions.all_metrics(decisions, listings, params.groups)

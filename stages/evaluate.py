@@ -11,6 +11,7 @@ from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
+from samesku.evaluation.rules import read_rules
 from samesku.params import load_params
 from samesku.search.neighbours import read_neighbours
 
@@ -19,6 +20,7 @@ def main() -> str:
     params = load_params()
     listings = read_listings(artefacts.LISTINGS, params.match)
     links = read_links(artefacts.LINKS / "all.parquet")
+    rules = read_rules(listings, params.match, params.groups)
     names = [*params.fusion.image, *params.fusion.title]
     channels = {name: np.load(artefacts.embedding_path(name), mmap_mode="r") for name in names}
 
@@ -26,7 +28,7 @@ def main() -> str:
     for gallery, parts in GALLERIES.items():
         queries = np.concatenate([listings.gallery(part) for part in parts])
         neighbours = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
-        decisions[gallery] = decide(neighbours, listings, params.decision, gallery)
+        decisions[gallery] = decide(neighbours, listings, params.decision, gallery, rules)
 
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"

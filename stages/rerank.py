@@ -23,7 +23,8 @@ from samesku.catalogue.listings import (
     visible_products,
 )
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import best_val_threshold, decide
+from samesku.evaluation.decisions import Rules, apply_rules, best_val_threshold, decide
+from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidates import best_candidates, unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, fit_folds, label_pairs
@@ -40,9 +41,17 @@ METRICS = artefacts.METRICS / "compare" / "rerank.json"
 
 
 def find_candidates(
-    evidence: PairEvidence, fused: Fused, listings: Listings, parts: Sequence[str], spec: Rerank
+    evidence: PairEvidence,
+    fused: Fused,
+    listings: Listings,
+    parts: Sequence[str],
+    spec: Rerank,
+    rules: Rules | None,
 ) -> tuple[list[Neighbours], list[PairFeatures]]:
-    """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features."""
+    """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features.
+
+    Pairs of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
+    """
     searches, features = [], []
     for part in parts:
         neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
@@ -57,6 +66,8 @@ def find_candidates(
             )
             united.append(nearest)
             scored_rows["augmented"] = augmented
+        if rules is not None:
+            united = [apply_rules(nearest, rules) for nearest in united]
         searches.append(neighbours)
         features.append(describe_pairs(unite_candidates(rows, united), evidence, scored_rows))
     return searches, features
@@ -77,9 +88,11 @@ def main() -> str:
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     evidence = collect_evidence(listings, channels)
     fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
+    rules = read_rules(listings, params.match, params.groups)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
-        searches, features = find_candidates(evidence, fused, listings, parts, spec)
+        in_gallery = rules and rules.within(listings, name)
+        searches, features = find_candidates(evidence, fused, listings, parts, spec, in_gallery)
         pairs = [part.candidates for part in features]
         try:
             fitted = fit_folds(spec.model, listings.component, labelled)
@@ -94,7 +107,9 @@ def main() -> str:
         reranked[name] = RerankedGallery(features, scores, model)
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
+    decisions = {
+        name: decide(nearest, listings, decision, name, rules) for name, nearest in neighbours.items()
+    }
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     reasons = {name: f"fused score: {reason}" for name, reason in fallbacks.items()}

@@ -10,7 +10,8 @@ and `tuned_augmented_one` (at least one match). Labels of val choose everything;
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, can_tune, read_listings, val_labelled
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import best_val_threshold, decide
+from samesku.evaluation.decisions import Rules, best_val_threshold, decide
+from samesku.evaluation.rules import read_rules
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
 from samesku.search.fusion import Channels, concatenate_channels, load_channels
@@ -23,7 +24,12 @@ SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
 def alpha_curve(
-    channels: Channels, fusion: Fusion, listings: Listings, decision: Decision, k: int
+    channels: Channels,
+    fusion: Fusion,
+    listings: Listings,
+    decision: Decision,
+    k: int,
+    rules: Rules | None,
 ) -> list[dict[str, float]]:
     """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`."""
     if fusion.method != "concat":
@@ -36,7 +42,8 @@ def alpha_curve(
     ]
     rows = []
     for alpha in SWEPT_ALPHAS:
-        decisions = decide(stack_neighbours([part[alpha] for part in parts], k), listings, decision, "split")
+        neighbours = stack_neighbours([part[alpha] for part in parts], k)
+        decisions = decide(neighbours, listings, decision, "split", rules)
         f1 = {f"{split}_f1": decisions.f1[decisions.split == split] for split in GALLERIES["split"]}
         rows.append({"alpha": alpha} | {name: values.mean() for name, values in f1.items() if len(values)})
     return rows
@@ -73,6 +80,7 @@ def main() -> str:
     weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
     fused = concatenate_channels(filled, {name: weight for name, weight in weights.items() if weight > 0})
     plain = search_galleries(fused, listings, k)
+    rules = read_rules(listings, params.match, params.groups)
     augmented, thresholds = {}, {}
     for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
         threshold, _ = best_val_threshold(plain[gallery], listings, listings.gallery(parts[0]))
@@ -93,7 +101,9 @@ def main() -> str:
         ROWS, (plain, augmented, augmented), (False, False, True), strict=True
     ):
         decision = Decision(at_least_one=at_least_one)
-        decisions = {name: decide(nearest, listings, decision, name) for name, nearest in neighbours.items()}
+        decisions = {
+            name: decide(nearest, listings, decision, name, rules) for name, nearest in neighbours.items()
+        }
         metrics = predictions.all_metrics(decisions, listings, params.groups)
         metrics["weights"] = artefacts.round_floats(weights | thresholds)
         folder = artefacts.PREDICTIONS / row
@@ -103,7 +113,7 @@ def main() -> str:
         print(f"{row}: {predictions.describe_metrics(short)}")
 
     surface = tuning.weight_surface(val_f1, weights, image, title)
-    alphas = alpha_curve(channels, fusion, listings, params.decision, k)
+    alphas = alpha_curve(channels, fusion, listings, params.decision, k, rules)
     command = tuning.adopting_command(weights, image, title)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
+from samesku.catalogue.attributes import read_gtins
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
@@ -19,8 +21,10 @@ from samesku.catalogue.reader import Row, clean_row
 from samesku.catalogue.source import FolderSource, read_table_file
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
+from samesku.evaluation.decisions import Rules, apply_rules
 from samesku.search.exact import group_by_mask, search_queries
 from samesku.search.fusion import channel_cosines
+from samesku.search.neighbours import Neighbours
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 
@@ -52,7 +56,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
         )
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
-        matches = _match(index, queries, ids)
+        matches = _match(index, queries, ids, [listing.gtin for listing in listings])
         pq.write_table(matches, partial / "matches.parquet")
         matched = {posting_id: [posting_id] for posting_id in ids}  # itself, then its matches, best first
         for query, match in zip(matches["query"].to_pylist(), matches["match"].to_pylist(), strict=True):
@@ -90,8 +94,8 @@ def _read_table(
     return listings, packed
 
 
-def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Table:
-    """query, match, new, score and each channel's similarity, by query, best first.
+def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str], gtins: Sequence[str]) -> pa.Table:
+    """query, match, new, score and each channel's similarity, by query, best first; with rules also `rule`.
 
     A new listing replaces the catalogue's listing of the same id. Ties are in the order of the ids, whether a
     listing is old or new: each listing has its position in that order as row, and −1 if it is replaced.
@@ -109,6 +113,10 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Tabl
     groups += [replace(group, rows=position[group.rows + n_old]) for group in new_groups]
     k = max(0, min(index.params.index.k, int((~gone).sum()) - 1))
     neighbours = search_queries(queries.fused, query_position, groups, k)
+    if index.rules is not None:
+        gtin = np.concatenate([index.rules.gtin, read_gtins(gtins)])[order]
+        rules = Rules(np.where(gone[order], -1, gtin), index.rules.max_size)
+        neighbours = apply_rules(Neighbours(query_position, neighbours.neighbour, neighbours.score), rules)
 
     query, rank = np.nonzero(index.find_matches(neighbours))
     row = order[neighbours.neighbour[query, rank]]
@@ -117,8 +125,10 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Tabl
         "query": pa.array([ids[i] for i in query], pa.string()),
         "match": pa.array(all_ids[row].tolist(), pa.string()),
         "new": is_new,
-        "score": neighbours.score[query, rank],
+        "score": np.minimum(neighbours.score[query, rank], 1),
     }
+    if index.rules is not None:
+        columns["rule"] = np.isposinf(neighbours.score[query, rank])
     to_old = channel_cosines(queries.channels, query[~is_new], row[~is_new], index.channels)
     to_new = channel_cosines(queries.channels, query[is_new], row[is_new] - n_old)
     for name in queries.channels:

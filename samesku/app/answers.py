@@ -1,11 +1,14 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import QueryListing
+from samesku.catalogue.attributes import read_attributes, read_gtins
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError
 from samesku.search.fusion import DECIMALS, channel_cosines, pair_scores
@@ -21,7 +24,8 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
         same: bool. score: −1 to 1, None if the two have nothing in common to compare. threshold: the score
         from which they are the same. channels: name -> similarity (−1 to 1, None if one of the two lacks the
         channel) and weight (its share of the score, 0 to 1, among the channels that both have). conflicts:
-        as `conflict_places`.
+        as `conflict_places`. attributes: what agrees and what does not, as of `Attributes.notes`. rule: `equal
+        GTIN` or `different GTINs` where match.rules decided, whatever the score; else None.
 
     Raises:
         InputError: a listing has neither a title nor a picture.
@@ -34,12 +38,18 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
     queries = index.embed_listings([left, right])
     score, threshold = index.pair_score(queries), index.pair_threshold(queries)
     cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]))
+    gtins = read_gtins([listing.attributes.get("gtin", "") for listing in (left, right)])
+    rule = None
+    if index.rules is not None and gtins.min() >= 0:
+        rule = "equal GTIN" if gtins[0] == gtins[1] else "different GTINs"
     return {
-        "same": score is not None and score >= threshold,
+        "same": rule == "equal GTIN" if rule else score is not None and score >= threshold,
         "score": score,
         "threshold": threshold,
         "channels": _channel_shares(index, cosines, 0),
         "conflicts": conflict_places(read_items(left.title), read_items(right.title)),
+        "attributes": _attribute_notes([left], [right])[0],
+        "rule": rule,
     }
 
 
@@ -48,7 +58,9 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
 
     Returns:
         threshold: of a static decision, else None. results, best first: posting_id, title, image (its file
-        name), score, match (whether the decision accepts it), channels and conflicts as in `match_listings`.
+        name), score, match (whether the decision accepts it), channels, conflicts and attributes as in
+        `match_listings`. With match.rules, listings of the query's GTIN come first, beyond k; those that are
+        not among the nearest have the score None.
 
     Raises:
         InputError: the listing has neither a title nor a picture.
@@ -62,19 +74,28 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
         neighbours = Neighbours(
             neighbours.query, neighbours.neighbour[:, :decision_k], neighbours.score[:, :decision_k]
         )
-    n_results = min(k, int(neighbours.valid[0].sum()))
-    rows, is_match = neighbours.neighbour[0, :n_results], index.find_matches(neighbours)[0]
-    cosines = channel_cosines(queries.channels, np.zeros(n_results, np.int32), rows, index.channels)
+    decided = index.follow_rules(neighbours, int(read_gtins([query.attributes.get("gtin", "")])[0]))
+    matches = decided.neighbour[index.find_matches(decided)]
+    nearest, by_rule = (
+        neighbours.neighbour[0, neighbours.valid[0]],
+        decided.neighbour[np.isposinf(decided.score)],
+    )
+    scores = dict(zip(nearest.tolist(), neighbours.score[0].tolist(), strict=False))
+    nearest = nearest[:k]
+    rows = np.concatenate([by_rule[~np.isin(by_rule, nearest)], nearest])
+    cosines = channel_cosines(queries.channels, np.zeros(len(rows), np.int32), rows, index.channels)
     listings, query_items = index.listings, read_items(query.title)
+    notes = _attribute_notes([query] * len(rows), [_catalogue_listing(index, row) for row in rows.tolist()])
     results = [
         {
             "posting_id": listings.posting_id[row],
             "title": listings.title[row],
             "image": listings.image[row],
-            "score": round(float(neighbours.score[0, rank]), DECIMALS),
-            "match": bool(is_match[rank]),
+            "score": round(scores[row], DECIMALS) if row in scores else None,
+            "match": row in matches,
             "channels": _channel_shares(index, cosines, rank),
             "conflicts": conflict_places(query_items, read_items(listings.title[row])),
+            "attributes": notes[rank],
         }
         for rank, row in enumerate(rows.tolist())
     ]
@@ -82,7 +103,7 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
 
 
 def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]:
-    """Score, channels and conflicts, as in `match_listings`, of two rows of the catalogue."""
+    """Score, channels, conflicts and attributes, as in `match_listings`, of two rows of the catalogue."""
     rows = np.array([left]), np.array([right])
     channels = {name: index.channels[name] for name in index.weights}
     score = float(pair_scores(index.fused, *rows)[0])
@@ -91,7 +112,24 @@ def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]
         "score": None if np.isnan(score) else round(score, DECIMALS),
         "channels": _channel_shares(index, channel_cosines(channels, *rows), 0),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
+        "attributes": _attribute_notes(*([_catalogue_listing(index, row)] for row in (left, right)))[0],
     }
+
+
+def _catalogue_listing(index: CatalogueIndex, row: int) -> QueryListing:
+    """A listing of the catalogue as a query without its picture."""
+    attributes = {name: cells[row] for name, cells in index.cells.items()}
+    return QueryListing(index.listings.title[row], None, "", attributes=attributes)
+
+
+def _attribute_notes(
+    left: Sequence[QueryListing], right: Sequence[QueryListing]
+) -> list[list[dict[str, Any]]]:
+    """`Attributes.notes` of P pairs of listings."""
+    listings = [*left, *right]
+    cells = {name: [listing.attributes.get(name, "") for listing in listings] for name in ATTRIBUTES}
+    place = np.arange(len(left))
+    return read_attributes(cells, [listing.title for listing in listings]).notes(place, place + len(left))
 
 
 def _channel_shares(index: CatalogueIndex, cosines: dict[str, np.ndarray], pair: int) -> Channels:

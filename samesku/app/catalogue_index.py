@@ -14,10 +14,12 @@ from samesku.app.query_listing import QueryListing
 from samesku.arrays import Bools, Float32, Ints
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import read_listings
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.embedding.encoder import Content, Encoder
 from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
-from samesku.evaluation.decisions import decision_statistic, keep_at_least_one
+from samesku.evaluation.decisions import Rules, apply_rules, decision_statistic, keep_at_least_one
+from samesku.evaluation.rules import read_rules
 from samesku.params import Params
 from samesku.search.exact import MaskGroup, group_by_mask, search_queries
 from samesku.search.fusion import (
@@ -151,6 +153,16 @@ class CatalogueIndex:
         return {posting_id: row for row, posting_id in enumerate(self.listings.posting_id)}
 
     @cached_property
+    def cells(self) -> dict[str, list[str]]:
+        """The N cells of each attribute."""
+        return {name: self.listings.attribute(name) for name in ATTRIBUTES}
+
+    @cached_property
+    def rules(self) -> Rules | None:
+        """What decides before the threshold; None where match.rules is false."""
+        return read_rules(self.listings, self.params.match, self.params.groups)
+
+    @cached_property
     def pictures(self) -> PackedImages:
         return PackedImages(artefacts.IMAGES)
 
@@ -225,6 +237,18 @@ class CatalogueIndex:
         """The k nearest listings of the catalogue for each query; `query` of the result counts from 0."""
         no_row = np.full(len(queries), -1, np.int32)  # a query is no listing of the catalogue
         return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)))
+
+    def follow_rules(self, neighbours: Neighbours, gtin: int) -> Neighbours:
+        """The neighbours of one new listing by `apply_rules`, as they are where there are no rules.
+
+        Args:
+            gtin: of the new listing, −1 for none.
+        """
+        if self.rules is None:
+            return neighbours
+        rules = Rules(np.append(self.rules.gtin, gtin), self.rules.max_size)
+        query = np.array([len(self)], dtype=np.int32)
+        return apply_rules(Neighbours(query, neighbours.neighbour, neighbours.score), rules)
 
     def find_matches(self, neighbours: Neighbours) -> Bools:
         """bool (Q, k): the neighbours that the decision of the main system accepts.

@@ -1,7 +1,8 @@
 """A listing that a person gives as a query, processed as the pipeline processes the catalogue's."""
 
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -21,12 +22,14 @@ class QueryListing:
     Attributes:
         title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
+        attributes: cells by the names of reader.ATTRIBUTES; one that is not there is "".
     """
 
     title: str
     image: Image.Image | None
     image_phash: str
     jpeg: bytes | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -34,12 +37,17 @@ class QueryListing:
 
 
 def read_query_listing(
-    title: str, picture: bytes | None, data: Data, picture_name: str = "image"
+    title: str,
+    picture: bytes | None,
+    data: Data,
+    picture_name: str = "image",
+    attributes: Mapping[str, str] | None = None,
 ) -> QueryListing:
     """Make a query of a title ("" for none) and the bytes of a picture, by the rules of the catalogue.
 
     Args:
         data: the group `data` of params.yaml. picture_name: how an error names the picture.
+        attributes: as of QueryListing.
 
     Raises:
         InputError: the picture cannot be used.
@@ -59,7 +67,7 @@ def read_query_listing(
         jpeg = to_jpeg(small)
         image = Image.open(io.BytesIO(jpeg))
         image.load()
-    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg)
+    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg, attributes or {})
 
 
 def read_picture_file(path: str, option: str) -> bytes | None:

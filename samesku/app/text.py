@@ -77,14 +77,21 @@ def threshold_table(system: str, key: str | None, threshold: float, results: Seq
 def match_text(answer: dict[str, Any], left: str, right: str) -> str:
     """The answer of `answers.match_listings` about two listings with these normalised titles."""
     score, threshold = answer["score"], answer["threshold"]
-    if score is None:
+    if rule := answer["rule"]:
+        head = f"{'the' if answer['same'] else 'not the'} same product: {rule}, which decides by match.rules"
+    elif score is None:
         head = "not the same product: the two have nothing in common to compare"
     elif answer["same"]:
         head = f"the same product: score {score:.4f} ≥ threshold {threshold:.4f}"
     else:
         head = f"not the same product: score {score:.4f} < threshold {threshold:.4f}"
     return "\n".join(
-        [head, *_channel_lines(answer["channels"]), *_conflict_lines(answer["conflicts"], left, right)]
+        [
+            head,
+            *_channel_lines(answer["channels"]),
+            *_conflict_lines(answer["conflicts"], left, right),
+            *(f"  {note['text']}" for note in answer["attributes"]),
+        ]
     )
 
 
@@ -93,13 +100,17 @@ def search_text(answer: dict[str, Any]) -> str:
     if not answer["results"]:
         return "no listing of the catalogue can be compared with this one"
     lines = [
-        f"{rank:3} {'*' if result['match'] else ' '} {result['score']:.4f}  {result['posting_id']}"
-        f"  {result['title'] or '(no title)'}"
+        f"{rank:3} {'*' if result['match'] else ' '} {_score(result['score'])}  {result['posting_id']}"
+        f"  {'; '.join([result['title'] or '(no title)', *(note['text'] for note in result['attributes'])])}"
         for rank, result in enumerate(answer["results"], 1)
     ]
     threshold = answer["threshold"]
     lines.append("* match" + ("" if threshold is None else f": score ≥ {threshold:.4f}"))
     return "\n".join(lines)
+
+
+def _score(score: float | None) -> str:
+    return "equal " if score is None else f"{score:.4f}"  # a listing of an equal GTIN, not among the nearest
 
 
 def _channel_lines(channels: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
+from samesku.catalogue.attributes import count_gtins
 from samesku.catalogue.columns import show_names
 from samesku.catalogue.picture import hamming, to_uint64
 from samesku.catalogue.quarantine import Quarantine
@@ -209,6 +210,7 @@ def summarise_sample(
 ) -> dict[str, Any]:
     """summary.json: counts that later stages report; every value is a finite number."""
     labels = [listing.label_group for listing in listings]
+    gtins, unusable = count_gtins([listing.gtin for listing in listings])
     return {
         "rows": total,
         "listings": len(listings),
@@ -218,6 +220,7 @@ def summarise_sample(
         "pictures": sum(listing.has_image for listing in listings),
         "titles": sum(bool(listing.title) for listing in listings),
         "hashes": sum(bool(listing.image_phash) for listing in listings),
+        **({"gtins": gtins, "gtins_unusable": unusable} if gtins else {}),
         "components": int(component.max()) + 1,
         "largest_component": int(np.bincount(component).max()),
         **{name: list(split).count(name) for name in SPLITS},
@@ -234,9 +237,15 @@ def summarise_sample(
 def describe_sample(summary: dict[str, Any], quarantine: Quarantine) -> str:
     """The sample in one line."""
     reasons = f" ({quarantine.by_reason()})" if quarantine.entries else ""
+    gtins = ""
+    if summary.get("gtins_unusable"):
+        gtins = (
+            f"; {summary['gtins_unusable']} of {summary['gtins']} GTINs are invalid or a shop's own numbers, "
+            "and count as missing"
+        )
     return (
         f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures, "
         f"{summary['train']} train / {summary['val']} val / {summary['test']} test, "
         f"largest connected component {summary['largest_component']}; "
-        f"{summary['quarantined']} rows in quarantine{reasons}"
+        f"{summary['quarantined']} rows in quarantine{reasons}{gtins}"
     )

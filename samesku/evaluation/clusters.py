@@ -21,6 +21,7 @@ def assign_groups(
     Args:
         links: must-links and cannot-links, which the groups obey; a must-link of two listings that may not match
             is left out.
+            Where rules decided, no group has two GTINs.
     """
     links, allowed, n_listings = links or Links(), listings.allowed, len(listings)
     must_link = links.must_link[allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])]
@@ -36,6 +37,7 @@ def assign_groups(
         must_link=must_link,
         cannot_link=links.cannot_link,
         shop=allowed.shop if allowed.link == "across" else None,
+        gtin=decisions.rules.gtin if decisions.rules else None,
     )
     inside = np.zeros(n_listings, bool)
     inside[neighbours.query] = True
@@ -53,6 +55,7 @@ def cluster_matches(
     must_link: Ints | None = None,
     cannot_link: Ints | None = None,
     shop: Ints | None = None,
+    gtin: Ints | None = None,
 ) -> Int32:
     """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
 
@@ -67,6 +70,7 @@ def cluster_matches(
         must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
             from the start, whatever max_size; cannot-linked listings are never in one group.
         shop: int (n_listings,), where two listings of one shop cannot match: such pairs are not counted between groups.
+        gtin: int (n_listings,), −1 for none: groups of two different numbers do not merge.
 
     Returns:
         int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
@@ -76,13 +80,14 @@ def cluster_matches(
     size = [1] * n_listings
     n_links: list[Counter[int]] = [Counter() for _ in range(n_listings)]  # of a root with other roots
     forbidden: list[set[int]] = [set() for _ in range(n_listings)]  # roots that a root must not merge with
+    number = [-1] * n_listings if gtin is None else gtin.tolist()  # of a root's group
 
-    of_shop = [Counter([number]) for number in ([] if shop is None else shop.tolist())]  # listings of a root
+    of_shop = [Counter([name]) for name in ([] if shop is None else shop.tolist())]  # listings of a root
 
     def n_pairs(a: int, b: int) -> int:
         """The pairs between two groups that can match."""
         small, large = sorted((of_shop[a], of_shop[b]), key=len) if of_shop else (Counter(), Counter())
-        return size[a] * size[b] - sum(count * large[number] for number, count in small.items())
+        return size[a] * size[b] - sum(count * large[name] for name, count in small.items())
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -96,6 +101,7 @@ def cluster_matches(
             size[a] += size[b]
             if of_shop:
                 of_shop[a] += of_shop[b]
+            number[a] = max(number[a], number[b])
     for i, j in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(i), root(j)
         if a != b:
@@ -115,6 +121,8 @@ def cluster_matches(
             a, b = root(i), root(j)
             if a == b or b in forbidden[a]:
                 continue
+            if number[a] != number[b] and min(number[a], number[b]) >= 0:
+                continue
             if size[a] + size[b] > max_size or n_links[a][b] < link_density * n_pairs(a, b):
                 postponed.append((i, j))
                 continue
@@ -129,6 +137,7 @@ def cluster_matches(
             size[a] += size[b]
             if of_shop:
                 of_shop[a] += of_shop[b]
+            number[a] = max(number[a], number[b])
             merged = True
         waiting = postponed
     roots = np.array([root(i) for i in range(n_listings)], dtype=np.int64)

@@ -19,12 +19,12 @@ from samesku.catalogue.listings import (
 from samesku.evaluation.metrics import row_f1
 from samesku.params import Decision
 from samesku.search.fusion import DECIMALS
-from samesku.search.neighbours import Neighbours, keep_mutual, move_first
+from samesku.search.neighbours import Neighbours, keep_mutual, move_first, no_neighbours
 
 #: The kinds of decision, each with a statistic.
 KINDS = ("static", "dynamic")
 
-#: What `tune` takes where val's labels cannot choose; for the main system with zero-shot channels (docs/own-catalogue.md).
+#: What `tune` takes where val's labels cannot choose; for zero-shot channels (docs/own-catalogue.md).
 DEFAULT_THRESHOLDS = {"static": 0.75, "dynamic": 4.0}
 
 
@@ -56,14 +56,15 @@ def dynamic_statistic(neighbours: Neighbours) -> Float64:
     """How many standard deviations a score lies above the mean of its query's neighbour scores.
 
     score ≥ mean + m · std is statistic ≥ m; mean and std (ddof 0) are over the k = min(index.k, gallery − 1)
-    neighbours, without self. float64 (Q, k); +inf where all scores of a query are equal (std 0: each reaches
-    the mean), −inf where there is no neighbour.
+    neighbours, without self and without those that a rule makes matches. float64 (Q, k); +inf for the latter,
+    and where all scores of a query are equal (std 0: each reaches the mean), −inf where there is no neighbour.
     """
     score, valid = static_statistic(neighbours), neighbours.valid
-    count = np.maximum(valid.sum(axis=1, keepdims=True), 1)
-    finite = np.where(valid, score, 0.0)
+    scored = np.isfinite(score)
+    count = np.maximum(scored.sum(axis=1, keepdims=True), 1)
+    finite = np.where(scored, score, 0.0)
     mean = finite.sum(axis=1, keepdims=True) / count
-    std = np.sqrt((np.where(valid, finite - mean, 0.0) ** 2).sum(axis=1, keepdims=True) / count)
+    std = np.sqrt((np.where(scored, finite - mean, 0.0) ** 2).sum(axis=1, keepdims=True) / count)
     all_equal = std < 10.0**-DECIMALS / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         deviations = np.where(all_equal, np.inf, (score - mean) / std)
@@ -96,6 +97,72 @@ def decision_statistics(
         move_first(kept, neighbours.score, -np.inf),
     )
     return moved, {kind: move_first(kept, statistic, -np.inf) for kind, statistic in statistics.items()}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of match.rules: an equal GTIN is a match, two different GTINs are none.
+
+    Attributes:
+        gtin: int64 (N,), the valid GTIN of each listing; −1 for none, and for a listing that is not searched.
+        max_size: listings of one GTIN at most that become neighbours of each other where the search has not
+            found them.
+    """
+
+    gtin: Int64
+    max_size: int
+
+    def within(self, listings: Listings, gallery: str) -> "Rules":
+        """The rules in a gallery of GALLERIES: listings of two of its parts have no GTIN in common."""
+        gtin, parts = np.full_like(self.gtin, -1), GALLERIES[gallery]
+        for number, part in enumerate(parts):
+            rows = listings.gallery(part)
+            gtin[rows] = np.where(self.gtin[rows] >= 0, self.gtin[rows] * len(parts) + number, -1)
+        return Rules(gtin, self.max_size)
+
+
+def apply_rules(neighbours: Neighbours, rules: Rules, allowed: AllowedPairs = ALL_PAIRS) -> Neighbours:
+    """The neighbours without those of another GTIN; those of an equal GTIN come first, at the score +inf.
+
+    Listings of an equal GTIN are added where the search has not found them. A threshold leaves the pairs that
+    rules decide as they are, so it is chosen for the others.
+    """
+    query, valid, gtin = neighbours.query, neighbours.valid, rules.gtin
+    of_query, of_neighbour = gtin[query][:, None], np.where(valid, gtin[neighbours.neighbour], -1)
+    equal = (of_query >= 0) & (of_query == of_neighbour)
+    different = (of_query >= 0) & (of_neighbour >= 0) & ~equal
+    kept = np.nonzero(valid & ~different & ~equal)
+    position, row = _same_gtin(query, rules)
+    may_match = allowed.of_rows(query[position], row)
+    position, row = position[may_match], row[may_match]
+    among = np.nonzero(equal)
+    position = np.concatenate([kept[0], among[0], position])
+    row = np.concatenate([neighbours.neighbour[kept], neighbours.neighbour[among], row])
+    score = np.full(len(row), np.inf, np.float32)
+    score[: len(kept[0])] = neighbours.score[kept]
+    _, first = np.unique(position.astype(np.int64) * len(gtin) + row, return_index=True)
+    position, row, score = position[first], row[first], score[first]
+
+    order = np.lexsort((row, -score, position))
+    count = np.bincount(position, minlength=len(query))
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+    result = no_neighbours(query, max(neighbours.k, int(count.max(initial=0))))
+    result.neighbour[position[order], rank] = row[order]
+    result.score[position[order], rank] = score[order]
+    return result
+
+
+def _same_gtin(query: Ints, rules: Rules) -> tuple[Int64, Int64]:
+    """The position of a query and another listing of its GTIN, for each such pair: two int (P,)."""
+    members = np.argsort(rules.gtin, kind="stable")
+    start = np.searchsorted(rules.gtin[members], rules.gtin[query], side="left")
+    size = np.searchsorted(rules.gtin[members], rules.gtin[query], side="right") - start
+    size = np.where((rules.gtin[query] >= 0) & (size <= rules.max_size), size, 0)
+    position = np.repeat(np.arange(len(query)), size)
+    place = np.arange(len(position)) - np.repeat(np.cumsum(size) - size, size) + start[position]
+    row = members[place]
+    is_other = row != query[position]
+    return position[is_other], row[is_other]
 
 
 @dataclass(frozen=True)
@@ -209,6 +276,7 @@ class Decisions:
         min_score: of `at_least_one`; the best on val where none is given.
         split: str (Q,), "" where the query has no label and is not measured.
         gallery_size: int (Q,), the listings that the query was searched in.
+        rules: those that decided before the threshold; None: there were none.
     """
 
     neighbours: Neighbours
@@ -222,6 +290,7 @@ class Decisions:
     split: Strings
     gallery_size: Int64
     is_default: bool = False
+    rules: Rules | None = None
 
     @property
     def statistic(self) -> Float64:
@@ -247,7 +316,13 @@ class Decisions:
         return sweep_thresholds(statistic[queries], self.relevant[queries], self.n_relevant[queries])
 
 
-def decide(neighbours: Neighbours, listings: Listings, decision: Decision, gallery: str) -> Decisions:
+def decide(
+    neighbours: Neighbours,
+    listings: Listings,
+    decision: Decision,
+    gallery: str,
+    rules: Rules | None = None,
+) -> Decisions:
     """Decide which neighbours are matches; a threshold or min_score to tune is the best on val.
 
     Where val's labels cannot choose (`can_tune`), the threshold is that of DEFAULT_THRESHOLDS.
@@ -258,9 +333,11 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
     listings that may match a query. This takes sizes and shops alone, no label of test.
 
     Args:
-        gallery: of GALLERIES, in which the neighbours were searched.
+        gallery: of GALLERIES, in which the neighbours were searched. rules: they decide first.
     """
     query, allowed = neighbours.query, listings.allowed
+    if rules is not None:
+        neighbours = apply_rules(neighbours, rules.within(listings, gallery), allowed)
     split = np.where(listings.product[query] >= 0, listings.split[query], "")
     is_val = split == "val"
     is_default = decision.value == "tune" and not can_tune(listings)
@@ -296,7 +373,7 @@ def decide(neighbours: Neighbours, listings: Listings, decision: Decision, galle
     relevant = is_relevant(listings.product, query, neighbours.neighbour)
     return Decisions(
         neighbours, decision.kind, statistics, is_match, relevant, n_relevant, threshold, min_score, split,
-        gallery_size, is_default,
+        gallery_size, is_default, rules,
     )  # fmt: skip
 
 

@@ -171,6 +171,8 @@ def write_predictions(
     Args:
         decisions: by gallery. figures: metrics.json. channels: those whose cosine each match shows.
         groups, links: of `assign_groups`.
+
+    A match that a rule made has score 1 in matches.parquet, and `rule` true.
     """
     full = decisions["full"]
     neighbours = full.neighbours
@@ -179,8 +181,10 @@ def write_predictions(
     matches = {
         "query": listings.posting_id[query],
         "match": listings.posting_id[match],
-        "score": neighbours.score[position, rank],
+        "score": np.minimum(neighbours.score[position, rank], 1),
     } | channel_cosines(channels, query, match)
+    if full.rules is not None:
+        matches["rule"] = np.isposinf(neighbours.score[position, rank])
     group = assign_groups(full, listings, groups, links)
     submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
     with artefacts.replace_out(folder) as partial:

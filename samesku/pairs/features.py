@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Float32, Float64, Int64, Ints
+from samesku.catalogue.attributes import Attributes, read_attributes
 from samesku.catalogue.listings import Listings
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
 from samesku.pairs import list_features as lists
 from samesku.pairs import title_features as items
@@ -66,17 +68,20 @@ class PairEvidence:
     Attributes:
         channels: name -> float32 (N, d), rows L2-normalised or zero; (N, 0) where no listing has the channel.
         pictures: name -> int (N,), a number for each distinct picture (file or hash); −1 where there is none.
+        attributes: None for a catalogue without any.
     """
 
     channels: Channels
     titles: TitleTokens
     pictures: Mapping[str, Ints]
+    attributes: Attributes | None = None
 
 
 def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
-    """The evidence of a catalogue: its channels, titles, picture files and hashes."""
+    """The evidence of a catalogue: its channels, titles, picture files, hashes and attributes."""
     pictures = {"file": number_distinct(listings.image), "hash": number_distinct(listings.image_phash)}
-    return PairEvidence(channels, tokenize_titles(listings.title), pictures)
+    attributes = read_attributes({name: listings.attribute(name) for name in ATTRIBUTES}, listings.title)
+    return PairEvidence(channels, tokenize_titles(listings.title), pictures, attributes)
 
 
 def number_distinct(names: Sequence[str]) -> Int64:
@@ -99,7 +104,7 @@ def describe_pairs(
         name: pair_scores(vectors, left, right).astype(np.float32) for name, vectors in fused.items()
     }
     pictures = {name: picture[rows] for name, picture in evidence.pictures.items()}
-    return pair_features(candidates, similarities, evidence.titles[rows], pictures)
+    return pair_features(candidates, similarities, evidence.titles[rows], pictures, evidence.attributes)
 
 
 def pair_features(
@@ -107,6 +112,7 @@ def pair_features(
     similarities: Mapping[str, Float32],
     titles: TitleTokens,
     pictures: Mapping[str, Ints],
+    attributes: Attributes | None = None,
 ) -> PairFeatures:
     """The features that need no label and no first score.
 
@@ -115,6 +121,7 @@ def pair_features(
             after augmentation too; NaN where one of the two listings lacks it.
         titles: those of the G listings of the gallery, so that word frequencies are the gallery's.
         pictures: name -> int (G,), as of `PairEvidence`.
+        attributes: of the catalogue. One that none of its listings has adds no feature.
     """
     features = PairFeatures(candidates)
     for name, similarity in similarities.items():
@@ -122,7 +129,9 @@ def pair_features(
     _add_density(features, similarities["fused"])
     _add_titles(features, titles)
     for name, picture in pictures.items():
-        _add_picture(features, name, picture)
+        _add_number(features, "picture", name, picture)
+    if attributes is not None:
+        _add_attributes(features, attributes)
     return features
 
 
@@ -201,8 +210,29 @@ def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
     features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
-def _add_picture(features: PairFeatures, name: str, picture: Ints) -> None:
-    left, right = picture[features.candidates.left], picture[features.candidates.right]
-    copies = np.bincount(picture[picture >= 0], minlength=int(picture.max(initial=-1)) + 2)
-    features.add("picture", f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))
-    features.add_low_high("picture", f"{name}_copies", (copies[left], copies[right]))
+def _add_number(features: PairFeatures, family: str, name: str, number: Ints) -> None:
+    """Whether both have one number (NaN where a listing has none), and how many listings have that of each."""
+    left, right = number[features.candidates.left], number[features.candidates.right]
+    copies = np.bincount(number[number >= 0], minlength=int(number.max(initial=-1)) + 2)
+    features.add(family, f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))
+    features.add_low_high(family, f"{name}_copies", (copies[left], copies[right]))
+
+
+def _add_attributes(features: PairFeatures, attributes: Attributes) -> None:
+    """How the two compare in each attribute that the catalogue has; NaN where a listing lacks it."""
+    rows, (left, right) = features.candidates.rows, features.candidates.catalogue_rows
+    for name in attributes.present:
+        if name == "gtin":
+            _add_number(features, name, name, attributes.gtin[rows])
+        elif name == "mpn":
+            _add_number(features, name, name, attributes.mpn[rows])
+            features.add(name, "mpn_in_title", attributes.mpn_in_title(left, right))
+        elif name == "brand":
+            features.add(name, "brand_agreement", attributes.compare(name, left, right))
+        elif name == "price":
+            features.add(name, "price_log_ratio", attributes.compare(name, left, right))
+        elif name == "category":
+            shared = attributes.compare(name, left, right)
+            shallower = np.minimum(attributes.depth(left), attributes.depth(right))
+            features.add(name, "category_shared", shared)
+            features.add(name, "category_shared_part", shared / np.maximum(shallower, 1))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from samesku.arrays import Bools, Float64, Int32
 from samesku.artefacts import replace_out, round_floats, write_csv, write_json, write_table
 from samesku.catalogue.listings import Listings, visible_products
-from samesku.evaluation.decisions import Decisions, count_relevant
+from samesku.evaluation.decisions import Decisions, Rules, count_relevant
 from samesku.pairs.calibration import calibration_error
 from samesku.pairs.clerical_review import OUTCOMES, ReviewThresholds, choose_review_thresholds, review_figures
 from samesku.pairs.explain import explain_scores, feature_importances
@@ -79,24 +79,31 @@ def add_pair_evidence(
     pair = features.candidates.index(neighbours.query[position], neighbours.neighbour[position, rank])
     matches = pq.read_table(folder / "matches.parquet")
     outcome = np.array(OUTCOMES)[thresholds.outcome(scores.probability[pair])]
+    outcome[np.isposinf(neighbours.score[position, rank])] = "accept"  # a rule has decided
     matches = matches.append_column("clerical_review", pa.array(outcome.tolist(), pa.string()))
     distinct, place = np.unique(pair, return_inverse=True)
     for family, moves in explain_scores(gallery.model, features, scores, distinct).items():
         matches = matches.append_column(f"why_{family}", pa.array(moves[place]))
     write_table(folder / "matches.parquet", matches)
-    write_table(folder / "review.parquet", review_columns(gallery, listings, thresholds))
+    write_table(folder / "review.parquet", review_columns(gallery, listings, thresholds, decisions.rules))
     importances = feature_importances(gallery.model, features.families)[:MAX_IMPORTANCES]
     write_csv(folder / "plots" / "importance.csv", importances)
 
 
 def review_columns(
-    gallery: RerankedGallery, listings: Listings, thresholds: ReviewThresholds
+    gallery: RerankedGallery, listings: Listings, thresholds: ReviewThresholds, rules: Rules | None = None
 ) -> dict[str, NDArray[Any]]:
-    """The columns of review.parquet: the pairs that a person should see, the most probable first."""
+    """The columns of review.parquet: the pairs that a person should see, the most probable first.
+
+    A pair that a rule decides needs no person.
+    """
     candidates, probability = gallery.features[0].candidates, gallery.scores[0].probability
-    pair = np.flatnonzero(thresholds.outcome(probability) == OUTCOMES.index("review"))
-    pair = pair[np.argsort(-probability[pair], kind="stable")]
     left, right = candidates.catalogue_rows
+    uncertain = thresholds.outcome(probability) == OUTCOMES.index("review")
+    if rules is not None:
+        uncertain &= (rules.gtin[left] < 0) | (rules.gtin[right] < 0)
+    pair = np.flatnonzero(uncertain)
+    pair = pair[np.argsort(-probability[pair], kind="stable")]
     return {
         "left": listings.posting_id[left[pair]],
         "right": listings.posting_id[right[pair]],

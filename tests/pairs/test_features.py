@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import (
@@ -164,3 +165,61 @@ def test_listings_outside_the_gallery_change_nothing():
     before = describe_five([A, B, C])
     after = describe_five([A, B, C], changed, ["a 1l", "a 1l", "b", "a", "a 1l b"], [-1, 0, 0, 0, 0])
     np.testing.assert_array_equal(before.values(), after.values())
+
+
+ATTRIBUTE_CELLS = {
+    "brand": ["Acme", "Acme Tools", "Bosch"],
+    "price": ["10", "20", ""],
+    "gtin": ["", "", ""],
+    "mpn": ["A-12", "", "A-13"],
+    "category": ["X > Y", "X", "Z"],
+}
+
+
+def test_attributes_by_hand(features):
+    attributes = read_attributes(ATTRIBUTE_CELLS, ["", "new a-13xx", "susu"])
+    titles, pictures = tokenize_titles(TITLES), {"hash": np.array([4, 4, -1])}
+    with_attributes = pair_features(
+        all_pairs(), {"phash": PHASH, "fused": FUSED}, titles, pictures, attributes
+    )
+    added = {n: v for n, v in by_name(with_attributes).items() if n not in features.names}
+    by_hand = {
+        "brand_agreement": [0.5, 0, 0],
+        "price_log_ratio": [np.log(2), np.nan, np.nan],
+        "same_mpn": [np.nan, 0, np.nan],
+        "mpn_copies_low": [0, 1, 0],
+        "mpn_copies_high": [1, 1, 1],
+        "mpn_in_title": [0, 0, 0],
+        "category_shared": [1, 0, 0],
+        "category_shared_part": [1, 0, 0],
+    }
+    assert set(added) == set(by_hand)  # no listing has a GTIN
+    for name, values in by_hand.items():
+        assert added[name] == pytest.approx(values, abs=1e-6, nan_ok=True), name
+    families = dict(zip(with_attributes.names, with_attributes.families, strict=True))
+    assert {families[name] for name in added} == {"brand", "price", "mpn", "category"}
+
+
+def test_a_catalogue_without_attributes_has_the_features_of_before(features):
+    nothing = read_attributes({name: [""] * 3 for name in ATTRIBUTE_CELLS}, TITLES)
+    pictures = {"hash": np.array([4, 4, -1])}
+    again = pair_features(
+        all_pairs(), {"phash": PHASH, "fused": FUSED}, tokenize_titles(TITLES), pictures, nothing
+    )
+    assert again.names == features.names
+    assert again.values().tobytes() == features.values().tobytes()
+
+
+def test_listings_outside_the_gallery_do_not_change_attributes():
+    cells = {name: ["n1", *values, "n2"] for name, values in ATTRIBUTE_CELLS.items()}
+    gallery = all_pairs()
+    inside = Candidates(gallery.rows + 1, gallery.left, gallery.right)
+    titles, alone = tokenize_titles(TITLES), read_attributes(ATTRIBUTE_CELLS, TITLES)
+    wider = read_attributes(
+        cells | {"gtin": [""] * 5, "price": ["", *ATTRIBUTE_CELLS["price"], ""]}, ["", *TITLES, ""]
+    )
+    values = [
+        pair_features(pairs, {"fused": FUSED}, titles, {}, attributes).values()
+        for pairs, attributes in ((gallery, alone), (inside, wider))
+    ]
+    np.testing.assert_array_equal(*values)

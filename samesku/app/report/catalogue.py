@@ -10,8 +10,10 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.arrays import Bools, Int64, Ints
+from samesku.catalogue.attributes import Attributes, read_attributes
 from samesku.catalogue.images import read_thumbnails
 from samesku.catalogue.listings import Listings, read_listings
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import Item, conflict_places, read_items
 from samesku.errors import InputError
 
@@ -55,6 +57,12 @@ class Catalogue:
     def title_items(self) -> list[list[Item]]:
         """The numbers, quantities and codes of each title."""
         return [read_items(title) for title in self.listings.title]
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """Brand, price and product numbers of the listings."""
+        cells = {name: self.listings.attribute(name) for name in ATTRIBUTES}
+        return read_attributes(cells, self.listings.title)
 
     def has_labels(self) -> bool:
         return bool((self.listings.product >= 0).any())

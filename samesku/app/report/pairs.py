@@ -16,7 +16,7 @@ from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
 from samesku.search.fusion import channel_cosines, channel_weights, mean_cosine
 
-NOT_CHANNELS = ("query", "match", "score", "clerical_review")  # columns of matches.parquet
+NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
 MAX_REASONS = 4  # families of features that a card names
 EXPLAINED = 1e-4  # weights explain a score that they reproduce to this
 
@@ -145,7 +145,7 @@ def score_weights(
     weights = {name: weight for name, weight in weights.items() if weight > 0}
     if not weights or not len(matches):
         return None
-    error = np.abs(fused_scores(matches.cosines, weights) - matches.score)
+    error = np.abs(fused_scores(matches.cosines, weights) - matches.score)[matches.score < 1]  # 1: by a rule
     return weights if np.nanmax(error, initial=0) < EXPLAINED and not np.isnan(error).any() else None
 
 
@@ -167,7 +167,7 @@ def make_cards(
 
     Keys: listing (its number among the shown listings), kind, score, cosines (by channel, null if missing),
     reasons ([family, log-odds], strongest first), conflicts (of the query's title, left, with the listing's,
-    right), review, score_before.
+    right), attributes ([text, whether it agrees]), review, score_before.
 
     Args:
         score_before: float (P,), the score of the system that is compared with; NaN if it has none.
@@ -176,6 +176,7 @@ def make_cards(
     moves = np.stack([pairs.reasons[name] for name in families], axis=1) if families else None
     columns = list(pairs.cosines.values())
     cosines = np.stack(columns, axis=1) if columns else np.empty((len(pairs), 0))
+    notes = catalogue.attributes.notes(pairs.query, pairs.listing)
     cards = []
     for i, (query, listing) in enumerate(pairs.keys):
         card: dict[str, Any] = {"listing": shown.number(listing), "kind": kinds[i]}
@@ -192,6 +193,8 @@ def make_cards(
             card["review"] = 1
         if conflicts := catalogue.conflicts(query, listing):
             card["conflicts"] = conflicts
+        if notes[i]:
+            card["attributes"] = [{"text": note["text"], "equal": note["equal"]} for note in notes[i]]
         cards.append(card)
     return cards
 

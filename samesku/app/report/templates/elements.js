@@ -40,5 +40,10 @@ function conflictChips(conflicts, left, right) {
     element("span", { className: "chip" }, `${passages(left, conflict.left)} ≠ ${passages(right, conflict.right)}`));
 }
 
+/** A chip for each attribute that agrees (equal GTIN …) or contradicts (brand Acme ↔ Bosch). */
+function attributeChips(attributes) {
+  return (attributes ?? []).map(({ text, equal }) => element("span", { className: equal ? "chip up" : "chip" }, text));
+}
+
 const channelColour = (index) => `var(--channel-${index % 8})`;
 const barWidth = (share) => `${(100 * Math.max(0, Math.min(1, share))).toFixed(1)}%`;

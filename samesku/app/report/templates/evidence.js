@@ -44,6 +44,7 @@ function showEvidence(query, card) {
       evidenceSide(card.listing, "listing", conflictPlaces(card.conflicts, "right"))),
     card.conflicts && element("p", {}, "The titles contradict each other: ",
       conflictChips(card.conflicts, listing(query.query).title, listing(card.listing).title)),
+    card.attributes && element("p", {}, "Attributes: ", attributeChips(card.attributes)),
     card.cosines && channelTable(card),
     card.reasons && element("p", {}, "The strongest reasons of the pair model, in log-odds: ", reasonChips(card.reasons, 2)),
   ].filter(Boolean));

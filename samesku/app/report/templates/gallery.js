@@ -62,6 +62,7 @@ function makeCard(query, card) {
     element("span", { className: "title", title }, title ? markedTitle(title, conflictPlaces(card.conflicts, "right")) : element("em", {}, "no title")),
     channelBars(card),
     card.conflicts && element("span", { className: "chips" }, conflictChips(card.conflicts, listing(query.query).title, title)),
+    card.attributes && element("span", { className: "chips" }, attributeChips(card.attributes)),
     card.reasons && element("span", { className: "chips" }, reasonChips(card.reasons.slice(0, 2), 1)),
     card.review && element("span", { className: "chip info" }, "clerical review"));
   made.addEventListener("click", () => showEvidence(query, card));

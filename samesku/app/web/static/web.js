@@ -3,7 +3,7 @@
 (() => {
   const token = document.querySelector('meta[name="samesku-token"]').content;
   const $ = (selector, within = document) => within.querySelector(selector);
-  const fourDecimals = (value) => value.toFixed(4);
+  const fourDecimals = (value) => (value === null ? "–" : value.toFixed(4));
 
   // ---- requests ----
   async function request(url, body) {
@@ -108,6 +108,9 @@
       ? element("div", { className: "conflicts" }, element("span", {}, "The titles contradict each other:"), conflictChips(conflicts, left, right))
       : null;
   }
+  function attributeBox(attributes) {
+    return attributes.length ? element("div", { className: "conflicts" }, element("span", {}, "Attributes:"), attributeChips(attributes)) : null;
+  }
   function picture(source, alt) {
     return element("span", { className: "picture" }, source ? element("img", { src: source, alt }) : element("span", { className: "no-picture" }, "no picture"));
   }
@@ -132,6 +135,7 @@
       element("div", { className: "summary" }, summary),
       comparable ? scoreScale(answer.score, answer.threshold) : null,
       conflictBox(answer.conflicts, left, right),
+      attributeBox(answer.attributes),
       channelBars(answer.channels),
       element("div", { className: "sides" }, sides))];
   });
@@ -146,6 +150,7 @@
       picture(result.row === null ? null : `/picture/${result.row}`, result.title || result.posting_id),
       element("p", { className: "title", title: result.title }, result.title ? markedTitle(result.title, conflictPlaces(result.conflicts, "right")) : "no title"),
       element("p", { className: "id" }, result.posting_id),
+      result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
       element("div", { className: "bars", "aria-hidden": "true" }, bars));
   }
   connectForm($("#search"), "/api/search", "Give a picture, a title, or both.", (answer) => {
@@ -186,6 +191,7 @@
     place.replaceChildren(element("div", { className: "box" },
       element("div", { className: "sides" }, side(left, "left"), side(right, "right")),
       conflictBox(pair.conflicts, left.title, right.title),
+      attributeBox(pair.attributes),
       element("div", { className: "summary" },
         scoreText(`probability ${pair.probability.toFixed(2)}`),
         pair.score === null ? null : scoreText(`score ${fourDecimals(pair.score)}`),
