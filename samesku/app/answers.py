@@ -1,5 +1,6 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,32 +45,40 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
 
 
 def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) -> dict[str, Any]:
-    """The k nearest listings of the catalogue.
+    """The k nearest listings of the catalogue that may match one of the query's shop, by match.link.
 
     Returns:
-        threshold: of a static decision, else None. results, best first: posting_id, title, image (its file
-        name), score, match (whether the decision accepts it), channels and conflicts as in `match_listings`.
+        threshold: of a static decision, else None. results, best first: posting_id, title, source (its shop, "" for
+        none), image (its file name), score, match (whether the decision accepts it), channels and conflicts as in `match_listings`.
 
     Raises:
-        InputError: the listing has neither a title nor a picture.
+        InputError: the listing has neither a title nor a picture, or match.link is within and the catalogue does not
+            have its shop.
     """
     if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
     queries = index.embed_listings([query])
     decision_k = index.params.index.k  # a dynamic decision sees as many neighbours as in the pipeline
-    neighbours = index.search(queries, max(k, decision_k))
+    neighbours = index.search(queries, max(k, decision_k), query.source)
     if index.static_threshold is None:
         neighbours = Neighbours(
             neighbours.query, neighbours.neighbour[:, :decision_k], neighbours.score[:, :decision_k]
         )
     n_results = min(k, int(neighbours.valid[0].sum()))
-    rows, is_match = neighbours.neighbour[0, :n_results], index.find_matches(neighbours)[0]
+    rows = neighbours.neighbour[0, :n_results]
+    if index.listings.allowed.one_to_one:
+        allowed, groups, query_rows = index.with_queries(queries, query.source)
+        nearest, accepted = index.find_matches(replace(neighbours, query=query_rows), groups, allowed)
+    else:
+        nearest, accepted = index.find_matches(neighbours)
+    is_match = np.isin(rows, nearest.neighbour[accepted])
     cosines = channel_cosines(queries.channels, np.zeros(n_results, np.int32), rows, index.channels)
     listings, query_items = index.listings, read_items(query.title)
     results = [
         {
             "posting_id": listings.posting_id[row],
             "title": listings.title[row],
+            "source": listings.source[row],
             "image": listings.image[row],
             "score": round(float(neighbours.score[0, rank]), DECIMALS),
             "match": bool(is_match[rank]),

@@ -21,12 +21,14 @@ class QueryListing:
     Attributes:
         title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
+        source: its shop; "" for none.
     """
 
     title: str
     image: Image.Image | None
     image_phash: str
     jpeg: bytes | None = None
+    source: str = ""
 
     @property
     def empty(self) -> bool:
@@ -34,12 +36,13 @@ class QueryListing:
 
 
 def read_query_listing(
-    title: str, picture: bytes | None, data: Data, picture_name: str = "image"
+    title: str, picture: bytes | None, data: Data, picture_name: str = "image", source: str = ""
 ) -> QueryListing:
     """Make a query of a title ("" for none) and the bytes of a picture, by the rules of the catalogue.
 
     Args:
         data: the group `data` of params.yaml. picture_name: how an error names the picture.
+        source: the shop of the listing; "" for none.
 
     Raises:
         InputError: the picture cannot be used.
@@ -59,7 +62,7 @@ def read_query_listing(
         jpeg = to_jpeg(small)
         image = Image.open(io.BytesIO(jpeg))
         image.load()
-    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg)
+    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg, source.strip())
 
 
 def read_picture_file(path: str, option: str) -> bytes | None:

@@ -94,12 +94,16 @@ def search_text(answer: dict[str, Any]) -> str:
         return "no listing of the catalogue can be compared with this one"
     lines = [
         f"{rank:3} {'*' if result['match'] else ' '} {result['score']:.4f}  {result['posting_id']}"
-        f"  {result['title'] or '(no title)'}"
+        f"  {result['title'] or '(no title)'}{_in_shop(result['source'])}"
         for rank, result in enumerate(answer["results"], 1)
     ]
     threshold = answer["threshold"]
     lines.append("* match" + ("" if threshold is None else f": score ≥ {threshold:.4f}"))
     return "\n".join(lines)
+
+
+def _in_shop(source: str) -> str:
+    return f"  [{source}]" if source else ""
 
 
 def _channel_lines(channels: dict[str, Any]) -> list[str]:
