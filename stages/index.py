@@ -19,7 +19,12 @@ from samesku.search.neighbours import write_neighbours
 
 def warn_of_large_products(listings: Listings, k: int) -> None:
     """A product of more than k + 1 listings cannot be found whole."""
-    sizes = np.bincount(listings.product[listings.product >= 0])
+    every, labelled = listings.gallery("full"), listings.product >= 0
+    counts = (
+        listings.allowed.count(listings.product, every, every)[labelled] + 1
+    )  # the query, and what may match it
+    sizes = np.zeros(int(listings.product.max(initial=-1)) + 1, np.int64)
+    np.maximum.at(sizes, listings.product[labelled], counts)
     if sizes.max(initial=0) > k + 1:
         print(
             f"index: warning: {int((sizes > k + 1).sum())} products have more than index.k + 1 = {k + 1} "

@@ -24,7 +24,6 @@ from samesku.errors import InputError
 from samesku.evaluation.decisions import Rules, apply_rules
 from samesku.search.exact import group_by_mask, search_queries
 from samesku.search.fusion import channel_cosines
-from samesku.search.neighbours import Neighbours
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 
@@ -46,6 +45,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
     with tempfile.TemporaryDirectory() as scratch:
         listings, packed = _read_table(index, table, images, Path(scratch), quarantine)
         ids = [listing.posting_id for listing in listings]
+        sources = [listing.source for listing in listings]
         pictures = PackedImages(packed)
         queries = index.embed(
             Content(
@@ -56,7 +56,7 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
         )
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
-        matches = _match(index, queries, ids, [listing.gtin for listing in listings])
+        matches = _match(index, queries, ids, sources, [listing.gtin for listing in listings])
         pq.write_table(matches, partial / "matches.parquet")
         matched = {posting_id: [posting_id] for posting_id in ids}  # itself, then its matches, best first
         for query, match in zip(matches["query"].to_pylist(), matches["match"].to_pylist(), strict=True):
@@ -94,11 +94,14 @@ def _read_table(
     return listings, packed
 
 
-def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str], gtins: Sequence[str]) -> pa.Table:
+def _match(
+    index: CatalogueIndex, queries: QueryRows, ids: list[str], sources: list[str], gtins: Sequence[str]
+) -> pa.Table:
     """query, match, new, score and each channel's similarity, by query, best first; with rules also `rule`.
 
     A new listing replaces the catalogue's listing of the same id. Ties are in the order of the ids, whether a
     listing is old or new: each listing has its position in that order as row, and −1 if it is replaced.
+    A new listing of a shop that the catalogue does not have is of a shop of its own.
     """
     n_old, replaced = len(index), set(ids)
     all_ids = np.array([*index.listings.posting_id, *ids], dtype=object)
@@ -109,16 +112,23 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str], gtins: Seq
     query_position = position[n_old:]
     position = np.where(gone, np.int32(-1), position)
     new_groups = group_by_mask(queries.fused, np.arange(len(ids), dtype=np.int32))
+    allowed = index.listings.allowed
+    shop = np.concatenate([allowed.shop, allowed.number_shops(sources)])  # old, then new, as all_ids
+    if allowed.names:
+        new_groups = [replace(group, shop=shop[group.rows + n_old]) for group in new_groups]
+        allowed = replace(allowed, shop=shop[order])  # by position
     groups = [replace(group, rows=position[group.rows]) for group in index.mask_groups]
     groups += [replace(group, rows=position[group.rows + n_old]) for group in new_groups]
     k = max(0, min(index.params.index.k, int((~gone).sum()) - 1))
-    neighbours = search_queries(queries.fused, query_position, groups, k)
+    neighbours = search_queries(queries.fused, query_position, groups, k, allowed, shop[-len(ids) :])
+    neighbours = replace(neighbours, query=query_position)
     if index.rules is not None:
         gtin = np.concatenate([index.rules.gtin, read_gtins(gtins)])[order]
         rules = Rules(np.where(gone[order], -1, gtin), index.rules.max_size)
-        neighbours = apply_rules(Neighbours(query_position, neighbours.neighbour, neighbours.score), rules)
+        neighbours = apply_rules(neighbours, rules, allowed)
 
-    query, rank = np.nonzero(index.find_matches(neighbours))
+    neighbours, is_match = index.find_matches(neighbours, groups, allowed)
+    query, rank = np.nonzero(is_match)
     row = order[neighbours.neighbour[query, rank]]
     is_new = row >= n_old
     columns = {

@@ -1,6 +1,7 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,28 +55,36 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
 
 
 def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) -> dict[str, Any]:
-    """The k nearest listings of the catalogue.
+    """The k nearest listings of the catalogue that may match one of the query's shop, by match.link.
 
     Returns:
-        threshold: of a static decision, else None. results, best first: posting_id, title, image (its file
-        name), score, match (whether the decision accepts it), channels, conflicts and attributes as in
-        `match_listings`. With match.rules, listings of the query's GTIN come first, beyond k; those that are
+        threshold: of a static decision, else None. results, best first: posting_id, title, source
+        (its shop, "" for none), image (its file name), score, match (whether the decision accepts it), channels,
+        conflicts and attributes as in `match_listings`. With match.rules, listings of the query's GTIN come first, beyond k; those that are
         not among the nearest have the score None.
 
     Raises:
-        InputError: the listing has neither a title nor a picture.
+        InputError: the listing has neither a title nor a picture, or match.link is within and the catalogue does not
+            have its shop.
     """
     if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
     queries = index.embed_listings([query])
     decision_k = index.params.index.k  # a dynamic decision sees as many neighbours as in the pipeline
-    neighbours = index.search(queries, max(k, decision_k))
+    neighbours = index.search(queries, max(k, decision_k), query.source)
     if index.static_threshold is None:
         neighbours = Neighbours(
             neighbours.query, neighbours.neighbour[:, :decision_k], neighbours.score[:, :decision_k]
         )
-    decided = index.follow_rules(neighbours, int(read_gtins([query.attributes.get("gtin", "")])[0]))
-    matches = decided.neighbour[index.find_matches(decided)]
+    decided = index.follow_rules(
+        neighbours, int(read_gtins([query.attributes.get("gtin", "")])[0]), query.source
+    )
+    if index.listings.allowed.one_to_one:
+        allowed, groups, query_rows = index.with_queries(queries, query.source)
+        kept, accepted = index.find_matches(replace(decided, query=query_rows), groups, allowed)
+    else:
+        kept, accepted = index.find_matches(decided)
+    matches = kept.neighbour[accepted]
     nearest, by_rule = (
         neighbours.neighbour[0, neighbours.valid[0]],
         decided.neighbour[np.isposinf(decided.score)],
@@ -90,6 +99,7 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
         {
             "posting_id": listings.posting_id[row],
             "title": listings.title[row],
+            "source": listings.source[row],
             "image": listings.image[row],
             "score": round(scores[row], DECIMALS) if row in scores else None,
             "match": row in matches,

@@ -1,7 +1,7 @@
 """The catalogue as the pipeline indexed it, and the encoders that embed new listings as it was embedded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 
 from samesku import artefacts
 from samesku.app.query_listing import QueryListing
-from samesku.arrays import Bools, Float32, Ints
+from samesku.arrays import Bools, Float32, Int32, Ints
 from samesku.catalogue.images import PackedImages
-from samesku.catalogue.listings import read_listings
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs, read_listings
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.embedding.encoder import Content, Encoder
 from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
-from samesku.evaluation.decisions import Rules, apply_rules, decision_statistic, keep_at_least_one
+from samesku.evaluation.decisions import Rules, apply_rules, decision_statistics, keep_at_least_one
 from samesku.evaluation.rules import read_rules
 from samesku.params import Params
 from samesku.search.exact import MaskGroup, group_by_mask, search_queries
@@ -32,6 +32,8 @@ from samesku.search.fusion import (
     read_fused,
 )
 from samesku.search.neighbours import Neighbours
+
+SHOPS_SHOWN = 8  # in a message
 
 
 class QueryEncoders:
@@ -114,7 +116,7 @@ class CatalogueIndex:
         ):
             if not path.is_file():
                 raise InputError(f"{path} is missing; run `dvc repro {stage}`")
-        self.listings = read_listings(artefacts.LISTINGS)
+        self.listings = read_listings(artefacts.LISTINGS, params.match)
         self.fused = read_fused(artefacts.FUSED)
         fusion = params.fusion
         self.channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
@@ -169,7 +171,7 @@ class CatalogueIndex:
     @cached_property
     def mask_groups(self) -> list[MaskGroup]:
         """The whole catalogue by modality mask."""
-        return group_by_mask(self.fused, np.arange(len(self), dtype=np.int32))
+        return group_by_mask(self.fused, np.arange(len(self), dtype=np.int32), self.listings.allowed)
 
     @cached_property
     def min_score(self) -> float:
@@ -233,30 +235,93 @@ class CatalogueIndex:
         thresholds = [float(row.mean() + self.decision_value * row.std()) for row in valid if len(row)]
         return round(min(thresholds), DECIMALS) if thresholds else 1.0
 
-    def search(self, queries: QueryRows, k: int) -> Neighbours:
-        """The k nearest listings of the catalogue for each query; `query` of the result counts from 0."""
-        no_row = np.full(len(queries), -1, np.int32)  # a query is no listing of the catalogue
-        return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)))
+    def search(self, queries: QueryRows, k: int, source: str | None = None) -> Neighbours:
+        """The k nearest listings of the catalogue for each query; `query` of the result counts from 0.
 
-    def follow_rules(self, neighbours: Neighbours, gtin: int) -> Neighbours:
+        Args:
+            source: the shop of the queries; by match.link it leaves listings out. None: every listing is searched.
+
+        Raises:
+            InputError: match.link is within, and no listing is of that shop.
+        """
+        allowed = self.listings.allowed
+        no_row = np.full(len(queries), -1, np.int32)  # a query is no listing of the catalogue
+        if source is not None and allowed.link == "within" and source not in allowed.names:
+            shown = ", ".join(name or '""' for name in allowed.names[:SHOPS_SHOWN])
+            more = ", …" if len(allowed.names) > SHOPS_SHOWN else ""
+            raise InputError(
+                f"match.link is within, and no listing is of the shop {source!r}; allowed as source: {shown}{more}"
+            )
+        shop = None if source is None else allowed.number_shops([source] * len(queries))
+        return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)), allowed, shop)
+
+    def with_queries(self, queries: QueryRows, source: str) -> tuple[AllowedPairs, list[MaskGroup], Int32]:
+        """The catalogue with new listings of one shop behind its own: shops by row, the gallery, the new rows."""
+        allowed, rows = self.listings.allowed, np.arange(len(queries), dtype=np.int32)
+        shop = np.concatenate([allowed.shop, allowed.number_shops([source] * len(queries))])
+        allowed = replace(allowed, shop=shop)
+        new = [
+            replace(group, rows=group.rows + len(self), shop=shop[group.rows + len(self)])
+            for group in group_by_mask(queries.fused, rows)
+        ]
+        return allowed, [*self.mask_groups, *new], rows + len(self)
+
+    def follow_rules(self, neighbours: Neighbours, gtin: int, source: str = "") -> Neighbours:
         """The neighbours of one new listing by `apply_rules`, as they are where there are no rules.
 
         Args:
-            gtin: of the new listing, −1 for none.
+            gtin: of the new listing, −1 for none. source: its shop.
         """
         if self.rules is None:
             return neighbours
         rules = Rules(np.append(self.rules.gtin, gtin), self.rules.max_size)
+        allowed = self.listings.allowed
+        if allowed.link != "all":
+            allowed = replace(allowed, shop=np.append(allowed.shop, allowed.number_shops([source])))
         query = np.array([len(self)], dtype=np.int32)
-        return apply_rules(Neighbours(query, neighbours.neighbour, neighbours.score), rules)
+        return apply_rules(replace(neighbours, query=query), rules, allowed)
 
-    def find_matches(self, neighbours: Neighbours) -> Bools:
-        """bool (Q, k): the neighbours that the decision of the main system accepts.
+    def find_matches(
+        self, neighbours: Neighbours, groups: Sequence[MaskGroup] = (), allowed: AllowedPairs | None = None
+    ) -> tuple[Neighbours, Bools]:
+        """Those neighbours of new listings that may become matches, and which the main system's decision accepts.
 
         A dynamic decision takes mean and deviation of the neighbours that are given.
+
+        Args:
+            groups: the gallery, the new listings among it. allowed: with the shops of all its rows. Both are needed
+                where match.one_to_one looks at the lists of the neighbours too.
         """
         decision = self.params.decision
-        accepted = decision_statistic(decision.kind, neighbours) >= self.decision_value
+        allowed = self.listings.allowed if allowed is None else allowed
+        lists = None
+        if allowed.one_to_one:
+            statistic = decision_statistics(neighbours, ALL_PAIRS)[1][decision.kind]
+            likely = statistic >= self.decision_value
+            if decision.at_least_one:
+                likely |= neighbours.valid & (neighbours.score >= self.min_score)
+            rows = np.unique(neighbours.neighbour[likely])
+            lists = search_rows(rows, groups, neighbours.k, allowed, self.fused)
+        neighbours, statistics = decision_statistics(neighbours, allowed, lists)
+        accepted = statistics[decision.kind] >= self.decision_value
         if decision.at_least_one:
-            return keep_at_least_one(accepted, neighbours, self.min_score)
-        return accepted
+            accepted = keep_at_least_one(accepted, neighbours, self.min_score)
+        return neighbours, accepted
+
+
+def search_rows(
+    rows: Int32, groups: Sequence[MaskGroup], k: int, allowed: AllowedPairs, like: Fused
+) -> Neighbours:
+    """The k nearest of some listings of a gallery within it.
+
+    Args:
+        rows: int32 (R,), ascending, each in one of the groups. like: fused rows of the same channels.
+    """
+    vectors = np.empty((len(rows), like.vectors.shape[1]), np.float32)
+    masks = np.zeros(len(rows), np.uint32)
+    for group in groups:
+        place = np.flatnonzero(np.isin(group.rows, rows))
+        position = np.searchsorted(rows, group.rows[place])
+        vectors[position], masks[position] = group.vectors[place], group.mask
+    fused = replace(like, vectors=vectors, modality_mask=masks)
+    return replace(search_queries(fused, rows, groups, k, allowed, allowed.shop[rows]), query=rows)

@@ -165,8 +165,9 @@ def threshold(
     from samesku.app.text import threshold_table
     from samesku.app.threshold import precision_threshold, threshold_key
 
-    key = threshold_key(system, load_params())
-    typer.echo(threshold_table(system, key, *precision_threshold(system, precision)))
+    params = load_params()
+    key = threshold_key(system, params)
+    typer.echo(threshold_table(system, key, *precision_threshold(system, precision, params.match)))
 
 
 @command
@@ -184,7 +185,8 @@ def match(
     """Show whether two listings are the same product, and why.
 
     The first --image and the first --title are the left listing, the second ones the right listing. They
-    are compared on what both have. Exit status: 0 for either answer, 2 for bad input.
+    are compared on what both have, whatever match.link says of shops. Exit status: 0 for either answer, 2 for bad
+    input.
 
     Examples:
 
@@ -221,6 +223,9 @@ def match(
 def search(
     image: Annotated[str, typer.Option(help="A picture file.")] = "",
     title: Annotated[str, typer.Option(help="A title.")] = "",
+    source: Annotated[
+        str, typer.Option(help="The shop of the listing; match.link leaves out listings by it.")
+    ] = "",
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of listings.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -231,7 +236,7 @@ def search(
 
     Example: samesku search --image q.jpg --title "Oil 500 ml" -k 5
 
-    With --json: threshold, results (posting_id, title, image, score, match, channels, conflicts), best first.
+    With --json: threshold, results (posting_id, title, source, image, score, match, channels, conflicts), best first.
     """
     if not image and not title:
         raise InputError("nothing to search for; give --image, --title, or both")
@@ -241,7 +246,7 @@ def search(
 
     index = CatalogueIndex(load_params())
     picture = read_picture_file(image, "--image")
-    query = read_query_listing(title, picture, index.params.data, f"--image {image}")
+    query = read_query_listing(title, picture, index.params.data, f"--image {image}", source)
     answer = answers.search_catalogue(index, query, k)
     typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else text.search_text(answer))
 
@@ -250,7 +255,9 @@ def search(
 def add(
     csv: Annotated[
         Path,
-        typer.Argument(help="A table with the catalogue's columns: posting_id, title, image, image_phash."),
+        typer.Argument(
+            help="A table with the catalogue's columns: posting_id, title, image, image_phash, source."
+        ),
     ],
     images: Annotated[
         Path | None,

@@ -23,6 +23,7 @@ class QueryListing:
         title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
         attributes: cells by the names of reader.ATTRIBUTES; one that is not there is "".
+        source: its shop; "" for none.
     """
 
     title: str
@@ -30,6 +31,7 @@ class QueryListing:
     image_phash: str
     jpeg: bytes | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def empty(self) -> bool:
@@ -42,12 +44,14 @@ def read_query_listing(
     data: Data,
     picture_name: str = "image",
     attributes: Mapping[str, str] | None = None,
+    source: str = "",
 ) -> QueryListing:
     """Make a query of a title ("" for none) and the bytes of a picture, by the rules of the catalogue.
 
     Args:
         data: the group `data` of params.yaml. picture_name: how an error names the picture.
         attributes: as of QueryListing.
+        source: the shop of the listing; "" for none.
 
     Raises:
         InputError: the picture cannot be used.
@@ -67,7 +71,8 @@ def read_query_listing(
         jpeg = to_jpeg(small)
         image = Image.open(io.BytesIO(jpeg))
         image.load()
-    return QueryListing(normalise(title), image, "" if is_flat(phash) else phash, jpeg, attributes or {})
+    phash = "" if is_flat(phash) else phash
+    return QueryListing(normalise(title), image, phash, jpeg, attributes or {}, source.strip())
 
 
 def read_picture_file(path: str, option: str) -> bytes | None:

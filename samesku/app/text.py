@@ -102,6 +102,7 @@ def search_text(answer: dict[str, Any]) -> str:
     lines = [
         f"{rank:3} {'*' if result['match'] else ' '} {_score(result['score'])}  {result['posting_id']}"
         f"  {'; '.join([result['title'] or '(no title)', *(note['text'] for note in result['attributes'])])}"
+        f"{_in_shop(result['source'])}"
         for rank, result in enumerate(answer["results"], 1)
     ]
     threshold = answer["threshold"]
@@ -111,6 +112,10 @@ def search_text(answer: dict[str, Any]) -> str:
 
 def _score(score: float | None) -> str:
     return "equal " if score is None else f"{score:.4f}"  # a listing of an equal GTIN, not among the nearest
+
+
+def _in_shop(source: str) -> str:
+    return f"  [{source}]" if source else ""
 
 
 def _channel_lines(channels: dict[str, Any]) -> list[str]:

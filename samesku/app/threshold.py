@@ -10,6 +10,7 @@ from samesku.errors import InputError
 from samesku.evaluation.decisions import count_relevant
 from samesku.pairs.clerical_review import UNREACHABLE, choose_review_thresholds
 from samesku.params import Params
+from samesku.params.schema import Match
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class SplitResult:
         return self.n_correct / max(1, self.n_relevant)
 
 
-def precision_threshold(system: str, precision: float) -> tuple[float, list[SplitResult]]:
+def precision_threshold(
+    system: str, precision: float, match: Match | None = None
+) -> tuple[float, list[SplitResult]]:
     """The lowest threshold of a precision, chosen by the labels of val, and its results on val and test.
 
     It is sought among the system's matches in the full gallery: what its decision rejected is not considered.
@@ -40,11 +43,12 @@ def precision_threshold(system: str, precision: float) -> tuple[float, list[Spli
         precision: above 0, up to 1: what the lower end of the one-sided 95% bootstrap interval (over
             connected components) of the precision of val's matches must reach. A match counts once for each
             of its two listings that is a val query.
+        match: the group `match` of params.yaml; by default, all pairs are allowed.
 
     Raises:
         InputError: a file is missing, val has no labels, or no threshold reaches the precision.
     """
-    catalogue = read_catalogue()
+    catalogue = read_catalogue(match)
     matches = read_matches(system, catalogue)
     listings = catalogue.listings
     matches = matches[listings.product[matches.query] >= 0]

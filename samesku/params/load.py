@@ -243,6 +243,11 @@ def _contradictions(params: Params) -> Iterator[str]:
         local += [(f"compare.{name}.decision", check_decision(system.decision))]
     problems = [f"{key}: {problem}" for key, sentences in local for problem in sentences]
     problems += check_reproducible(params.embed, params.machine)
+    if params.match.one_to_one and params.match.link == "within":
+        problems.append(
+            "match.one_to_one is true with match.link within, which matches no other shop; "
+            "allowed: match.one_to_one: false, or match.link across or all"
+        )
     yield from dict.fromkeys(problems)
     if not problems:  # names are checked once each entry is valid by itself
         yield from _check_names(params)

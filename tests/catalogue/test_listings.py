@@ -5,7 +5,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from samesku.catalogue.listings import HIDDEN, Listings, read_listings, val_labelled, visible_products
+from samesku.catalogue.listings import (
+    HIDDEN,
+    Listings,
+    allow_pairs,
+    read_listings,
+    val_labelled,
+    visible_products,
+)
+from samesku.errors import InputError
+from samesku.params.schema import Match
 
 
 @pytest.fixture
@@ -51,3 +60,65 @@ def test_listings_in_memory_have_no_further_columns(six_listings):
     arrays = six_listings.posting_id, six_listings.product, six_listings.component, six_listings.split
     with pytest.raises(AttributeError, match="no column title"):
         Listings(*arrays).title  # noqa: B018
+
+
+#: Product 0 has two listings in a shop and one in each of two others, one of which has no name; the last has no label.
+SOURCE, KEY = ["a", "a", "", "b", "a"], np.array([0, 0, 0, 0, -1])
+
+
+@pytest.mark.parametrize(
+    ("link", "counts"), [("all", [3, 3, 3, 3, 0]), ("across", [2, 2, 3, 3, 0]), ("within", [1, 1, 0, 0, 0])]
+)
+def test_listings_of_a_key_that_may_match(link, counts):
+    allowed, every = allow_pairs(Match(link=link), SOURCE), np.arange(5)
+    assert allowed.count(KEY, every, every).tolist() == counts
+    pairs = allowed.of_rows(every[:, None], every) & (every[:, None] != every)
+    assert [(pairs[i] & (KEY[i] == KEY) & (KEY[i] >= 0)).sum() for i in every] == counts
+
+
+def test_a_query_outside_the_gallery_counts_all_of_the_gallery():
+    query, rows = np.array([0, 3]), np.array([1, 2])
+    counts = {
+        link: allow_pairs(Match(link=link), SOURCE).count(KEY, query, rows)
+        for link in ("all", "across", "within")
+    }
+    assert {link: of.tolist() for link, of in counts.items()} == {
+        "all": [2, 2], "across": [1, 2], "within": [1, 0]
+    }  # fmt: skip
+
+
+def test_a_new_shop_has_a_number_of_its_own():
+    allowed = allow_pairs(Match(link="across"), ["b", "", "a"])
+    assert list(allowed.names) == ["", "a", "b"]
+    assert allowed.shop.tolist() == [2, 0, 1]
+    assert allowed.number_shops(["a", "new", "", "new", "newer"]).tolist() == [1, 3, 0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("match", "source", "sentence"),
+    [
+        (
+            Match(link="across"),
+            ["", ""],
+            "match.link is across, but no listing has a shop; allowed: .* column source",
+        ),
+        (Match(link="within"), ["", ""], "match.link is within, but no listing has a shop"),
+        (Match(one_to_one=True), ["", ""], "match.one_to_one is true, but no listing has a shop"),
+        (
+            Match(link="across"),
+            ["a", "a"],
+            "all 2 listings are of the shop a; allowed: listings of two shops",
+        ),
+    ],
+)
+def test_a_table_without_the_shops_that_are_asked_for_is_refused(match, source, sentence):
+    with pytest.raises(InputError, match=sentence):
+        allow_pairs(match, source)
+
+
+def test_shops_play_no_part_unless_they_are_asked_for(six_listings):
+    assert read_listings(six_listings.path, Match()).allowed.count(
+        six_listings.product, np.arange(6), np.arange(6)
+    ).tolist() == [2, 2, 0, 2, 0, 0]
+    with pytest.raises(InputError, match="no listing has a shop"):
+        read_listings(six_listings.path, Match(link="across"))

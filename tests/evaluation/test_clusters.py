@@ -1,6 +1,7 @@
 """Groups: dense links merge, a bridge does not; no group outgrows max_size; must-links and cannot-links hold."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from samesku.evaluation.clusters import assign_groups, cluster_matches
 from samesku.evaluation.decisions import decide
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
+from tests.fixtures.shops import number_shops
 
 
 def cluster(edges, size, **keys):
@@ -137,10 +139,25 @@ def test_the_groups_of_a_gallery_obey_links():
     def assign(queries, annotated=None):
         neighbours = Neighbours(np.array(queries, np.int32), neighbour[queries], score[queries])
         decisions = decide(neighbours, listings, Decision(kind="static", value=0.5), "full")
-        return assign_groups(decisions, 6, Groups(), annotated).tolist()
+        return assign_groups(decisions, listings, Groups(), annotated).tolist()
 
     every = [0, 1, 2, 3, 4, 5]
     assert assign(every) == [0, 0, 1, 2, 2, 1]
     assert assign([0, 1, 3, 4]) == [0, 0, -1, 2, 2, -1]  # −1 outside the gallery
     assert assign(every, Links(cannot_link=links((3, 4)))) == [0, 0, 1, 2, 3, 1]
     assert assign(every, Links(must_link=links((0, 3), (0, 4)))) == [0, 1, 2, 0, 0, 2]  # 0–1: 1 of 3
+    # Within shops, a must-link of two shops joins nothing.
+    within = replace(listings, allowed=number_shops("within", [0, 0, 1, 2, 2, 1]))
+    decisions = decide(
+        Neighbours(np.arange(6, dtype=np.int32), neighbour, score), within, Decision(value=0.5), "full"
+    )
+    annotated = Links(must_link=links((0, 3)))
+    assert assign_groups(decisions, within, Groups(), annotated).tolist() == [0, 0, 1, 2, 2, 1]
+
+
+def test_across_shops_pairs_of_one_shop_are_not_missed():
+    """0 and 2 are of one shop, which 1 joins: of the pairs between 0–1 and 2, only 1–2 can match."""
+    edges = [(0, 1, 0.9), (1, 2, 0.8)]
+    assert cluster(edges, 3, link_density=1.0) == [0, 0, 1]
+    assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 0])) == [0, 0, 0]
+    assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 2])) == [0, 0, 1]

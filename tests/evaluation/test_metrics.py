@@ -18,6 +18,7 @@ from samesku.evaluation.metrics import (
     row_recall,
     self_only_f1,
 )
+from tests.fixtures.shops import number_shops
 
 # The five listings at threshold 0.7: A matches C B, B matches C D A, C matches A B, D matches B, E nothing.
 HITS, N_PREDICTED, N_RELEVANT = (
@@ -139,3 +140,15 @@ def test_self_only_is_the_f1_without_any_match():
         "recall": 0.5,
         "f1": 0.5,
     }
+
+
+def test_of_a_group_the_pairs_that_may_match_are_counted():
+    """One group of two shops, with two products: 0 and 1 of one shop, 2 and 3 of the other."""
+    group, product, shop = np.zeros(4, int), np.array([0, 0, 0, 1]), [0, 0, 1, 1]
+    hits, n_predicted, n_relevant = cluster_counts(group, product, np.arange(4), number_shops("across", shop))
+    assert hits.tolist() == [1, 1, 2, 0]
+    assert n_predicted.tolist() == [2, 2, 2, 2]
+    assert n_relevant.tolist() == [1, 1, 2, 0]
+    values = cluster_metrics(group, product, np.arange(4), number_shops("across", shop))
+    assert (values["groups"], values["largest"]) == (1, 4)
+    assert values["pairwise"] == {"precision": 4 / 8, "recall": 1.0, "f1": 8 / 12}

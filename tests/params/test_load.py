@@ -105,6 +105,12 @@ def test_the_shipped_params_are_right():
         ("train.pxk.augment", {"crops": 0.5}, "crops: unknown key; did you mean train.pxk.augment.crop?"),
         ("compare.phash.decision", {"knid": "static"}, "did you mean compare.phash.decision.kind?"),
         ("channels", ..., "channels is missing; it must be given"),
+        ("match.link", "between", "match.link is 'between'; allowed: 'all', 'across' or 'within'"),
+        (
+            "match",
+            {"link": "within", "one_to_one": True},
+            "match.one_to_one is true with match.link within, which matches no other shop",
+        ),
         ("decision.at_least_one", 1, "decision.at_least_one is 1; allowed: true or false"),
     ],
 )

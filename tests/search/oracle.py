@@ -16,11 +16,11 @@ def scores(channels, weights):
     return found
 
 
-def neighbours(score, rows, k):
-    """{query: [(neighbour, score)]}, by (−score, row), self left out."""
+def neighbours(score, rows, k, may_match=lambda i, j: True):
+    """{query: [(neighbour, score)]}, by (−score, row), self left out, of pairs that may match."""
     found = {}
     for i in rows:
-        others = [(j, score[i, j]) for j in rows if j != i and np.isfinite(score[i, j])]
+        others = [(j, score[i, j]) for j in rows if j != i and may_match(i, j) and np.isfinite(score[i, j])]
         found[i] = sorted(others, key=lambda pair: (-pair[1], pair[0]))[: min(k, len(rows) - 1)]
     return found
 

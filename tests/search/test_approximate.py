@@ -9,6 +9,7 @@ from samesku.search.approximate import recall, search_approximate
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.search.neighbours import Neighbours
+from tests.fixtures.shops import number_shops
 
 EVERY = np.arange(600, dtype=np.int32)
 
@@ -85,3 +86,21 @@ def test_some_queries_alone(fused):
     assert (part.query == some).all()
     assert (part.neighbour == whole.neighbour[some]).all()
     assert part.score == pytest.approx(whole.score[some], abs=2e-6)
+
+
+def test_across_shops_the_search_is_exact_and_says_so(fused, capsys):
+    allowed = number_shops("across", EVERY % 4)
+    result = search_approximate(fused, EVERY, 5, "hnsw", effort=1, min_recall=1.0, allowed=allowed)
+    assert (
+        "match.link is across, so the search is exact; index.kind hnsw is not used" in capsys.readouterr().out
+    )
+    exact = search_neighbours(fused, EVERY, 5, allowed=allowed)
+    assert result.neighbour.tolist() == exact.neighbour.tolist()
+
+
+def test_within_shops_each_shop_has_its_index(fused):
+    allowed = number_shops("within", EVERY // 200)
+    exact = search_neighbours(fused, EVERY, 5, allowed=allowed)
+    result = search_approximate(fused, EVERY, 5, "hnsw", effort=600, min_recall=0.9, allowed=allowed)
+    assert recall(result, exact) > 0.99
+    assert (result.neighbour[result.valid] // 200 == np.nonzero(result.valid)[0] // 200).all()

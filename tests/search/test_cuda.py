@@ -7,8 +7,9 @@ import torch
 from samesku.errors import InputError
 from samesku.search import cuda, exact
 from samesku.search.cuda import device_search
-from samesku.search.exact import MaskGroup, search_neighbours
+from samesku.search.exact import MaskGroup, QueryBlock, search_neighbours
 from samesku.search.fusion import concatenate_channels
+from tests.fixtures.shops import number_shops
 from tests.search import oracle
 
 CPU = torch.device("cpu")
@@ -65,6 +66,18 @@ def test_equals_the_search_by_numpy(sent, values, memory, k):
     assert_equal(*both(fused, rows, k, memory))
 
 
+@pytest.mark.parametrize("link", ["across", "within"])
+def test_shops_leave_out_what_they_leave_out_by_numpy(sent, link):
+    fused, rows = catalogue(), np.arange(3, 300, dtype=np.int32)
+    allowed = number_shops(link, np.random.default_rng(0).integers(0, 5, 300))
+    here, there = (
+        search_neighbours(fused, rows, 100, allowed=allowed, search_blocks=blocks)
+        for blocks in (None, device_search(CPU, PLENTY))
+    )
+    assert_equal(here, there)
+    assert allowed.of_rows(there.query[:, None], there.neighbour)[there.valid].all()
+
+
 def test_in_one_block_it_is_the_same():
     assert_equal(*both(catalogue(), np.arange(300, dtype=np.int32), 20))
 
@@ -93,7 +106,8 @@ def test_what_a_block_gives():
     vectors = np.array([[0.0, 1.0], [1.0, 0.0], [0.6, 0.8]], np.float32)
     vectors.flags.writeable = False
     group = MaskGroup(1, np.arange(3, dtype=np.int32), vectors)
-    ((inner, position),) = next(device_search(CPU, PLENTY)([(np.array([[1, 0]], np.float32), [group], [5])]))
+    block = QueryBlock(np.array([[1, 0]], np.float32), [group], [5])
+    ((inner, position),) = next(device_search(CPU, PLENTY)([block]))
     assert inner.dtype == np.float32
     assert position.dtype == np.int64
     np.testing.assert_allclose(inner, [[1.0, 0.6, 0.0, -np.inf, -np.inf]], rtol=1e-6)

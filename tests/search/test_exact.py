@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.search import exact
-from samesku.search.exact import group_by_mask, search_neighbours, search_queries
+from samesku.search.exact import group_by_mask, search_groups, search_neighbours, search_queries
 from samesku.search.fusion import concatenate_channels
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, SCORE
+from tests.fixtures.shops import RULES, number_shops
 from tests.search import oracle
 
 
@@ -126,3 +127,69 @@ def test_further_listings_against_a_gallery():
     hidden = [replace(group, rows=np.where(group.rows == 3, np.int32(-1), group.rows)) for group in groups]
     result = as_lists(search_queries(fused[rows(1)], rows(1), hidden, k=3))
     assert [n for n, _ in result[0]] == [2, 0, 4]
+
+
+@pytest.mark.parametrize("link", ["across", "within"])
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(2, 70),
+    k=st.integers(1, 20),
+    shops=st.integers(1, 12),
+    values=st.sampled_from([None, 2, 5]),
+)
+def test_shops_leave_out_listings_before_the_best_are_taken(link, seed, n, k, shops, values):
+    generator = np.random.default_rng(seed)
+    channels = oracle.random_channels(generator, n, {"a": 4, "b": 3}, values=values)
+    weights = {"a": 0.7, "b": 0.3}
+    gallery = np.flatnonzero(generator.random(n) < 0.8).astype(np.int32)
+    shop = generator.integers(0, shops, n).astype(np.int32)
+    allowed = number_shops(link, shop)
+    fused = concatenate_channels(channels, weights)
+    score = oracle.scores(channels, weights)
+    expected = oracle.neighbours(score, gallery.tolist(), k, lambda i, j: RULES[link](shop[i], shop[j]))
+    some = gallery[::2]
+    results = (
+        search_neighbours(fused, gallery, k, allowed=allowed),
+        search_neighbours(fused, gallery, k, allowed=allowed, queries=some, search_blocks=search_groups),
+        replace(
+            search_queries(
+                fused[gallery], gallery, group_by_mask(fused, gallery, allowed), k, allowed, shop[gallery]
+            ),
+            query=gallery,
+        ),
+    )
+    for result in results:
+        for query, list_ in as_lists(result).items():
+            assert [s for _, s in list_] == pytest.approx([s for _, s in expected[query]], abs=2e-6)
+            assert len({n for n, _ in list_}) == len(list_)
+            assert all(s == pytest.approx(score[query, n], abs=2e-6) for n, s in list_)
+            assert all(RULES[link](shop[query], shop[n]) for n, _ in list_)
+
+
+def test_ties_across_shops_stand_in_the_order_of_rows_past_those_that_were_fetched(monkeypatch):
+    monkeypatch.setattr(exact, "QUERIES", 17)
+    copies = np.tile(np.array([[1.0, 0.0]], np.float32), (200, 1))
+    shop = np.repeat([0, 1], 100).astype(np.int32)
+    result = search_neighbours(
+        concatenate_channels({"a": copies}, {"a": 1.0}),
+        np.arange(200, dtype=np.int32),
+        5,
+        allowed=number_shops("across", shop),
+    )
+    assert result.neighbour[150].tolist() == [0, 1, 2, 3, 4]
+    assert result.neighbour[0].tolist() == [100, 101, 102, 103, 104]
+
+
+def test_fewer_than_k_where_fewer_may_match():
+    """A, C and E are of one shop, B of another, D of a third."""
+    fused, every = concatenate_channels(CHANNELS, HALVES), rows(0, 1, 2, 3, 4)
+    shop = rows(0, 1, 0, 2, 0)
+    across = as_lists(search_neighbours(fused, every, 4, allowed=number_shops("across", shop)))
+    assert {query: [n for n, _ in of] for query, of in across.items()} == {
+        0: [1, 3], 1: [2, 3, 0, 4], 2: [1], 3: [1, 0, 4], 4: [1, 3]
+    }  # fmt: skip
+    within = as_lists(search_neighbours(fused, every, 4, allowed=number_shops("within", shop)))
+    assert {query: [n for n, _ in of] for query, of in within.items()} == {
+        0: [2, 4], 1: [], 2: [0, 4], 3: [], 4: [0, 2]
+    }  # fmt: skip

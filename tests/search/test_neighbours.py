@@ -5,6 +5,8 @@ import pyarrow.parquet as pq
 
 from samesku.search.neighbours import (
     Neighbours,
+    keep_mutual,
+    move_first,
     read_neighbours,
     select_top_k,
     stack_neighbours,
@@ -46,3 +48,33 @@ def test_what_is_written_is_read_with_the_queries_that_have_no_neighbour(tmp_pat
     read = read_neighbours(tmp_path / "split.parquet", neighbours.query)
     for name in ("query", "neighbour", "score"):
         np.testing.assert_array_equal(getattr(read, name), getattr(neighbours, name))
+
+
+#: Rows 0 and 1 are of one shop, 2 and 3 of another, 4 of a third.
+SHOP = np.array([0, 0, 1, 1, 2], np.int32)
+
+
+def test_of_each_other_shop_the_best_is_kept_where_each_is_the_best_of_the_other():
+    neighbours = table(
+        [0, 1, 2, 3, 4],
+        [[2, 3, 4], [2, 0, 3], [0, 1, 4], [0, 4, 1], [3, 0, 2]],
+        [[0.9, 0.8, 0.5], [0.8, 0.7, 0.4], [0.9, 0.8, 0.3], [0.8, 0.6, 0.4], [0.6, 0.5, 0.3]],
+    )
+    kept = keep_mutual(neighbours, SHOP)
+    assert kept.tolist() == [
+        [True, False, True],  # 2 is the best of its shop for 0, and 0 for 2; 4 and 0 likewise
+        [False, True, False],  # 2 has a better one in 0; 0 is of the same shop
+        [True, False, False],  # 4 has a better one in 3
+        [False, True, False],  # 0 has a better one in 2
+        [True, True, False],
+    ]
+    assert move_first(kept, neighbours.neighbour, -1).tolist() == [
+        [2, 4, -1], [0, -1, -1], [0, -1, -1], [4, -1, -1], [3, 0, -1]
+    ]  # fmt: skip
+
+
+def test_the_lists_of_neighbours_that_are_no_queries_are_given_apart():
+    query = table([4], [[3, 0]], [[0.6, 0.5]])
+    assert not keep_mutual(query, SHOP).any()
+    lists = table([0, 3], [[2, 4], [0, 4]], [[0.9, 0.5], [0.8, 0.6]])
+    assert keep_mutual(query, SHOP, lists).tolist() == [[True, True]]

@@ -10,6 +10,7 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import channel_weights, concatenate_channels
 from samesku.search.tuning import ascend_weights, sweep_alphas, unite_neighbours, weight_surface
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, A, B, C, D, E
+from tests.fixtures.shops import number_shops
 from tests.search import oracle
 
 EVERY = np.array([A, B, C, D, E], dtype=np.int32)
@@ -88,3 +89,20 @@ def test_the_sweep_equals_a_search_at_each_alpha(monkeypatch, block):
         fused = concatenate_channels(channels, channel_weights(image, title, alpha))
         expected = search_neighbours(fused, rows, 12)
         np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
+
+
+@pytest.mark.parametrize("link", ["across", "within"])
+def test_both_leave_out_what_the_search_leaves_out(monkeypatch, link):
+    monkeypatch.setattr(tuning, "SWEEP_QUERIES", 7)
+    monkeypatch.setattr(tuning, "QUERIES", 9)
+    generator = np.random.default_rng(2)
+    channels = oracle.random_channels(generator, 60, {"cnn": 6, "sbert": 5})
+    rows, allowed = np.arange(60, dtype=np.int32), number_shops(link, generator.integers(0, 6, 60))
+    weights = channel_weights({"cnn": 1.0}, {"sbert": 1.0}, 0.3)
+    expected = search_neighbours(concatenate_channels(channels, weights), rows, 12, allowed=allowed)
+    swept = sweep_alphas(channels, {"cnn": 1.0}, {"sbert": 1.0}, rows, 12, [0.3], allowed)[0.3]
+    pooled = unite_neighbours(channels, rows, rows, 60, allowed).rank(weights, 12)
+    for result in (swept, pooled):
+        width = result.score.shape[1]
+        np.testing.assert_allclose(result.score, expected.score[:, :width], atol=1.1e-6)
+        assert allowed.of_rows(result.query[:, None], result.neighbour)[result.valid].all()

@@ -16,6 +16,7 @@ from samesku.catalogue.listings import Listings, read_listings
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import Item, conflict_places, read_items
 from samesku.errors import InputError
+from samesku.params.schema import Match
 
 MAX_PICTURE_CHARACTERS = 18_000_000  # of base64 in one page, which then stays below 25 MB
 SPLITS = ("test", "val", "train")  # in the order in which queries are shown
@@ -48,10 +49,10 @@ class Catalogue:
 
     @cached_property
     def product_size(self) -> Int64:
-        """int (N,): the number of listings of each listing's product, itself included; 0 without a label."""
-        product = self.listings.product
-        sizes = np.bincount(product[product >= 0], minlength=int(product.max(initial=-1)) + 1)
-        return np.where(product >= 0, np.append(sizes, 0)[product], 0)
+        """int (N,): each listing and those of its product that may match it; 0 without a label."""
+        listings, every = self.listings, np.arange(len(self))
+        count = listings.allowed.count(listings.product, every, every)
+        return np.where(listings.product >= 0, count + 1, 0)
 
     @cached_property
     def title_items(self) -> list[list[Item]]:
@@ -86,11 +87,15 @@ class Catalogue:
         return conflict_places(self.title_items[left], self.title_items[right])
 
 
-def read_catalogue() -> Catalogue:
-    """The catalogue of this workspace. Raises InputError if there is no sample."""
+def read_catalogue(match: Match | None = None) -> Catalogue:
+    """The catalogue of this workspace, with the pairs that `match` of params.yaml allows; by default, all are.
+
+    Raises:
+        InputError: there is no sample, or `match` asks for shops that it does not have.
+    """
     if not artefacts.LISTINGS.is_file():
         raise InputError(f"{artefacts.LISTINGS} is missing; run `dvc repro` or `dvc checkout`")
-    return Catalogue(read_listings(artefacts.LISTINGS))
+    return Catalogue(read_listings(artefacts.LISTINGS, match))
 
 
 class ShownListings:
@@ -105,10 +110,11 @@ class ShownListings:
         return self._number.setdefault(int(row), len(self._number))
 
     def listings(self) -> list[list[Any]]:
-        """[posting_id, title, split, number of listings of its product] of each listing."""
+        """[posting_id, title, split, number of listings of its product] of each listing, and its shop if it has one."""
         listings, size = self._catalogue.listings, self._catalogue.product_size
         return [
             [listings.posting_id[row], listings.title[row], str(listings.split[row]), int(size[row])]
+            + ([listings.source[row]] if listings.source[row] else [])
             for row in self._number
         ]
 

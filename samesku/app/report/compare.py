@@ -77,7 +77,7 @@ def write_comparison(
 
 def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict[str, Any]:
     """The values that fill the template, without the differences of F1."""
-    catalogue = read_catalogue()
+    catalogue = read_catalogue(params.match)
     before, after = (read_matches(system, catalogue) for system in (a, b))
     pairs, score_before = unite(before, after)
     kinds = change_kinds(pairs, score_before, catalogue)

@@ -48,7 +48,7 @@ def choose_queries(catalogue: Catalogue, most: int) -> Int64:
 
 
 def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Int64) -> tuple[Int64, Int64]:
-    """(query, listing): the listings of each query's product that are not among its matches."""
+    """(query, listing): the listings of each query's product that may match it and are not among its matches."""
     matched = set(matches.keys)
     product = catalogue.listings.product.tolist()
     members: dict[int, list[int]] = defaultdict(list)
@@ -62,7 +62,8 @@ def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Int64) -> 
         if listing != query and (query, listing) not in matched
     ]
     query, listing = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return query, listing
+    may_match = catalogue.listings.allowed.of_rows(query, listing)
+    return query[may_match], listing[may_match]
 
 
 def read_review(path: Path, catalogue: Catalogue) -> Probabilities:

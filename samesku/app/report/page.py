@@ -33,7 +33,7 @@ def write_report(system: str, out: Path, max_queries: int) -> str:
 def report_content(system: str, params: Params, max_queries: int) -> dict[str, Any]:
     """The values that fill the template."""
     folder = artefacts.PREDICTIONS / system
-    catalogue = read_catalogue()
+    catalogue = read_catalogue(params.match)
     matches = read_matches(system, catalogue)
     metrics = read_metrics(folder)
     weights = score_weights(system, params, metrics, matches)

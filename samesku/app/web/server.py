@@ -60,12 +60,16 @@ class Site:
             try:
                 for name in self.index.weights:
                     self.index.encoders.encoder(name)
-                answers.search_catalogue(self.index, QueryListing("a", None, ""), 1)
+                source = self.index.listings.source[0]  # one that match.link: within allows
+                answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
             except InputError as error:  # requests will get the same error; the review needs no network
                 print(f"samesku serve: {error}", file=sys.stderr)
 
     async def page(self, request: Request) -> Response:
-        body = self.template.render(token=self.token, listings=len(self.index), pairs=len(self.queue.pairs))
+        shops = self.index.listings.allowed.names  # those that decide which pairs may match
+        body = self.template.render(
+            token=self.token, listings=len(self.index), pairs=len(self.queue.pairs), shops=shops
+        )
         return HTMLResponse(body, headers={"cache-control": "no-store"})
 
     async def static(self, request: Request) -> Response:
@@ -136,6 +140,7 @@ class Site:
             {
                 "posting_id": posting_id,
                 "title": index.listings.title[row],
+                "source": index.listings.source[row],
                 "row": row if index.listings.image[row] else None,
             }
             for posting_id, row in zip(pair, rows, strict=True)
@@ -160,21 +165,25 @@ class Site:
         return await run_in_threadpool(answer)
 
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
-        """The listings of a form: fields title1 and image1, title2 and image2."""
-        titles, pictures = [], []
-        async with request.form(max_files=count, max_fields=2 * count) as form:
+        """The listings of a form: fields title1, image1 and source1, title2, image2 and source2."""
+        titles, pictures, sources = [], [], []
+        async with request.form(max_files=count, max_fields=3 * count) as form:
             for number in range(1, count + 1):
                 title, image = form.get(f"title{number}", ""), form.get(f"image{number}")
                 if not isinstance(title, str) or len(title) > MAX_TITLE:
                     raise InputError(f"title {number} is no text of at most {MAX_TITLE:,} characters")
+                source = form.get(f"source{number}", "")
+                if not isinstance(source, str) or len(source) > MAX_TITLE:
+                    raise InputError(f"shop {number} is no text of at most {MAX_TITLE:,} characters")
                 if image is not None and not isinstance(image, UploadFile):
                     raise InputError(f"picture {number} is no file")
                 titles.append(title)
+                sources.append(source)
                 pictures.append(await image.read() if image is not None else None)
         data = self.index.params.data
         return [
-            await run_in_threadpool(read_query_listing, title, picture, data, f"picture {number}")
-            for number, (title, picture) in enumerate(zip(titles, pictures, strict=True), 1)
+            await run_in_threadpool(read_query_listing, title, picture, data, f"picture {number}", source)
+            for number, (title, picture, source) in enumerate(zip(titles, pictures, sources, strict=True), 1)
         ]
 
 

@@ -4,12 +4,12 @@ const dialog = document.getElementById("evidence");
 let opened = null;
 
 function evidenceSide(number, name, places) {
-  const { id, title, split } = listing(number);
+  const { id, title, split, source } = listing(number);
   return element("div", { className: "side" },
     element("p", { className: "note" }, name),
     element("span", { className: "picture" }, picture(number)),
     element("p", { className: "title" }, title ? markedTitle(title, places) : element("em", {}, "no title")),
-    element("p", { className: "id" }, id, " · ", split));
+    element("p", { className: "id" }, [...(source ? [source] : []), id, split].join(" · ")));
 }
 
 function channelTable(card) {

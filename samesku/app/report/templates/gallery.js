@@ -5,8 +5,8 @@ const QUERIES_PER_PAGE = 10;
 const CARDS_PER_QUERY = 12; // the rest opens by a button
 
 function listing(number) {
-  const [id, title, split, productSize] = gallery.listings[number];
-  return { id, title, split, productSize };
+  const [id, title, split, productSize, source] = gallery.listings[number];
+  return { id, title, split, productSize, source };
 }
 
 let pictures = null;
@@ -51,7 +51,7 @@ function reasonChips(reasons, decimals) {
 }
 
 function makeCard(query, card) {
-  const { title } = listing(card.listing);
+  const { title, source } = listing(card.listing);
   const [label, tone] = gallery.kinds[card.kind];
   const score = gallery.systems
     ? `${twoDecimals(card.score_before)} → ${twoDecimals(card.score)}`
@@ -60,6 +60,7 @@ function makeCard(query, card) {
     element("span", { className: "picture" }, picture(card.listing)),
     element("span", { className: "kind" }, element("b", {}, label), element("span", { className: "score", title: gallery.score }, score)),
     element("span", { className: "title", title }, title ? markedTitle(title, conflictPlaces(card.conflicts, "right")) : element("em", {}, "no title")),
+    source && element("span", { className: "id" }, source),
     channelBars(card),
     card.conflicts && element("span", { className: "chips" }, conflictChips(card.conflicts, listing(query.query).title, title)),
     card.attributes && element("span", { className: "chips" }, attributeChips(card.attributes)),
@@ -70,10 +71,10 @@ function makeCard(query, card) {
 }
 
 function makeBlock(query) {
-  const { id, title, split, productSize } = listing(query.query);
+  const { id, title, split, productSize, source } = listing(query.query);
   const cards = query.cards.filter((card) => card.kind !== "review" || state.view === "review");
   query.visibleCards = cards;
-  const facts = [split, productSize ? `product of ${productSize}` : "no label"];
+  const facts = [...(source ? [source] : []), split, productSize ? `product of ${productSize}` : "no label"];
   const f1 = query.f1 === undefined ? null
     : Array.isArray(query.f1) ? `F1 ${twoDecimals(query.f1[0])} → ${twoDecimals(query.f1[1])}` : `F1 ${twoDecimals(query.f1)}`;
   const nShown = cards.length > CARDS_PER_QUERY + 3 ? CARDS_PER_QUERY : cards.length;

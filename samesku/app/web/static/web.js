@@ -25,10 +25,12 @@
       this.place = place;
       this.file = null;
       place.append($("#listing-input").content.cloneNode(true));
+      if (place.dataset.shop !== undefined) place.append($("#shop-input").content.cloneNode(true));
       this.pictureInput = $(".picture-input", place);
       this.image = $("img", place);
       this.title = $("textarea", place);
-      const input = $("input", place);
+      this.source = $(".shop", place);
+      const input = $("input[type=file]", place);
       input.addEventListener("change", () => { if (input.files.length) this.setPicture(input.files[0]); input.value = ""; });
       $(".remove", place).addEventListener("click", () => this.setPicture(null));
       this.pictureInput.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); input.click(); } });
@@ -51,11 +53,12 @@
       $(".remove", this.place).hidden = !file;
       this.pictureInput.classList.toggle("has-picture", Boolean(file));
     }
-    clear() { this.setPicture(null); this.title.value = ""; }
+    clear() { this.setPicture(null); this.title.value = ""; if (this.source) this.source.value = ""; }
     get empty() { return !this.file && !this.title.value.trim(); }
     addTo(body) {
       const number = this.place.dataset.number;
       body.append(`title${number}`, this.title.value);
+      if (this.source) body.append(`source${number}`, this.source.value);
       if (this.file) body.append(`image${number}`, this.file);
     }
   }
@@ -149,7 +152,7 @@
       element("div", { className: "kind" }, element("b", {}, result.match ? "match" : "no match"), scoreText(fourDecimals(result.score))),
       picture(result.row === null ? null : `/picture/${result.row}`, result.title || result.posting_id),
       element("p", { className: "title", title: result.title }, result.title ? markedTitle(result.title, conflictPlaces(result.conflicts, "right")) : "no title"),
-      element("p", { className: "id" }, result.posting_id),
+      element("p", { className: "id" }, result.source ? `${result.source} · ${result.posting_id}` : result.posting_id),
       result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
       element("div", { className: "bars", "aria-hidden": "true" }, bars));
   }
@@ -186,7 +189,8 @@
     }
     const [left, right] = pair.listings;
     const side = (listing, name) => listingSide(
-      listing.row === null ? null : `/picture/${listing.row}`, listing.title, conflictPlaces(pair.conflicts, name), listing.posting_id);
+      listing.row === null ? null : `/picture/${listing.row}`, listing.title, conflictPlaces(pair.conflicts, name),
+      listing.source ? `${listing.source} · ${listing.posting_id}` : listing.posting_id);
     const tone = { same: "good", different: "bad" }[pair.annotation] || "";
     place.replaceChildren(element("div", { className: "box" },
       element("div", { className: "sides" }, side(left, "left"), side(right, "right")),
