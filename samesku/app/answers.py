@@ -60,8 +60,8 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
     Returns:
         threshold: of a static decision, else None. results, best first: posting_id, title, source
         (its shop, "" for none), image (its file name), score, match (whether the decision accepts it), channels,
-        conflicts and attributes as in `match_listings`. With match.rules, listings of the query's GTIN come first, beyond k; those that are
-        not among the nearest have the score None.
+        conflicts and attributes as in `match_listings`. With match.rules, listings of the query's GTIN come first,
+        beyond k; those that are not among the nearest have the score None.
 
     Raises:
         InputError: the listing has neither a title nor a picture, or match.link is within and the catalogue does not
