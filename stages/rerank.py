@@ -67,7 +67,7 @@ def find_candidates(
             united.append(nearest)
             scored_rows["augmented"] = augmented
         if rules is not None:
-            united = [apply_rules(nearest, rules) for nearest in united]
+            united = [apply_rules(nearest, rules, listings.allowed) for nearest in united]
         searches.append(neighbours)
         features.append(describe_pairs(unite_candidates(rows, united), evidence, scored_rows))
     return searches, features
