@@ -45,7 +45,7 @@ def make_sample(
     Raises:
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
     """
-    table = read_table(source.table(), quarantine)
+    table = read_table(source.table(), quarantine, data.columns)
     taken = sample.take_listings(
         [row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed
     )

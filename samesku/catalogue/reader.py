@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class Table:
     total: int
 
 
-def read_table(data: bytes, quarantine: Quarantine) -> Table:
+def read_table(data: bytes, quarantine: Quarantine, columns: Mapping[str, str] | None = None) -> Table:
     """Read a CSV: UTF-8 with or without mark (or UTF-16 with one), any line ends, delimited by , ; tab or |.
 
     Titles, names and hashes are given as they stand; the other columns without outer white space.
@@ -79,7 +79,7 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
         InputError: no rows, a column twice, or no posting_id, or neither title nor image nor image_phash.
     """
     lines = list(io.StringIO(_decode(data), newline=""))
-    delimiter, names, used = _header(lines)
+    delimiter, names, used = _header(lines, columns or {})
     places = [names.index(column) if column in names else len(names) for column in COLUMNS]
     rows = []
     number = -1
@@ -120,7 +120,7 @@ def _decode(data: bytes) -> str:
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
-def _header(lines: list[str]) -> tuple[str, list[str], int]:
+def _header(lines: list[str], columns: Mapping[str, str]) -> tuple[str, list[str], int]:
     """The delimiter that makes most known columns of the header, the columns, and the lines they take."""
 
     def split(delimiter: str) -> tuple[list[str], int]:
@@ -129,7 +129,8 @@ def _header(lines: list[str]) -> tuple[str, list[str], int]:
             cells = next((cells for cells in reader if cells), [])
         except csv.Error:
             cells = []
-        return [cell.strip() for cell in cells], reader.line_num
+        ours = {theirs: ours for ours, theirs in columns.items()}
+        return [ours.get(cell.strip(), cell.strip()) for cell in cells], reader.line_num
 
     delimiter = max(_DELIMITERS, key=lambda d: len(set(COLUMNS) & set(split(d)[0])))
     names, used = split(delimiter)
