@@ -29,7 +29,7 @@ def table() -> None:
 
     Example: samesku table
     """
-    from samesku.app.systems import describe_fallen, describe_missing, split_systems
+    from samesku.app.systems import describe_fallen, describe_missing, describe_without_figures, split_systems
     from samesku.app.text import systems_table
 
     params = load_params()
@@ -37,6 +37,8 @@ def table() -> None:
     typer.echo(systems_table(artefacts.METRICS, current))
     if fallen := describe_fallen(params, current):
         typer.echo(f"\n{fallen}")
+    if without := describe_without_figures(artefacts.METRICS, current):
+        typer.echo(without, err=True)
     if missing:
         typer.echo(describe_missing(missing), err=True)
 
@@ -91,10 +93,13 @@ def compare(
 
     Example: samesku compare title_only samesku --report compare.html
     """
+    from samesku.app.systems import check_comparable
     from samesku.app.text import differences_table
     from samesku.app.training_noise import noise_lines
     from samesku.evaluation.differences import differences
 
+    for system in (a, b):
+        check_comparable(system)
     rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
     typer.echo(differences_table(a, b, rows))
     noise = noise_lines(a, b, rows)

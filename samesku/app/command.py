@@ -13,6 +13,7 @@ app = typer.Typer(
     help="Read the results of the pipeline, and match new listings against its catalogue.",
 )
 
+
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Register a command; bad input is one sentence on standard error, and exit status 2."""
 

@@ -66,7 +66,11 @@ def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> s
     with replace_out(PARAMS) as partial:
         partial.write_text(text, "utf-8")
         load_params(partial)
-    at_fault = f"; {len(quarantine.rows()):,} rows cannot be used: {quarantine.by_reason()}" if quarantine.rows() else ""
+    at_fault = (
+        f"; {len(quarantine.rows()):,} rows cannot be used: {quarantine.by_reason()}"
+        if quarantine.rows()
+        else ""
+    )
     pictures = f"pictures in {data['images']}" if images else "no pictures (--images names their folder)"
     return "\n".join(
         [
@@ -85,7 +89,9 @@ def describe_undo(path: Path) -> str:
     changed = read_git(Path(), "diff", "--name-only", "HEAD", "--", str(path))
     if changed is None:
         return f"undo: there is no git here; keep a copy of {path} before the next change"
-    return f"undo: git checkout {path}" + (" (it takes back all changes since the last commit)" if changed else "")
+    return f"undo: git checkout {path}" + (
+        " (it takes back all changes since the last commit)" if changed else ""
+    )
 
 
 def _place(table: Path, images: Path | None) -> dict[str, Any]:
@@ -124,7 +130,9 @@ def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> N
     """Look for the first pictures of the table, so that a wrong folder or column shows now."""
     names = [row.image.split("|")[0] for row in table.rows if row.image][:_TRIED]
     if not names:
-        raise InputError(f"{path} names no pictures, so --images {images} is of no use; allowed: --column image=NAME")
+        raise InputError(
+            f"{path} names no pictures, so --images {images} is of no use; allowed: --column image=NAME"
+        )
     if re.match(r"https?://", names[0], re.IGNORECASE):
         raise InputError(
             f"{path} has the URLs of pictures; this fetches them: samesku import {path} --out data/raw/{path.stem}"
@@ -145,8 +153,8 @@ def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> N
 def _describe_labels(labels: int, listings: int) -> str:
     if not labels:
         return (
-            f"labels: none, so nothing is trained or measured; matches have a score of {UNLABELLED_THRESHOLD:g} or more "
-            "(decision.value; more of it gives fewer and surer matches)"
+            f"labels: none, so nothing is trained or measured; a match has a score of {UNLABELLED_THRESHOLD:g} or more "
+            "(decision.value; a higher one gives fewer and surer matches)"
         )
     return (
         f"labels: {labels:,} of {listings:,} listings have one; they choose the threshold, and metrics/ says how good "

@@ -38,7 +38,10 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     "price": (("product_price", "offer_price", "unit_price", "variant_price"),),
     "gtin": (("ean", "upc", "barcode", "gtin13", "gtin_13", "ean13", "ean_13", "gtin14", "variant_barcode"),),
     "mpn": (("part_number", "manufacturer_part_number", "model_number"), ("model",)),
-    "category": (("product_type", "category_name", "product_category", "categories"), ("google_product_category",)),
+    "category": (
+        ("product_type", "category_name", "product_category", "categories"),
+        ("google_product_category",),
+    ),
 }
 
 

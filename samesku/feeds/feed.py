@@ -17,7 +17,9 @@ from samesku.feeds import merchant_xml
 from samesku.feeds.table import open_raw_table
 
 #: Columns of further pictures, by their folded names: those of product feeds, and image_2 or image_url_2.
-_FURTHER = re.compile(r"additional_(image|picture)s?(_links?|_urls?)?|(image|picture|photo|img)(_link|_url)?_?[1-9][0-9]?")
+_FURTHER = re.compile(
+    r"additional_(image|picture)s?(_links?|_urls?)?|(image|picture|photo|img)(_link|_url)?_?[1-9][0-9]?"
+)
 _BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)  # a URL may hold such signs itself
 
 

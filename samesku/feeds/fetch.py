@@ -147,11 +147,7 @@ class _Fetcher:
                 return Fetched(await self._store(url, data, status), "", status)
             except _FailedError as failed:
                 asked = failed.wait or 0.0
-                if (
-                    not failed.again
-                    or asked > self.limits.longest_wait
-                    or attempt == self.limits.tries - 1
-                ):
+                if not failed.again or asked > self.limits.longest_wait or attempt == self.limits.tries - 1:
                     return failed.fetched
                 await asyncio.sleep(max(wait, asked))
                 wait *= 2

@@ -12,8 +12,6 @@ from typing import Any
 from tqdm import tqdm
 
 from samesku.artefacts import replace_out, write_csv
-from samesku.catalogue import quarantine as q
-
 from samesku.catalogue.quarantine import harmless
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.errors import InputError
@@ -44,7 +42,9 @@ def import_feed(feed: Feed, out: Path, source: str = "", limits: FetchLimits | N
     limits = limits or FetchLimits()
     manifest = _open_out(out)
     urls = dict.fromkeys(url for row in feed.rows() if not row.fault for url in row.pictures)
-    known = {url: done for url, done in _read_manifest(manifest).items() if (out / IMAGES / done.file).is_file()}
+    known = {
+        url: done for url, done in _read_manifest(manifest).items() if (out / IMAGES / done.file).is_file()
+    }
     results = {url: known[url] for url in urls if url in known}
     missing = [url for url in urls if url not in known]
     _write_manifest(manifest, known)  # a new file, so that nothing is appended to one that DVC holds
@@ -62,7 +62,10 @@ def import_feed(feed: Feed, out: Path, source: str = "", limits: FetchLimits | N
         fetch_pictures(missing, out / IMAGES, limits, report)
     counts, faults = _write_listings(feed, out / LISTINGS, source, results)
     _write_manifest(manifest, known | results)
-    rows = [fault | {"posting_id": harmless(fault["posting_id"]), "url": harmless(fault["url"])} for fault in faults]
+    rows = [
+        fault | {"posting_id": harmless(fault["posting_id"]), "url": harmless(fault["url"])}
+        for fault in faults
+    ]
     write_csv(out / QUARANTINE, rows, ("row", "posting_id", "url", "reason", "status"))
     return _describe(counts, faults, out, sum(bool(results[url].file) for url in missing))
 
@@ -73,7 +76,9 @@ def _open_out(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; allowed: a folder")
     if out.is_dir() and any(out.iterdir()) and not manifest.is_file():
-        raise InputError(f"--out {out} holds something else; allowed: a new folder, or one that an import has written")
+        raise InputError(
+            f"--out {out} holds something else; allowed: a new folder, or one that an import has written"
+        )
     (out / IMAGES).mkdir(parents=True, exist_ok=True)
     manifest.touch()
     for half in (out / IMAGES).glob(".*.partial"):
@@ -109,21 +114,21 @@ def _write_listings(
     columns = [*_COLUMNS, *(name for name in _LABELS if name in feed.columns)]
     counts: Counter[str] = Counter()
     faults: list[dict[str, Any]] = []
-    with replace_out(path) as partial, partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (
+        replace_out(path) as partial,
+        partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for row in feed.rows():
-            posting_id = row.cells.get("posting_id", "")
             if row.fault:
-                counts["rows"] += 1
                 faults.append(_fault(row, "", row.fault, None))
                 continue
             files = [results[url].file for url in row.pictures if results[url].file]
-            for url in row.pictures:
-                if not results[url].file:
-                    faults.append(_fault(row, url, results[url].reason, results[url].status))
+            failed = [(url, results[url]) for url in row.pictures if not results[url].file]
+            faults += [_fault(row, url, done.reason, done.status) for url, done in failed]
             shop = {"source": source} if source else {}
-            writer.writerow({**row.cells, **shop, "posting_id": posting_id, "image": SEPARATOR.join(dict.fromkeys(files))})
+            writer.writerow({**row.cells, **shop, "image": SEPARATOR.join(files)})
             counts["listings"] += 1
             counts["with a picture"] += bool(files)
     counts["pictures"] = sum(bool(done.file) for done in results.values())

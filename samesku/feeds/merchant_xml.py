@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-from xml.parsers import expat  # noqa: S407 (entities are refused below; defusedxml does the same by the same handler)
+from xml.parsers import expat
 
 from samesku.catalogue.column_guess import fold_name
 from samesku.errors import InputError
@@ -98,17 +98,24 @@ class _Parser:
             self._item_depth = self._depth
             self._plain, self._prefixed, self._length = {}, {}, 0
             self.n_items += 1
-        elif self._depth == self._item_depth + 1 if self._item_depth else name == "title" and not self.n_items:
+        elif self._is_cell(name):
             self._text = []
         else:
             self._text = None  # what has elements of its own, as g:shipping has g:price, is no cell
+
+    def _is_cell(self, name: str) -> bool:
+        if self._item_depth:
+            return self._depth == self._item_depth + 1
+        return name == "title" and not self.n_items
 
     def _characters(self, text: str) -> None:
         if self._text is not None:
             self._text.append(text)
             self._length += len(text)
             if self._length > _LONGEST:
-                raise InputError(f"line {self._expat.CurrentLineNumber}: an item of more than {_LONGEST:,} characters")
+                raise InputError(
+                    f"line {self._expat.CurrentLineNumber}: an item of more than {_LONGEST:,} characters"
+                )
 
     def _end(self, name: str) -> None:
         if self._item_depth == self._depth:

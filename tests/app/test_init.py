@@ -21,7 +21,11 @@ def repository(tmp_path, monkeypatch):
     (folder / "profiles").mkdir(parents=True)
     for name in ("params.yaml", "profiles/quick.yaml"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "A"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=s", "-c", "user.email=s@s", "commit", "-qm", "A"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     monkeypatch.chdir(folder)
     return folder
@@ -51,8 +55,8 @@ def test_a_catalogue_outside_the_repository_by_its_absolute_path(repository, tmp
         f"params.yaml has profile quick and the catalogue {folder}: 20 listings of shop.csv, pictures in photos\n"
         "columns: posting_id = sku, title = Name, image = photo, source = shop\n"
         "not there: image_phash, label_group, split, brand, price, gtin, mpn, category; not used: colour\n"
-        "labels: none, so nothing is trained or measured; matches have a score of 0.6 or more (decision.value; more of "
-        "it gives fewer and surer matches)\n"
+        "labels: none, so nothing is trained or measured; a match has a score of 0.6 or more (decision.value; "
+        "a higher one gives fewer and surer matches)\n"
         "next: dvc repro\n"
         "undo: git checkout params.yaml\n",
     )
@@ -89,7 +93,9 @@ def test_a_second_time_replaces_the_first(repository, tmp_path):
     other = write_catalogue(tmp_path / "b", "posting_id,title,image\n1,a,1.jpg\n2,b,2.jpg\n")
     status, output = init_folder(other)
     assert status == 0
-    assert output.endswith("undo: git checkout params.yaml (it takes back all changes since the last commit)\n")
+    assert output.endswith(
+        "undo: git checkout params.yaml (it takes back all changes since the last commit)\n"
+    )
     assert load_params().data.columns == {}
     assert load_params().data.source == str(other)
 
@@ -138,12 +144,19 @@ def test_columns_that_a_person_names(repository, tmp_path):
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        (TABLE.replace("colour", "product_id"), (), "posting_id may be sku or product_id; say which: --column posting_id=sku"),
-        (TABLE.replace("sku", "number"), (), "has no column that looks like an id; name one: --column posting_id=NAME (columns: number, Name, photo, shop, colour)"),
+        (TABLE.replace("colour", "product_id"), (),
+         "posting_id may be sku or product_id; say which: --column posting_id=sku"),
+        (TABLE.replace("sku", "number"), (),
+         "has no column that looks like an id; name one: --column posting_id=NAME "
+         "(columns: number, Name, photo, shop, colour)"),
         (TABLE, ("--column", "brand=make"), "the table has no column make; it has: sku, Name, photo, shop, colour"),
-        (TABLE, ("--column", "posting_id=colour"), "100.0% of the rows cannot be used, above data.max_quarantined 0.05: 20 × posting_id: stands on rows that differ; the id of a listing was taken from the column colour"),
-        (TABLE.replace(".jpg", ".png"), (), "photos (the first is 0.png, image: missing); allowed: the names of files in that folder"),
-        (TABLE.replace(";0.jpg", ";https://x/0.jpg"), (), "has the URLs of pictures; this fetches them: samesku import "),
+        (TABLE, ("--column", "posting_id=colour"),
+         "100.0% of the rows cannot be used, above data.max_quarantined 0.05: 20 × posting_id: stands on rows that "
+         "differ; the id of a listing was taken from the column colour"),
+        (TABLE.replace(".jpg", ".png"), (),
+         "photos (the first is 0.png, image: missing); allowed: the names of files in that folder"),
+        (TABLE.replace(";0.jpg", ";https://x/0.jpg"), (),
+         "has the URLs of pictures; this fetches them: samesku import "),
         ("sku;Name;photo\n", (), "data.csv has a header and no rows"),
     ],
 )  # fmt: skip

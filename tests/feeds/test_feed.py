@@ -37,7 +37,8 @@ def test_a_tsv_of_google_merchant_in_either_spelling(tmp_path):
 
 def test_what_was_taken_for_what_is_shown(tmp_path):
     assert open_feed(write(tmp_path, TSV), {}).note.splitlines() == [
-        "columns: posting_id = id, title, image = image link, gtin, category = product type, item_group_id = item group id",
+        "columns: posting_id = id, title, image = image link, gtin, category = product type, "
+        "item_group_id = item group id",
         "not there: image_phash, label_group, split, source, brand, price, mpn; "
         "not used: google product category, link",
     ]
@@ -54,7 +55,9 @@ def test_labels_and_columns_that_a_person_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title,image\na,b\n", r"feed\.csv has no column that looks like an id; name one: --column posting_id=NAME \(columns: title, image\)"),
+        ("title,image\na,b\n",
+         r"feed\.csv has no column that looks like an id; name one: --column posting_id=NAME "
+         r"\(columns: title, image\)"),
         ("sku,price\na,1\n", r"feed\.csv has no column that looks like a title or a picture"),
         ("id,sku,title\n1,2,a\n", "^posting_id may be id or sku; say which: --column posting_id=id$"),
         ("", r"feed\.csv"),
@@ -68,7 +71,7 @@ def test_what_is_missing_or_ambiguous_is_refused(tmp_path, text, message):
 def test_a_column_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="the table has no column group; it has: id, title"):
         open_feed(write(tmp_path, TSV), {}, "group")
-    with pytest.raises(InputError, match="none.tsv cannot be read"):
+    with pytest.raises(InputError, match=r"none\.tsv cannot be read"):
         open_feed(tmp_path / "none.tsv", {})
 
 

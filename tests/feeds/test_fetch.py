@@ -33,9 +33,19 @@ def failed(reason, status=None):
 
 
 @pytest.mark.parametrize(
-    ("kind", "extension"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif"), ("BMP", ".bmp"), ("TIFF", ".tif")]
-)  # fmt: skip
-def test_a_file_has_the_bytes_of_the_server_and_the_extension_of_its_real_type(server, tmp_path, kind, extension):
+    ("kind", "extension"),
+    [
+        ("JPEG", ".jpg"),
+        ("PNG", ".png"),
+        ("WEBP", ".webp"),
+        ("GIF", ".gif"),
+        ("BMP", ".bmp"),
+        ("TIFF", ".tif"),
+    ],
+)
+def test_a_file_has_the_bytes_of_the_server_and_the_extension_of_its_real_type(
+    server, tmp_path, kind, extension
+):
     data = picture(1, kind)
     done = fetch_one(tmp_path, server.serve("/a.php?x=1", data, kind="text/plain"))
     assert done.status == 200
@@ -168,7 +178,18 @@ def test_a_redirect_to_another_protocol_is_not_followed(server, tmp_path, place)
     assert fetch_one(tmp_path, f"{server.url}/a") == failed("not an http or https address")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/a.jpg", "data:image/gif;base64,R0lGODlh", "a.jpg", "/images/a.jpg", "//host/a.jpg", "http://"])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://x/a.jpg",
+        "data:image/gif;base64,R0lGODlh",
+        "a.jpg",
+        "/images/a.jpg",
+        "//host/a.jpg",
+        "http://",
+    ],
+)
 def test_other_addresses_than_http_are_not_fetched(tmp_path, url):
     assert fetch_one(tmp_path, url).reason == "image: not an http or https address"
 

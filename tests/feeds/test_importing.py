@@ -29,7 +29,9 @@ def feed(tmp_path):
 
     def write(*rows):
         path = tmp_path / "feed.tsv"
-        path.write_text(HEAD + "".join("\t".join([*row, *[""] * (6 - len(row))]) + "\n" for row in rows), "utf-8")
+        path.write_text(
+            HEAD + "".join("\t".join([*row, *[""] * (6 - len(row))]) + "\n" for row in rows), "utf-8"
+        )
         return path
 
     return write
@@ -45,7 +47,11 @@ def rows_of(path):
 
 
 def test_the_folder_of_a_catalogue(feed, server, tmp_path):
-    shared, alone, gone = server.serve("/shared.jpg"), server.serve("/alone.png", picture(7, "PNG")), server.url + "/gone"
+    shared, alone, gone = (
+        server.serve("/shared.jpg"),
+        server.serve("/alone.png", picture(7, "PNG")),
+        server.url + "/gone",
+    )
     page = server.serve("/page.jpg", b"<html>", kind="text/html")
     path = feed(
         ("1", "Öl, 500 ml", shared, f"{alone},{gone}", "Acme", "g"),
@@ -57,7 +63,9 @@ def test_the_folder_of_a_catalogue(feed, server, tmp_path):
     )
     out = tmp_path / "out"
     summary = run(path, out, source="My shop").splitlines()
-    manifest = {entry["url"]: entry for entry in map(json.loads, (out / "manifest.jsonl").read_text().splitlines())}
+    manifest = {
+        entry["url"]: entry for entry in map(json.loads, (out / "manifest.jsonl").read_text().splitlines())
+    }
     files = {url: manifest[url]["file"] for url in (shared, alone)}
     assert {file.name for file in (out / "images").iterdir()} == set(files.values())
     assert (out / "images" / files[alone]).read_bytes() == picture(7, "PNG")
@@ -76,7 +84,13 @@ def test_the_folder_of_a_catalogue(feed, server, tmp_path):
     assert [tuple(row.values()) for row in rows_of(out / "quarantine.csv")] == [
         ("0", "1", gone, "image: HTTP status 404", "404"),
         ("2", "3", page, "image: a web page in place of a picture", "200"),
-        ("4", "a b", "", "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte", ""),
+        (
+            "4",
+            "a b",
+            "",
+            "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte",
+            "",
+        ),
         ("5", "5", "photo.jpg", "image: not an http or https address", ""),
     ]
     assert server.asked == {"/shared.jpg": 1, "/alone.png": 1, "/gone": 1, "/page.jpg": 1}  # each URL once
@@ -137,9 +151,22 @@ def test_a_killed_run_goes_on_where_it_was(feed, server, tmp_path):
     urls = [server.serve(f"/{i}.jpg") for i in range(4)]
     for name in ("/held1", "/held2"):
         server.routes[name] = held
-    path = feed(*((str(i), "t", url) for i, url in enumerate([*urls, server.url + "/held1", server.url + "/held2"])))
+    path = feed(
+        *((str(i), "t", url) for i, url in enumerate([*urls, server.url + "/held1", server.url + "/held2"]))
+    )
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "samesku.app", "import", path, "--out", out, "--allow-private", "--jobs", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "samesku.app",
+        "import",
+        path,
+        "--out",
+        out,
+        "--allow-private",
+        "--jobs",
+        "2",
+    ]
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     waiting.wait(120)  # the first four are there by then: two at a time, in the order of the feed
     killed.send_signal(signal.SIGKILL)
@@ -187,7 +214,9 @@ def test_the_command(feed, server, tmp_path):
     assert refused.exit_code == 0
     assert "1 × image: a private address, which --allow-private allows" in refused.stdout
     assert not server.asked
-    done = CliRunner().invoke(app, ["import", str(xml), "--out", str(out), "--channel-title", "--allow-private"])
+    done = CliRunner().invoke(
+        app, ["import", str(xml), "--out", str(out), "--channel-title", "--allow-private"]
+    )
     assert done.exit_code == 0
     assert done.stdout.splitlines()[0] == "columns: posting_id = id, title, image = image_link"
     (row,) = rows_of(out / "listings.csv")
@@ -201,11 +230,16 @@ def test_the_command(feed, server, tmp_path):
         (["--source", "a", "--channel-title"], "samesku import: --source and --channel-title are both given"),
         (["--channel-title"], "feed.tsv has no title of its own; name the shop with --source"),
         (["--column", "sku"], "samesku import: --column sku; allowed: one of ours, = and the table's name"),
-        (["--column", "colour=brand"], "samesku import: there is no column colour to name; allowed: posting_id, "),
+        (
+            ["--column", "colour=brand"],
+            "samesku import: there is no column colour to name; allowed: posting_id, ",
+        ),
     ],
 )
 def test_options_that_make_no_sense(feed, tmp_path, options, message):
-    done = CliRunner().invoke(app, ["import", str(feed(("1", "t"))), "--out", str(tmp_path / "out"), *options])
+    done = CliRunner().invoke(
+        app, ["import", str(feed(("1", "t"))), "--out", str(tmp_path / "out"), *options]
+    )
     assert done.exit_code == 2
     assert message in done.stderr
     assert not (tmp_path / "out").exists()

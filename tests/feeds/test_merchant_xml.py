@@ -67,7 +67,9 @@ def test_items_of_atom(tmp_path):
 
 
 def test_a_feed_that_does_not_declare_its_namespace(tmp_path):
-    path = write(tmp_path, "<rss><channel><item><g:id>1</g:id><g:image_link>u</g:image_link></item></channel></rss>")
+    path = write(
+        tmp_path, "<rss><channel><item><g:id>1</g:id><g:image_link>u</g:image_link></item></channel></rss>"
+    )
     assert list(read_items(path)) == [{"id": ["1"], "image_link": ["u"]}]
 
 

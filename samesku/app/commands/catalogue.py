@@ -24,17 +24,24 @@ def import_(
     feed: Annotated[Path, typer.Argument(help="A product feed (XML), or a table with the URLs of pictures.")],
     out: Annotated[Path, typer.Option(help="The folder to write: listings.csv, images/, quarantine.csv.")],
     column: Column = None,
-    source: Annotated[str, typer.Option(help="The shop of all listings; without it, the feed's column.")] = "",
-    channel_title: Annotated[bool, typer.Option("--channel-title", help="Take the title of an XML feed as the shop.")] = False,
+    source: Annotated[
+        str, typer.Option(help="The shop of all listings; without it, the feed's column.")
+    ] = "",
+    channel_title: Annotated[
+        bool, typer.Option("--channel-title", help="Take the title of an XML feed as the shop.")
+    ] = False,
     labels: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column whose equal values mean one product, if there is one."),
+        typer.Option(
+            metavar="COLUMN", help="The column whose equal values mean one product, if there is one."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Pictures fetched at a time.")] = 8,
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for one try of a picture.")] = 60,
     max_mb: Annotated[float, typer.Option(min=0.01, max=64, help="Largest picture file, in MB.")] = 20,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Fetch from private addresses too, such as this machine's.")
+        bool,
+        typer.Option("--allow-private", help="Fetch from private addresses too, such as this machine's."),
     ] = False,
 ) -> None:
     """Make a catalogue folder of a product feed, or of a table with the URLs of pictures.
@@ -68,7 +75,9 @@ def import_(
 @command
 def init(
     table: Annotated[Path, typer.Argument(help="The table of the catalogue.")],
-    images: Annotated[Path | None, typer.Option(help="The folder of its pictures; none: titles alone.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of its pictures; none: titles alone.")
+    ] = None,
     column: Column = None,
     source_column: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of the shop; as --column source=COLUMN.")
@@ -105,4 +114,6 @@ def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, witho
     with artefacts.replace_out(file) as partial:
         partial.write_text(text, "utf-8")
     params = load_params(file)
-    typer.echo(f"params.yaml now has the entries of profiles/{name}.yaml; catalogue: {params.data.source}\n{undo}")
+    typer.echo(
+        f"params.yaml now has the entries of profiles/{name}.yaml; catalogue: {params.data.source}\n{undo}"
+    )
