@@ -1,46 +1,22 @@
 """The command `samesku`. Each command imports what it needs itself, so that all of them start fast."""
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from samesku import artefacts
+from samesku.app.command import app, command
+from samesku.app.commands import catalogue
 from samesku.errors import InputError
 from samesku.params import load_params
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Read the results of the pipeline, and match new listings against its catalogue.",
-)
+__all__ = ["app", "catalogue"]
 
 System = Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")]
 Queries = Annotated[int, typer.Option(min=1, help="The most queries on the page; those of test come first.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object on standard output.")]
-
-
-def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command; bad input is one sentence on standard error, and exit status 2."""
-
-    @app.command()
-    @functools.wraps(function)
-    def run(*args: object, **options: object) -> None:
-        try:
-            function(*args, **options)
-        except InputError as error:
-            message = str(error)
-        except OSError as error:
-            message = f"{error.filename or 'input'}: {error.strerror or error}"
-        else:
-            return
-        typer.echo(f"samesku {function.__name__}: {message}", err=True)
-        raise typer.Exit(2)
-
-    return run
 
 
 @command
@@ -53,7 +29,7 @@ def table() -> None:
 
     Example: samesku table
     """
-    from samesku.app.systems import describe_fallen, describe_missing, split_systems
+    from samesku.app.systems import describe_fallen, describe_missing, describe_without_figures, split_systems
     from samesku.app.text import systems_table
 
     params = load_params()
@@ -61,6 +37,8 @@ def table() -> None:
     typer.echo(systems_table(artefacts.METRICS, current))
     if fallen := describe_fallen(params, current):
         typer.echo(f"\n{fallen}")
+    if without := describe_without_figures(artefacts.METRICS, current):
+        typer.echo(without, err=True)
     if missing:
         typer.echo(describe_missing(missing), err=True)
 
@@ -81,24 +59,6 @@ def check() -> None:
     )
     if differences:
         raise typer.Exit(1)
-
-
-@command
-def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")]) -> None:
-    """Put the entries of a profile into params.yaml; all other lines stay as they are.
-
-    quick: no training and no baselines. shopee: the Shopee data, with weights from the model hub.
-
-    Example: samesku profile quick
-    """
-    from samesku.params.profile import apply_profile, read_profile
-
-    file = Path("params.yaml")
-    text = apply_profile(file.read_text("utf-8"), read_profile(Path("profiles"), name))
-    with artefacts.replace_out(file) as partial:
-        partial.write_text(text, "utf-8")
-    params = load_params(file)
-    typer.echo(f"params.yaml now has the entries of profiles/{name}.yaml; catalogue: {params.data.source}")
 
 
 @command
@@ -133,10 +93,13 @@ def compare(
 
     Example: samesku compare title_only samesku --report compare.html
     """
+    from samesku.app.systems import check_comparable
     from samesku.app.text import differences_table
     from samesku.app.training_noise import noise_lines
     from samesku.evaluation.differences import differences
 
+    for system in (a, b):
+        check_comparable(system)
     rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
     typer.echo(differences_table(a, b, rows))
     noise = noise_lines(a, b, rows)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from samesku import artefacts
+from samesku.errors import InputError
 from samesku.params import Params, list_systems
 from samesku.training.epochs import KEPT_THOUGH_WORSE, has_fallen
 
@@ -28,6 +31,50 @@ def split_systems(params: Params) -> tuple[list[str], list[str]]:
 def describe_missing(systems: Sequence[str]) -> str:
     """Why systems are left out, and what brings them back."""
     return f"left out, since they were not run on this sample: {', '.join(systems)}; `dvc repro` runs them"
+
+
+def read_figures(metrics: Path, systems: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What metrics/samesku.json and metrics/compare/ say of these systems, by name."""
+    files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
+    return {file.stem: artefacts.read_json(file) for file in files if file.is_file() and file.stem in systems}
+
+
+def has_figures(row: Mapping[str, Any]) -> bool:
+    """Whether a metrics file has any F1; not where the system was skipped, or no listing has a label."""
+    return any("f1" in row.get(split, {}) for split in ("val", "test", "test_full"))
+
+
+def describe_without_figures(metrics: Path, systems: Collection[str]) -> str:
+    """Which systems have no row in the table, and why; "" where each has one."""
+    rows = {name: row for name, row in read_figures(metrics, systems).items() if not has_figures(row)}
+    skipped = [name for name, row in rows.items() if "skipped" in row]
+    unlabelled = [name for name in rows if name not in skipped]
+    lines = []
+    if skipped:
+        lines.append(
+            f"skipped, since the catalogue lacks the labels or the channels that they need: {', '.join(skipped)}"
+        )
+    if unlabelled:
+        lines.append(f"without figures, since no listing of val or test has a label: {', '.join(unlabelled)}")
+    return "\n".join(lines)
+
+
+def check_comparable(system: str) -> None:
+    """Check that a system has results for single queries.
+
+    Raises:
+        InputError: it has none; the sentence says why.
+    """
+    folder = artefacts.PREDICTIONS / system
+    if system == "self_only":
+        raise InputError(
+            "self_only is the F1 of every listing matched with itself alone, and has no queries to compare; "
+            "`samesku table` shows the gain of each system over it"
+        )
+    if folder.is_dir() and not any(folder.iterdir()):
+        raise InputError(
+            f"{system} was skipped in the last run, so there is nothing to compare; `samesku table` says why"
+        )
 
 
 def describe_fallen(params: Params, systems: Sequence[str]) -> str:

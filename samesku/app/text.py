@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from samesku import artefacts
+from samesku.app.systems import has_figures, read_figures
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
@@ -20,10 +20,9 @@ def systems_table(metrics: Path, systems: Collection[str]) -> str:
     """These systems of metrics/samesku.json and metrics/compare/ as Markdown, lowest test f1 first.
 
     `gain` is that over self_only, every listing matched with itself alone. A cell is empty if a system has no such
-    figure: there are no labels, or the system was skipped.
+    figure, as where no listing of val has a label; a system without any is left out.
     """
-    files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
-    rows = {file.stem: artefacts.read_json(file) for file in files if file.is_file() and file.stem in systems}
+    rows = {name: row for name, row in read_figures(metrics, systems).items() if has_figures(row)}
     floor = rows.get("self_only", {})
     lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1].get("test", {}).get("f1", -1.0)):

@@ -74,6 +74,18 @@ def shrink_picture(data: bytes, *, image_size: int, max_pixels: int) -> Image.Im
     return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
 
 
+def picture_extension(data: bytes, max_pixels: int) -> str:
+    """The extension of a picture's real type, such as ".jpg"; the file is decoded, to see whether it can be.
+
+    Raises:
+        Fault: as shrink_picture.
+    """
+    shrink_picture(data, image_size=32, max_pixels=max_pixels)
+    with _guarded(max_pixels), Image.open(io.BytesIO(data), formats=_formats()) as image:
+        kind = (image.format or "").lower()
+    return {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
+
+
 def to_jpeg(image: Image.Image) -> bytes:
     """An RGB picture as JPEG, quality 95 without chroma subsampling."""
     out = io.BytesIO()

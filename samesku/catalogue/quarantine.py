@@ -118,7 +118,7 @@ class Quarantine:
     def write(self, path: Path) -> None:
         """Write row,posting_id,file,reason; cells are made harmless to a spreadsheet."""
         rows = [
-            entry._replace(posting_id=_harmless(entry.posting_id), file=_harmless(entry.file))._asdict()
+            entry._replace(posting_id=harmless(entry.posting_id), file=harmless(entry.file))._asdict()
             for entry in sorted(self.entries)
         ]
         write_csv(path, rows, Entry._fields)
@@ -128,7 +128,7 @@ class Quarantine:
 _BEGINS = re.compile(rf"(^|;)(?=[{re.escape(FORMULA)}])")
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Control characters and stray bytes escaped; a quote before what a spreadsheet would run."""
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cell

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from samesku import artefacts
 from samesku.app.cli import app
-from samesku.app.systems import describe_fallen, split_systems
+from samesku.app.systems import describe_fallen, describe_without_figures, split_systems
 from samesku.app.text import systems_table
 from samesku.params import list_systems, load_params
 from stages import compare, evaluate, fuse, index
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.fixtures import val_and_test_copies
 
 
-def test_rows_are_lowest_first_with_their_gain_over_the_floor_and_cells_of_skipped_systems_are_empty(
+def test_rows_are_lowest_first_with_their_gain_over_the_floor_and_systems_without_figures_have_none(
     tmp_path,
 ):
     (tmp_path / "compare").mkdir()
@@ -29,18 +29,24 @@ def test_rows_are_lowest_first_with_their_gain_over_the_floor_and_cells_of_skipp
         "compare/self_only": {"val": {"f1": 0.4}, "test": {"f1": 0.625}, "test_full": {"f1": 0.375}},
         "compare/worse": {"test": {"f1": 0.5}},
         "compare/skipped": {"skipped": 1},
+        "compare/unlabelled": {"threshold": {"full": 0.6}},
         "compare/removed": {"test": {"f1": 0.9}},
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    systems = ["samesku", "self_only", "worse", "skipped", "without_a_file"]
+    systems = ["samesku", "self_only", "worse", "skipped", "unlabelled", "without_a_file"]
     assert systems_table(tmp_path, systems).splitlines() == [
         "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
         "|---|---|---|---|---|---|---|---|---|",
-        "| skipped |  |  |  |  |  |  |  |  |",
         "| worse |  | 0.5000 | -0.1250 |  |  |  |  |  |",
         "| self_only | 0.4000 | 0.6250 | +0.0000 |  |  |  | 0.3750 | +0.0000 |",
         "| samesku | 0.5000 | 0.7500 | +0.1250 | 0.8750 | 0.5000 | 0.5000 | 0.2500 | -0.1250 |",
     ]
+
+    assert describe_without_figures(tmp_path, systems).splitlines() == [
+        "skipped, since the catalogue lacks the labels or the channels that they need: skipped",
+        "without figures, since no listing of val or test has a label: unlabelled",
+    ]
+    assert describe_without_figures(tmp_path, ["samesku", "self_only"]) == ""
 
 
 @pytest.fixture

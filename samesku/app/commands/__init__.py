@@ -1,0 +1,1 @@
+"""Commands of `samesku` by theme; cli.py has the others."""

@@ -1,0 +1,171 @@
+"""Set params.yaml to a catalogue: `samesku init`, and how to take such a change back."""
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from samesku.artefacts import read_git, replace_out
+from samesku.catalogue.column_guess import describe_columns, guess_columns
+from samesku.catalogue.quarantine import Fault, Quarantine
+from samesku.catalogue.reader import Table, read_table
+from samesku.catalogue.source import Source, open_source
+from samesku.errors import InputError
+from samesku.feeds.table import open_raw_table
+from samesku.params import load_params
+from samesku.params.profile import apply_profile, read_profile
+
+PARAMS = Path("params.yaml")
+#: decision.value where there are no labels to tune it.
+UNLABELLED_THRESHOLD = 0.6
+_TRIED = 200  # pictures that are looked for
+
+
+def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> str:
+    """Set params.yaml to a catalogue: profile quick, where the files are, which column is which.
+
+    Args:
+        table: a table that reader.py reads. images: the folder of its pictures; None for titles alone.
+        given: columns that a person has named, ours to the table's.
+
+    Returns:
+        what was set, what comes next, and how to take it back.
+
+    Raises:
+        InputError: the files are not there or lie where the pipeline cannot take them, a column is missing or
+            ambiguous, too many rows or every picture cannot be used; then params.yaml is as it was.
+    """
+    names = open_raw_table(table).names
+    columns = guess_columns(names, given)
+    if "posting_id" not in columns or not {"title", "image"} & columns.keys():
+        missing = "an id" if "posting_id" not in columns else "a title or a picture"
+        ours = "posting_id" if "posting_id" not in columns else "title"
+        raise InputError(
+            f"{table} has no column that looks like {missing}; name one: --column {ours}=NAME "
+            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
+        )
+    data = _place(table, images)
+    data["columns"] = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
+    source = open_source(data["source"], data["csv"], data["images"])
+    quarantine = Quarantine()
+    read = read_table(source.table(), quarantine, data["columns"])
+    _check_rows(read, quarantine, columns["posting_id"], load_params(PARAMS).data.max_quarantined)
+    if images is not None:
+        _check_pictures(read, source, table, images)
+    labels = sum(bool(row.label_group) for row in read.rows)
+    changes: dict[str, Any] = {"data": {**data, "n_listings": None}}
+    if not labels:
+        changes["decision"] = {"value": UNLABELLED_THRESHOLD}
+    undo = describe_undo(PARAMS)
+    text = apply_profile(PARAMS.read_text("utf-8"), read_profile(Path("profiles"), "quick"))
+    text = apply_profile(text, _to_yaml(changes))
+    with replace_out(PARAMS) as partial:
+        partial.write_text(text, "utf-8")
+        load_params(partial)
+    at_fault = (
+        f"; {len(quarantine.rows()):,} rows cannot be used: {quarantine.by_reason()}"
+        if quarantine.rows()
+        else ""
+    )
+    pictures = f"pictures in {data['images']}" if images else "no pictures (--images names their folder)"
+    return "\n".join(
+        [
+            f"params.yaml has profile quick and the catalogue {data['source']}: "
+            f"{len(read.rows):,} listings of {data['csv']}, {pictures}{at_fault}",
+            describe_columns(columns, names),
+            _describe_labels(labels, len(read.rows)),
+            "next: dvc repro",
+            undo,
+        ]
+    )
+
+
+def describe_undo(path: Path) -> str:
+    """How to take back a change of a file that is about to be made."""
+    changed = read_git(Path(), "diff", "--name-only", "HEAD", "--", str(path))
+    if changed is None:
+        return f"undo: there is no git here; keep a copy of {path} before the next change"
+    return f"undo: git checkout {path}" + (
+        " (it takes back all changes since the last commit)" if changed else ""
+    )
+
+
+def _place(table: Path, images: Path | None) -> dict[str, Any]:
+    """data.source, csv and images: the folder that holds both, from the repository or absolute; both from there."""
+    table = Path(os.path.abspath(table))
+    places = [table.parent]
+    if images is not None:
+        if not images.is_dir():
+            raise InputError(f"--images {images} is no folder; allowed: the folder of the pictures")
+        places.append(Path(os.path.abspath(images)))
+    folder = Path(os.path.commonpath(places))
+    here = Path.cwd()
+    if (here / "data").is_relative_to(folder) or folder == Path.home():
+        raise InputError(
+            f"{table.name} and its pictures lie in {folder}, which holds other things, and the pipeline depends on the "
+            "whole folder; move both to a folder of their own, such as data/raw/mine"
+        )
+    source = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    return {
+        "source": source.as_posix(),
+        "csv": table.relative_to(folder).as_posix(),
+        "images": places[1].relative_to(folder).as_posix() if images else None,
+    }
+
+
+def _check_rows(table: Table, quarantine: Quarantine, id_column: str, most: float) -> None:
+    share = len(quarantine.rows()) / table.total
+    if share > most:
+        raise InputError(
+            f"{share:.1%} of the rows cannot be used, above data.max_quarantined {most:g}: {quarantine.by_reason()}; "
+            f"the id of a listing was taken from the column {id_column}, and --column posting_id=NAME takes another"
+        )
+
+
+def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> None:
+    """Look for the first pictures of the table, so that a wrong folder or column shows now."""
+    names = [row.image.split("|")[0] for row in table.rows if row.image][:_TRIED]
+    if not names:
+        raise InputError(
+            f"{path} names no pictures, so --images {images} is of no use; allowed: --column image=NAME"
+        )
+    if re.match(r"https?://", names[0], re.IGNORECASE):
+        raise InputError(
+            f"{path} has the URLs of pictures; this fetches them: samesku import {path} --out data/raw/{path.stem}"
+        )
+    reasons = []
+    for name in names:
+        try:
+            source.picture(name)
+        except Fault as fault:
+            reasons.append(fault.reason)
+    if len(reasons) == len(names):
+        raise InputError(
+            f"none of the first {len(names)} pictures that {path} names is in {images} (the first is {names[0]}, "
+            f"{reasons[0]}); allowed: the names of files in that folder"
+        )
+
+
+def _describe_labels(labels: int, listings: int) -> str:
+    if not labels:
+        return (
+            f"labels: none, so nothing is trained or measured; a match has a score of {UNLABELLED_THRESHOLD:g} or more "
+            "(decision.value; a higher one gives fewer and surer matches)"
+        )
+    return (
+        f"labels: {labels:,} of {listings:,} listings have one; they choose the threshold, and metrics/ says how good "
+        "the matches are"
+    )
+
+
+def _to_yaml(content: Mapping[str, Any]) -> str:
+    """YAML in the layout of params.yaml, null as an empty value."""
+    yaml = YAML()
+    yaml.width = 10_000
+    out = io.StringIO()
+    yaml.dump(content, out)
+    return out.getvalue()

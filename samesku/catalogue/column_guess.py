@@ -1,0 +1,123 @@
+"""Which column of a table is which of ours, guessed by the names that shops and product feeds give them."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from samesku.catalogue.reader import COLUMNS
+from samesku.errors import InputError
+
+#: Usual names of our columns, folded. Our name itself comes first; names of one list are equally likely; a later
+#: list counts only where the table has none of an earlier one.
+_USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
+    "posting_id": (
+        (
+            *("id", "sku", "product_id", "offer_id", "item_id", "listing_id", "article_id", "asin"),
+            *("product_code", "item_number", "article_number", "variant_sku", "handle"),
+        ),
+    ),
+    "title": (
+        ("name", "product_name", "product_title", "item_name", "listing_title", "offer_title"),
+        ("description", "product_description"),
+    ),
+    "image": (
+        (
+            *("image_link", "image_url", "image_src", "image_file", "image_name", "image_path", "images"),
+            *("picture", "pictures", "picture_url", "photo", "photos", "photo_url", "img", "img_url"),
+            *("filename", "file_name", "file"),
+        ),
+    ),
+    "image_phash": (("phash",),),
+    "label_group": (("label", "label_id", "product_label"),),
+    "split": (),
+    "source": (
+        ("shop", "store", "seller", "merchant", "retailer", "marketplace"),
+        ("shop_name", "store_name", "seller_name", "merchant_name", "retailer_name"),
+        ("shop_id", "store_id", "seller_id", "merchant_id"),
+    ),
+    "brand": (("brand_name", "manufacturer", "maker"),),
+    "price": (("product_price", "offer_price", "unit_price", "variant_price"),),
+    "gtin": (("ean", "upc", "barcode", "gtin13", "gtin_13", "ean13", "ean_13", "gtin14", "variant_barcode"),),
+    "mpn": (("part_number", "manufacturer_part_number", "model_number"), ("model",)),
+    "category": (
+        ("product_type", "category_name", "product_category", "categories"),
+        ("google_product_category",),
+    ),
+}
+
+
+def fold_name(name: str) -> str:
+    """A column's name as it is compared: `g:Image Link`, `imageLink` and `image_link` are one."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip("\ufeff \t\r\n").removeprefix("g:"))
+    return re.sub(r"[\W_]+", "_", words.casefold()).strip("_")
+
+
+def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our columns that a table has, in our order: ours to the table's name.
+
+    Args:
+        names: the table's header. given: columns that a person has named, ours to the table's; "" for none.
+
+    Raises:
+        InputError: two columns of the table may be one of ours, a given one is not there, or ours is none.
+    """
+    given = given or {}
+    _check_given(names, given)
+    folded: dict[str, list[str]] = {}
+    for name in names:
+        if name not in given.values():
+            folded.setdefault(fold_name(name), []).append(name)
+    guessed = {}
+    for ours in COLUMNS:
+        if ours in given:
+            if given[ours]:
+                guessed[ours] = given[ours]
+            continue
+        for usual in ((ours,), *_USUAL[ours]):
+            candidates = [name for one in usual for name in folded.get(one, [])]
+            if len(candidates) > 1:
+                raise InputError(
+                    f"{ours} may be {' or '.join(candidates)}; say which: --column {ours}={_quote(candidates[0])}"
+                )
+            if candidates:
+                guessed[ours] = candidates[0]
+                break
+    return guessed
+
+
+def describe_columns(guessed: Mapping[str, str], names: Collection[str]) -> str:
+    """Which columns are taken for which, which of ours the table lacks, and which of its are not used; two lines."""
+    taken = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in guessed.items())
+    missing = ", ".join(ours for ours in COLUMNS if ours not in guessed)
+    unused = ", ".join(name for name in names if name and name not in guessed.values())
+    return f"columns: {taken}\nnot there: {missing or 'none'}; not used: {unused or 'none'}"
+
+
+def parse_columns(options: Sequence[str]) -> dict[str, str]:
+    """The values of --column OURS=THEIRS.
+
+    Raises:
+        InputError: one is written in another way, or names a column twice.
+    """
+    given: dict[str, str] = {}
+    for option in options:
+        ours, equals, theirs = option.partition("=")
+        if not equals or ours in given:
+            raise InputError(
+                f"--column {option}; allowed: one of ours, = and the table's name, as in posting_id=sku, each once"
+            )
+        given[ours] = theirs.strip()
+    return given
+
+
+def _check_given(names: Sequence[str], given: Mapping[str, str]) -> None:
+    for ours, theirs in given.items():
+        if ours not in COLUMNS:
+            raise InputError(f"there is no column {ours} to name; allowed: {', '.join(COLUMNS)}")
+        if theirs and theirs not in names:
+            raise InputError(
+                f"the table has no column {theirs}; it has: {', '.join(filter(None, names))[:200] or 'none'}"
+            )
+
+
+def _quote(name: str) -> str:
+    return name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'"

@@ -1,0 +1,131 @@
+"""A product feed (XML), or a table with the URLs of pictures -> rows under our names of columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.column_guess import describe_columns, fold_name, guess_columns
+from samesku.catalogue.reader import id_fault
+from samesku.errors import InputError
+from samesku.feeds import merchant_xml
+from samesku.feeds.table import open_raw_table
+
+#: Columns of further pictures, by their folded names: those of product feeds, and image_2 or image_url_2.
+_FURTHER = re.compile(
+    r"additional_(image|picture)s?(_links?|_urls?)?|(image|picture|photo|img)(_link|_url)?_?[1-9][0-9]?"
+)
+_BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)  # a URL may hold such signs itself
+
+
+class FeedRow(NamedTuple):
+    """A row of a feed.
+
+    Attributes:
+        row: its number, from 0, header not counted. cells: by our names, and item_group_id.
+        pictures: what stands in its columns of pictures, each once. fault: why the row cannot be used, or "".
+    """
+
+    row: int
+    cells: Mapping[str, str]
+    pictures: tuple[str, ...]
+    fault: str
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed that can be read again and again.
+
+    Attributes:
+        columns: our columns, and item_group_id, to the feed's names. further: its columns of further pictures.
+        note: for a person: what was taken for what.
+    """
+
+    path: Path
+    xml: bool
+    columns: Mapping[str, str]
+    further: Sequence[str] = ()
+    note: str = field(default="", compare=False)
+
+    def rows(self) -> Iterator[FeedRow]:
+        """The rows of the feed, in its order.
+
+        Raises:
+            InputError: the feed cannot be read.
+        """
+        for row, record in enumerate(self._records()):
+            if isinstance(record, str):
+                yield FeedRow(row, {}, (), record)
+                continue
+            cells = {ours: record.get(theirs, [""])[0].strip() for ours, theirs in self.columns.items()}
+            names = [self.columns.get("image", ""), *self.further]
+            pictures = [url for name in names for cell in record.get(name, []) for url in split_urls(cell)]
+            yield FeedRow(row, cells, tuple(dict.fromkeys(pictures)), id_fault(cells["posting_id"]) or "")
+
+    def _records(self) -> Iterator[merchant_xml.Record | str]:
+        if self.xml:
+            yield from merchant_xml.read_items(self.path)
+        else:
+            table = open_raw_table(self.path)
+            for cells in table.records:
+                if isinstance(cells, str):
+                    yield cells
+                elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
+                    yield q.ROW_CELLS
+                else:
+                    yield {name: [cell] for name, cell in zip(table.names, cells, strict=False) if cell}
+
+
+def open_feed(path: Path, given: Mapping[str, str], labels: str | None = None) -> Feed:
+    """Open a feed, and see which of its columns is which.
+
+    Args:
+        given: columns that a person has named, ours to the feed's. labels: the column that says which listings
+            are of one product.
+
+    Raises:
+        InputError: there is no such file, it can be neither a feed nor a table, or a column is missing or ambiguous.
+    """
+    try:
+        with merchant_xml.open_bytes(path) as file:
+            xml = merchant_xml.is_xml(file.read(200))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
+    if labels:
+        given = {**given, "label_group": labels}
+    names = merchant_xml.read_names(path) if xml else open_raw_table(path).names
+    columns = guess_columns(names, given)
+    if "posting_id" not in columns:
+        raise InputError(
+            f"{path} has no column that looks like an id; name one: --column posting_id=NAME "
+            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
+        )
+    further = [name for name in names if _FURTHER.fullmatch(fold_name(name)) and name not in columns.values()]
+    if not {"title", "image"} & columns.keys() and not further:
+        raise InputError(
+            f"{path} has no column that looks like a title or a picture; name one: --column title=NAME "
+            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
+        )
+    group = [name for name in names if fold_name(name) == "item_group_id"]
+    if group:
+        columns["item_group_id"] = group[0]
+    unused = [name for name in names if name not in further]
+    return Feed(path, xml, columns, further, describe_columns(columns, unused))
+
+
+def split_urls(cell: str) -> list[str]:
+    """The URLs in a cell: a JSON list, or with commas, semicolons, | or white space between them."""
+    cell = cell.strip()
+    if cell.startswith("["):
+        try:
+            listed = json.loads(cell)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list) and all(isinstance(url, str) for url in listed):
+            return [url.strip() for url in listed if url.strip()]
+    return [url.strip() for url in _BETWEEN.split(cell) if url.strip()]
