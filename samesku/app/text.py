@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from samesku.app.annotated_threshold import SampleResult
 from samesku.app.systems import has_figures, read_figures
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
@@ -68,6 +71,29 @@ def threshold_table(system: str, key: str | None, threshold: float, results: Seq
         f"they are {result.recall:.1%} of the {result.n_relevant:,} relevant ones"
         for result in results
     ]
+    if key:
+        lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
+    return "\n".join(lines)
+
+
+def annotated_table(system: str, key: str | None, result: SampleResult, position: int) -> str:
+    """The threshold for a precision by annotated pairs, its estimates, and how to adopt it.
+
+    Args:
+        key: as of `threshold_table`. position: of the threshold on the curve of `result`.
+    """
+    curve = result.curve
+    threshold, (low, high) = curve.threshold[position], curve.recall_interval[position]
+    recall = "" if np.isnan(curve.recall[position]) else f"an estimated {curve.recall[position]:.1%} "
+    lines = [
+        f"{system}: threshold {threshold:g}",
+        f"  {curve.n_pairs[position]:,} pairs, an estimated {curve.precision[position]:.1%} of them correct "
+        "(95% interval {:.1%} to {:.1%})".format(*curve.precision_interval[position]),
+        f"  they are {recall}({low:.1%} to {high:.1%}) of the true ones among {result.n_pairs:,} candidate pairs",
+        f"  by {result.n_annotated} annotated pairs",
+    ]
+    if result.needed:
+        lines[-1] += f"; about {result.needed} more may lower the threshold: samesku serve"
     if key:
         lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
     return "\n".join(lines)
