@@ -20,8 +20,6 @@ from samesku.params import load_params
 from samesku.params.profile import apply_profile, read_profile
 
 PARAMS = Path("params.yaml")
-#: decision.value where there are no labels to tune it.
-UNLABELLED_THRESHOLD = 0.6
 _TRIED = 200  # pictures that are looked for
 
 
@@ -58,8 +56,6 @@ def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> s
         _check_pictures(read, source, table, images)
     labels = sum(bool(row.label_group) for row in read.rows)
     changes: dict[str, Any] = {"data": {**data, "n_listings": None}}
-    if not labels:
-        changes["decision"] = {"value": UNLABELLED_THRESHOLD}
     undo = describe_undo(PARAMS)
     text = apply_profile(PARAMS.read_text("utf-8"), read_profile(Path("profiles"), "quick"))
     text = apply_profile(text, _to_yaml(changes))
@@ -153,8 +149,8 @@ def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> N
 def _describe_labels(labels: int, listings: int) -> str:
     if not labels:
         return (
-            f"labels: none, so nothing is trained or measured; a match has a score of {UNLABELLED_THRESHOLD:g} or more "
-            "(decision.value; a higher one gives fewer and surer matches)"
+            "labels: none, so nothing is trained or measured, and a default threshold decides; `samesku serve` asks for "
+            "annotations of pairs, which give a better one"
         )
     return (
         f"labels: {labels:,} of {listings:,} listings have one; they choose the threshold, and metrics/ says how good "

@@ -1,40 +1,25 @@
-"""A table as people have it -> its header and its records; what catalogue/reader.py reads."""
+"""A table of a feed -> its header and its records, by the catalogue's own reader of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from samesku.catalogue import quarantine as q
-from samesku.catalogue import reader
 from samesku.catalogue.column_guess import fold_name
+from samesku.catalogue.source import read_table_file
+from samesku.catalogue.table import RawTable, open_table
 from samesku.errors import InputError
 
 
-class RawTable(NamedTuple):
-    """A table: the names in its header; its records, each the cells or the reason of its fault."""
-
-    names: list[str]
-    records: Iterator[list[str] | str]
-
-
 def open_raw_table(path: Path) -> RawTable:
-    """Open a table.
+    """Open a table of any kind that data.csv may be.
 
     Raises:
         InputError: it cannot be read, or has no header.
     """
-    import io
-
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from None
-    lines = list(io.StringIO(reader._decode(data), newline=""))
-    delimiter = max(reader._DELIMITERS, key=lambda d: len(next(iter(reader._records(lines[:1], d)), [])))
-    records = (cells for cells in reader._records(lines, delimiter) if cells)
-    names = [name.strip() for name in next(records, [])]
-    if not any(map(fold_name, names)):
+        table = open_table(read_table_file(path), len)
+    except InputError as error:  # it names the key of params.yaml, not this file
+        raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(path), 1)) from None
+    if not any(map(fold_name, table.names)):
         raise InputError(f"{path} is empty")
-    return RawTable(names, (q.ROW_QUOTES if cells is reader._BROKEN else cells for cells in records))
+    return table

@@ -55,8 +55,8 @@ def test_a_catalogue_outside_the_repository_by_its_absolute_path(repository, tmp
         f"params.yaml has profile quick and the catalogue {folder}: 20 listings of shop.csv, pictures in photos\n"
         "columns: posting_id = sku, title = Name, image = photo, source = shop\n"
         "not there: image_phash, label_group, split, brand, price, gtin, mpn, category; not used: colour\n"
-        "labels: none, so nothing is trained or measured; a match has a score of 0.6 or more (decision.value; "
-        "a higher one gives fewer and surer matches)\n"
+        "labels: none, so nothing is trained or measured, and a default threshold decides; `samesku serve` asks for "
+        "annotations of pairs, which give a better one\n"
         "next: dvc repro\n"
         "undo: git checkout params.yaml\n",
     )
@@ -64,7 +64,7 @@ def test_a_catalogue_outside_the_repository_by_its_absolute_path(repository, tmp
     assert (params.data.source, params.data.csv, params.data.images) == (str(folder), "shop.csv", "photos")
     assert params.data.columns == {"posting_id": "sku", "title": "Name", "image": "photo", "source": "shop"}
     assert params.data.n_listings is None
-    assert (params.train, params.compare, params.decision.value) == ({}, {}, 0.6)
+    assert (params.train, params.compare, params.decision.value) == ({}, {}, "tune")
     subprocess.run(["git", "checkout", "-q", "params.yaml"], check=True)
     assert (repository / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
 
