@@ -73,7 +73,9 @@ def main() -> str:
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     evidence = collect_evidence(listings, channels)
-    fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
+    fused = concatenate_channels(
+        channels, channel_weights(fusion.image, fusion.title, fusion.alpha), listings.owner
+    )
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():
         searches, features = find_candidates(evidence, fused, listings, parts, spec)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from samesku.catalogue import quarantine as q
+from samesku.catalogue.further import FurtherPicture, picture_columns, split_names
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
@@ -36,7 +37,8 @@ class Row(NamedTuple):
 
     "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
     each. `source` is the shop; `brand` to `category` are attributes, as they stand in the table, without outer
-    white space. `has_image` is known once the picture has been stored.
+    white space. `has_image` and `further` are known once the pictures have been stored; then `image` is the
+    first one that can be used. `pictures` are the names of all, where there are several.
     """
 
     row: int
@@ -53,9 +55,21 @@ class Row(NamedTuple):
     mpn: str = ""
     category: str = ""
     has_image: bool = False
+    pictures: tuple[str, ...] = ()
+    further: tuple[FurtherPicture, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all pictures, also of those that cannot be used."""
+        return self.pictures or (self.image,)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of all pictures."""
+        return (self.image_phash, *(picture.image_phash for picture in self.further))
 
 
-COLUMNS = Row._fields[1:-1]
+COLUMNS = Row._fields[1 : Row._fields.index("has_image")]
 #: Optional columns that say something of the product: evidence of the pair model, and shown to people.
 ATTRIBUTES = ("brand", "price", "gtin", "mpn", "category")
 _PLAIN = ("label_group", "split", "source", *ATTRIBUTES)
@@ -81,6 +95,7 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
     lines = list(io.StringIO(_decode(data), newline=""))
     delimiter, names, used = _header(lines)
     places = [names.index(column) if column in names else len(names) for column in COLUMNS]
+    image_places = [names.index(column) for column in picture_columns(names)]
     rows = []
     number = -1
     for cells in _records(lines[used:], delimiter):
@@ -93,8 +108,9 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
             quarantine.add(number, "", "", q.ROW_CELLS)
         else:
             cells = [*cells[: len(names)], ""]
-            row = Row._make([number, *(cells[place] for place in places), False])
+            row = Row(number, *(cells[place] for place in places))
             row = row._replace(**{name: _plain(getattr(row, name)) for name in _PLAIN})
+            row = name_pictures(row, [cells[place] for place in image_places])
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)
             else:
@@ -102,7 +118,14 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
     if number < 0:
         raise InputError("data.csv has a header and no rows; allowed: at least one listing")
     rows = sorted(_unique(rows, quarantine), key=lambda row: row.posting_id)
-    return Table(rows, frozenset(names), number + 1)
+    columns = {*names, "image"} if image_places else names
+    return Table(rows, frozenset(columns), number + 1)
+
+
+def name_pictures(row: Row, cells: list[str]) -> Row:
+    """The row with the names of its pictures, from its `image` and the cells of further columns of pictures."""
+    names = split_names([row.image, *cells])
+    return row._replace(image=names[0], pictures=names if len(names) > 1 else ())
 
 
 def id_fault(posting_id: str) -> str | None:
@@ -139,7 +162,7 @@ def _header(lines: list[str]) -> tuple[str, list[str], int]:
     present = ", ".join(name for name in names if name)[:200] or "none"
     if "posting_id" not in names:
         raise InputError(f"data.csv has no column posting_id; it is required (columns found: {present})")
-    if not {"title", "image", "image_phash"} & set(names):
+    if not {"title", "image", "image_phash"} & set(names) and not picture_columns(names):
         raise InputError(f"data.csv has neither title nor image; one is required (columns found: {present})")
     return delimiter, names, used
 

@@ -169,7 +169,7 @@ def write_predictions(
         "query": listings.posting_id[query],
         "match": listings.posting_id[match],
         "score": neighbours.score[position, rank],
-    } | channel_cosines(channels, query, match)
+    } | channel_cosines(channels, query, match, owner=listings.owner)
     group = assign_groups(full, len(listings), groups, links)
     submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
     with artefacts.replace_out(folder) as partial:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from samesku.arrays import Float32, Float64, Int32, Int64
 from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
+from samesku.search.pictures import search_pictures
 
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
@@ -58,6 +59,8 @@ def search_neighbours(
     A query is dropped from its own list by its row, not by its rank: copies of a listing tie with it. A
     gallery is searched by modality mask, since the divisor of the score is constant for two masks.
 
+    Where listings have several pictures, `search_pictures` searches, on this machine.
+
     Args:
         fused: the whole catalogue.
         rows: (G,) the gallery, ascending.
@@ -67,6 +70,8 @@ def search_neighbours(
         search_blocks: where the groups are searched; by default here.
         approximate: modality masks of the groups in which `search_blocks` may miss listings.
     """
+    if fused.owner is not None:
+        return search_pictures(fused, rows, k, queries=queries)
     k = max(0, min(k, len(rows) - 1))
     everything = queries is None
     queries = rows if queries is None else queries

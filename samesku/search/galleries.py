@@ -44,7 +44,7 @@ def search_galleries(
     """
     if len(fused) != len(listings):
         raise InputError(
-            f"data/fused has {len(fused)} rows, listings.parquet {len(listings)}; run `dvc repro`"
+            f"data/fused has {len(fused)} listings, listings.parquet {len(listings)}; run `dvc repro`"
         )
     neighbours = {}
     for name, parts in GALLERIES.items():

@@ -401,7 +401,7 @@ def test_any_table_ends_in_outs_or_a_refusal(
     split = Split.model_validate(workspace.params["split"])
     try:
         arrow = folder / "images.arrow", folder / "thumbnails.arrow"
-        listings, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
+        listings, _, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
     except InputError:
         faults.write(folder / "quarantine.csv")
         return

@@ -1,0 +1,176 @@
+"""Listings with several pictures: scores by hand, and every search against the definition."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samesku.search import fusion, pictures
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import (
+    average_channels,
+    channel_cosines,
+    channel_weights,
+    concatenate_channels,
+    fuse_channels,
+    fuse_in_blocks,
+    pair_scores,
+    read_fused,
+    write_fused,
+)
+from samesku.search.pictures import search_picture_queries
+from samesku.search.tuning import sweep_alphas, unite_neighbours
+from tests.search import oracle
+
+# Three listings: A with two further pictures, B with one, C with one picture. Rows 3, 4 are A's, row 5 is B's.
+OWNER = np.array([0, 1, 2, 0, 0, 1], np.int32)
+IMAGE = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0], [0.8, 0.6], [0.6, 0.8]], np.float32)
+HASH = np.array([[1, 0], [1, 0], [0, 0], [0, 1], [0, 0], [-1, 0]], np.float32)
+TITLE = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+CHANNELS = {"image": IMAGE, "hash": HASH, "title": TITLE}
+WEIGHTS = {"image": 0.5, "hash": 0.25, "title": 0.25}
+PAIRS = np.array([0, 0, 1]), np.array([1, 2, 2])  # A–B, A–C, B–C
+
+
+def test_a_cosine_is_the_largest_over_the_pictures_of_both():
+    cosines = channel_cosines(CHANNELS, *PAIRS, owner=OWNER)
+    # A (0.8, 0.6) with B (0.6, 0.8): 0.48 + 0.48; with C's (0.6, 0.8) likewise; B's further picture is C's.
+    assert cosines["image"] == pytest.approx([0.96, 0.96, 1.0])
+    assert cosines["hash"] == pytest.approx([1.0, np.nan, np.nan], nan_ok=True)  # C has no hash
+    assert cosines["title"] == pytest.approx([0.0, 1.0, 0.0])
+
+
+def test_a_score_takes_the_largest_of_each_channel():
+    fused = concatenate_channels(CHANNELS, WEIGHTS, OWNER)
+    assert len(fused) == 3
+    assert fused.listing_mask.tolist() == [0b111, 0b111, 0b101]
+    # The best looks and the best hash of A and B are of different pictures.
+    expected = [0.5 * 0.96 + 0.25 * 1 + 0, (0.5 * 0.96 + 0.25 * 1) / 0.75, 0.5 / 0.75]
+    assert pair_scores(fused, *PAIRS) == pytest.approx(expected)
+    assert pair_scores(fused, *PAIRS[::-1]) == pytest.approx(expected)
+    neighbours = search_neighbours(fused, np.arange(3, dtype=np.int32), 2)
+    assert neighbours.neighbour.tolist() == [[2, 1], [0, 2], [0, 1]]
+    assert neighbours.score == pytest.approx(
+        np.array([[0.973333, 0.73], [0.73, 0.666667], [0.973333, 0.666667]]), abs=1e-6
+    )
+
+
+def test_some_listings_come_with_their_pictures():
+    some = concatenate_channels(CHANNELS, WEIGHTS, OWNER)[np.array([2, 0])]
+    assert some.owner.tolist() == [0, 1, 1, 1]
+    assert some.vectors[:, :2] == pytest.approx(IMAGE[[2, 0, 3, 4]] * np.sqrt(0.5))
+    alone = concatenate_channels(CHANNELS, WEIGHTS, OWNER)[np.array([2])]
+    assert alone.owner is None
+    assert len(alone) == 1
+
+
+def test_titles_alone_have_a_row_for_each_listing():
+    assert concatenate_channels(CHANNELS, {"title": 1.0}, OWNER).owner is None
+    assert len(concatenate_channels(CHANNELS, {"title": 1.0}, OWNER).vectors) == 3
+
+
+def test_arrays_of_another_sample_are_refused():
+    with pytest.raises(fusion.InputError, match="image 5, hash 6, title 3"):
+        concatenate_channels(CHANNELS | {"image": IMAGE[:5]}, WEIGHTS, OWNER)
+    with pytest.raises(fusion.InputError, match="different numbers of rows"):
+        concatenate_channels(CHANNELS, WEIGHTS)
+
+
+def test_the_average_of_a_further_picture_is_that_with_its_listings_title():
+    fused = average_channels({"image": IMAGE, "title": TITLE}, {"image": 0.5, "title": 0.5}, OWNER)
+    assert fused.vectors[5] == pytest.approx(np.array([0.3, 0.9]) / np.hypot(0.3, 0.9))
+    assert fused.owner is OWNER
+
+
+@pytest.mark.parametrize("method", ["concat", "average"])
+@pytest.mark.parametrize("rows", [1, 2, 4, 8192])
+def test_fusing_by_blocks_gives_the_same_files(method, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(fusion, "ROWS", rows)
+    whole = fuse_channels(CHANNELS, WEIGHTS, method, OWNER)
+    write_fused(tmp_path / "f", fuse_in_blocks(CHANNELS, WEIGHTS, method, OWNER), 6, list(WEIGHTS), OWNER)
+    read = read_fused(tmp_path / "f")
+    assert np.array_equal(read.vectors, whole.vectors)
+    assert np.array_equal(read.modality_mask, whole.modality_mask)
+    assert read.owner.tolist() == OWNER.tolist()
+
+
+def random_listings(rng, n, most):
+    """Channels of n listings with up to `most` further pictures each, some without a channel; and their owner."""
+    further = np.sort(rng.integers(0, n, rng.integers(0, most * n + 1))).astype(np.int32)
+    owner = np.concatenate([np.arange(n, dtype=np.int32), further])
+    channels = oracle.random_channels(rng, len(owner), {"cnn": 4, "hash": 3})
+    return channels | oracle.random_channels(rng, n, {"title": 3}), owner
+
+
+def defined_scores(channels, weights, owner):
+    """The score of every pair of listings by the definition, in plain loops; NaN where nothing is in common."""
+    n = owner.max() + 1
+    scores = np.full((n, n), np.nan)
+    for i in range(n):
+        for j in range(n):
+            total = weight = 0.0
+            for name, w in weights.items():
+                rows, of = channels[name], owner[: len(channels[name])]
+                cosines = [float(a @ b) for a in rows[of == i] for b in rows[of == j] if a.any() and b.any()]
+                if cosines:
+                    total, weight = total + w * max(cosines), weight + w
+            if weight:
+                scores[i, j] = total / weight
+    return scores
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1), n=st.integers(2, 14), most=st.integers(0, 3), k=st.integers(1, 8),
+    block=st.sampled_from([1, 3, 1024]),
+)  # fmt: skip
+def test_every_score_is_the_defined_one(seed, n, most, k, block):
+    rng = np.random.default_rng(seed)
+    channels, owner = random_listings(rng, n, most)
+    weights = channel_weights({"cnn": 1.0, "hash": 0.5}, {"title": 1.0}, 0.6)
+    fused = concatenate_channels(channels, weights, owner)
+    expected = defined_scores(channels, weights, owner)
+    left, right = (side.ravel() for side in np.indices((n, n)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "LISTINGS", block)
+        patch.setattr(fusion, "PAIRS", 5)
+        assert pair_scores(fused, left, right) == pytest.approx(expected.ravel(), abs=2e-6, nan_ok=True)
+        rows = np.sort(rng.permutation(n)[: max(2, n - 2)]).astype(np.int32)
+        check_lists(search_neighbours(fused, rows, k), expected, rows, min(k, len(rows) - 1))
+        some = search_neighbours(fused, rows, k, queries=rows[::2])
+        check_lists(some, expected, rows, min(k, len(rows) - 1))
+        gone = np.where(np.arange(n) == rows[0], np.int32(-1), np.arange(n, dtype=np.int32))
+        parts = [(fused[:1], gone[:1]), (fused[1:], gone[1:])]
+        queried = search_picture_queries(fused[rows[1:]], rows[1:], parts, k)
+        check_lists(replace(queried, query=rows[1:]), expected, np.flatnonzero(gone >= 0), k)
+
+
+def check_lists(neighbours, expected, gallery, k):
+    """Each list holds the k best of the gallery by the defined score, best first, none twice and never itself."""
+    assert neighbours.k == k
+    for query, rows, scores in zip(neighbours.query, neighbours.neighbour, neighbours.score, strict=True):
+        others = gallery[gallery != query]
+        best = np.sort(expected[query, others][~np.isnan(expected[query, others])])[::-1][:k]
+        valid = rows >= 0
+        assert scores[valid] == pytest.approx(best, abs=2e-6)
+        assert np.isneginf(scores[~valid]).all()
+        assert expected[query, rows[valid]] == pytest.approx(scores[valid], abs=2e-6)
+        assert len(set(rows[valid])) == valid.sum()
+        assert set(rows[valid]) <= set(others)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 12), most=st.integers(0, 3))
+def test_tuning_ranks_by_the_same_scores(seed, n, most):
+    channels, owner = random_listings(np.random.default_rng(seed), n, most)
+    image, title, rows = {"cnn": 1.0, "hash": 0.5}, {"title": 1.0}, np.arange(1, n, dtype=np.int32)
+    swept = sweep_alphas(channels, image, title, rows, 4, [0.0, 0.3, 1.0], owner)
+    pool = unite_neighbours(channels, rows, rows, n, owner)
+    for alpha, neighbours in swept.items():
+        weights = channel_weights(image, title, alpha)
+        expected = search_neighbours(concatenate_channels(channels, weights, owner), rows, 4)
+        np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
+        pooled = pool.rank(weights, 4)
+        np.testing.assert_allclose(pooled.score, expected.score[:, : pooled.k], atol=2.1e-6)
