@@ -87,7 +87,8 @@ def embed(name: str, channel: Channel, params: Params, listings: Listings) -> st
         return f"skipped: none of {len(listings):,} listings has a {COLUMN_NAMES[column]}"
     if len(items) != len(present):
         raise InputError(
-            f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings{further}; run the stage sample again"
+            f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings{further}; run the stage sample "
+            "again"
         )
     with open_channel(name, channel, params.embed, params.machine) as encoder:
         kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)

@@ -20,6 +20,7 @@ from samesku.embedding.encoder import Content
 from samesku.errors import InputError
 from samesku.search.exact import group_by_mask, search_queries
 from samesku.search.fusion import channel_cosines
+from samesku.search.pictures import search_picture_queries
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
 
@@ -41,12 +42,16 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
         listings, packed = _read_table(index, table, images, Path(scratch), quarantine)
         ids = [listing.posting_id for listing in listings]
         pictures = PackedImages(packed)
+        further = [(row, picture) for row, listing in enumerate(listings) for picture in listing.further]
+        owner = np.array([*range(len(ids)), *(row for row, _ in further)], np.int32) if further else None
+        hashes = [listing.image_phash for listing in listings]
         queries = index.embed(
             Content(
                 [listing.title for listing in listings],
                 pictures if len(pictures) else [None] * len(ids),
-                [listing.image_phash for listing in listings],
-            )
+                hashes + [picture.image_phash for _, picture in further],
+            ),
+            owner,
         )
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
@@ -104,11 +109,15 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Tabl
     position[order] = np.arange(len(all_ids), dtype=np.int32)
     query_position = position[n_old:]
     position = np.where(gone, np.int32(-1), position)
-    new_groups = group_by_mask(queries.fused, np.arange(len(ids), dtype=np.int32))
-    groups = [replace(group, rows=position[group.rows]) for group in index.mask_groups]
-    groups += [replace(group, rows=position[group.rows + n_old]) for group in new_groups]
     k = max(0, min(index.params.index.k, int((~gone).sum()) - 1))
-    neighbours = search_queries(queries.fused, query_position, groups, k)
+    if index.fused.owner is None and queries.fused.owner is None:
+        new_groups = group_by_mask(queries.fused, np.arange(len(ids), dtype=np.int32))
+        groups = [replace(group, rows=position[group.rows]) for group in index.mask_groups]
+        groups += [replace(group, rows=position[group.rows + n_old]) for group in new_groups]
+        neighbours = search_queries(queries.fused, query_position, groups, k)
+    else:
+        galleries = [(index.fused, position[:n_old]), (queries.fused, position[n_old:])]
+        neighbours = search_picture_queries(queries.fused, query_position, galleries, k)
 
     query, rank = np.nonzero(index.find_matches(neighbours))
     row = order[neighbours.neighbour[query, rank]]
@@ -119,8 +128,9 @@ def _match(index: CatalogueIndex, queries: QueryRows, ids: list[str]) -> pa.Tabl
         "new": is_new,
         "score": neighbours.score[query, rank],
     }
-    to_old = channel_cosines(queries.channels, query[~is_new], row[~is_new], index.channels)
-    to_new = channel_cosines(queries.channels, query[is_new], row[is_new] - n_old)
+    owner, old_owner = queries.owner, index.listings.owner
+    to_old = channel_cosines(queries.channels, query[~is_new], row[~is_new], index.channels, owner, old_owner)
+    to_new = channel_cosines(queries.channels, query[is_new], row[is_new] - n_old, owner=owner)
     for name in queries.channels:
         columns[name] = np.empty(len(row), np.float32)
         columns[name][~is_new], columns[name][is_new] = to_old[name], to_new[name]

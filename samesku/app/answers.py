@@ -33,7 +33,7 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
             )
     queries = index.embed_listings([left, right])
     score, threshold = index.pair_score(queries), index.pair_threshold(queries)
-    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]))
+    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]), owner=queries.owner)
     return {
         "same": score is not None and score >= threshold,
         "score": score,
@@ -48,7 +48,8 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
 
     Returns:
         threshold: of a static decision, else None. results, best first: posting_id, title, image (its file
-        name), score, match (whether the decision accepts it), channels and conflicts as in `match_listings`.
+        name), further_images, score, match (whether the decision accepts it), channels and conflicts as in
+        `match_listings`.
 
     Raises:
         InputError: the listing has neither a title nor a picture.
@@ -64,13 +65,17 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
         )
     n_results = min(k, int(neighbours.valid[0].sum()))
     rows, is_match = neighbours.neighbour[0, :n_results], index.find_matches(neighbours)[0]
-    cosines = channel_cosines(queries.channels, np.zeros(n_results, np.int32), rows, index.channels)
     listings, query_items = index.listings, read_items(query.title)
+    query_rows = np.zeros(n_results, np.int32)
+    cosines = channel_cosines(
+        queries.channels, query_rows, rows, index.channels, queries.owner, listings.owner
+    )
     results = [
         {
             "posting_id": listings.posting_id[row],
             "title": listings.title[row],
             "image": listings.image[row],
+            "further_images": [listings.further.image[place] for place in listings.further_of(row)],
             "score": round(float(neighbours.score[0, rank]), DECIMALS),
             "match": bool(is_match[rank]),
             "channels": _channel_shares(index, cosines, rank),
@@ -89,7 +94,7 @@ def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]
     titles = index.listings.title
     return {
         "score": None if np.isnan(score) else round(score, DECIMALS),
-        "channels": _channel_shares(index, channel_cosines(channels, *rows), 0),
+        "channels": _channel_shares(index, channel_cosines(channels, *rows, owner=index.listings.owner), 0),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
     }
 

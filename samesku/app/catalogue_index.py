@@ -23,6 +23,7 @@ from samesku.search.exact import MaskGroup, group_by_mask, search_queries
 from samesku.search.fusion import (
     DECIMALS,
     Fused,
+    Owner,
     fuse_channels,
     fusion_weights,
     load_channels,
@@ -30,6 +31,7 @@ from samesku.search.fusion import (
     read_fused,
 )
 from samesku.search.neighbours import Neighbours
+from samesku.search.pictures import search_picture_queries
 
 
 class QueryEncoders:
@@ -43,6 +45,8 @@ class QueryEncoders:
     def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
         """Each channel's rows, float32 (N, dim), of norm 1, or zero where a listing lacks the channel.
 
+        Of pictures (N + M, dim), where the listings have M further ones.
+
         Args:
             widths: columns of each channel; with them, a channel that no listing has is not even loaded.
         """
@@ -51,9 +55,9 @@ class QueryEncoders:
             column = needed_column(channel)
             present = content.present(column)
             if widths and not present.any():
-                embeddings[name] = np.zeros((len(content), widths[name]), np.float32)
+                embeddings[name] = np.zeros((len(present), widths[name]), np.float32)
                 continue
-            label = name if len(content) > self.params.embed.batch_size else None
+            label = name if len(present) > self.params.embed.batch_size else None
             encoder = self.encoder(name)
             embeddings[name] = encoder.embed(content.column(column), present=present, label=label)
         return embeddings
@@ -81,10 +85,11 @@ class QueryEncoders:
 
 @dataclass(frozen=True)
 class QueryRows:
-    """N new listings, embedded: the rows of each channel, and the fused rows."""
+    """N new listings, embedded: the rows of each channel, the fused rows, the listing of each picture's row."""
 
     channels: dict[str, Float32]
     fused: Fused
+    owner: Owner = None
 
     def __len__(self) -> int:
         return len(self.fused)
@@ -126,7 +131,7 @@ class CatalogueIndex:
             )
         if len(self.fused) != len(self):
             raise InputError(
-                f"{artefacts.FUSED} has {len(self.fused)} rows for {len(self)} listings; run `dvc repro`"
+                f"{artefacts.FUSED} has {len(self.fused)} listings for {len(self)} listings; run `dvc repro`"
             )
         if steps := params.index.augmentation.steps:
             raise InputError(
@@ -168,8 +173,11 @@ class CatalogueIndex:
         chosen = metrics.get("test_full", metrics.get("val_full", {})).get("at_least_one", {})
         return chosen.get("min_score", 1.0)
 
-    def embed(self, content: Content) -> QueryRows:
+    def embed(self, content: Content, owner: Owner = None) -> QueryRows:
         """Embed new listings, and fuse them as the catalogue is fused.
+
+        Args:
+            owner: the listing of each picture, where any has several.
 
         Raises:
             InputError: a channel cannot be loaded, or differs from the one that embedded the catalogue.
@@ -182,7 +190,8 @@ class CatalogueIndex:
                     f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
                     f"{artefacts.embedding_path(name)}; run `dvc repro`"
                 )
-        return QueryRows(channels, fuse_channels(channels, self.weights, self.params.fusion.method))
+        fused = fuse_channels(channels, self.weights, self.params.fusion.method, owner)
+        return QueryRows(channels, fused, owner)
 
     def embed_listings(self, listings: Sequence[QueryListing]) -> QueryRows:
         titles, images = [listing.title for listing in listings], [listing.image for listing in listings]
@@ -193,12 +202,12 @@ class CatalogueIndex:
         if listing.jpeg is None:
             return listing.image_phash
         rows = np.flatnonzero(self._picture_sizes == len(listing.jpeg)).tolist()
-        hashes = {self.listings.image_phash[row] for row in rows if self.pictures.jpeg(row) == listing.jpeg}
+        hashes = {self.listings.hashes[row] for row in rows if self.pictures.jpeg(row) == listing.jpeg}
         return listing.image_phash if not hashes or listing.image_phash in hashes else min(hashes)
 
     @cached_property
     def _picture_sizes(self) -> Ints:
-        """int (N,): bytes of each listing's stored picture, 0 for none; empty if no listing has one."""
+        """int (N,) or (N + M,): bytes of each stored picture, 0 for none; empty if no listing has one."""
         with pa.memory_map(str(artefacts.IMAGES)) as file:
             column = pa.ipc.open_file(file).read_all()["image"]
             return pc.fill_null(pc.binary_length(column), 0).to_numpy()
@@ -224,7 +233,10 @@ class CatalogueIndex:
     def search(self, queries: QueryRows, k: int) -> Neighbours:
         """The k nearest listings of the catalogue for each query; `query` of the result counts from 0."""
         no_row = np.full(len(queries), -1, np.int32)  # a query is no listing of the catalogue
-        return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)))
+        if self.fused.owner is None and queries.fused.owner is None:
+            return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)))
+        catalogue = self.fused, np.arange(len(self), dtype=np.int32)
+        return search_picture_queries(queries.fused, no_row, [catalogue], min(k, len(self)))
 
     def find_matches(self, neighbours: Neighbours) -> Bools:
         """bool (Q, k): the neighbours that the decision of the main system accepts.

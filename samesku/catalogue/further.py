@@ -39,15 +39,14 @@ def picture_columns(columns: Sequence[str]) -> list[str]:
     return [name for _, name in sorted(numbered)] + [name for name in _ADDITIONAL if name in columns]
 
 
-def split_names(cells: Sequence[str]) -> tuple[str, ...]:
-    """The distinct names of the pictures of a listing, in order; without any, "" alone.
+def split_names(cell: str) -> tuple[str, ...]:
+    """The distinct names in a cell, in order, "" alone where it has none; a cell without SEPARATOR as it stands.
 
-    Args:
-        cells: of `image`, which may hold several names with SEPARATOR between them, and of `picture_columns`.
+    The separator counts where there is a file whose name holds it, too.
     """
-    if not any(cells[1:]) and SEPARATOR not in cells[0]:
-        return (cells[0],)  # as it stands
-    names = [name.strip() for cell in cells for name in cell.split(SEPARATOR)]
+    if SEPARATOR not in cell:
+        return (cell,)
+    names = (name.strip() for name in cell.split(SEPARATOR))
     return tuple(dict.fromkeys(name for name in names if name)) or ("",)
 
 

@@ -85,6 +85,11 @@ class Listings:
             return None
         return np.concatenate([np.arange(len(self), dtype=np.int32), self.further.listing])
 
+    def further_of(self, row: int) -> range:
+        """The further pictures of a listing, as places in `further`; its rows of images.arrow are N more."""
+        start, stop = np.searchsorted(self.further.listing, [row, row + 1]).tolist()
+        return range(start, stop)
+
     @property
     def hashes(self) -> list[str]:
         """N + M perceptual hashes, in the order of images.arrow."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue.further import FurtherPicture, picture_columns, split_names
+from samesku.catalogue.further import SEPARATOR, FurtherPicture, picture_columns, split_names
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
@@ -110,7 +110,8 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
             cells = [*cells[: len(names)], ""]
             row = Row(number, *(cells[place] for place in places))
             row = row._replace(**{name: _plain(getattr(row, name)) for name in _PLAIN})
-            row = name_pictures(row, [cells[place] for place in image_places])
+            if further := [cells[place] for place in image_places if cells[place]]:
+                row = row._replace(image=SEPARATOR.join([row.image, *further]))
             if fault := id_fault(row.posting_id):
                 quarantine.add(number, row.posting_id, row.image, fault)
             else:
@@ -119,12 +120,12 @@ def read_table(data: bytes, quarantine: Quarantine) -> Table:
         raise InputError("data.csv has a header and no rows; allowed: at least one listing")
     rows = sorted(_unique(rows, quarantine), key=lambda row: row.posting_id)
     columns = {*names, "image"} if image_places else names
-    return Table(rows, frozenset(columns), number + 1)
+    return Table([split_pictures(row) for row in rows], frozenset(columns), number + 1)
 
 
-def name_pictures(row: Row, cells: list[str]) -> Row:
-    """The row with the names of its pictures, from its `image` and the cells of further columns of pictures."""
-    names = split_names([row.image, *cells])
+def split_pictures(row: Row) -> Row:
+    """The row with the first of its pictures as `image`, and all of them as `pictures` where there are several."""
+    names = split_names(row.image)
     return row._replace(image=names[0], pictures=names if len(names) > 1 else ())
 
 

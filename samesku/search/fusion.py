@@ -69,6 +69,11 @@ class Fused:
             owner = position[self.owner[rows]] if len(further) else None
         return Fused(self.vectors[rows], self.modality_mask[rows], self.weights, self.widths, owner)
 
+    @property
+    def row_owner(self) -> Int32:
+        """int32 (N,) or (N + M,), the listing of each row."""
+        return np.arange(len(self), dtype=np.int32) if self.owner is None else self.owner
+
     @cached_property
     def listing_mask(self) -> NDArray[np.uint32]:
         """uint32 (N,); bit c is set where the listing has channel c."""
@@ -285,6 +290,13 @@ def read_fused(folder: Path) -> Fused:
     )
 
 
+def with_lengths_of(before: Float32, after: Float32) -> Float32:
+    """The rows of `after`, each as long as that of `before`; both float32 (N, d)."""
+    length = np.linalg.norm(after, axis=1, keepdims=True)
+    before_length = np.linalg.norm(before, axis=1, keepdims=True)
+    return after * np.divide(before_length, length, out=np.zeros_like(length), where=length > 0)
+
+
 def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> Float64:
     """Σ w_c · cos_c divided by Σ w_c, in float64; `missing` where the weight is 0: nothing is in common."""
     mean = np.full(np.broadcast_shapes(np.shape(total), np.shape(weight)), missing)
@@ -329,7 +341,7 @@ def pair_scores(fused: Fused, left: Ints, right: Ints) -> Float64:
     inner: Floats = np.empty(len(left), np.float32)
     if fused.owner is None:
         for block in _blocks(len(left)):
-            inner[block] = _inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
+            inner[block] = inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
     else:
         owners = fused.owner, fused.owner
         parts = [fused.vectors[:, columns] for columns in fused.channel_columns()]
@@ -381,29 +393,29 @@ def _largest_products(
         owners: of `rows` and `right_rows`; None where each listing has one row.
     """
     largest = np.empty(len(left), np.float32)
-    sides = [_rows_by_listing(owner) for owner in owners]
+    sides = [rows_by_listing(owner) for owner in owners]
     for block in _blocks(len(left)):
-        i, j, first = _row_pairs(left[block], right[block], sides)
+        i, j, first = row_pairs(left[block], right[block], sides)
         products = np.empty(len(i), np.float32)
         for some in _blocks(len(i)):
             a, b = rows[i[some]], right_rows[j[some]]
             present = a.any(axis=1) & b.any(axis=1)
-            products[some] = np.where(present, _inner_products(a, b), -np.inf)
+            products[some] = np.where(present, inner_products(a, b), -np.inf)
         largest[block] = np.maximum.reduceat(products, first)
     return np.where(np.isfinite(largest), largest, np.float32(np.nan))
 
 
 #: Rows in the order of their listings, and where each listing's begin, with the end; None: a row for each listing.
-_RowsByListing = tuple[Int64, Int64] | None
+RowsByListing = tuple[Int64, Int64] | None
 
 
-def _rows_by_listing(owner: Owner) -> _RowsByListing:
+def rows_by_listing(owner: Owner) -> RowsByListing:
     if owner is None:
         return None
     return np.argsort(owner, kind="stable"), np.append(0, np.cumsum(np.bincount(owner)))
 
 
-def _row_pairs(left: Ints, right: Ints, sides: Sequence[_RowsByListing]) -> tuple[Ints, Ints, Ints]:
+def row_pairs(left: Ints, right: Ints, sides: Sequence[RowsByListing]) -> tuple[Ints, Ints, Ints]:
     """All pairs of a row of `left` and a row of `right`, pair after pair, and the first of each pair."""
     if sides[0] is None and sides[1] is None:
         return left, right, np.arange(len(left))
@@ -422,7 +434,7 @@ def _row_pairs(left: Ints, right: Ints, sides: Sequence[_RowsByListing]) -> tupl
     return i, j, first
 
 
-def _inner_products(left: Float32, right: Float32) -> Float32:
+def inner_products(left: Float32, right: Float32) -> Float32:
     return np.einsum("pd,pd->p", left, right)
 
 

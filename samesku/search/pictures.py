@@ -4,13 +4,24 @@ The score of two listings is no inner product of two rows then, so blocks of lis
 channel: all rows with all rows, the largest product of each pair of listings, the weighted mean over the channels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from samesku.arrays import Float32, Float64, Int32, Int64
-from samesku.search.fusion import Fused, ranking_scores, shared_weights
+from samesku.search.fusion import (
+    DECIMALS,
+    PAIRS,
+    Fused,
+    inner_products,
+    pair_scores,
+    ranking_scores,
+    row_pairs,
+    rows_by_listing,
+    shared_weights,
+    with_lengths_of,
+)
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 
 LISTINGS = 1024  # in one block
@@ -85,7 +96,7 @@ def sum_listings(left: Fused, right: Fused) -> tuple[Float64, Float64]:
 
 
 def largest_products(
-    left: Float32, left_owner: Int64, n_left: int, right: Float32, right_owner: Int64, n_right: int
+    left: Float32, left_owner: Int32, n_left: int, right: Float32, right_owner: Int32, n_right: int
 ) -> Float32:
     """The largest inner product over the rows of each pair of listings: float32 (n_left, n_right).
 
@@ -98,13 +109,89 @@ def largest_products(
     return _largest_by_owner(largest.T, right_owner, n_right).T
 
 
-def _channel_rows(fused: Fused, channel: int, columns: slice) -> tuple[Float32, Int64]:
+def augment_pictures(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
+    """As `augment_rows`, of listings with several pictures.
+
+    Each row x_p of listing i becomes x_p + Σ s_ij · x_q over i's neighbours j, where q is the row of j that is nearest
+    to p in this channel.
+    """
+    from scipy.sparse import csr_array
+
+    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
+    weight, neighbour = neighbours.score[position, rank], neighbours.neighbour[position, rank]
+    owner = fused.row_owner
+    sides = rows_by_listing(owner), None
+    # A pair for each row of the query and each neighbour, then one for each row of that.
+    row, pair, _ = row_pairs(neighbours.query[position], np.arange(len(position)), sides)
+    left, right, first = row_pairs(row, neighbour[pair], sides[::-1])
+    of_row = np.repeat(np.arange(len(row)), np.diff(np.append(first, len(left))))
+    inside = np.flatnonzero(np.isin(owner, neighbours.query))
+    vectors = np.zeros_like(fused.vectors)
+    for channel, columns in enumerate(fused.channel_columns()):
+        before = fused.vectors[:, columns]
+        products = np.full(len(left), -np.inf, np.float32)
+        has_channel = (fused.modality_mask >> np.uint32(channel) & np.uint32(1)).astype(bool)
+        both = np.flatnonzero(has_channel[left] & has_channel[right])
+        for start in range(0, len(both), PAIRS):
+            some = both[start : start + PAIRS]
+            products[some] = inner_products(before[left[some]], before[right[some]])
+        order = np.lexsort((-products, of_row))  # stable: of equally near rows the first
+        nearest = order[first]
+        nearest = nearest[np.isfinite(products[nearest])]
+        rows = np.concatenate([inside, left[nearest]])
+        weights = np.concatenate([np.ones(len(inside), np.float32), weight[pair[of_row[nearest]]]])
+        sums = csr_array(
+            (weights, (rows, np.concatenate([inside, right[nearest]]))), shape=(len(before), len(before))
+        )
+        vectors[:, columns] = with_lengths_of(before, sums @ before)
+    return replace(fused, vectors=vectors)
+
+
+def search_views(
+    search: Callable[[Fused, Int32, int], Neighbours], fused: Fused, rows: Int32, k: int
+) -> Neighbours:
+    """The k nearest of every listing in `rows`, by a search that can compare rows alone: an approximate index.
+
+    Candidates come from `search` over pictures, each beside the title of its listing; their scores are exact.
+
+    Args:
+        search: as `search_neighbours`, of rows without further pictures.
+    """
+    owner, n = fused.row_owner, len(fused)
+    views = np.array(fused.vectors)
+    mask = fused.modality_mask.copy()
+    of_pictures = np.bitwise_or.reduce(mask[n:])
+    for channel, columns in enumerate(fused.channel_columns()):
+        if not of_pictures >> np.uint32(channel) & np.uint32(1):  # of the listing: a title
+            views[n:, columns] = views[owner[n:], columns]
+            mask[n:] |= mask[owner[n:]] & np.uint32(1 << channel)
+    view_rows = np.flatnonzero(np.isin(owner, rows)).astype(np.int32)
+    most = int(np.bincount(owner[view_rows]).max())
+    # So many views are of at least k other listings.
+    nearest = search(replace(fused, vectors=views, modality_mask=mask, owner=None), view_rows, (k + 1) * most)
+    position, rank = np.nonzero(nearest.valid)
+    pairs = owner[nearest.query[position]].astype(np.int64) * n + owner[nearest.neighbour[position, rank]]
+    query, neighbour = np.divmod(np.unique(pairs), n)
+    query, neighbour = query[query != neighbour], neighbour[query != neighbour]
+    score = pair_scores(fused, query, neighbour).round(DECIMALS)
+    order = np.lexsort((neighbour, -score, query))
+    query, neighbour, score = query[order], neighbour[order], score[order]
+    place = np.searchsorted(rows, query)
+    rank = np.arange(len(query)) - np.searchsorted(query, query)
+    neighbours = no_neighbours(rows, max(0, min(k, len(rows) - 1)))
+    kept = rank < neighbours.k
+    neighbours.neighbour[place[kept], rank[kept]] = neighbour[kept]
+    neighbours.score[place[kept], rank[kept]] = score[kept]
+    return neighbours
+
+
+def _channel_rows(fused: Fused, channel: int, columns: slice) -> tuple[Float32, Int32]:
     """The rows that have a channel, float32 (·, d), and their listings."""
     rows = np.flatnonzero(fused.modality_mask >> np.uint32(channel) & np.uint32(1))
-    return fused.vectors[rows, columns], rows if fused.owner is None else fused.owner[rows]
+    return fused.vectors[rows, columns], fused.row_owner[rows]
 
 
-def _largest_by_owner(values: Float32, owner: Int64, n: int) -> Float32:
+def _largest_by_owner(values: Float32, owner: Int32, n: int) -> Float32:
     """The largest row of each owner, value by value: (R, ·) -> (n, ·), −inf for an owner without a row."""
     largest = np.full((n, values.shape[1]), -np.inf, np.float32)
     for rows in _one_row_each(owner):
@@ -112,7 +199,7 @@ def _largest_by_owner(values: Float32, owner: Int64, n: int) -> Float32:
     return largest
 
 
-def _one_row_each(owner: Int64) -> Iterator[Int64]:
+def _one_row_each(owner: Int32) -> Iterator[Int64]:
     """Sets of rows in which no owner stands twice: the first row of each owner, the second of each …"""
     order = np.argsort(owner, kind="stable")
     first = np.flatnonzero(np.diff(owner[order], prepend=-1))
