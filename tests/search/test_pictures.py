@@ -20,7 +20,8 @@ from samesku.search.fusion import (
     read_fused,
     write_fused,
 )
-from samesku.search.pictures import search_picture_queries
+from samesku.search.galleries import augment_rows
+from samesku.search.pictures import augment_pictures, search_picture_queries, search_views
 from samesku.search.tuning import sweep_alphas, unite_neighbours
 from tests.search import oracle
 
@@ -121,7 +122,7 @@ def defined_scores(channels, weights, owner):
     return scores
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1), n=st.integers(2, 14), most=st.integers(0, 3), k=st.integers(1, 8),
     block=st.sampled_from([1, 3, 1024]),
@@ -161,7 +162,7 @@ def check_lists(neighbours, expected, gallery, k):
         assert set(rows[valid]) <= set(others)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 12), most=st.integers(0, 3))
 def test_tuning_ranks_by_the_same_scores(seed, n, most):
     channels, owner = random_listings(np.random.default_rng(seed), n, most)
@@ -174,3 +175,81 @@ def test_tuning_ranks_by_the_same_scores(seed, n, most):
         np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
         pooled = pool.rank(weights, 4)
         np.testing.assert_allclose(pooled.score, expected.score[:, : pooled.k], atol=2.1e-6)
+
+
+def test_augmentation_takes_the_nearest_picture_of_a_neighbour():
+    """A shows (1, 0) and (0, 1); its neighbour B shows (0.6, 0.8) and (0.8, 0.6); C is outside the gallery."""
+    owner = np.array([0, 1, 2, 0, 1], np.int32)
+    image = np.array([[1, 0], [0.6, 0.8], [1, 0], [0, 1], [0.8, 0.6]], np.float32)
+    title = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+    fused = concatenate_channels({"image": image, "title": title}, {"image": 0.5, "title": 0.5}, owner)
+    rows = np.array([0, 1], np.int32)
+    neighbours = search_neighbours(fused, rows, 1)
+    assert neighbours.score[:, 0] == pytest.approx(0.4)  # (0.8 + 0) / 2
+    assert np.array_equal(
+        augment_rows(fused, neighbours, 0.5).vectors[[0, 1, 3, 4]], fused.vectors[[0, 1, 3, 4]]
+    )
+    augmented = augment_rows(fused, neighbours, 0.4)
+    # The other way round, (1, 0) and (0, 1) are as near to B's two: the first of equals would be (1, 0) for none.
+    by_hand = np.array([[1.32, 0.24], [0.6, 1.2], [0, 0], [0.24, 1.32], [1.2, 0.6]])
+    length = np.linalg.norm(by_hand, axis=1, keepdims=True)
+    expected = np.divide(by_hand, length, out=np.zeros_like(by_hand), where=length > 0) * np.sqrt(0.5)
+    assert augmented.vectors[:, :2] == pytest.approx(expected, abs=1e-6)
+    assert augmented.vectors[:2, 2:] == pytest.approx(
+        np.array([[1, 0.4], [0.4, 1]]) / np.hypot(1, 0.4) * np.sqrt(0.5)
+    )
+    assert not augmented.vectors[2:, 2:].any()
+    assert augmented.owner is owner
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 20), threshold=st.floats(-1, 1))
+def test_with_one_picture_each_augmentation_is_that_of_rows(seed, n, threshold):
+    channels = oracle.random_channels(np.random.default_rng(seed), n, {"cnn": 4, "title": 3})
+    fused = concatenate_channels(channels, {"cnn": 0.6, "title": 0.4})
+    neighbours = search_neighbours(fused, np.arange(n // 2, dtype=np.int32), 4)
+    expected = augment_rows(fused, neighbours, threshold).vectors
+    assert augment_pictures(fused, neighbours, threshold).vectors == pytest.approx(expected, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 14), most=st.integers(1, 3), k=st.integers(1, 6))
+def test_an_index_of_rows_ranks_its_candidates_by_exact_scores(seed, n, most, k):
+    """With the exact search as the index, what it finds has its defined score, and as good a row is never missed."""
+    rng = np.random.default_rng(seed)
+    channels, owner = random_listings(rng, n, most)
+    weights = channel_weights({"cnn": 1.0, "hash": 0.5}, {"title": 1.0}, 0.6)
+    fused = concatenate_channels(channels, weights, owner)
+    if fused.owner is None or len(owner) == n:
+        return
+    expected = defined_scores(channels, weights, owner)
+    rows = np.sort(rng.permutation(n)[: max(2, n - 2)]).astype(np.int32)
+    neighbours = search_views(search_neighbours, fused, rows, k)
+    assert neighbours.query.tolist() == rows.tolist()
+    assert neighbours.k == min(k, len(rows) - 1)
+    for query, row, score in zip(rows, neighbours.neighbour, neighbours.score, strict=True):
+        valid = row >= 0
+        assert valid.sum() == min(neighbours.k, (~np.isnan(expected[query, rows[rows != query]])).sum())
+        assert score[valid] == pytest.approx(expected[query, row[valid]], abs=2e-6)
+        assert (np.diff(score[valid]) <= 0).all()
+        assert query not in row
+
+
+def test_candidates_of_an_index_are_pictures_beside_their_listings_title():
+    """One picture each but A: with the whole gallery as candidates, the lists are those of the exact search."""
+    rng = np.random.default_rng(3)
+    channels, owner = random_listings(rng, 12, 2)
+    fused = concatenate_channels(channels, {"cnn": 0.5, "title": 0.5}, owner)
+    rows = np.arange(12, dtype=np.int32)
+    seen = []
+
+    def search(views, view_rows, k):
+        seen.append(views)
+        return search_neighbours(views, view_rows, k)
+
+    found = search_views(search, fused, rows, 11)
+    exact = search_neighbours(fused, rows, 11)
+    assert found.score == pytest.approx(exact.score, abs=2e-6)
+    titled = fused.vectors[:12][owner[12:], 4:]
+    assert np.array_equal(seen[0].vectors[12:, 4:], titled)
+    assert seen[0].owner is None
