@@ -149,8 +149,8 @@ def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> N
 def _describe_labels(labels: int, listings: int) -> str:
     if not labels:
         return (
-            "labels: none, so nothing is trained or measured, and a default threshold decides; `samesku serve` asks for "
-            "annotations of pairs, which give a better one"
+            "labels: none, so nothing is trained or measured, and a default threshold decides; `samesku serve` asks "
+            "for annotations of pairs, which give a better one"
         )
     return (
         f"labels: {labels:,} of {listings:,} listings have one; they choose the threshold, and metrics/ says how good "

@@ -76,7 +76,7 @@ def test_a_submission_has_a_row_for_every_id_that_can_be_read(tmp_path):
         "row,posting_id,file,reason\n"
         '1,,,"row: broken quotes"\n'
         '2,,,"posting_id: empty"\n'
-        '3,a b,,"posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte"\n'
+        '3,a b,,"posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte; replace it"\n'
         "4,'=sum,,posting_id: begins like a spreadsheet formula\n"
         '5,t,,"row: no title, no picture and no hash is left"\n'
         "6,u,u.jpg,image: missing\n"

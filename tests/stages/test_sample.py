@@ -376,7 +376,8 @@ def test_as_a_command_a_refusal_is_one_line(workspace: Workspace) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == (
-        "sample: data.csv has no column posting_id; it is required (columns found: id, title)\n"
+        "sample: data.csv has no column posting_id, which is required (columns found: id, title; read as a CSV in "
+        "UTF-8 with commas); name yours in params.yaml, as in data.columns: {posting_id: id}\n"
     )
 
 
