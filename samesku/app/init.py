@@ -23,12 +23,14 @@ PARAMS = Path("params.yaml")
 _TRIED = 200  # pictures that are looked for
 
 
-def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> str:
+def init_params(
+    table: Path, images: Path | None, given: Mapping[str, str], encoding: str | None = None
+) -> str:
     """Set params.yaml to a catalogue: profile quick, where the files are, which column is which.
 
     Args:
         table: a table that reader.py reads. images: the folder of its pictures; None for titles alone.
-        given: columns that a person has named, ours to the table's.
+        given: columns that a person has named, ours to the table's. encoding: of a CSV; None where it shows.
 
     Returns:
         what was set, what comes next, and how to take it back.
@@ -37,7 +39,7 @@ def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> s
         InputError: the files are not there or lie where the pipeline cannot take them, a column is missing or
             ambiguous, too many rows or every picture cannot be used; then params.yaml is as it was.
     """
-    names = open_raw_table(table).names
+    names = open_raw_table(table, encoding).names
     columns = guess_columns(names, given)
     if "posting_id" not in columns or not {"title", "image"} & columns.keys():
         missing = "an id" if "posting_id" not in columns else "a title or a picture"
@@ -50,15 +52,17 @@ def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> s
     data["columns"] = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
     source = open_source(data["source"], data["csv"], data["images"])
     quarantine = Quarantine()
-    read = read_table(source.table(), quarantine, data["columns"])
+    try:
+        read = read_table(source.table(), quarantine, data["columns"], encoding)
+    except InputError as error:
+        raise InputError(str(error).replace("data.csv", str(table), 1)) from None
     _check_rows(read, quarantine, columns["posting_id"], load_params(PARAMS).data.max_quarantined)
     if images is not None:
         _check_pictures(read, source, table, images)
     labels = sum(bool(row.label_group) for row in read.rows)
-    changes: dict[str, Any] = {"data": {**data, "n_listings": None}}
     undo = describe_undo(PARAMS)
     text = apply_profile(PARAMS.read_text("utf-8"), read_profile(Path("profiles"), "quick"))
-    text = apply_profile(text, _to_yaml(changes))
+    text = apply_profile(text, _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}}))
     with replace_out(PARAMS) as partial:
         partial.write_text(text, "utf-8")
         load_params(partial)
@@ -73,6 +77,7 @@ def init_params(table: Path, images: Path | None, given: Mapping[str, str]) -> s
             f"params.yaml has profile quick and the catalogue {data['source']}: "
             f"{len(read.rows):,} listings of {data['csv']}, {pictures}{at_fault}",
             describe_columns(columns, names),
+            *(note.replace("data.csv", str(table)) for note in read.notes),
             _describe_labels(labels, len(read.rows)),
             "next: dvc repro",
             undo,
@@ -114,7 +119,7 @@ def _place(table: Path, images: Path | None) -> dict[str, Any]:
 
 
 def _check_rows(table: Table, quarantine: Quarantine, id_column: str, most: float) -> None:
-    share = len(quarantine.rows()) / table.total
+    share = quarantine.share(total=table.total, readable=len(table.rows), taken=len(table.rows))
     if share > most:
         raise InputError(
             f"{share:.1%} of the rows cannot be used, above data.max_quarantined {most:g}: {quarantine.by_reason()}; "

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from samesku.catalogue.reader import COLUMNS
 from samesku.errors import InputError
 
 #: Usual names of our columns, folded. Our name itself comes first; names of one list are equally likely; a later
 #: list counts only where the table has none of an earlier one.
-_USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
+USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "posting_id": (
         (
             *("id", "sku", "product_id", "offer_id", "item_id", "listing_id", "article_id", "asin"),
@@ -21,8 +20,8 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "image": (
         (
-            *("image_link", "image_url", "image_src", "image_file", "image_name", "image_path", "images"),
             *("picture", "pictures", "picture_url", "photo", "photos", "photo_url", "img", "img_url"),
+            *("image_link", "image_url", "image_src", "image_file", "image_name", "image_path", "images"),
             *("filename", "file_name", "file"),
         ),
     ),
@@ -45,10 +44,15 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def fold_name(name: str) -> str:
+def fold_words(name: str) -> str:
     """A column's name as it is compared: `g:Image Link`, `imageLink` and `image_link` are one."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip("\ufeff \t\r\n").removeprefix("g:"))
     return re.sub(r"[\W_]+", "_", words.casefold()).strip("_")
+
+
+def usual_words() -> set[str]:
+    """Our names of columns and the usual ones, folded."""
+    return {name for ours, lists in USUAL_NAMES.items() for names in ((ours,), *lists) for name in names}
 
 
 def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -65,14 +69,14 @@ def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) 
     folded: dict[str, list[str]] = {}
     for name in names:
         if name not in given.values():
-            folded.setdefault(fold_name(name), []).append(name)
+            folded.setdefault(fold_words(name), []).append(name)
     guessed = {}
-    for ours in COLUMNS:
+    for ours in USUAL_NAMES:
         if ours in given:
             if given[ours]:
                 guessed[ours] = given[ours]
             continue
-        for usual in ((ours,), *_USUAL[ours]):
+        for usual in ((ours,), *USUAL_NAMES[ours]):
             candidates = [name for one in usual for name in folded.get(one, [])]
             if len(candidates) > 1:
                 raise InputError(
@@ -87,7 +91,7 @@ def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) 
 def describe_columns(guessed: Mapping[str, str], names: Collection[str]) -> str:
     """Which columns are taken for which, which of ours the table lacks, and which of its are not used; two lines."""
     taken = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in guessed.items())
-    missing = ", ".join(ours for ours in COLUMNS if ours not in guessed)
+    missing = ", ".join(ours for ours in USUAL_NAMES if ours not in guessed)
     unused = ", ".join(name for name in names if name and name not in guessed.values())
     return f"columns: {taken}\nnot there: {missing or 'none'}; not used: {unused or 'none'}"
 
@@ -111,8 +115,8 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
 
 def _check_given(names: Sequence[str], given: Mapping[str, str]) -> None:
     for ours, theirs in given.items():
-        if ours not in COLUMNS:
-            raise InputError(f"there is no column {ours} to name; allowed: {', '.join(COLUMNS)}")
+        if ours not in USUAL_NAMES:
+            raise InputError(f"there is no column {ours} to name; allowed: {', '.join(USUAL_NAMES)}")
         if theirs and theirs not in names:
             raise InputError(
                 f"the table has no column {theirs}; it has: {', '.join(filter(None, names))[:200] or 'none'}"

@@ -5,14 +5,9 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from samesku.catalogue.column_guess import USUAL_NAMES
 from samesku.errors import InputError
 
-#: Names that exports often give to a column, as `fold_name` writes them: proposed, and never taken unasked.
-_USUAL = {
-    "posting_id": ("id", "sku", "item_id", "product_id", "listing_id", "offer_id", "asin", "handle"),
-    "title": ("name", "product_name", "product_title", "item_name", "description"),
-    "image": ("picture", "photo", "img", "image_link", "image_url", "image_file", "filename", "file"),
-}
 _LONGEST = 200  # characters of a header in a message
 
 
@@ -72,14 +67,15 @@ def _find(names: Sequence[str], wanted: str) -> int | None:
     return None
 
 
-def guess_columns(names: Sequence[str]) -> dict[str, str]:
-    """data.columns as it might be for a header: ours to theirs, for an id, a title and a picture."""
+def propose_columns(names: Sequence[str]) -> dict[str, str]:
+    """data.columns as it might be for a header, ours to theirs: proposed to a person, and never taken unasked."""
     theirs = {fold_name(name): name.strip() for name in reversed(names)}
-    guessed = {}
-    for column, usual in _USUAL.items():
+    proposed = {}
+    for column in ("posting_id", "title", "image"):
+        usual = [name for names in USUAL_NAMES[column] for name in names]
         if column not in theirs and (name := next((name for name in usual if name in theirs), None)):
-            guessed[column] = theirs[name]
-    return guessed
+            proposed[column] = theirs[name]
+    return proposed
 
 
 def check_columns(names: Sequence[str], places: Mapping[str, int], kind: str) -> None:
@@ -90,7 +86,7 @@ def check_columns(names: Sequence[str], places: Mapping[str, int], kind: str) ->
     """
     if "posting_id" in places and {"title", "image", "image_phash"} & set(places):
         return
-    guessed = {ours: theirs for ours, theirs in guess_columns(names).items() if ours not in places}
+    guessed = {ours: theirs for ours, theirs in propose_columns(names).items() if ours not in places}
     if "posting_id" not in places:
         missing, guessed = "column posting_id, which is required", {"posting_id": "sku"} | guessed
     else:

@@ -6,7 +6,7 @@ Broken rows are quarantined one by one; what makes the table as a whole unusable
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from samesku.catalogue import quarantine as q
 from samesku.catalogue.columns import check_columns, count_known, match_columns
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.table import open_table
+from samesku.catalogue.table import RawTable, open_table
 from samesku.errors import InputError
 
 # Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
@@ -108,28 +108,16 @@ def read_table(
     no_value: Counter[tuple[str, str]] = Counter()
     rows = []
     number = -1
-    after_part = False
-    for record in raw.records:
-        if not any(map(str.strip, record)):
-            continue  # a blank line
-        number += 1
+    for number, record in enumerate(check_records(raw, needed)):
         if isinstance(record, str):
             quarantine.add(number, "", "", record)
-            after_part = False
             continue
-        # Excel leaves out delimiters after the last cell that is not empty. A line without its title or picture, and
-        # what follows it, are parts of a row that was torn by a line break.
-        is_part = len(record) < width and (len(record) <= needed or after_part)
-        if is_part or any(record[width:]):
-            quarantine.add(number, "", "", q.ROW_CELLS)
+        cells = [*record, ""]
+        row = _clean_cells(Row(number, *(cells[place] for place in cell_of)), no_value)
+        if fault := id_fault(row.posting_id):
+            quarantine.add(number, row.posting_id, row.image, fault)
         else:
-            cells = [*record[:width], *[""] * max(1, width + 1 - len(record))]
-            row = _clean_cells(Row(number, *(cells[place] for place in cell_of)), no_value)
-            if fault := id_fault(row.posting_id):
-                quarantine.add(number, row.posting_id, row.image, fault)
-            else:
-                rows.append(row)
-        after_part = is_part
+            rows.append(row)
     if number < 0:
         raise InputError(
             f"data.csv has a header and no rows (read as {raw.kind}); allowed: at least one listing"
@@ -146,6 +134,40 @@ def read_table(
     return Table(unique, frozenset(places), raw.names, number + 1 - joined, raw.notes + notes)
 
 
+def check_records(raw: RawTable, needed: int) -> Iterator[list[str] | str]:
+    """The rows of a table without blank lines, each as the cells of all columns, or as the reason why it has none.
+
+    Args:
+        needed: the last column that each row must have.
+    """
+    width = len(raw.names)
+    after_part = False
+    for record in raw.records:
+        if not any(map(str.strip, record)):
+            continue  # a blank line
+        if isinstance(record, str):
+            yield record
+            after_part = False
+            continue
+        # Excel leaves out delimiters after the last cell that is not empty. A line without its title or picture, and
+        # what follows it, are parts of a row that was torn by a line break.
+        after_part = len(record) < width and (len(record) <= needed or after_part)
+        if after_part or any(record[width:]):
+            yield q.ROW_CELLS
+        else:
+            yield [*record[:width], *[""] * (width - len(record))]
+
+
+def unwrap_cell(cell: str) -> str:
+    """A cell without Excel's marks of a text, as in ="00123"."""
+    return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell
+
+
+def says_nothing(cell: str) -> bool:
+    """Whether a cell is a word for an empty one, such as NULL."""
+    return cell.strip().casefold() in _NO_VALUE
+
+
 def _clean_cells(row: Row, no_value: Counter[tuple[str, str]]) -> Row:
     """The row with plain cells, where words for nothing are empty; `no_value` counts them by column and word."""
     changed = {}
@@ -153,12 +175,12 @@ def _clean_cells(row: Row, no_value: Counter[tuple[str, str]]) -> Row:
         cell = getattr(row, column)
         if not cell:
             continue
-        clean = cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell  # Excel's ="00123"
+        clean = unwrap_cell(cell)
         if column == "posting_id":
             clean = clean.strip()
         elif column not in _AS_THEY_STAND:
             clean = _plain(clean)
-        if column != "posting_id" and clean.strip().casefold() in _NO_VALUE:
+        if column != "posting_id" and says_nothing(clean):
             no_value[column, clean.strip()] += 1
             clean = ""
         if clean != cell:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from samesku.catalogue import quarantine as q
-from samesku.catalogue.column_guess import describe_columns, fold_name, guess_columns
-from samesku.catalogue.reader import id_fault
+from samesku.catalogue.column_guess import describe_columns, fold_words, guess_columns
+from samesku.catalogue.reader import check_records, id_fault, says_nothing, unwrap_cell
 from samesku.errors import InputError
 from samesku.feeds import merchant_xml
 from samesku.feeds.table import open_raw_table
@@ -43,6 +42,7 @@ class Feed:
 
     Attributes:
         columns: our columns, and item_group_id, to the feed's names. further: its columns of further pictures.
+        encoding: of a CSV; None where it shows by the bytes.
         note: for a person: what was taken for what.
     """
 
@@ -50,6 +50,7 @@ class Feed:
     xml: bool
     columns: Mapping[str, str]
     further: Sequence[str] = ()
+    encoding: str | None = None
     note: str = field(default="", compare=False)
 
     def rows(self) -> Iterator[FeedRow]:
@@ -71,22 +72,28 @@ class Feed:
         if self.xml:
             yield from merchant_xml.read_items(self.path)
         else:
-            table = open_raw_table(self.path)
-            for cells in table.records:
+            table = open_raw_table(self.path, self.encoding)
+            wanted = [self.columns[ours] for ours in ("posting_id", "title", "image") if ours in self.columns]
+            for cells in check_records(table, max(map(table.names.index, wanted))):
                 if isinstance(cells, str):
                     yield cells
-                elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
-                    yield q.ROW_CELLS
                 else:
-                    yield {name: [cell] for name, cell in zip(table.names, cells, strict=False) if cell}
+                    clean = map(unwrap_cell, cells)
+                    yield {
+                        n: [cell]
+                        for n, cell in zip(table.names, clean, strict=True)
+                        if not says_nothing(cell)
+                    }
 
 
-def open_feed(path: Path, given: Mapping[str, str], labels: str | None = None) -> Feed:
+def open_feed(
+    path: Path, given: Mapping[str, str], labels: str | None = None, encoding: str | None = None
+) -> Feed:
     """Open a feed, and see which of its columns is which.
 
     Args:
         given: columns that a person has named, ours to the feed's. labels: the column that says which listings
-            are of one product.
+            are of one product. encoding: of a CSV; None where it shows by the bytes.
 
     Raises:
         InputError: there is no such file, it can be neither a feed nor a table, or a column is missing or ambiguous.
@@ -98,24 +105,26 @@ def open_feed(path: Path, given: Mapping[str, str], labels: str | None = None) -
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
     if labels:
         given = {**given, "label_group": labels}
-    names = merchant_xml.read_names(path) if xml else open_raw_table(path).names
+    names = merchant_xml.read_names(path) if xml else open_raw_table(path, encoding).names
     columns = guess_columns(names, given)
     if "posting_id" not in columns:
         raise InputError(
             f"{path} has no column that looks like an id; name one: --column posting_id=NAME "
             f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
         )
-    further = [name for name in names if _FURTHER.fullmatch(fold_name(name)) and name not in columns.values()]
+    further = [
+        name for name in names if _FURTHER.fullmatch(fold_words(name)) and name not in columns.values()
+    ]
     if not {"title", "image"} & columns.keys() and not further:
         raise InputError(
             f"{path} has no column that looks like a title or a picture; name one: --column title=NAME "
             f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
         )
-    group = [name for name in names if fold_name(name) == "item_group_id"]
+    group = [name for name in names if fold_words(name) == "item_group_id"]
     if group:
         columns["item_group_id"] = group[0]
     unused = [name for name in names if name not in further]
-    return Feed(path, xml, columns, further, describe_columns(columns, unused))
+    return Feed(path, xml, columns, further, encoding, describe_columns(columns, unused))
 
 
 def split_urls(cell: str) -> list[str]:

@@ -1,25 +1,31 @@
-"""A table of a feed -> its header and its records, by the catalogue's own reader of tables."""
-
-from __future__ import annotations
+"""A table as people have it -> its header and its rows, whatever its columns are called."""
 
 from pathlib import Path
 
-from samesku.catalogue.column_guess import fold_name
+from samesku.catalogue.column_guess import fold_words, usual_words
 from samesku.catalogue.source import read_table_file
 from samesku.catalogue.table import RawTable, open_table
 from samesku.errors import InputError
 
 
-def open_raw_table(path: Path) -> RawTable:
-    """Open a table of any kind that data.csv may be.
+def open_raw_table(path: Path, encoding: str | None = None) -> RawTable:
+    """Open a table of any kind that reader.py reads.
+
+    Args:
+        encoding: of a CSV; None where it shows by the bytes.
 
     Raises:
-        InputError: it cannot be read, or has no header.
+        InputError: it cannot be read, is no table, or has no header.
     """
+    known = usual_words()
     try:
-        table = open_table(read_table_file(path), len)
+        table = open_table(
+            read_table_file(path), lambda names: len({fold_words(name) for name in names} & known), encoding
+        )
     except InputError as error:  # it names the key of params.yaml, not this file
         raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(path), 1)) from None
-    if not any(map(fold_name, table.names)):
-        raise InputError(f"{path} is empty")
-    return table
+    if not any(map(str.strip, table.names)):
+        raise InputError(
+            f"{path} has no header; allowed: a table whose first row has the names of its columns"
+        )
+    return table._replace(names=[name.strip() for name in table.names])

@@ -157,7 +157,7 @@ def test_columns_that_a_person_names(repository, tmp_path):
          "photos (the first is 0.png, image: missing); allowed: the names of files in that folder"),
         (TABLE.replace(";0.jpg", ";https://x/0.jpg"), (),
          "has the URLs of pictures; this fetches them: samesku import "),
-        ("sku;Name;photo\n", (), "data.csv has a header and no rows"),
+        ("sku;Name;photo\n", (), "shop.csv has a header and no rows"),
     ],
 )  # fmt: skip
 def test_what_is_refused_leaves_params_as_they_were(repository, tmp_path, table, options, message):

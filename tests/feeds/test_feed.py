@@ -9,7 +9,8 @@ TSV = (
     "id\ttitle\timage link\tadditional image link\tproduct type\tgoogle product category\tgtin\titem group id\tlink\n"
     "1\tOil 500 ml\thttps://x/1.jpg\thttps://x/2.jpg,https://x/3.jpg\tFood > Oil\t422\t04006381333931\tg1\thttps://x\n"
     "2\tSoap\t\t\t\t\t\t\t\n"
-    "3\ttoo few\n"
+    "3\n"
+    "4\ttoo many\t\t\t\t\t\t\t\t\tx\n"
     "a b\tTea\thttps://x/4.jpg\t\t\t\t\t\t\n"
 )
 
@@ -24,14 +25,14 @@ def test_a_tsv_of_google_merchant_in_either_spelling(tmp_path):
     header, rest = TSV.split("\n", 1)
     underscores = open_feed(write(tmp_path, header.replace(" ", "_") + "\n" + rest, "other.tsv"), {})
     assert list(spaces.rows()) == list(underscores.rows())
-    first, second, few, unsafe = spaces.rows()
+    first, second, few, many, unsafe = spaces.rows()
     assert first.cells == {
         "posting_id": "1", "title": "Oil 500 ml", "image": "https://x/1.jpg", "gtin": "04006381333931",
         "category": "Food > Oil", "item_group_id": "g1",
     }  # fmt: skip
     assert first.pictures == ("https://x/1.jpg", "https://x/2.jpg", "https://x/3.jpg")
     assert (second.row, second.pictures, second.fault) == (1, (), "")
-    assert few.fault == "row: more or fewer cells than the header"
+    assert few.fault == many.fault == "row: more or fewer cells than the header"
     assert unsafe.fault.startswith("posting_id: holds a space")
 
 
@@ -95,6 +96,21 @@ def test_the_urls_of_a_cell(cell, urls):
 def test_further_pictures_of_a_table(tmp_path):
     table = "sku,name,image_url,image_url_2,image3\n1,a,http://x/1,http://x/2,http://x/1\n"
     assert next(open_feed(write(tmp_path, table), {}).rows()).pictures == ("http://x/1", "http://x/2")
+
+
+def test_words_for_nothing_and_kinds_of_tables(tmp_path):
+    lines = tmp_path / "feed.jsonl"
+    lines.write_text('{"id": 1, "title": "T", "image_link": ["http://x/1", "http://x/2"], "brand": "NULL"}\n')
+    (row,) = open_feed(lines, {}).rows()
+    assert (row.cells["posting_id"], row.cells["brand"], row.pictures) == (
+        "1",
+        "",
+        ("http://x/1", "http://x/2"),
+    )
+    russian = tmp_path / "russian.csv"
+    russian.write_bytes("id;title;image_link\n1;Масло;nan\n".encode("cp1251"))
+    (row,) = open_feed(russian, {}, encoding="cp1251").rows()
+    assert (row.cells["title"], row.pictures) == ("Масло", ())
 
 
 def test_an_xml_feed(tmp_path):

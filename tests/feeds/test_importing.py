@@ -88,7 +88,7 @@ def test_the_folder_of_a_catalogue(feed, server, tmp_path):
             "4",
             "a b",
             "",
-            "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte",
+            "posting_id: holds a space, comma, semicolon, quote, control character or non-UTF-8 byte; replace it",
             "",
         ),
         ("5", "5", "photo.jpg", "image: not an http or https address", ""),

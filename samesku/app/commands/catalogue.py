@@ -17,6 +17,10 @@ Column = Annotated[
         help="Which column of the table is one of ours, as in posting_id=sku; OURS= for none. Again for another.",
     ),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="The encoding of a CSV, where it does not show by itself: cp1251, gb18030 …"),
+]
 
 
 @command
@@ -36,6 +40,7 @@ def import_(
             metavar="COLUMN", help="The column whose equal values mean one product, if there is one."
         ),
     ] = None,
+    encoding: Encoding = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Pictures fetched at a time.")] = 8,
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for one try of a picture.")] = 60,
     max_mb: Annotated[float, typer.Option(min=0.01, max=64, help="Largest picture file, in MB.")] = 20,
@@ -59,7 +64,7 @@ def import_(
     from samesku.feeds.importing import import_feed
     from samesku.feeds.merchant_xml import read_channel_title
 
-    opened = open_feed(feed, parse_columns(column or []), labels)
+    opened = open_feed(feed, parse_columns(column or []), labels, encoding)
     typer.echo(opened.note)
     if channel_title:
         if source:
@@ -82,6 +87,7 @@ def init(
     source_column: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of the shop; as --column source=COLUMN.")
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Set params.yaml to a catalogue of your own: profile quick, your files, your columns.
 
@@ -94,7 +100,7 @@ def init(
     from samesku.catalogue.column_guess import parse_columns
 
     given = parse_columns([*(column or []), *([f"source={source_column}"] if source_column else [])])
-    typer.echo(init_params(table, images, given))
+    typer.echo(init_params(table, images, given, encoding))
 
 
 @command
