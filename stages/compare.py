@@ -15,14 +15,14 @@ from samesku.evaluation.decisions import Rules, decide
 from samesku.evaluation.rules import read_rules
 from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Channels, Fused, fuse_channels, fusion_weights, load_channels
+from samesku.search.fusion import Channels, Fused, Owner, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
 
 
-def fuse(system: CompareSystem, channels: Channels, alpha: float) -> Fused:
-    """The channels of a system as one row for each listing, at one of its alphas."""
+def fuse(system: CompareSystem, channels: Channels, alpha: float, owner: Owner) -> Fused:
+    """The channels of a system as one row for each listing, or picture, at one of its alphas."""
     weights = fusion_weights(system.image, system.title, alpha, channels)
-    return fuse_channels(channels, weights, system.method)
+    return fuse_channels(channels, weights, system.method, owner)
 
 
 def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int, rules: Rules | None) -> float:
@@ -62,10 +62,12 @@ def compare(name: str, params: Params) -> str:
     rules = read_rules(listings, params.match, params.groups)
     f1_of_alpha = dict.fromkeys(alphas, 0.0)
     if len(alphas) > 1:
-        f1_of_alpha = {a: val_f1(fuse(system, channels, a), listings, system, k, rules) for a in alphas}
+        f1_of_alpha = {
+            a: val_f1(fuse(system, channels, a, listings.owner), listings, system, k, rules) for a in alphas
+        }
     alpha = max(alphas, key=lambda a: f1_of_alpha[a])
 
-    neighbours = search_galleries(fuse(system, channels, alpha), listings, k)
+    neighbours = search_galleries(fuse(system, channels, alpha, listings.owner), listings, k)
     decisions = {
         gallery: decide(nearest, listings, system.decision, gallery, rules)
         for gallery, nearest in neighbours.items()

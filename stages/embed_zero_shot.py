@@ -3,7 +3,8 @@
     python -m stages.embed_zero_shot <channel>
 
 Writes <channel>.npy to the folder `out` of the channel: float32 (N, dim), rows of norm 1, or zero where a
-listing lacks what the channel embeds; no columns where every listing does. Writes to data/models/<channel>/
+listing lacks what the channel embeds; no columns where every listing does. A channel of pictures has M rows more
+where listings have M further pictures. Writes to data/models/<channel>/
 what embeds new listings in the same way. A network's rows go to data/checkpoints/ as they come: a run that is
 killed goes on from them when it is started again.
 """
@@ -76,27 +77,33 @@ def embed(name: str, channel: Channel, params: Params, listings: Listings) -> st
     Raises:
         InputError: the weights are missing, or not as params.yaml says.
     """
-    content = Content(listings.title, PackedImages(IMAGES), listings.image_phash, listings.has_image)
+    content = Content(listings.title, PackedImages(IMAGES), listings.hashes, listings.is_picture)
     column = needed_column(channel)
     items, present = content.column(column), content.present(column)
+    n_further = len(present) - len(listings)
+    further = f" and {n_further:,} further pictures" if n_further else ""
     if not present.any():
         write_outs(name, channel, np.zeros((len(listings), 0), np.float32), {}, None)
         return f"skipped: none of {len(listings):,} listings has a {COLUMN_NAMES[column]}"
-    if len(items) != len(listings):
+    if len(items) != len(present):
         raise InputError(
-            f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings; run the stage sample again"
+            f"{IMAGES} holds {len(items):,} pictures for {len(listings):,} listings{further}; run the stage sample "
+            "again"
         )
     with open_channel(name, channel, params.embed, params.machine) as encoder:
         kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)
         start = time.perf_counter()
-        encoder.fit(items, rows_to_fit(listings, present))
+        encoder.fit(items, rows_to_fit(listings, present[: len(listings)]))
         rows = encoder.embed(items, present=present, folder=kept, label=name)
         rate = present.sum() / (time.perf_counter() - start)
         info = encoder.run_info()
         write_outs(name, channel, rows, info.record, encoder)
     for checkpoint in CHECKPOINTS.glob(f"{name}-*"):
         shutil.rmtree(checkpoint)
-    return f"{len(listings):,} listings, {present.sum():,} with a {COLUMN_NAMES[column]}, {rate:,.0f}/s, {info.summary}"
+    return (
+        f"{len(listings):,} listings, {present[: len(listings)].sum():,} with a {COLUMN_NAMES[column]}{further}, "
+        f"{rate:,.0f}/s, {info.summary}"
+    )
 
 
 def rows_to_fit(listings: Listings, present: Bools) -> list[int]:

@@ -3,22 +3,33 @@
 Reads data/embeddings/<channel>.npy. Writes data/fused/: vectors.npy, modality_masks.npy (bit c is set where
 a listing has channel c) and weights.json. The inner product of two rows is Σ w_c · cos_c; divided by the
 weights of the channels that both listings have, it is their score. A block of listings is fused at a time.
+Where listings have several pictures, a row for each further picture follows, and owner.npy says whose it is.
 """
 
 from samesku import artefacts
+from samesku.catalogue.listings import read_listings
 from samesku.params import load_params
-from samesku.search.fusion import count_listings, fuse_in_blocks, fusion_weights, load_channels, write_fused
+from samesku.search.fusion import (
+    count_owners,
+    count_rows,
+    fuse_in_blocks,
+    fusion_weights,
+    load_channels,
+    write_fused,
+)
 
 
 def main() -> str:
     fusion = load_params().fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    n_listings = count_listings(channels)
+    owner = read_listings(artefacts.LISTINGS).owner
     weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
-    blocks = fuse_in_blocks(channels, weights, fusion.method)
-    rows, columns = write_fused(artefacts.FUSED, blocks, n_listings, list(weights))
+    n_rows = count_rows(channels, weights, owner)
+    blocks = fuse_in_blocks(channels, weights, fusion.method, owner)
+    rows, columns = write_fused(artefacts.FUSED, blocks, n_rows, list(weights), owner)
     described = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-    return f"{rows} listings, {columns} columns ({fusion.method}: {described})"
+    counted = f"{rows} listings" if owner is None else f"{rows} pictures of {count_owners(owner)} listings"
+    return f"{counted}, {columns} columns ({fusion.method}: {described})"
 
 
 if __name__ == "__main__":

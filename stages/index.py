@@ -38,6 +38,11 @@ def main() -> str:
     listings, fused = read_listings(artefacts.LISTINGS, params.match), read_fused(artefacts.FUSED)
     index, augmentation = params.index, params.index.augmentation
     warn_of_large_products(listings, index.k)
+    if fused.owner is not None and index.kind == "flat" and params.machine.engine == "ray":
+        print(
+            "index: listings have several pictures: the search runs on this machine, not on Ray",
+            file=sys.stderr,
+        )
     with open_search(index, params.machine, len(listings)) as search:
         neighbours = search_galleries(
             fused, listings, index.k, augmentation.steps, augmentation.threshold, search

@@ -87,7 +87,8 @@ def main() -> str:
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
     evidence = collect_evidence(listings, channels)
-    fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
+    weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
+    fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
     neighbours, reranked, fallbacks = {}, {}, {}
     for name, parts in GALLERIES.items():

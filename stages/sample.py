@@ -3,7 +3,8 @@
     python -m stages.sample
 
 Reads the catalogue of `data.source`. Writes data/sample/: listings.parquet, images.arrow (pictures for the
-networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json.
+networks), thumbnails.arrow (pictures for people), quarantine.csv and summary.json; where listings have several
+pictures, pictures.parquet too, which lists all but the first of each.
 """
 
 import sys
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from samesku import artefacts
 from samesku.catalogue import sample
+from samesku.catalogue.further import FILE, FurtherPicture, write_further
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import clean_row, read_table
@@ -33,7 +35,7 @@ def make_sample(
     images: Path,
     thumbnails: Path,
     quarantine: Quarantine,
-) -> tuple[pa.Table, dict[str, Any]]:
+) -> tuple[pa.Table, list[tuple[FurtherPicture, ...]], dict[str, Any]]:
     """Turn a catalogue into the listings on which all later stages work.
 
     Args:
@@ -41,7 +43,7 @@ def make_sample(
         quarantine: takes every fault of a row that was read, also where the sample is refused.
 
     Returns:
-        listings.parquet as a table, and the summary.
+        listings.parquet as a table, the further pictures of each listing, and the summary.
 
     Raises:
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
@@ -75,12 +77,13 @@ def make_sample(
     # A picture's name joins listings even where its file is missing.
     component = sample.find_components(
         [listing.label_group for listing in listings],
-        [listing.image for listing in listings],
-        [listing.image_phash for listing in listings],
+        [listing.names for listing in listings],
+        [listing.hashes for listing in listings],
     )
     split_of = sample.split_listings(listings, component, split)
     summary = sample.summarise_sample(listings, component, split_of, table.total, quarantine)
-    return sample.listings_table(listings, component, split_of), summary
+    further = [listing.further for listing in listings]
+    return sample.listings_table(listings, component, split_of), further, summary
 
 
 def main() -> str:
@@ -93,10 +96,11 @@ def main() -> str:
             artefacts.replace_out(artefacts.THUMBNAILS) as thumbnails,
             open_workers(params.machine) as workers,
         ):
-            listings, summary = make_sample(
+            listings, further, summary = make_sample(
                 source, params.data, params.split, workers, images, thumbnails, quarantine
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
+            write_further(artefacts.SAMPLE / FILE, further)
     except InputError:
         quarantine.write(artefacts.QUARANTINE)  # the message points to this file
         raise

@@ -2,6 +2,8 @@
 
     python -m stages.train_pxk <run>
 
+Batches hold the first picture of a listing; every picture is embedded, also for val's F1.
+
 Writes <run>_image.npy and <run>_title.npy to the folder `out` of the run: every listing's row by that tower,
 no columns without it; data/models/<run>.safetensors: the towers, for `weights:` of a channel;
 data/models/<run>/: epochs.json, and where the towers make one an open_clip model; data/curves/<run>/.
@@ -52,7 +54,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     compute = ComputeConfig.from_params(params.embed, params.machine, processes)
     faiss.omp_set_num_threads(params.machine.threads)
     listings, images = read_listings(artefacts.LISTINGS), PackedImages(artefacts.IMAGES)
-    content = Content(listings.title, images, listings.image_phash, listings.has_image)
+    content = Content(listings.title, images, listings.hashes, listings.is_picture)
     training_set = TrainingSet.annotated(listings, content, read_links(links))
     if reason := training_set.reason_to_skip(run):
         return skip(name, run, params, compute, len(listings), reason)
@@ -106,7 +108,7 @@ def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, f
     rows, products = listings.gallery("val"), listings.product[val_labelled(listings)]
     if not len(products):
         return None
-    fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)))
+    fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)), listings.owner)
     neighbours = search_neighbours(fused, rows, max(50, int(np.bincount(products).max()) - 1))
     threshold, f1 = best_val_threshold(neighbours, listings, rows)
     return {"f1": f1, "threshold": threshold}

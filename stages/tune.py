@@ -36,7 +36,14 @@ def alpha_curve(
         return []
     parts = [
         tuning.sweep_alphas(
-            channels, fusion.image, fusion.title, listings.gallery(part), k, SWEPT_ALPHAS, listings.allowed
+            channels,
+            fusion.image,
+            fusion.title,
+            listings.gallery(part),
+            k,
+            SWEPT_ALPHAS,
+            listings.allowed,
+            listings.owner,
         )
         for part in GALLERIES["split"]
     ]
@@ -72,13 +79,16 @@ def main() -> str:
     if not filled:
         return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
-    pool = tuning.unite_neighbours(filled, every[labelled], every, params.tune.k, listings.allowed)
+    pool = tuning.unite_neighbours(
+        filled, every[labelled], every, params.tune.k, listings.allowed, listings.owner
+    )
 
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
     weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
-    fused = concatenate_channels(filled, {name: weight for name, weight in weights.items() if weight > 0})
+    weighted = {name: weight for name, weight in weights.items() if weight > 0}
+    fused = concatenate_channels(filled, weighted, listings.owner)
     plain = search_galleries(fused, listings, k)
     rules = read_rules(listings, params.match, params.groups)
     augmented, thresholds = {}, {}

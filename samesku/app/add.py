@@ -22,7 +22,7 @@ from samesku.catalogue.source import FolderSource, read_table_file
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
 from samesku.evaluation.decisions import Rules, apply_rules
-from samesku.search.exact import group_by_mask, search_queries
+from samesku.search.exact import group_gallery, search_queries
 from samesku.search.fusion import channel_cosines
 
 OUT_FILES = {"matches.csv", "matches.parquet", "quarantine.csv"}
@@ -47,12 +47,16 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
         ids = [listing.posting_id for listing in listings]
         sources = [listing.source for listing in listings]
         pictures = PackedImages(packed)
+        further = [(row, picture) for row, listing in enumerate(listings) for picture in listing.further]
+        owner = np.array([*range(len(ids)), *(row for row, _ in further)], np.int32) if further else None
+        hashes = [listing.image_phash for listing in listings]
         queries = index.embed(
             Content(
                 [listing.title for listing in listings],
                 pictures if len(pictures) else [None] * len(ids),
-                [listing.image_phash for listing in listings],
-            )
+                hashes + [picture.image_phash for _, picture in further],
+            ),
+            owner,
         )
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
@@ -111,7 +115,7 @@ def _match(
     position[order] = np.arange(len(all_ids), dtype=np.int32)
     query_position = position[n_old:]
     position = np.where(gone, np.int32(-1), position)
-    new_groups = group_by_mask(queries.fused, np.arange(len(ids), dtype=np.int32))
+    new_groups = group_gallery(queries.fused, np.arange(len(ids), dtype=np.int32))
     allowed = index.listings.allowed
     shop = np.concatenate([allowed.shop, allowed.number_shops(sources)])  # old, then new, as all_ids
     if allowed.names:
@@ -139,8 +143,9 @@ def _match(
     }
     if index.rules is not None:
         columns["rule"] = np.isposinf(neighbours.score[query, rank])
-    to_old = channel_cosines(queries.channels, query[~is_new], row[~is_new], index.channels)
-    to_new = channel_cosines(queries.channels, query[is_new], row[is_new] - n_old)
+    owner, old_owner = queries.owner, index.listings.owner
+    to_old = channel_cosines(queries.channels, query[~is_new], row[~is_new], index.channels, owner, old_owner)
+    to_new = channel_cosines(queries.channels, query[is_new], row[is_new] - n_old, owner=owner)
     for name in queries.channels:
         columns[name] = np.empty(len(row), np.float32)
         columns[name][~is_new], columns[name][is_new] = to_old[name], to_new[name]

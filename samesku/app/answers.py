@@ -38,7 +38,7 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
             )
     queries = index.embed_listings([left, right])
     score, threshold = index.pair_score(queries), index.pair_threshold(queries)
-    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]))
+    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]), owner=queries.owner)
     gtins = read_gtins([listing.attributes.get("gtin", "") for listing in (left, right)])
     rule = None
     if index.rules is not None and gtins.min() >= 0:
@@ -59,9 +59,9 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
 
     Returns:
         threshold: of a static decision, else None. results, best first: posting_id, title, source
-        (its shop, "" for none), image (its file name), score, match (whether the decision accepts it), channels,
-        conflicts and attributes as in `match_listings`. With match.rules, listings of the query's GTIN come first,
-        beyond k; those that are not among the nearest have the score None.
+        (its shop, "" for none), image (its file name), further_images, score, match (whether the decision accepts
+        it), channels, conflicts and attributes as in `match_listings`. With match.rules, listings of the query's
+        GTIN come first, beyond k; those that are not among the nearest have the score None.
 
     Raises:
         InputError: the listing has neither a title nor a picture, or match.link is within and the catalogue does not
@@ -92,8 +92,10 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
     scores = dict(zip(nearest.tolist(), neighbours.score[0].tolist(), strict=False))
     nearest = nearest[:k]
     rows = np.concatenate([by_rule[~np.isin(by_rule, nearest)], nearest])
-    cosines = channel_cosines(queries.channels, np.zeros(len(rows), np.int32), rows, index.channels)
     listings, query_items = index.listings, read_items(query.title)
+    cosines = channel_cosines(
+        queries.channels, np.zeros(len(rows), np.int32), rows, index.channels, queries.owner, listings.owner
+    )
     notes = _attribute_notes([query] * len(rows), [_catalogue_listing(index, row) for row in rows.tolist()])
     results = [
         {
@@ -101,6 +103,7 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
             "title": listings.title[row],
             "source": listings.source[row],
             "image": listings.image[row],
+            "further_images": [listings.further.image[place] for place in listings.further_of(row)],
             "score": round(scores[row], DECIMALS) if row in scores else None,
             "match": row in matches,
             "channels": _channel_shares(index, cosines, rank),
@@ -120,7 +123,7 @@ def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]
     titles = index.listings.title
     return {
         "score": None if np.isnan(score) else round(score, DECIMALS),
-        "channels": _channel_shares(index, channel_cosines(channels, *rows), 0),
+        "channels": _channel_shares(index, channel_cosines(channels, *rows, owner=index.listings.owner), 0),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
         "attributes": _attribute_notes(*([_catalogue_listing(index, row)] for row in (left, right)))[0],
     }

@@ -21,10 +21,11 @@ from samesku.errors import InputError
 from samesku.evaluation.decisions import Rules, apply_rules, decision_statistics, keep_at_least_one
 from samesku.evaluation.rules import read_rules
 from samesku.params import Params
-from samesku.search.exact import MaskGroup, group_by_mask, search_queries
+from samesku.search.exact import Group, group_gallery, search_queries, take_listings
 from samesku.search.fusion import (
     DECIMALS,
     Fused,
+    Owner,
     fuse_channels,
     fusion_weights,
     load_channels,
@@ -47,6 +48,8 @@ class QueryEncoders:
     def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
         """Each channel's rows, float32 (N, dim), of norm 1, or zero where a listing lacks the channel.
 
+        Of pictures (N + M, dim), where the listings have M further ones.
+
         Args:
             widths: columns of each channel; with them, a channel that no listing has is not even loaded.
         """
@@ -55,9 +58,9 @@ class QueryEncoders:
             column = needed_column(channel)
             present = content.present(column)
             if widths and not present.any():
-                embeddings[name] = np.zeros((len(content), widths[name]), np.float32)
+                embeddings[name] = np.zeros((len(present), widths[name]), np.float32)
                 continue
-            label = name if len(content) > self.params.embed.batch_size else None
+            label = name if len(present) > self.params.embed.batch_size else None
             encoder = self.encoder(name)
             embeddings[name] = encoder.embed(content.column(column), present=present, label=label)
         return embeddings
@@ -85,10 +88,11 @@ class QueryEncoders:
 
 @dataclass(frozen=True)
 class QueryRows:
-    """N new listings, embedded: the rows of each channel, and the fused rows."""
+    """N new listings, embedded: the rows of each channel, the fused rows, the listing of each picture's row."""
 
     channels: dict[str, Float32]
     fused: Fused
+    owner: Owner = None
 
     def __len__(self) -> int:
         return len(self.fused)
@@ -130,7 +134,7 @@ class CatalogueIndex:
             )
         if len(self.fused) != len(self):
             raise InputError(
-                f"{artefacts.FUSED} has {len(self.fused)} rows for {len(self)} listings; run `dvc repro`"
+                f"{artefacts.FUSED} has {len(self.fused)} listings for {len(self)} listings; run `dvc repro`"
             )
         if steps := params.index.augmentation.steps:
             raise InputError(
@@ -169,9 +173,9 @@ class CatalogueIndex:
         return PackedImages(artefacts.IMAGES)
 
     @cached_property
-    def mask_groups(self) -> list[MaskGroup]:
+    def mask_groups(self) -> list[Group]:
         """The whole catalogue by modality mask."""
-        return group_by_mask(self.fused, np.arange(len(self), dtype=np.int32), self.listings.allowed)
+        return group_gallery(self.fused, np.arange(len(self), dtype=np.int32), self.listings.allowed)
 
     @cached_property
     def min_score(self) -> float:
@@ -182,8 +186,11 @@ class CatalogueIndex:
         chosen = metrics.get("test_full", metrics.get("val_full", {})).get("at_least_one", {})
         return chosen.get("min_score", 1.0)
 
-    def embed(self, content: Content) -> QueryRows:
+    def embed(self, content: Content, owner: Owner = None) -> QueryRows:
         """Embed new listings, and fuse them as the catalogue is fused.
+
+        Args:
+            owner: the listing of each picture, where any has several.
 
         Raises:
             InputError: a channel cannot be loaded, or differs from the one that embedded the catalogue.
@@ -196,7 +203,8 @@ class CatalogueIndex:
                     f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
                     f"{artefacts.embedding_path(name)}; run `dvc repro`"
                 )
-        return QueryRows(channels, fuse_channels(channels, self.weights, self.params.fusion.method))
+        fused = fuse_channels(channels, self.weights, self.params.fusion.method, owner)
+        return QueryRows(channels, fused, owner)
 
     def embed_listings(self, listings: Sequence[QueryListing]) -> QueryRows:
         titles, images = [listing.title for listing in listings], [listing.image for listing in listings]
@@ -207,12 +215,12 @@ class CatalogueIndex:
         if listing.jpeg is None:
             return listing.image_phash
         rows = np.flatnonzero(self._picture_sizes == len(listing.jpeg)).tolist()
-        hashes = {self.listings.image_phash[row] for row in rows if self.pictures.jpeg(row) == listing.jpeg}
+        hashes = {self.listings.hashes[row] for row in rows if self.pictures.jpeg(row) == listing.jpeg}
         return listing.image_phash if not hashes or listing.image_phash in hashes else min(hashes)
 
     @cached_property
     def _picture_sizes(self) -> Ints:
-        """int (N,): bytes of each listing's stored picture, 0 for none; empty if no listing has one."""
+        """int (N,) or (N + M,): bytes of each stored picture, 0 for none; empty if no listing has one."""
         with pa.memory_map(str(artefacts.IMAGES)) as file:
             column = pa.ipc.open_file(file).read_all()["image"]
             return pc.fill_null(pc.binary_length(column), 0).to_numpy()
@@ -255,14 +263,14 @@ class CatalogueIndex:
         shop = None if source is None else allowed.number_shops([source] * len(queries))
         return search_queries(queries.fused, no_row, self.mask_groups, min(k, len(self)), allowed, shop)
 
-    def with_queries(self, queries: QueryRows, source: str) -> tuple[AllowedPairs, list[MaskGroup], Int32]:
+    def with_queries(self, queries: QueryRows, source: str) -> tuple[AllowedPairs, list[Group], Int32]:
         """The catalogue with new listings of one shop behind its own: shops by row, the gallery, the new rows."""
         allowed, rows = self.listings.allowed, np.arange(len(queries), dtype=np.int32)
         shop = np.concatenate([allowed.shop, allowed.number_shops([source] * len(queries))])
         allowed = replace(allowed, shop=shop)
         new = [
             replace(group, rows=group.rows + len(self), shop=shop[group.rows + len(self)])
-            for group in group_by_mask(queries.fused, rows)
+            for group in group_gallery(queries.fused, rows)
         ]
         return allowed, [*self.mask_groups, *new], rows + len(self)
 
@@ -282,7 +290,7 @@ class CatalogueIndex:
         return apply_rules(replace(neighbours, query=query), rules, allowed)
 
     def find_matches(
-        self, neighbours: Neighbours, groups: Sequence[MaskGroup] = (), allowed: AllowedPairs | None = None
+        self, neighbours: Neighbours, groups: Sequence[Group] = (), allowed: AllowedPairs | None = None
     ) -> tuple[Neighbours, Bools]:
         """Those neighbours of new listings that may become matches, and which the main system's decision accepts.
 
@@ -310,18 +318,12 @@ class CatalogueIndex:
 
 
 def search_rows(
-    rows: Int32, groups: Sequence[MaskGroup], k: int, allowed: AllowedPairs, like: Fused
+    rows: Int32, groups: Sequence[Group], k: int, allowed: AllowedPairs, like: Fused
 ) -> Neighbours:
     """The k nearest of some listings of a gallery within it.
 
     Args:
         rows: int32 (R,), ascending, each in one of the groups. like: fused rows of the same channels.
     """
-    vectors = np.empty((len(rows), like.vectors.shape[1]), np.float32)
-    masks = np.zeros(len(rows), np.uint32)
-    for group in groups:
-        place = np.flatnonzero(np.isin(group.rows, rows))
-        position = np.searchsorted(rows, group.rows[place])
-        vectors[position], masks[position] = group.vectors[place], group.mask
-    fused = replace(like, vectors=vectors, modality_mask=masks)
+    fused = take_listings(rows, groups, like)
     return replace(search_queries(fused, rows, groups, k, allowed, allowed.shop[rows]), query=rows)

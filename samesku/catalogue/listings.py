@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
 from samesku.artefacts import column_names, read_columns, to_numpy, write_table
+from samesku.catalogue.further import FILE, FurtherPictures, read_further
 from samesku.errors import InputError
 from samesku.params.schema import Match
 
@@ -173,6 +174,34 @@ class Listings:
     def has_image(self) -> Bools:
         """bool (N,): the listings whose picture could be used."""
         return to_numpy(self._column("has_image")).astype(bool)
+
+    @cached_property
+    def further(self) -> FurtherPictures:
+        """The M pictures that listings have beside their first one."""
+        none = FurtherPictures(np.empty(0, np.int32), [], [])
+        return none if self.path is None else read_further(self.path.with_name(FILE))
+
+    @cached_property
+    def owner(self) -> Int32 | None:
+        """int32 (N + M,): the listing of each picture, in the order of images.arrow; None where M is 0."""
+        if not len(self.further):
+            return None
+        return np.concatenate([np.arange(len(self), dtype=np.int32), self.further.listing])
+
+    def further_of(self, row: int) -> range:
+        """The further pictures of a listing, as places in `further`; its rows of images.arrow are N more."""
+        start, stop = np.searchsorted(self.further.listing, [row, row + 1]).tolist()
+        return range(start, stop)
+
+    @property
+    def hashes(self) -> list[str]:
+        """N + M perceptual hashes, in the order of images.arrow."""
+        return self.image_phash + self.further.image_phash
+
+    @property
+    def is_picture(self) -> Bools:
+        """bool (N + M,): the rows of images.arrow that hold a picture."""
+        return np.append(self.has_image, np.ones(len(self.further), bool))
 
     def gallery(self, name: str) -> Int32:
         """int32 (G,): the rows of the gallery `full`, or of one split."""

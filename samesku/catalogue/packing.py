@@ -1,5 +1,7 @@
 """Many pictures -> images.arrow and thumbnails.arrow, by worker processes, in order, with bounded memory."""
 
+from __future__ import annotations
+
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +13,7 @@ from typing import IO, Any, NamedTuple
 from tqdm import tqdm
 
 from samesku.catalogue import quarantine as q
+from samesku.catalogue.further import FurtherPicture
 from samesku.catalogue.images import make_thumbnail, open_writer
 from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
 from samesku.catalogue.quarantine import Fault, Quarantine
@@ -20,23 +23,37 @@ from samesku.workers.local import Workers, map_in_order
 
 
 class PackRequest(NamedTuple):
-    """A listing's picture.
+    """A listing's pictures.
 
     Attributes:
-        name: of its file, "" for none. hash: whether its hash is to be computed.
-        keep: whether the listing stays where the picture cannot be used.
+        name: of the file of the first, "" for none. hash: whether its hash is to be computed.
+        keep: whether the listing stays where no picture can be used.
+        further: names of further pictures, whose hashes are always computed.
     """
 
     name: str
     hash: bool
     keep: bool
+    further: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.further)
 
 
 class PackResult(NamedTuple):
-    """What became of a picture: "" or the reason of the fault; its hash, "" where there is none."""
+    """What became of a picture: "" or the reason of the fault; its hash, "" where there is none.
+
+    Of a listing's first picture, with what became of its `further` ones.
+    """
 
     fault: str
     phash: str
+    further: tuple[Any, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[PackResult, ...]:
+        return (self, *self.further)
 
 
 class PackedFiles(NamedTuple):
@@ -86,7 +103,7 @@ class Packer:
 
 @dataclass
 class _SharedFiles:
-    """Stored pictures that further listings share, on disk: memory holds only where they are."""
+    """Stored pictures that are needed again, on disk: memory holds only where they are."""
 
     uses: Counter[str]
     file: IO[bytes]
@@ -126,21 +143,47 @@ def store_pictures(
         with open_writer(images), open_writer(thumbnails):
             pass
     else:
-        wanted = [(row.image, not row.image_phash, bool(row.title or row.image_phash)) for row in rows]
-        results = pack_pictures(images, thumbnails, [PackRequest(*w) for w in wanted], packer, workers)
+        requests = [
+            PackRequest(row.image, not row.image_phash, bool(row.title or row.image_phash), row.names[1:])
+            for row in rows
+        ]
+        results = pack_pictures(images, thumbnails, requests, packer, workers)
     listings = []
     for row, result in zip(rows, results, strict=True):
-        if result.fault:
-            quarantine.add(row.row, row.posting_id, row.image, result.fault)
-        if is_flat(result.phash):
-            quarantine.add(row.row, row.posting_id, row.image, q.HASH_FLAT)
-        phash = row.image_phash or ("" if is_flat(result.phash) else result.phash)
-        has_image = packer is not None and not result.fault
-        if row.title or phash or has_image:
-            listings.append(row._replace(image_phash=phash, has_image=has_image))
+        for name, picture in zip(row.names, result.pictures, strict=packer is not None):
+            if picture.fault:
+                quarantine.add(row.row, row.posting_id, name, picture.fault)
+            if is_flat(picture.phash):
+                quarantine.add(row.row, row.posting_id, name, q.HASH_FLAT)
+        first, others = (None, []) if packer is None else order_pictures(result, bool(row.image_phash))
+        phash = row.image_phash or ("" if first is None else _usable_hash(result.pictures[first]))
+        listing = row._replace(
+            image=row.names[first or 0],
+            image_phash=phash,
+            has_image=first is not None,
+            further=tuple(FurtherPicture(row.names[i], _usable_hash(result.pictures[i])) for i in others),
+        )
+        if row.title or phash or listing.has_image:
+            listings.append(listing)
         else:
             quarantine.add(row.row, row.posting_id, row.image, q.ROW_NOTHING)
     return listings
+
+
+def order_pictures(result: PackResult, hash_given: bool) -> tuple[int | None, list[int]]:
+    """The place of a listing's first picture that can be used (None: it has none), and those of its further ones.
+
+    A given hash is that of the picture that the table names first. Where another one takes its place, that one is
+    a further picture too, so that its hash counts beside the given one.
+    """
+    usable = [place for place, picture in enumerate(result.pictures) if not picture.fault]
+    if not usable:
+        return None, []
+    return usable[0], usable if hash_given and usable[0] > 0 else usable[1:]
+
+
+def _usable_hash(picture: PackResult) -> str:
+    return "" if is_flat(picture.phash) else picture.phash
 
 
 def pack_pictures(
@@ -148,19 +191,22 @@ def pack_pictures(
 ) -> list[PackResult]:
     """Write the listings' pictures to `out`, and small to `thumbnails`; each file is read and decoded once.
 
-    A listing that is not kept without its picture, and has none, gets no row. Remote workers are sent each
-    file, unless they can read the source too.
+    A row for each listing, with the first of its pictures that can be used; after all of them a row for each
+    further picture, in the order of the listings (`order_pictures`). A listing that is not kept without its
+    pictures, and has none, gets no row. Remote workers are sent each file, unless they can read the source too.
 
     Returns:
-        what became of each picture, in the order of `requests`, which is that of the rows.
+        what became of each listing's pictures, in the order of `requests`, which is that of the rows.
     """
     names: dict[str, bool] = {}  # distinct files in order -> hash needed by any listing
+    uses: Counter[str] = Counter()
     for request in requests:
-        if request.name:
-            names[request.name] = names.get(request.name, False) or request.hash
+        for place, name in enumerate(filter(None, request.names)):
+            names[name] = names.get(name, False) or request.hash or place > 0
+            uses[name] += 2 if request.further else 1  # a further picture is written later
     done: dict[str, PackResult] = {}
-    uses = Counter(request.name for request in requests)
     outcomes = []
+    further: list[str] = []
     work: Callable[[Any], Result] = packer
     crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
     items: Iterable[Any] = names.items()
@@ -174,18 +220,29 @@ def pack_pictures(
         tqdm(total=len(names), desc="pictures", unit=" pictures", disable=None) as bar,
     ):
         shared_files = _SharedFiles(uses, shared)
+
+        def pack(name: str) -> tuple[PackedFiles | None, PackResult]:
+            if not name:
+                return None, PackResult(q.IMAGE_UNNAMED, "")
+            if name in done:
+                return shared_files.get(name), done[name]
+            files, done[name] = next(results)
+            shared_files.put(name, files)
+            bar.update()
+            return files, done[name]
+
+        def write(files: PackedFiles | None) -> None:
+            writer.append(files and files.image)
+            small.append(files and files.thumbnail)
+
         for request in requests:
-            if not request.name:
-                outcome, files = PackResult(q.IMAGE_UNNAMED, ""), None
-            elif request.name in done:
-                outcome, files = done[request.name], shared_files.get(request.name)
-            else:
-                files, outcome = next(results)
-                done[request.name] = outcome
-                shared_files.put(request.name, files)
-                bar.update()
+            packed = [pack(name) for name in request.names]
+            files = next((files for files, _ in packed if files), None)
             if files is not None or request.keep:
-                writer.append(files and files.image)
-                small.append(files and files.thumbnail)
+                write(files)
+            outcome = packed[0][1]._replace(further=tuple(result for _, result in packed[1:]))
+            further += [request.names[place] for place in order_pictures(outcome, not request.hash)[1]]
             outcomes.append(outcome)
+        for name in further:
+            write(shared_files.get(name))
     return outcomes

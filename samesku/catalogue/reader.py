@@ -12,7 +12,8 @@ from html import unescape
 from typing import NamedTuple
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue.columns import check_columns, count_known, match_columns
+from samesku.catalogue.columns import check_columns, count_known, fold_name, match_columns
+from samesku.catalogue.further import SEPARATOR, FurtherPicture, find_picture_columns, split_names
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.table import RawTable, open_table
@@ -39,7 +40,8 @@ class Row(NamedTuple):
 
     "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
     each. `source` is the shop; `brand` to `category` are attributes, as they stand in the table, without outer
-    white space. `has_image` is known once the picture has been stored.
+    white space. `has_image` and `further` are known once the pictures have been stored; then `image` is the
+    first one that can be used. `pictures` are the names of all, where there are several.
     """
 
     row: int
@@ -56,9 +58,21 @@ class Row(NamedTuple):
     mpn: str = ""
     category: str = ""
     has_image: bool = False
+    pictures: tuple[str, ...] = ()
+    further: tuple[FurtherPicture, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all pictures, also of those that cannot be used."""
+        return self.pictures or (self.image,)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of all pictures."""
+        return (self.image_phash, *(picture.image_phash for picture in self.further))
 
 
-COLUMNS = Row._fields[1:-1]
+COLUMNS = Row._fields[1 : Row._fields.index("has_image")]
 #: Optional columns that say something of the product: evidence of the pair model, and shown to people.
 ATTRIBUTES = ("brand", "price", "gtin", "mpn", "category")
 _AS_THEY_STAND = ("title", "image", "image_phash")
@@ -101,6 +115,9 @@ def read_table(
     columns = columns or {}
     raw = open_table(data, lambda names: count_known(names, COLUMNS, columns), encoding)
     places, notes = match_columns(raw.names, COLUMNS, columns)
+    image_places = find_picture_columns([fold_name(name) for name in raw.names])
+    if image_places:
+        places.setdefault("image", image_places[0])
     check_columns(raw.names, places, raw.kind)
     width = len(raw.names)
     cell_of = [places.get(column, width) for column in COLUMNS]
@@ -114,6 +131,13 @@ def read_table(
             continue
         cells = [*record, ""]
         row = _clean_cells(Row(number, *(cells[place] for place in cell_of)), no_value)
+        further = [
+            name
+            for name in (cells[place] for place in image_places)
+            if name.strip() and not says_nothing(name)
+        ]
+        if further:
+            row = row._replace(image=SEPARATOR.join([row.image, *further]))
         if fault := id_fault(row.posting_id):
             quarantine.add(number, row.posting_id, row.image, fault)
         else:
@@ -130,8 +154,14 @@ def read_table(
         notes.append(
             f"data.csv has {joined} rows that differ from another in its picture alone: taken as its pictures"
         )
-    unique.sort(key=lambda row: row.posting_id)
-    return Table(unique, frozenset(places), raw.names, number + 1 - joined, raw.notes + notes)
+    rows = [split_pictures(row) for row in sorted(unique, key=lambda row: row.posting_id)]
+    return Table(rows, frozenset(places), raw.names, number + 1 - joined, raw.notes + notes)
+
+
+def split_pictures(row: Row) -> Row:
+    """The row with the first of its pictures as `image`, and all of them as `pictures` where there are several."""
+    names = split_names(row.image)
+    return row._replace(image=names[0], pictures=names if len(names) > 1 else ())
 
 
 def check_records(raw: RawTable, needed: int) -> Iterator[list[str] | str]:
@@ -232,8 +262,8 @@ def _join_pictures(rows: list[Row]) -> Row | None:
     for column in COLUMNS:
         values = list(dict.fromkeys(filter(None, (getattr(row, column) for row in rows))))
         if column == "image":
-            cells[column] = "|".join(values)
-        elif len(values) > 1 and (column != "image_phash" or "|" not in cells["image"]):
+            cells[column] = SEPARATOR.join(values)
+        elif len(values) > 1 and (column != "image_phash" or SEPARATOR not in cells["image"]):
             return None  # (the hash is that of the first picture)
         else:
             cells[column] = values[0] if values else ""

@@ -1,6 +1,6 @@
 """From clean listings to the sample: which are taken, which stand together, their splits, what is counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,11 +71,23 @@ def number_products(labels: Sequence[str]) -> Int64:
     )
 
 
-def find_components(*keys: Sequence[str]) -> Int32:
+#: Of each listing one value, or several; "" is none.
+Values = Sequence[str] | Sequence[tuple[str, ...]]
+
+
+def _each_value(values: Values) -> Iterator[tuple[int, str]]:
+    """Each listing, from 0, with each of its values."""
+    for listing, value in enumerate(values):
+        for one in (value,) if isinstance(value, str) else value:
+            if one:
+                yield listing, one
+
+
+def find_components(*keys: Values) -> Int32:
     """The connected component of each listing, by shared values: int32 (N,), from 0 by first appearance.
 
     Args:
-        keys: each N values; "" links nothing.
+        keys: each the values of N listings.
     """
     n = len(keys[0])
     # A graph of listings and values: an edge where a listing has a value.
@@ -83,8 +95,7 @@ def find_components(*keys: Sequence[str]) -> Int32:
     edges = [
         (i, node.setdefault((which, value), n + len(node)))
         for which, key in enumerate(keys)
-        for i, value in enumerate(key)
-        if value
+        for i, value in _each_value(key)
     ]
     ends = np.array(edges, dtype=np.int32).reshape(-1, 2).T
     size = n + len(node)
@@ -114,14 +125,12 @@ def assign_splits(groups: Ints, shares: Mapping[str, float], seed: int) -> Strin
     return of_group[groups]
 
 
-def count_leaks(
-    test: Bools, *, label: Sequence[str], image: Sequence[str], phash: Sequence[str], title: Sequence[str]
-) -> dict[str, int]:
+def count_leaks(test: Bools, *, label: Values, image: Values, phash: Values, title: Values) -> dict[str, int]:
     """Count the test listings that share a value with a listing of train or val.
 
     Args:
         test: bool (N,), the listings of test; the others are train or val.
-        label, image, phash, title: N values; "" is shared by nobody.
+        label, image, phash, title: the values of N listings.
 
     Returns:
         counts under label, image, phash and title; near_phash: within NEAR_BITS of a hash, equal ones included;
@@ -133,23 +142,28 @@ def count_leaks(
     return counts | {"largest": max(counts.values())}
 
 
-def _shared(test: Bools, values: Sequence[str]) -> Bools:
-    outside = {value for value, is_test in zip(values, test, strict=True) if value and not is_test}
-    return np.array([bool(is_test) and value in outside for value, is_test in zip(values, test, strict=True)])
+def _shared(test: Bools, values: Values) -> Bools:
+    outside = {value for listing, value in _each_value(values) if not test[listing]}
+    shared = np.zeros(len(test), bool)
+    shared[[listing for listing, value in _each_value(values) if test[listing] and value in outside]] = True
+    return shared
 
 
-def _near(test: Bools, phash: Sequence[str]) -> Bools:
+def _near(test: Bools, phash: Values) -> Bools:
     """Blockwise XOR and bit count over distinct hashes: exact, and never N × N in memory."""
-    hashes, present = to_uint64(phash)
-    test_hashes, inverse = np.unique(hashes[test & present], return_inverse=True)
-    outside = np.unique(hashes[~test & present])
+    each = list(_each_value(phash))
+    listing = np.array([listing for listing, _ in each], dtype=np.intp)
+    hashes, _ = to_uint64([value for _, value in each])
+    is_test = test[listing]
+    test_hashes, inverse = np.unique(hashes[is_test], return_inverse=True)
+    outside = np.unique(hashes[~is_test])
     near = np.zeros(len(test_hashes), dtype=bool)
     step = max(1, BLOCK // max(len(outside), 1))
     for start in range(0, len(test_hashes), step):
         block = test_hashes[start : start + step, None]
         near[start : start + step] = (hamming(block, outside) <= NEAR_BITS).any(axis=1)
-    result = np.zeros(len(hashes), dtype=bool)
-    result[test & present] = near[inverse]
+    result = np.zeros(len(test), dtype=bool)
+    result[listing[is_test][near[inverse]]] = True
     return result
 
 
@@ -211,6 +225,7 @@ def summarise_sample(
     """summary.json: counts that later stages report; every value is a finite number."""
     labels = [listing.label_group for listing in listings]
     gtins, unusable = count_gtins([listing.gtin for listing in listings])
+    n_further = sum(len(listing.further) for listing in listings)
     return {
         "rows": total,
         "listings": len(listings),
@@ -218,6 +233,7 @@ def summarise_sample(
         "products": len(set(labels) - {""}),
         "unlabelled": labels.count(""),
         "pictures": sum(listing.has_image for listing in listings),
+        **({"further_pictures": n_further} if n_further else {}),
         "titles": sum(bool(listing.title) for listing in listings),
         "hashes": sum(bool(listing.image_phash) for listing in listings),
         **({"gtins": gtins, "gtins_unusable": unusable} if gtins else {}),
@@ -227,8 +243,8 @@ def summarise_sample(
         "leaks": count_leaks(
             np.array(split) == "test",
             label=labels,
-            image=[listing.image for listing in listings],
-            phash=[listing.image_phash for listing in listings],
+            image=[listing.names for listing in listings],
+            phash=[listing.hashes for listing in listings],
             title=[listing.title for listing in listings],
         ),
     }
@@ -243,8 +259,9 @@ def describe_sample(summary: dict[str, Any], quarantine: Quarantine) -> str:
             f"; {summary['gtins_unusable']} of {summary['gtins']} GTINs are invalid or a shop's own numbers, "
             "and count as missing"
         )
+    further = f" and {summary['further_pictures']} further ones" if "further_pictures" in summary else ""
     return (
-        f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures, "
+        f"{summary['listings']} listings of {summary['products']} products, {summary['pictures']} pictures{further}, "
         f"{summary['train']} train / {summary['val']} val / {summary['test']} test, "
         f"largest connected component {summary['largest_component']}; "
         f"{summary['quarantined']} rows in quarantine{reasons}{gtins}"

@@ -53,7 +53,9 @@ class Spec:
 class Content:
     """What N listings can be embedded by, as in a listing's columns: "" or None where a listing lacks it.
 
-    has_image: bool (N,), where it is known; None: the pictures are looked through.
+    Where listings have several pictures, pictures and hashes are N + M: the first of each listing, then the others.
+
+    has_image: bool (N,) or (N + M,), where it is known; None: the pictures are looked through.
     """
 
     title: Sequence[str]
@@ -75,7 +77,7 @@ class Content:
         if self.has_image is not None:
             return self.has_image
         if isinstance(self.image, Jpegs):  # indexing it would decode the picture
-            return np.array([self.image.jpeg(row) is not None for row in range(len(self))], bool)
+            return np.array([self.image.jpeg(row) is not None for row in range(len(self.image))], bool)
         return np.array([picture is not None for picture in self.image], bool)
 
 

@@ -182,7 +182,7 @@ def write_predictions(
         "query": listings.posting_id[query],
         "match": listings.posting_id[match],
         "score": np.minimum(neighbours.score[position, rank], 1),
-    } | channel_cosines(channels, query, match)
+    } | channel_cosines(channels, query, match, owner=listings.owner)
     if full.rules is not None:
         matches["rule"] = np.isposinf(neighbours.score[position, rank])
     group = assign_groups(full, listings, groups, links)

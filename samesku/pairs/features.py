@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from samesku.arrays import Float32, Float64, Int64, Ints
+from samesku.arrays import Float32, Float64, Int32, Int64, Ints
 from samesku.catalogue.attributes import Attributes, read_attributes
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.reader import ATTRIBUTES
@@ -16,7 +17,7 @@ from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_title
 from samesku.pairs import list_features as lists
 from samesku.pairs import title_features as items
 from samesku.pairs.candidates import Candidates
-from samesku.search.fusion import Channels, Fused, channel_cosines, pair_scores
+from samesku.search.fusion import Channels, Fused, Owner, channel_cosines, count_owners, pair_scores
 
 MIN_SUPPORT = 0.01  # a less probable pair supports no pair
 
@@ -69,19 +70,22 @@ class PairEvidence:
         channels: name -> float32 (N, d), rows L2-normalised or zero; (N, 0) where no listing has the channel.
         pictures: name -> int (N,), a number for each distinct picture (file or hash); −1 where there is none.
         attributes: None for a catalogue without any.
+        owner: the listing of each row of channels and pictures that have N + M; None where M is 0.
     """
 
     channels: Channels
     titles: TitleTokens
     pictures: Mapping[str, Ints]
     attributes: Attributes | None = None
+    owner: Owner = None
 
 
 def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
     """The evidence of a catalogue: its channels, titles, picture files, hashes and attributes."""
-    pictures = {"file": number_distinct(listings.image), "hash": number_distinct(listings.image_phash)}
+    files = listings.image + listings.further.image
+    pictures = {"file": number_distinct(files), "hash": number_distinct(listings.hashes)}
     attributes = read_attributes({name: listings.attribute(name) for name in ATTRIBUTES}, listings.title)
-    return PairEvidence(channels, tokenize_titles(listings.title), pictures, attributes)
+    return PairEvidence(channels, tokenize_titles(listings.title), pictures, attributes, listings.owner)
 
 
 def number_distinct(names: Sequence[str]) -> Int64:
@@ -100,18 +104,33 @@ def describe_pairs(
     """
     rows, (left, right) = candidates.rows, candidates.catalogue_rows
     channels = {name: channel for name, channel in evidence.channels.items() if channel.shape[1]}
-    similarities = channel_cosines(channels, left, right) | {
+    similarities = channel_cosines(channels, left, right, owner=evidence.owner) | {
         name: pair_scores(vectors, left, right).astype(np.float32) for name, vectors in fused.items()
     }
-    pictures = {name: picture[rows] for name, picture in evidence.pictures.items()}
+    pictures = {
+        name: number[rows] if evidence.owner is None else group_pictures(number, evidence.owner)[rows]
+        for name, number in evidence.pictures.items()
+    }
     return pair_features(candidates, similarities, evidence.titles[rows], pictures, evidence.attributes)
+
+
+def group_pictures(number: Ints, owner: Int32) -> csr_array:
+    """The pictures of each listing: sparse (N, pictures), 1 where a listing has a picture.
+
+    Args:
+        number: int (N + M,), a number for each distinct picture, −1 for none. owner: the listing of each.
+    """
+    is_one = number >= 0
+    places = owner[is_one], number[is_one]
+    shape = count_owners(owner), int(number.max(initial=-1)) + 2
+    return csr_array((np.ones(len(places[0]), np.float32), places), shape=shape).sign()  # twice counts once
 
 
 def pair_features(
     candidates: Candidates,
     similarities: Mapping[str, Float32],
     titles: TitleTokens,
-    pictures: Mapping[str, Ints],
+    pictures: Mapping[str, Ints | csr_array],
     attributes: Attributes | None = None,
 ) -> PairFeatures:
     """The features that need no label and no first score.
@@ -120,7 +139,7 @@ def pair_features(
         similarities: name -> float32 (P,), of each channel and of the channels `fused`, perhaps of the rows
             after augmentation too; NaN where one of the two listings lacks it.
         titles: those of the G listings of the gallery, so that word frequencies are the gallery's.
-        pictures: name -> int (G,), as of `PairEvidence`.
+        pictures: name -> int (G,), as of `PairEvidence`; where listings have several, as of `group_pictures`.
         attributes: of the catalogue. One that none of its listings has adds no feature.
     """
     features = PairFeatures(candidates)
@@ -129,7 +148,10 @@ def pair_features(
     _add_density(features, similarities["fused"])
     _add_titles(features, titles)
     for name, picture in pictures.items():
-        _add_number(features, "picture", name, picture)
+        if isinstance(picture, csr_array):
+            _add_pictures(features, name, picture)
+        else:
+            _add_number(features, "picture", name, picture)
     if attributes is not None:
         _add_attributes(features, attributes)
     return features
@@ -236,3 +258,18 @@ def _add_attributes(features: PairFeatures, attributes: Attributes) -> None:
             shallower = np.minimum(attributes.depth(left), attributes.depth(right))
             features.add(name, "category_shared", shared)
             features.add(name, "category_shared_part", shared / np.maximum(shallower, 1))
+
+
+def _add_pictures(features: PairFeatures, name: str, pictures: csr_array) -> None:
+    """As `_add_number`: the two have a picture in common; copies of the picture of each that most listings have."""
+    left, right = features.candidates.left, features.candidates.right
+    sets = ItemSets(pictures, np.zeros(pictures.shape[1], np.int64))
+    has_one = items.total_weight(sets) > 0
+    n_copies = np.bincount(pictures.indices, minlength=pictures.shape[1])
+    copies = (pictures * n_copies).max(axis=1).toarray()
+    features.add(
+        "picture",
+        f"same_{name}",
+        np.where(has_one[left] & has_one[right], items.shared_weight(sets, (left, right)) > 0, np.nan),
+    )
+    features.add_low_high("picture", f"{name}_copies", (copies[left], copies[right]))

@@ -1,6 +1,7 @@
 """Approximate search (FAISS's IVF, HNSW, compressed vectors), checked against exact search before use."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import faiss
@@ -20,6 +21,7 @@ from samesku.search.exact import (
 )
 from samesku.search.fusion import Fused
 from samesku.search.neighbours import Neighbours
+from samesku.search.pictures import search_views
 
 SMALL = 20_000  # listings up to which exact search is as quick
 CHECKED = 1000  # queries whose exact neighbours the check knows
@@ -63,6 +65,9 @@ def search_approximate(
             return search_approximate(fused, rows, k, kind, effort, min_recall, seed)
 
         return search_within_shops(search_shop, fused, rows, k, allowed)
+    if fused.owner is not None:
+        search_rows = partial(search_approximate, kind=kind, effort=effort, min_recall=min_recall, seed=seed)
+        return search_views(search_rows, fused, rows, k)
     groups = group_by_mask(fused, rows)
     indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
 

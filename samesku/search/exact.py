@@ -1,7 +1,7 @@
 """Exact search: the k nearest neighbours of every listing of a gallery, in blocks and in one fixed order."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations_with_replacement
 from typing import NamedTuple, Protocol
@@ -14,6 +14,7 @@ from samesku.arrays import Float32, Float64, Int32, Int64
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
+from samesku.search.pictures import PictureGroup, search_picture_queries, search_pictures
 
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
@@ -60,6 +61,10 @@ class QueryBlock(NamedTuple):
 BlockSearch = Callable[[Iterable[QueryBlock]], Iterator[list[TopProducts]]]
 
 
+#: A part of a gallery that `search_queries` searches.
+Group = MaskGroup | PictureGroup
+
+
 class Search(Protocol):
     """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match."""
 
@@ -84,6 +89,8 @@ def search_neighbours(
     A query is dropped from its own list by its row, not by its rank: copies of a listing tie with it. A
     gallery is searched by modality mask, since the divisor of the score is constant for two masks.
 
+    Where listings have several pictures, `search_pictures` searches, on this machine.
+
     Args:
         fused: the whole catalogue.
         rows: (G,) the gallery, ascending.
@@ -98,6 +105,8 @@ def search_neighbours(
     if allowed.link == "within":
         search = partial(search_neighbours, search_blocks=search_blocks, approximate=approximate)
         return search_within_shops(search, fused, rows, k, allowed, queries)
+    if fused.owner is not None:
+        return search_pictures(fused, rows, k, allowed=allowed, queries=queries)
     k = max(0, min(k, len(rows) - 1))
     everything = queries is None
     queries = rows if queries is None else queries
@@ -158,7 +167,7 @@ def search_within_shops(
 def search_queries(
     queries: Fused,
     rows: Int32,
-    groups: Sequence[MaskGroup],
+    groups: Sequence[Group],
     k: int,
     allowed: AllowedPairs = ALL_PAIRS,
     shop: Int32 | None = None,
@@ -175,6 +184,10 @@ def search_queries(
     Returns:
         Neighbours whose `query` counts from 0.
     """
+    by_mask = [group for group in groups if isinstance(group, MaskGroup)]
+    if queries.owner is not None or len(by_mask) < len(groups):
+        of_pictures = [_picture_group(group, queries) for group in groups]
+        return search_picture_queries(queries, rows, of_pictures, k, allowed, shop)
     neighbours = no_neighbours(np.arange(len(queries), dtype=np.int32), k)
     for start in range(0, len(queries) if groups else 0, WHOLE_ROW_QUERIES):
         positions = np.arange(start, min(start + WHOLE_ROW_QUERIES, len(queries)))
@@ -182,9 +195,51 @@ def search_queries(
         _fill(
             neighbours,
             positions,
-            *_search_whole_rows(queries[positions], rows[positions], groups, k, allowed, of_queries),
+            *_search_whole_rows(queries[positions], rows[positions], by_mask, k, allowed, of_queries),
         )
     return neighbours
+
+
+def _picture_group(group: Group, like: Fused) -> PictureGroup:
+    """A group whose listings may have several pictures. like: fused rows of the same channels."""
+    if isinstance(group, PictureGroup):
+        return group
+    masks = np.full(len(group.rows), group.mask, np.uint32)
+    fused = replace(like, vectors=group.vectors, modality_mask=masks, owner=None)
+    return PictureGroup(group.rows, fused, group.shop)
+
+
+def group_gallery(fused: Fused, rows: Int32, allowed: AllowedPairs = ALL_PAIRS) -> list[Group]:
+    """The gallery `rows` (ascending) as `search_queries` takes it: by modality mask, or with all its pictures."""
+    if fused.owner is None:
+        return [*group_by_mask(fused, rows, allowed)]
+    some = fused if len(rows) == len(fused) else fused[rows]
+    return [PictureGroup(rows, some, None if allowed.link == "all" else allowed.shop[rows])]
+
+
+def take_listings(rows: Int32, groups: Sequence[Group], like: Fused) -> Fused:
+    """Some listings of a gallery, with all their pictures.
+
+    Args:
+        rows: int32 (R,), ascending, each in one of the groups. like: fused rows of the same channels.
+    """
+    if not groups:
+        return replace(like, vectors=like.vectors[:0], modality_mask=like.modality_mask[:0], owner=None)
+    parts = [_picture_group(group, like) for group in groups]
+    taken = [np.flatnonzero(np.isin(part.rows, rows)) for part in parts]
+    listings = [part.fused[places] for part, places in zip(parts, taken, strict=True)]
+    positions = [np.searchsorted(rows, part.rows[places]) for part, places in zip(parts, taken, strict=True)]
+    owner = np.concatenate([of_part[of.row_owner] for of_part, of in zip(positions, listings, strict=True)])
+    # The first picture of each listing by its row, then the further ones.
+    is_first = np.concatenate([np.arange(len(of.row_owner)) < len(of) for of in listings])
+    first = np.flatnonzero(is_first)
+    order = np.concatenate([first[np.argsort(owner[first])], np.flatnonzero(~is_first)])
+    return replace(
+        like,
+        vectors=np.concatenate([of.vectors for of in listings])[order],
+        modality_mask=np.concatenate([of.modality_mask for of in listings])[order],
+        owner=owner[order].astype(np.int32) if len(order) > len(rows) else None,
+    )
 
 
 def group_by_mask(fused: Fused, rows: Int32, allowed: AllowedPairs = ALL_PAIRS) -> list[MaskGroup]:

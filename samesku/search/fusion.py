@@ -3,19 +3,24 @@
 A fused row holds several channels. The inner product of two rows is Σ w_c · cos_c over the channels c that
 both have; divided by Σ w_c it is their score. Every score of a pair and every cosine of a channel in the
 project is computed here.
+
+Where listings have several pictures, an array of a picture channel has N + M rows: the first picture of each of
+the N listings, then M further pictures. The cosine of two listings by a channel is then the largest over their
+pictures. `owner`, int32 (N + M,), is the listing of each row, so its first N values are 0 to N − 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from samesku.arrays import Float32, Float64, Floats, Ints
+from samesku.arrays import Float32, Float64, Floats, Int32, Int64, Ints
 from samesku.artefacts import read_json, replace_out, write_json
 from samesku.errors import InputError
 
@@ -23,30 +28,67 @@ ROWS = 8192  # of the catalogue, fused at once
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
 PAIRS = 8192  # in one block
 
-Channels = Mapping[str, Float32]  # name -> (N, d), rows L2-normalised or zero
+Channels = Mapping[str, Float32]  # name -> (N, d), or (N + M, d) of pictures; rows L2-normalised or zero
+Owner = (
+    Int32 | None
+)  # the listing of each row of a picture channel; None where no listing has further pictures
 
 
 @dataclass(frozen=True)
 class Fused:
-    """Fused rows, and what is needed to compare two of them on the channels that both have.
+    """Fused rows of N listings, and what is needed to compare two of them on the channels that both have.
 
     Attributes:
-        vectors: float32 (N, D).
-        modality_mask: uint32 (N,); bit c is set where the listing has channel c.
+        vectors: float32 (N, D); (N + M, D) with M further pictures, whose rows hold picture channels alone.
+        modality_mask: uint32 (N,), or (N + M,); bit c is set where the row has channel c.
         weights: float64 (C,), the weight of channel c.
         widths: the columns of each channel in `vectors`; their sum is D.
+        owner: int32 (N + M,), the listing of each row; None where M is 0.
     """
 
     vectors: Float32
     modality_mask: NDArray[np.uint32]
     weights: Float64
     widths: Sequence[int]
+    owner: Owner = None
 
     def __len__(self) -> int:
-        return len(self.modality_mask)
+        """N, the number of listings."""
+        return len(self.modality_mask) if self.owner is None else count_owners(self.owner)
 
     def __getitem__(self, rows: Ints | slice) -> Fused:
-        return Fused(self.vectors[rows], self.modality_mask[rows], self.weights, self.widths)
+        """Some of the listings, each once, with all of their pictures."""
+        owner = None
+        if self.owner is not None:
+            n = len(self)
+            listings = np.arange(n)[rows]
+            position = np.full(n, -1, np.int32)
+            position[listings] = np.arange(len(listings), dtype=np.int32)
+            further = n + np.flatnonzero(position[self.owner[n:]] >= 0)
+            rows = np.concatenate([listings, further])
+            owner = position[self.owner[rows]] if len(further) else None
+        return Fused(self.vectors[rows], self.modality_mask[rows], self.weights, self.widths, owner)
+
+    @property
+    def row_owner(self) -> Int32:
+        """int32 (N,) or (N + M,), the listing of each row."""
+        return np.arange(len(self), dtype=np.int32) if self.owner is None else self.owner
+
+    @cached_property
+    def listing_mask(self) -> NDArray[np.uint32]:
+        """uint32 (N,); bit c is set where the listing has channel c."""
+        if self.owner is None:
+            return self.modality_mask
+        masks = self.modality_mask[: len(self)].copy()
+        np.bitwise_or.at(masks, self.owner[len(self) :], self.modality_mask[len(self) :])
+        return masks
+
+    def channel_columns(self) -> list[slice]:
+        """The columns of each channel in `vectors`."""
+        return [
+            slice(stop - width, stop)
+            for stop, width in zip(np.cumsum(self.widths).tolist(), self.widths, strict=True)
+        ]
 
     def shared_weight(self, left_mask: int, right_mask: int) -> float:
         """Σ w_c over the channels that two modality masks have in common."""
@@ -93,44 +135,50 @@ def fusion_weights(
     return channel_weights(image, title, alpha)
 
 
-def fuse_channels(channels: Channels, weights: Mapping[str, float], method: str) -> Fused:
+def fuse_channels(
+    channels: Channels, weights: Mapping[str, float], method: str, owner: Owner = None
+) -> Fused:
     """Fuse by `concat` or `average`: `concatenate_channels` or `average_channels`."""
-    return {"concat": concatenate_channels, "average": average_channels}[method](channels, weights)
+    return {"concat": concatenate_channels, "average": average_channels}[method](channels, weights, owner)
 
 
-def concatenate_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
+def concatenate_channels(channels: Channels, weights: Mapping[str, float], owner: Owner = None) -> Fused:
     """Rows √w_c · e_c side by side: their inner product is Σ w_c · cos_c over the channels that both have.
 
     Args:
         channels: name -> float32 (N, d_c), rows L2-normalised, or zero where the listing lacks the channel;
-            (N, 0) where no listing has it.
+            (N, 0) where no listing has it. With `owner`, those of pictures may have N + M rows; the rows of
+            further pictures are zero in the channels that have none for them, such as titles.
         weights: name -> w_c > 0; channels without a weight are left out.
 
     Raises:
         InputError: arrays of different length.
     """
-    n = count_listings(channels)
+    n = count_rows(channels, weights, owner)
     widths = [channels[name].shape[1] for name in weights]
     vectors = np.zeros((n, sum(widths)), dtype=np.float32)
     modality_mask = np.zeros(n, dtype=np.uint32)
     start = 0
     for bit, (name, width) in enumerate(zip(weights, widths, strict=True)):
         columns = vectors[:, start : start + width]
-        np.multiply(channels[name], np.float32(np.sqrt(weights[name])), out=columns)
+        rows = channels[name]
+        np.multiply(rows, np.float32(np.sqrt(weights[name])), out=columns[: len(rows)])
         modality_mask |= columns.any(axis=1).astype(np.uint32) << np.uint32(bit)
         start += width
-    return Fused(vectors, modality_mask, np.array(list(weights.values()), dtype=np.float64), widths)
+    weight = np.array(list(weights.values()), dtype=np.float64)
+    return Fused(vectors, modality_mask, weight, widths, owner_of_rows(n, owner))
 
 
-def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
+def average_channels(channels: Channels, weights: Mapping[str, float], owner: Owner = None) -> Fused:
     """Σ w_c · e_c in one shared space, L2-normalised: the zero-shot CLIP baseline.
 
-    Arguments as of `concatenate_channels`. A listing that lacks a modality is the mean of what it has.
+    Arguments as of `concatenate_channels`. A listing that lacks a modality is the mean of what it has. The row of
+    a further picture is its mean with the listing's title.
 
     Raises:
         InputError: channels of different widths, which share no space.
     """
-    n = count_listings(channels)
+    n = count_rows(channels, weights, owner)
     widths = {name: channels[name].shape[1] for name in weights if channels[name].shape[1]}
     if len(set(widths.values())) > 1:
         columns = ", ".join(f"{name} has {width}" for name, width in widths.items())
@@ -139,36 +187,68 @@ def average_channels(channels: Channels, weights: Mapping[str, float]) -> Fused:
         )
     total = np.zeros((n, max(widths.values(), default=0)), dtype=np.float32)
     for name in widths:
-        total += channels[name] * np.float32(weights[name])
+        rows = channels[name]
+        total += (rows if len(rows) == n else rows[owner]) * np.float32(weights[name])
     norm = np.linalg.norm(total, axis=1, keepdims=True)
     np.divide(total, norm, out=total, where=norm > 0)
-    return Fused(total, (norm[:, 0] > 0).astype(np.uint32), np.ones(1), [total.shape[1]])
+    mask = (norm[:, 0] > 0).astype(np.uint32)
+    return Fused(total, mask, np.ones(1), [total.shape[1]], owner_of_rows(n, owner))
 
 
-def count_listings(channels: Channels) -> int:
-    """The number of rows of these arrays. Raises InputError if they have different lengths."""
+def count_rows(channels: Channels, weights: Iterable[str], owner: Owner = None) -> int:
+    """The number of fused rows of the channels `weights`: N, or N + M where one of them has further pictures.
+
+    Raises:
+        InputError: arrays of different length.
+    """
     lengths = {name: len(rows) for name, rows in channels.items()}
-    if len(set(lengths.values())) > 1:
+    allowed = set(lengths.values()) if owner is None else {count_owners(owner), len(owner)}
+    if len(set(lengths.values()) | allowed) > len(allowed) or (owner is None and len(allowed) > 1):
         rows = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InputError(f"channels have different numbers of rows ({rows}); embed them all from one sample")
-    return next(iter(lengths.values()), 0)
+    if owner is None:
+        return next(iter(lengths.values()), 0)
+    return max((lengths[name] for name in weights), default=count_owners(owner))
 
 
-def fuse_in_blocks(channels: Channels, weights: Mapping[str, float], method: str) -> Iterator[Fused]:
-    """`fuse_channels` of ROWS listings after ROWS listings: a catalogue may be larger than memory."""
-    for start in range(0, max(1, count_listings(channels)), ROWS):
-        block = {name: rows[start : start + ROWS] for name, rows in channels.items()}
-        yield fuse_channels(block, weights, method)
+def count_owners(owner: Int32) -> int:
+    """N, the number of listings that rows have."""
+    return int(owner.max(initial=-1)) + 1
+
+
+def owner_of_rows(n_rows: int, owner: Owner) -> Owner:
+    """The owner of these rows; None where they are those of first pictures alone."""
+    return None if owner is None or n_rows < len(owner) else owner
+
+
+def fuse_in_blocks(
+    channels: Channels, weights: Mapping[str, float], method: str, owner: Owner = None
+) -> Iterator[Fused]:
+    """The rows of `fuse_channels`, ROWS at a time: a catalogue may be larger than memory."""
+    n_rows = count_rows(channels, weights, owner)
+
+    def block(rows: Float32, start: int) -> Float32:
+        stop = min(start + ROWS, n_rows)
+        if len(rows) >= stop or owner is None:
+            return rows[start:stop]
+        if method == "average":  # the title of the listing of each picture
+            return rows[owner[start:stop]]
+        padded = np.zeros((stop - start, rows.shape[1]), np.float32)
+        padded[: max(0, len(rows) - start)] = rows[start:]
+        return padded
+
+    for start in range(0, max(1, n_rows), ROWS):
+        yield fuse_channels({name: block(rows, start) for name, rows in channels.items()}, weights, method)
 
 
 def write_fused(
-    folder: Path, blocks: Iterable[Fused], n_listings: int, names: Sequence[str]
+    folder: Path, blocks: Iterable[Fused], n_rows: int, names: Sequence[str], owner: Owner = None
 ) -> tuple[int, int]:
-    """Write vectors.npy, modality_masks.npy and weights.json, holding one block at a time.
+    """Write vectors.npy, modality_masks.npy, weights.json and perhaps owner.npy, holding one block at a time.
 
     Args:
-        blocks: fused rows, one block after the other. n_listings: their number in all.
-        names: the channels that carry weight.
+        blocks: fused rows, one block after the other. n_rows: their number in all.
+        names: the channels that carry weight. owner: of the rows, where some are further pictures.
 
     Returns:
         The shape of vectors.npy.
@@ -178,13 +258,15 @@ def write_fused(
         partial.mkdir()
         with (partial / "vectors.npy").open("wb") as file:
             for block in blocks:
-                shape = n_listings, block.vectors.shape[1]
+                shape = n_rows, block.vectors.shape[1]
                 if not masks:
                     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(block.vectors.tobytes())
                 masks.append(block.modality_mask)
         np.save(partial / "modality_masks.npy", np.concatenate(masks))
+        if (owner := owner_of_rows(n_rows, owner)) is not None:
+            np.save(partial / "owner.npy", owner)
         weights = {"channels": list(names), "weights": block.weights.tolist(), "widths": list(block.widths)}
         write_json(partial / "weights.json", weights)
     return shape
@@ -204,7 +286,15 @@ def read_fused(folder: Path) -> Fused:
         np.load(folder / "modality_masks.npy"),
         np.array(weights["weights"], dtype=np.float64),
         weights["widths"],
+        np.load(folder / "owner.npy") if (folder / "owner.npy").is_file() else None,
     )
+
+
+def with_lengths_of(before: Float32, after: Float32) -> Float32:
+    """The rows of `after`, each as long as that of `before`; both float32 (N, d)."""
+    length = np.linalg.norm(after, axis=1, keepdims=True)
+    before_length = np.linalg.norm(before, axis=1, keepdims=True)
+    return after * np.divide(before_length, length, out=np.zeros_like(length), where=length > 0)
 
 
 def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> Float64:
@@ -228,10 +318,15 @@ def mean_cosine(cosines: Floats, present: NDArray[Any], weights: Floats) -> Floa
     return weighted_mean(cosines @ weights, present @ weights)
 
 
-def shared_weights(fused: Fused, left: Ints, right: Ints) -> Float64:
-    """Σ w_c over the channels that both of a pair have; the rows `left` and `right` may broadcast."""
-    left_masks, i = np.unique(fused.modality_mask[left], return_inverse=True)
-    right_masks, j = np.unique(fused.modality_mask[right], return_inverse=True)
+def shared_weights(fused: Fused, left: Ints, right: Ints, right_fused: Fused | None = None) -> Float64:
+    """Σ w_c over the channels that both of a pair have; the listings `left` and `right` may broadcast.
+
+    Args:
+        right_fused: the rows that `right` counts in; by default `fused`.
+    """
+    right_listings = (fused if right_fused is None else right_fused).listing_mask[right]
+    left_masks, i = np.unique(fused.listing_mask[left], return_inverse=True)
+    right_masks, j = np.unique(right_listings, return_inverse=True)
     table = [fused.shared_weight(int(a), int(b)) for a in left_masks for b in right_masks]
     shared = np.array(table, dtype=np.float64).reshape(len(left_masks), len(right_masks))
     return shared[i.reshape(left.shape), j.reshape(right.shape)]
@@ -241,39 +336,105 @@ def pair_scores(fused: Fused, left: Ints, right: Ints) -> Float64:
     """The score of P pairs, not rounded: float64 (P,), NaN where the two have no channel in common.
 
     Args:
-        left, right: (P,) rows of `fused`.
+        left, right: (P,) listings of `fused`.
     """
-    inner = np.empty(len(left), np.float32)
-    for block in _blocks(len(left)):
-        inner[block] = _inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
+    inner: Floats = np.empty(len(left), np.float32)
+    if fused.owner is None:
+        for block in _blocks(len(left)):
+            inner[block] = inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
+    else:
+        owners = fused.owner, fused.owner
+        parts = [fused.vectors[:, columns] for columns in fused.channel_columns()]
+        products = [_largest_products(part, part, left, right, owners) for part in parts]
+        inner = np.nan_to_num(products).sum(axis=0, dtype=np.float64)
     return weighted_mean(inner, shared_weights(fused, left, right))
 
 
 def channel_cosines(
-    channels: Channels, left: Ints, right: Ints, right_channels: Channels | None = None
+    channels: Channels,
+    left: Ints,
+    right: Ints,
+    right_channels: Channels | None = None,
+    owner: Owner = None,
+    right_owner: Owner = None,
 ) -> dict[str, Float32]:
     """Each channel's cosine for P pairs: why they match.
 
     Args:
-        channels: name -> float32 (N, d), rows L2-normalised or zero.
-        left, right: (P,) rows. right_channels: the arrays that `right` counts in; by default `channels`.
+        channels: name -> float32 (N, d), rows L2-normalised or zero; (N + M, d) where `owner` says whose they are.
+        left, right: (P,) listings. right_channels, right_owner: the arrays that `right` counts in; by default
+            `channels` and `owner`.
 
     Returns:
-        name -> float32 (P,), rounded to 1e-6; NaN where one of the two lacks the channel.
+        name -> float32 (P,), rounded to 1e-6, the largest over the pictures of both; NaN where one of the two
+        lacks the channel.
     """
-    right_channels = channels if right_channels is None else right_channels
-    cosines = {name: np.full(len(left), np.nan, np.float32) for name in channels}
+    if right_channels is None:
+        right_channels, right_owner = channels, owner
+    cosines = {}
     for name, rows in channels.items():
-        if rows.shape[1] == 0:
-            continue
-        for block in _blocks(len(left)):
-            a, b = rows[left[block]], right_channels[name][right[block]]
-            present = a.any(axis=1) & b.any(axis=1)
-            cosines[name][block] = np.where(present, _inner_products(a, b).round(DECIMALS), np.nan)
+        right_rows = right_channels[name]
+        owners = owner_of_rows(len(rows), owner), owner_of_rows(len(right_rows), right_owner)
+        cosines[name] = (
+            _largest_products(rows, right_rows, left, right, owners).round(DECIMALS)
+            if rows.shape[1]
+            else np.full(len(left), np.nan, np.float32)
+        )
     return cosines
 
 
-def _inner_products(left: Float32, right: Float32) -> Float32:
+def _largest_products(
+    rows: Float32, right_rows: Float32, left: Ints, right: Ints, owners: tuple[Owner, Owner]
+) -> Float32:
+    """The largest inner product over the rows of each of P pairs of listings: float32 (P,), NaN where one has none.
+
+    Args:
+        rows, right_rows: float32 (·, d), zero where a listing has nothing. left, right: (P,) listings.
+        owners: of `rows` and `right_rows`; None where each listing has one row.
+    """
+    largest = np.empty(len(left), np.float32)
+    sides = [rows_by_listing(owner) for owner in owners]
+    for block in _blocks(len(left)):
+        i, j, first = row_pairs(left[block], right[block], sides)
+        products = np.empty(len(i), np.float32)
+        for some in _blocks(len(i)):
+            a, b = rows[i[some]], right_rows[j[some]]
+            present = a.any(axis=1) & b.any(axis=1)
+            products[some] = np.where(present, inner_products(a, b), -np.inf)
+        largest[block] = np.maximum.reduceat(products, first)
+    return np.where(np.isfinite(largest), largest, np.float32(np.nan))
+
+
+#: Rows in the order of their listings, and where each listing's begin, with the end; None: a row for each listing.
+RowsByListing = tuple[Int64, Int64] | None
+
+
+def rows_by_listing(owner: Owner) -> RowsByListing:
+    if owner is None:
+        return None
+    return np.argsort(owner, kind="stable"), np.append(0, np.cumsum(np.bincount(owner)))
+
+
+def row_pairs(left: Ints, right: Ints, sides: Sequence[RowsByListing]) -> tuple[Ints, Ints, Ints]:
+    """All pairs of a row of `left` and a row of `right`, pair after pair, and the first of each pair."""
+    if sides[0] is None and sides[1] is None:
+        return left, right, np.arange(len(left))
+    counts = [
+        np.ones(len(of), np.int64) if side is None else np.diff(side[1])[of]
+        for of, side in zip((left, right), sides, strict=True)
+    ]
+    per_pair = counts[0] * counts[1]
+    first = np.cumsum(per_pair) - per_pair
+    pair = np.repeat(np.arange(len(left)), per_pair)
+    places = np.divmod(np.arange(len(pair)) - first[pair], counts[1][pair])
+    i, j = (
+        of[pair] if side is None else side[0][side[1][of[pair]] + place]
+        for of, side, place in zip((left, right), sides, places, strict=True)
+    )
+    return i, j, first
+
+
+def inner_products(left: Float32, right: Float32) -> Float32:
     return np.einsum("pd,pd->p", left, right)
 
 

@@ -18,8 +18,9 @@ from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listi
 from samesku.errors import InputError
 from samesku.params.schema import Index, Machine
 from samesku.search.exact import Search, search_neighbours
-from samesku.search.fusion import Fused
+from samesku.search.fusion import Fused, with_lengths_of
 from samesku.search.neighbours import Neighbours, stack_neighbours
+from samesku.search.pictures import augment_pictures
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 CUDA_DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
@@ -44,7 +45,7 @@ def search_galleries(
     """
     if len(fused) != len(listings):
         raise InputError(
-            f"data/fused has {len(fused)} rows, listings.parquet {len(listings)}; run `dvc repro`"
+            f"data/fused has {len(fused)} listings, listings.parquet {len(listings)}; run `dvc repro`"
         )
     neighbours = {}
     for name, parts in GALLERIES.items():
@@ -104,13 +105,15 @@ def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fuse
     """x_i + Σ s_ij · x_j over i's neighbours j of score s_ij ≥ threshold.
 
     Each channel's part of a row keeps its length. A channel that a listing lacks stays zero: it is
-    not inferred from neighbours.
+    not inferred from neighbours. Of a neighbour with several pictures the one nearest to the row counts, by channel.
 
     Args:
         neighbours: those of every listing of one gallery within it; rows outside it become zero.
     """
     from scipy.sparse import csr_array  # here, since an index without augmentation does without SciPy
 
+    if fused.owner is not None:
+        return augment_pictures(fused, neighbours, threshold)
     rows = neighbours.query
     position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
     neighbour = np.searchsorted(rows, neighbours.neighbour[position, rank])
@@ -123,15 +126,9 @@ def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fuse
         shape=(len(rows), len(rows)),
     )
     vectors = np.zeros_like(fused.vectors)
-    for stop, width in zip(np.cumsum(fused.widths), fused.widths, strict=True):
-        channel = slice(stop - width, stop)
+    for channel in fused.channel_columns():
         before = fused.vectors[rows, channel]
-        after = weights @ before
-        length = np.linalg.norm(after, axis=1, keepdims=True)
-        scale = np.divide(
-            np.linalg.norm(before, axis=1, keepdims=True), length, out=np.zeros_like(length), where=length > 0
-        )
-        vectors[rows, channel] = after * scale
+        vectors[rows, channel] = with_lengths_of(before, weights @ before)
     return replace(fused, vectors=vectors)
 
 

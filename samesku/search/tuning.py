@@ -5,18 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from samesku.arrays import Float32, Int32
+from samesku.arrays import Float32, Floats, Int32
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.search.fusion import (
     DECIMALS,
     Channels,
+    Owner,
     concatenate_channels,
     fusion_weights,
     mean_cosine,
+    owner_of_rows,
     ranking_scores,
     shared_weights,
 )
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
+from samesku.search.pictures import sum_listings
 
 QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
 SWEEP_QUERIES = 512  # in one block of sides
@@ -55,16 +58,22 @@ class CandidatePool:
 
 
 def unite_neighbours(
-    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs = ALL_PAIRS
+    channels: Channels,
+    query: Int32,
+    rows: Int32,
+    k: int,
+    allowed: AllowedPairs = ALL_PAIRS,
+    owner: Owner = None,
 ) -> CandidatePool:
     """Search each channel alone for the k nearest of every query among `rows` that may match it, and unite them.
 
     Args:
         channels: name -> float32 (N, d), rows L2-normalised or zero; empty ones are left out.
         query: int32 (Q,) rows. rows: int32 (G,), the gallery, ascending.
+        owner: of the rows of channels with further pictures.
     """
     channels = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
-    blocks = list(_unite_blocks(channels, query, rows, k, allowed))
+    blocks = list(_unite_blocks(channels, query, rows, k, allowed, owner))
     width = max((neighbour.shape[1] for neighbour, _ in blocks), default=0)
     neighbour = np.full((len(query), width), -1, dtype=np.int32)
     cosine = np.zeros((len(query), width, len(channels)), dtype=np.float32)
@@ -80,22 +89,18 @@ def unite_neighbours(
 
 
 def _unite_blocks(
-    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs
+    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs, owner: Owner
 ) -> Iterator[tuple[Int32, Float32]]:
     """For each block of queries, (Q, M) neighbours and their (Q, M, C) cosines, NaN where unknown."""
-    gallery = {name: np.ascontiguousarray(vectors[rows]) for name, vectors in channels.items()}
-    present = {name: vectors.any(axis=1) for name, vectors in gallery.items()}
+    compare = {name: _cosines_with(vectors, rows, owner) for name, vectors in channels.items()}
     k = min(k, len(rows))
     for start in range(0, len(query), QUERIES):
         block = query[start : start + QUERIES]
         left_out = (block[:, None] == rows) | ~allowed.of_rows(block[:, None], rows)
         united = np.zeros(left_out.shape, dtype=bool)
         cosines = []
-        for name, vectors in gallery.items():
-            queries = channels[name][block]
-            cosine = queries @ vectors.T
-            cosine[~queries.any(axis=1)] = np.nan
-            cosine[:, ~present[name]] = np.nan
+        for name in channels:
+            cosine = compare[name](block)
             first = np.argpartition(-np.where(np.isnan(cosine) | left_out, -2, cosine), k - 1, axis=1)[:, :k]
             np.put_along_axis(united, first, True, axis=1)
             cosines.append(cosine)
@@ -108,6 +113,31 @@ def _unite_blocks(
         neighbour[position, rank] = rows[column]
         values[position, rank] = np.stack([cosine[position, column] for cosine in cosines], axis=-1)
         yield neighbour, values
+
+
+def _cosines_with(vectors: Float32, rows: Int32, owner: Owner) -> Callable[[Int32], Floats]:
+    """(Q,) listings -> the cosines (Q, G) of one channel with the gallery `rows`, NaN where one lacks it."""
+    if owner_of_rows(len(vectors), owner) is not None:
+        fused = concatenate_channels({"channel": vectors}, {"channel": 1.0}, owner)
+        several = fused[rows]
+
+        def compare_pictures(listings: Int32) -> Floats:
+            cosine, present = sum_listings(fused[listings], several)
+            cosine[present == 0] = np.nan
+            return cosine
+
+        return compare_pictures
+    gallery = np.ascontiguousarray(vectors[rows])
+    has_channel = gallery.any(axis=1)
+
+    def compare_rows(listings: Int32) -> Floats:
+        queries = vectors[listings]
+        cosine = queries @ gallery.T
+        cosine[~queries.any(axis=1)] = np.nan
+        cosine[:, ~has_channel] = np.nan
+        return cosine
+
+    return compare_rows
 
 
 def ascend_weights(
@@ -197,30 +227,37 @@ def sweep_alphas(
     k: int,
     alphas: Sequence[float],
     allowed: AllowedPairs = ALL_PAIRS,
+    owner: Owner = None,
 ) -> dict[float, Neighbours]:
     """α -> what `search_neighbours` finds in the gallery at that α, without fusing and searching for each.
 
     Args:
         image, title: weights of the channels of each side, as in `fusion` of params.yaml.
         rows: int32 (G,), the gallery, which is also the queries. allowed: which pairs may match.
+        owner: of the rows of channels with further pictures.
 
     The inner products of the sides are computed once for each block of queries. With n and d the weighted
     sums of cosines and of weights over the channels that both listings have, score(α) is
     (α n_image + (1 − α) n_title) / (α d_image + (1 − α) d_title).
     """
-    gallery = {name: channels[name][rows] for name in [*image, *title]}
-    sides = (
-        concatenate_channels(gallery, fusion_weights(image, {}, 1.0, channels)),
-        concatenate_channels(gallery, fusion_weights({}, title, 0.0, channels)),
-    )
+    weights = fusion_weights(image, {}, 1.0, channels), fusion_weights({}, title, 0.0, channels)
+    if owner is None:
+        gallery = {name: channels[name][rows] for name in [*image, *title]}
+        sides = [concatenate_channels(gallery, of_side) for of_side in weights]
+    else:
+        sides = [concatenate_channels(channels, of_side, owner)[rows] for of_side in weights]
     every = np.arange(len(rows))
     k = max(0, min(k, len(rows) - 1))
     neighbours = {alpha: no_neighbours(rows, k) for alpha in alphas}
     for start in range(0, len(rows), SWEEP_QUERIES):
         block = slice(start, start + SWEEP_QUERIES)
         queries = every[block, None]
-        n_image, n_title = (side.vectors[block] @ side.vectors.T for side in sides)
-        d_image, d_title = (shared_weights(side, queries, every) for side in sides)
+        (n_image, d_image), (n_title, d_title) = (
+            (side.vectors[block] @ side.vectors.T, shared_weights(side, queries, every))
+            if side.owner is None
+            else sum_listings(side[block], side)
+            for side in sides
+        )
         left_out = (queries == every) | ~allowed.of_rows(rows[queries], rows)
         for alpha, nearest in neighbours.items():
             score = ranking_scores(

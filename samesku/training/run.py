@@ -66,9 +66,14 @@ class TrainingSet:
         """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
         chosen = (self.listings.split == "train") & (self.product >= 0)
         for modality in run.towers:
-            chosen &= self.content.present(modality)
+            chosen &= self.content.present(modality)[: len(self)]  # batches hold first pictures
         rows = np.flatnonzero(chosen)
         return rows, np.unique(self.product[rows], return_inverse=True)[1]
+
+    def rows_of(self, modality: str, chosen: Bools) -> Bools:
+        """The rows of a modality that the chosen listings, bool (N,), have: bool (N,), or (N + M,) of pictures."""
+        present = self.content.present(modality)
+        return present & (chosen if len(present) == len(chosen) else chosen[self.listings.owner])
 
 
 class TowerEmbedder:
@@ -86,7 +91,8 @@ class TowerEmbedder:
     ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
-        `folder` keeps the rows of these very towers as they come.
+        Pictures have M rows more where listings have M further pictures. `folder` keeps the rows of these very
+        towers as they come.
         """
         embeddings = {}
         for modality, tower in towers.items():
@@ -102,8 +108,9 @@ class TowerEmbedder:
     ) -> Float32:
         """As `embed`, of one encoder."""
         content, processes = self.training_set.content, self.compute.processes
-        rows = np.flatnonzero(chosen & content.present(modality))
-        share = np.zeros(len(chosen), bool)
+        wanted = self.training_set.rows_of(modality, chosen)
+        rows = np.flatnonzero(wanted)
+        share = np.zeros(len(wanted), bool)
         share[rows[processes.rank :: processes.count]] = True
         part = modality if processes.count == 1 else f"{modality}-{processes.rank}-of-{processes.count}"
         embeddings = encoder.embed(
@@ -116,8 +123,9 @@ class TowerEmbedder:
 
     @torch.inference_mode()
     def _embed_features(self, tower: Tower, modality: str, chosen: Bools) -> Float32:
-        embeddings = np.zeros((len(chosen), tower.dim), np.float32)
-        rows = np.flatnonzero(chosen & self.training_set.content.present(modality))
+        wanted = self.training_set.rows_of(modality, chosen)
+        embeddings = np.zeros((len(wanted), tower.dim), np.float32)
+        rows = np.flatnonzero(wanted)
         for block in np.array_split(rows, max(1, len(rows) // BLOCK)):
             features = torch.from_numpy(self.features[modality][block])
             embeddings[block] = tower(features).cpu().numpy()
@@ -187,13 +195,13 @@ def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbe
     Raises:
         InputError: the file has the rows of another sample.
     """
-    n = len(embedder.training_set)
+    every = np.ones(len(embedder.training_set), bool)
     if not file.is_file():
-        return embedder.embed_content(encoder, modality, np.ones(n, bool))
+        return embedder.embed_content(encoder, modality, every)
     features = np.load(file, mmap_mode="r")
-    if len(features) != n:
+    if len(features) != len(embedder.training_set.rows_of(modality, every)):
         raise InputError(
-            f"{file} has {len(features)} rows for {n} listings; run `dvc repro` to embed them anew"
+            f"{file} has {len(features)} rows for {len(every)} listings; run `dvc repro` to embed them anew"
         )
     return features
 

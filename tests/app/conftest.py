@@ -10,6 +10,20 @@ def built(tmp_path_factory):
     return small_shop.build(tmp_path_factory.mktemp("shop"))
 
 
+@pytest.fixture(scope="session")
+def built_with_several(tmp_path_factory):
+    from tests.fixtures import small_shop
+
+    return small_shop.build(tmp_path_factory.mktemp("several"), small_shop.several_pictures())
+
+
+@pytest.fixture
+def several(built_with_several, monkeypatch):
+    """The small shop whose listings have several pictures as the current folder; only for reading."""
+    monkeypatch.chdir(built_with_several)
+    return built_with_several
+
+
 @pytest.fixture
 def shop(built, monkeypatch):
     """The small shop as the current folder; only for reading."""

@@ -181,3 +181,51 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(how: signal.Signals, tmp
     while any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers):
         assert time.monotonic() < deadline, "a worker still runs"
         time.sleep(0.05)
+
+
+def test_further_pictures_come_after_the_first_of_all_listings(catalogue: Path, tmp_path: Path) -> None:
+    requests = [
+        PackRequest("1.jpg", hash=False, keep=True, further=("2.jpg", "text.jpg", "3.jpg")),
+        PackRequest("text.jpg", hash=True, keep=False, further=("4.jpg", "1.jpg")),
+        PackRequest("missing.jpg", hash=True, keep=True, further=("text.jpg",)),
+        PackRequest("missing.jpg", hash=False, keep=True, further=("5.jpg",)),  # the table gives its hash
+        PackRequest("missing.jpg", hash=True, keep=False, further=("text.jpg",)),  # no row
+        PackRequest("2.jpg", hash=True, keep=True),
+    ]
+    files = []
+    for workers in (0, 2):
+        arrow = tmp_path / f"{workers}.arrow", tmp_path / f"{workers}.small.arrow"
+        outcomes = pack_pictures(*arrow, requests, packer(catalogue), workers)
+        files.append([path.read_bytes() for path in arrow])
+    assert files[0] == files[1]
+    packed = PackedImages(tmp_path / "0.arrow")
+    alone = [PackRequest(f"{i}.jpg", True, True) for i in (1, 4, 2, 5, 3)]
+    pack_pictures(tmp_path / "alone.arrow", tmp_path / "small.arrow", alone, packer(catalogue), workers=0)
+    one, four, two, five, three = PackedImages(tmp_path / "alone.arrow").some([0, 1, 2, 3, 4]).jpegs
+    # A row for each of five listings, then further ones: 2 and 3; 1; 5 once more, for its hash beside the given one.
+    rows = [packed.jpeg(i) for i in range(len(packed))]
+    assert rows == [one, four, None, five, two, two, three, one, five]
+    assert [webp is None for webp in read_thumbnails(tmp_path / "0.small.arrow")] == [
+        row is None for row in rows
+    ]
+    assert [[picture.fault for picture in outcome.pictures] for outcome in outcomes] == [
+        ["", "", q.IMAGE_NONE, ""],
+        [q.IMAGE_NONE, "", ""],
+        [q.IMAGE_MISSING, q.IMAGE_NONE],
+        [q.IMAGE_MISSING, ""],
+        [q.IMAGE_MISSING, q.IMAGE_NONE],
+        [""],
+    ]
+    assert all(picture.phash for outcome in outcomes for picture in outcome.further if not picture.fault)
+
+
+def test_every_file_of_several_listings_is_decoded_once(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, read = packer(catalogue), []
+    picture = work.source.picture
+    monkeypatch.setattr(work.source, "picture", lambda name: read.append(name) or picture(name))
+    requests = [PackRequest(f"{i}.jpg", True, True, (f"{i + 1}.jpg", f"{i + 2}.jpg")) for i in range(4)]
+    pack_pictures(tmp_path / "images.arrow", tmp_path / "small.arrow", requests, work, workers=0)
+    assert read == [f"{i}.jpg" for i in range(6)]
+    assert len(PackedImages(tmp_path / "images.arrow")) == 12

@@ -35,6 +35,11 @@ def test_a_long_chain_is_one_component() -> None:
     assert set(find_components(links, shifted)) == {0}
 
 
+def test_several_values_of_a_listing_link_it_by_each() -> None:
+    images = [("a", "b"), ("c",), ("b", "c"), ("d", "")]
+    assert find_components(["", "", "", ""], images).tolist() == [0, 0, 0, 1]
+
+
 def test_no_listings() -> None:
     assert find_components([], []).shape == (0,)
 
@@ -151,6 +156,17 @@ def test_leaks_by_hand() -> None:
     )
     # row 1 is one bit from row 3, row 2 is far; row 0 equals row 3
     assert counts == {"label": 1, "image": 0, "phash": 1, "title": 2, "near_phash": 2, "largest": 2}
+
+
+def test_leaks_of_several_pictures_count_listings() -> None:
+    counts = count_leaks(
+        np.array([True, True, False]),
+        label=["", "", ""],
+        image=[("x", "y"), ("z",), ("v", "y", "x")],
+        phash=[("ffff000000000000", ""), ("", "0000000000000003"), ("0000000000000000", "ffff000000000000")],
+        title=["", "", ""],
+    )
+    assert counts == {"label": 0, "image": 1, "phash": 1, "title": 0, "near_phash": 2, "largest": 2}
 
 
 def test_four_bits_are_near_and_five_are_not() -> None:

@@ -9,6 +9,7 @@ from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import (
     PairEvidence,
     describe_pairs,
+    group_pictures,
     number_distinct,
     pair_features,
     support_features,
@@ -35,6 +36,23 @@ def by_name(features):
 def features():
     pictures = {"hash": np.array([4, 4, -1])}
     return pair_features(all_pairs(), {"phash": PHASH, "fused": FUSED}, tokenize_titles(TITLES), pictures)
+
+
+def test_several_pictures_are_the_same_where_one_is():
+    """A shows 4 (twice) and 5, B shows 5, C shows 6, D shows nothing."""
+    owner = np.array([0, 1, 2, 3, 0, 0, 1], np.int32)
+    numbers = np.array([4, 5, 6, -1, 4, 5, -1])
+    features = pair_features(
+        all_pairs(4),
+        {"fused": np.zeros(6, np.float32)},
+        tokenize_titles([*TITLES, ""]),
+        {"file": group_pictures(numbers, owner)},
+    )
+    columns = by_name(features)
+    # A–B, A–C, A–D, B–C, B–D, C–D
+    assert columns["same_file"] == pytest.approx([1, 0, np.nan, 0, np.nan, np.nan], nan_ok=True)
+    assert columns["file_copies_low"] == [2, 1, 0, 1, 0, 0]
+    assert columns["file_copies_high"] == [2, 2, 2, 2, 2, 1]
 
 
 @pytest.mark.parametrize(

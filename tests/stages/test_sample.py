@@ -402,7 +402,7 @@ def test_any_table_ends_in_outs_or_a_refusal(
     split = Split.model_validate(workspace.params["split"])
     try:
         arrow = folder / "images.arrow", folder / "thumbnails.arrow"
-        listings, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
+        listings, _, summary = stage.make_sample(source, data, split, 0, *arrow, faults)
     except InputError:
         faults.write(folder / "quarantine.csv")
         return
@@ -435,3 +435,87 @@ def test_a_full_pass_reports_a_size_per_split(workspace: Workspace) -> None:
         abs(workspace.summary["val"] - workspace.summary["test"])
         <= 2 * workspace.summary["largest_component"]
     )
+
+
+def test_several_pictures_by_hand(workspace: Workspace) -> None:
+    workspace.write(
+        table(
+            [
+                ["a", "Bag", "1.jpg|flat.png|2.jpg", "", "bag"],
+                ["b", "", "gone.jpg | 3.jpg | text.jpg", "", ""],
+                ["c", "Mug", "gone.jpg|text.jpg", "", "mug"],  # shares a missing file with b
+                ["d", "Cap", "4.jpg", "", "cap"],
+                ["e", "Pot", "5.jpg|2.jpg", "", "pot"],  # shares a file with a
+                ["f", "", "text.jpg|lost.jpg", "", "pan"],
+                ["g", "Pan", "lost.jpg|6.jpg", "00ff00ff00ff00ff", "pan"],
+            ]
+        ),
+        {f"{i}.jpg": jpeg(i) for i in range(1, 7)} | {"flat.png": flat(), "text.jpg": b"text"},
+    )
+    line = workspace.run()
+    assert workspace.column("posting_id") == ["a", "b", "c", "d", "e", "g"]
+    assert workspace.column("image") == ["1.jpg", "3.jpg", "", "4.jpg", "5.jpg", "6.jpg"]
+    assert workspace.column("component") == [0, 1, 1, 2, 0, 3]
+    listings = read_listings(artefacts.LISTINGS)
+    further = listings.further
+    assert list(zip(further.listing.tolist(), further.image, strict=True)) == [
+        (0, "flat.png"), (0, "2.jpg"), (4, "2.jpg"), (5, "6.jpg"),
+    ]  # fmt: skip
+    assert listings.owner is not None
+    assert listings.owner.tolist() == [0, 1, 2, 3, 4, 5, 0, 0, 4, 5]
+    assert further.image_phash[0] == ""  # flat
+    assert further.image_phash[1] == further.image_phash[2] != ""
+    assert listings.image_phash[5] == "00ff00ff00ff00ff"  # as the table says; that of 6.jpg counts beside it
+    assert len(further.image_phash[3]) == 16
+    assert [listings.further_of(row) for row in (0, 3, 4)] == [range(2), range(2, 2), range(2, 3)]
+    assert [image is not None for image in workspace.images] == listings.is_picture.tolist()
+    assert listings.is_picture.tolist() == [True, True, False, True, True, True, True, True, True, True]
+    assert [
+        webp is not None for webp in read_thumbnails(artefacts.THUMBNAILS)
+    ] == listings.is_picture.tolist()
+    assert [row for row in workspace.quarantine if row[3].startswith(("image", "row"))] == [
+        ("0", "a", "flat.png", q.HASH_FLAT),
+        ("1", "b", "gone.jpg", q.IMAGE_MISSING),
+        ("1", "b", "text.jpg", q.IMAGE_NONE),
+        ("2", "c", "gone.jpg", q.IMAGE_MISSING),
+        ("2", "c", "text.jpg", q.IMAGE_NONE),
+        ("5", "f", "lost.jpg", q.IMAGE_MISSING),
+        ("5", "f", "text.jpg", q.IMAGE_NONE),
+        ("5", "f", "text.jpg", q.ROW_NOTHING),
+        ("6", "g", "lost.jpg", q.IMAGE_MISSING),
+    ]
+    assert workspace.summary["further_pictures"] == 4
+    assert "5 pictures and 4 further ones" in line
+
+
+def test_further_pictures_leak_and_join_as_first_ones_do(workspace: Workspace) -> None:
+    rows = [
+        ["a", "Bag", "1.jpg|2.jpg", "", "bag", "train"],
+        ["b", "Mug", "3.jpg|2.jpg", "", "mug", "test"],
+        ["c", "Cap", "4.jpg|1.jpg", "", "cap", "test"],
+    ]
+    workspace.params["split"]["by"] = "column"
+    workspace.write(table(rows, [*HEADER, "split"]), {f"{i}.jpg": jpeg(i) for i in range(1, 5)})
+    workspace.run()
+    assert workspace.column("component") == [0, 0, 0]
+    leaks = workspace.summary["leaks"]
+    assert (leaks["image"], leaks["phash"], leaks["near_phash"]) == (2, 2, 2)
+
+
+def test_one_picture_each_gives_the_same_bytes_however_it_is_named(workspace: Workspace) -> None:
+    """A separator without a second name, a second column that is empty, a picture named twice: nothing changes."""
+    pictures = {f"{i}.jpg": jpeg(i) for i in range(3)}
+
+    def outs(rows: list[list[str]], header: list[str]) -> dict[str, bytes]:
+        workspace.write(table(rows, header), pictures)
+        workspace.run()
+        return {path.name: path.read_bytes() for path in sorted(artefacts.SAMPLE.iterdir())}
+
+    ids = "abc"
+    several = outs([[ids[i], f"T{i}", f"{i}.jpg|{(i + 1) % 3}.jpg"] for i in range(3)], HEADER[:3])
+    assert "pictures.parquet" in several
+    plain = outs([[ids[i], f"T{i}", f"{i}.jpg"] for i in range(3)], HEADER[:3])
+    assert sorted(plain) == OUTS  # what further pictures left is gone
+    assert outs([[ids[i], f"T{i}", f"{i}.jpg|"] for i in range(3)], HEADER[:3]) == plain
+    assert outs([[ids[i], f"T{i}", f"{i}.jpg| {i}.jpg"] for i in range(3)], HEADER[:3]) == plain
+    assert outs([[ids[i], f"T{i}", f"{i}.jpg", ""] for i in range(3)], [*HEADER[:3], "image_2"]) == plain

@@ -33,14 +33,14 @@ class Catalogue:
 
     @cached_property
     def pictures(self) -> list[bytes | None]:
-        """N WebPs, None for a listing without a picture."""
+        """N WebPs, None for a listing without a picture; then those of M further pictures."""
         path = artefacts.THUMBNAILS
         pictures = read_thumbnails(path) if path.is_file() else []
-        if pictures and len(pictures) != len(self):
+        if pictures and len(pictures) != len(self) + len(self.listings.further):
             raise InputError(
                 f"{path} holds {len(pictures)} pictures for {len(self)} listings; run `dvc repro sample`"
             )
-        return pictures or [None] * len(self)
+        return pictures or [None] * (len(self) + len(self.listings.further))
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -110,20 +110,36 @@ class ShownListings:
         return self._number.setdefault(int(row), len(self._number))
 
     def listings(self) -> list[list[Any]]:
-        """[posting_id, title, split, number of listings of its product] of each listing, and its shop if it has one."""
+        """[posting_id, title, split, number of listings of its product] of each listing, and its shop if it has one.
+
+        With the number of its further pictures as the last, where it has any; the shop is "" then for none.
+        """
         listings, size = self._catalogue.listings, self._catalogue.product_size
         return [
             [listings.posting_id[row], listings.title[row], str(listings.split[row]), int(size[row])]
-            + ([listings.source[row]] if listings.source[row] else [])
+            + ([listings.source[row]] if listings.source[row] or listings.further_of(row) else [])
+            + ([len(further)] if (further := listings.further_of(row)) else [])
             for row in self._number
         ]
 
-    def pictures(self) -> list[str | None]:
-        """The WebP of each listing in base64; None once the page has MAX_PICTURE_CHARACTERS of them."""
-        pictures, left = [], MAX_PICTURE_CHARACTERS
-        for row in self._number:
+    def pictures(self) -> list[Any]:
+        """The WebP of each listing in base64, a list of all of them where it has several.
+
+        None once the page has MAX_PICTURE_CHARACTERS of them; further pictures take what is left by the first ones.
+        """
+        left = MAX_PICTURE_CHARACTERS
+
+        def encode(row: int) -> str | None:
+            nonlocal left
             webp = self._catalogue.pictures[row]
             text = base64.b64encode(webp).decode("ascii") if webp else None
             left -= len(text or "")
-            pictures.append(text if left >= 0 else None)
+            return text if left >= 0 else None
+
+        pictures: list[Any] = [encode(row) for row in self._number]
+        for number, row in enumerate(self._number):
+            places = self._catalogue.listings.further_of(row)
+            further = [encode(len(self._catalogue) + place) for place in places]
+            if pictures[number] is not None and any(further):
+                pictures[number] = [pictures[number], *filter(None, further)]
         return pictures

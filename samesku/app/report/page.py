@@ -39,13 +39,14 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
     weights = score_weights(system, params, metrics, matches)
     channels = list(matches.cosines)
     queries, shown = gallery.choose_queries(catalogue, max_queries), ShownListings(catalogue)
-    missed = score_pairs(*gallery.missed_pairs(matches, catalogue, queries), channels, weights)
+    owner = catalogue.listings.owner
+    missed = score_pairs(*gallery.missed_pairs(matches, catalogue, queries), channels, weights, owner=owner)
     review = None
     if (folder / "review.parquet").is_file():
         probabilities = gallery.read_review(folder / "review.parquet", catalogue)
         missed = gallery.mark_review(missed, probabilities)
         review = gallery.review_pairs(probabilities, {*matches.keys, *missed.keys}, queries)
-        review = score_pairs(review.query, review.listing, channels, None, review.score)
+        review = score_pairs(review.query, review.listing, channels, None, review.score, owner)
     blocks = gallery.gallery_blocks(matches, missed, review, catalogue, shown, queries)
     spec = params if system == "samesku" else params.compare.get(system)
     decision = spec.decision.kind if spec else "static"  # those of `tune` and `rerank` are static

@@ -14,7 +14,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
-from samesku.search.fusion import channel_cosines, channel_weights, mean_cosine
+from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
 MAX_REASONS = 4  # families of features that a card names
@@ -101,20 +101,21 @@ def score_pairs(
     channels: Sequence[str],
     weights: Mapping[str, float] | None,
     score: Float64 | None = None,
+    owner: Owner = None,
 ) -> ReportPairs:
     """Pairs that are not among the matches, scored by the arrays of the channels.
 
     Args:
         channels: their names; the cosines are NaN for a channel without an array.
         weights: of the channels in the fused score; None if the score cannot be computed from them.
-        score: float (P,), taken instead of the fused one.
+        score: float (P,), taken instead of the fused one. owner: the listing of each picture, where any has several.
     """
     paths = {name: artefacts.embedding_path(name) for name in channels}
     arrays = {
         name: np.load(path, mmap_mode="r") if path.is_file() else np.empty((0, 0), np.float32)
         for name, path in paths.items()
     }
-    cosines = channel_cosines(arrays, query, listing)
+    cosines = channel_cosines(arrays, query, listing, owner=owner)
     if score is None:
         score = fused_scores(cosines, weights) if weights else np.full(len(query), np.nan)
     return ReportPairs(query, listing, score, cosines)

@@ -98,7 +98,9 @@ class Site:
         (query,) = await self._read_listings(request, 1)
         answer = await self._ask(lambda: answers.search_catalogue(self.index, query, MAX_RESULTS))
         for result in answer["results"]:
-            result["row"] = self.index.row_of[result["posting_id"]] if result["image"] else None
+            row = self.index.row_of[result["posting_id"]]
+            result["row"] = row if result["image"] else None
+            result["further"] = self._further(row)
         return JSONResponse(answer | {"title": query.title})
 
     async def review(self, request: Request) -> Response:
@@ -148,6 +150,7 @@ class Site:
                 "title": index.listings.title[row],
                 "source": index.listings.source[row],
                 "row": row if index.listings.image[row] else None,
+                "further": self._further(row),
             }
             for posting_id, row in zip(pair, rows, strict=True)
         ]
@@ -162,6 +165,10 @@ class Site:
                 "annotation": annotation.answer if annotation else None,
             }
         )
+
+    def _further(self, row: int) -> list[int]:
+        """The rows of a listing's further pictures, as `picture` takes them."""
+        return [len(self.index) + place for place in self.index.listings.further_of(row)]
 
     async def _ask(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         def answer() -> dict[str, Any]:

@@ -17,6 +17,16 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** How many further pictures a listing has, on its picture; null for none. */
+function furtherCount(count) {
+  return count ? element("span", { className: "further-count", title: `${count} further ${count === 1 ? "picture" : "pictures"}` }, `+${count}`) : null;
+}
+
+/** The further pictures of a listing in a row; null for none. */
+function furtherPictures(sources) {
+  return sources.length ? element("div", { className: "further-pictures" }, sources.map((src) => element("img", { src, alt: "", loading: "lazy" }))) : null;
+}
+
 /** A title with its [start, stop] places marked. Places count code points, as Python does. */
 function markedTitle(title, places) {
   const characters = Array.from(title);

@@ -8,6 +8,7 @@ function evidenceSide(number, name, places) {
   return element("div", { className: "side" },
     element("p", { className: "note" }, name),
     element("span", { className: "picture" }, picture(number)),
+    furtherPictures(pictureSources(number).slice(1)),
     element("p", { className: "title" }, title ? markedTitle(title, places) : element("em", {}, "no title")),
     element("p", { className: "id" }, [...(source ? [source] : []), id, split].join(" · ")));
 }

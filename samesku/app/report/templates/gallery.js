@@ -10,12 +10,16 @@ function listing(number) {
 }
 
 let pictures = null;
-function picture(number) {
+/** The addresses of a listing's pictures, the first one first. */
+function pictureSources(number) {
   pictures ??= JSON.parse(document.getElementById("picture-data").textContent);
-  const webp = pictures[number];
-  return webp
-    ? element("img", { src: `data:image/webp;base64,${webp}`, alt: "", decoding: "async" })
-    : element("span", { className: "no-picture" }, "no picture");
+  return [pictures[number] ?? []].flat().map((webp) => `data:image/webp;base64,${webp}`);
+}
+function picture(number) {
+  const [src] = pictureSources(number);
+  return [
+    src ? element("img", { src, alt: "", decoding: "async" }) : element("span", { className: "no-picture" }, "no picture"),
+    furtherCount(gallery.listings[number][5])];
 }
 
 // ---------------------------------------------------------------- cards

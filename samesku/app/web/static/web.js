@@ -114,11 +114,13 @@
   function attributeBox(attributes) {
     return attributes.length ? element("div", { className: "conflicts" }, element("span", {}, "Attributes:"), attributeChips(attributes)) : null;
   }
-  function picture(source, alt) {
-    return element("span", { className: "picture" }, source ? element("img", { src: source, alt }) : element("span", { className: "no-picture" }, "no picture"));
+  const pictureAt = (row) => row === null ? null : `/picture/${row}`;
+  function picture(source, alt, further = []) {
+    return element("span", { className: "picture" },
+      source ? element("img", { src: source, alt }) : element("span", { className: "no-picture" }, "no picture"), furtherCount(further.length));
   }
-  function listingSide(source, title, places, id) {
-    return element("div", { className: "side" }, picture(source, title || id),
+  function listingSide(source, title, places, id, further = []) {
+    return element("div", { className: "side" }, picture(source, title || id), furtherPictures(further.map(pictureAt)),
       element("p", { className: "title" }, title ? markedTitle(title, places) : element("span", { className: "no-picture" }, "no title")),
       id ? element("p", { className: "id" }, id) : null);
   }
@@ -150,7 +152,7 @@
     const bars = channels.map(([, { similarity }], i) => element("i", { style: { width: barWidth(similarity ?? 0), background: channelColour(i) } }));
     return element("article", { className: `card ${result.match ? "good" : "plain"}`, title: channels.map(similarityText).join("\n") },
       element("div", { className: "kind" }, element("b", {}, result.match ? "match" : "no match"), scoreText(fourDecimals(result.score))),
-      picture(result.row === null ? null : `/picture/${result.row}`, result.title || result.posting_id),
+      picture(pictureAt(result.row), result.title || result.posting_id, result.further),
       element("p", { className: "title", title: result.title }, result.title ? markedTitle(result.title, conflictPlaces(result.conflicts, "right")) : "no title"),
       element("p", { className: "id" }, result.source ? `${result.source} · ${result.posting_id}` : result.posting_id),
       result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
@@ -208,8 +210,8 @@
     }
     const [left, right] = pair.listings;
     const side = (listing, name) => listingSide(
-      listing.row === null ? null : `/picture/${listing.row}`, listing.title, conflictPlaces(pair.conflicts, name),
-      listing.source ? `${listing.source} · ${listing.posting_id}` : listing.posting_id);
+      pictureAt(listing.row), listing.title, conflictPlaces(pair.conflicts, name),
+      listing.source ? `${listing.source} · ${listing.posting_id}` : listing.posting_id, listing.further);
     const tone = { same: "good", different: "bad" }[pair.annotation] || "";
     place.replaceChildren(element("div", { className: "box" },
       element("div", { className: "sides" }, side(left, "left"), side(right, "right")),
