@@ -3,8 +3,11 @@
 import csv
 import io
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
+from samesku.artefacts import replace_out
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
 
@@ -65,3 +68,31 @@ def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:
     writer.writerow(COLUMNS)
     writer.writerows([*pair, *annotation] for pair, annotation in sorted(annotations.items()))
     return out.getvalue().encode("utf-8")
+
+
+def read_annotations(path: Path) -> dict[Pair, Annotation]:
+    """The annotations of a file; none where there is no file."""
+    return parse_annotations(path.read_bytes(), path.as_posix()) if path.is_file() else {}
+
+
+def write_annotation(path: Path, pair: Pair, answer: str | None) -> None:
+    """Give a pair its answer, now; None removes its annotation.
+
+    The file is read before the change and replaced as a whole, behind a lock beside it: of several servers that
+    write one file, none loses an annotation of another.
+
+    Raises:
+        InputError: there is no such answer, or the file cannot be read.
+    """
+    from filelock import FileLock  # here, since the stage only reads
+
+    if answer is not None and answer not in ANSWERS:
+        raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        annotations = read_annotations(path)
+        annotations.pop(pair, None)
+        if answer is not None:
+            annotations[pair] = Annotation(answer, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        with replace_out(path) as partial:
+            partial.write_bytes(format_annotations(annotations))

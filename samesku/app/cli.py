@@ -154,20 +154,33 @@ def threshold(
         float, typer.Option(min=0.01, max=1.0, help="The share of matches that must be correct.")
     ],
     system: System = "samesku",
+    annotations: Annotated[
+        bool,
+        typer.Option("--annotations", help="By annotated pairs, also where val has labels."),
+    ] = False,
 ) -> None:
     """Find the lowest threshold at which a system's matches reach a precision, with 95% confidence.
 
     The labels of val choose it, in the full gallery, among the matches of the system; test shows whether it
-    holds. With `at_least_one`, a query without a match keeps its best neighbour even below the threshold.
+    holds. Where val has no label, the pairs that `samesku serve` had annotated choose it. With `at_least_one`, a
+    query without a match keeps its best neighbour even below the threshold.
 
     Example: samesku threshold rerank --precision 0.95
     """
-    from samesku.app.text import threshold_table
+    from samesku.app.report.catalogue import read_catalogue
+    from samesku.app.text import annotated_table, threshold_table
     from samesku.app.threshold import precision_threshold, threshold_key
+    from samesku.catalogue.listings import val_labelled
 
     params = load_params()
     key = threshold_key(system, params)
-    typer.echo(threshold_table(system, key, *precision_threshold(system, precision, params.match)))
+    listings = read_catalogue().listings
+    if annotations or not val_labelled(listings).any():
+        from samesku.app.annotated_threshold import annotated_threshold
+
+        typer.echo(annotated_table(system, key, annotated_threshold(system, precision, params, listings)))
+    else:
+        typer.echo(threshold_table(system, key, *precision_threshold(system, precision, params.match)))
 
 
 @command
@@ -291,18 +304,31 @@ def serve(
     allow: Annotated[
         list[str] | None, typer.Option(help="Another host name under which browsers may open the page.")
     ] = None,
-    system: Annotated[str, typer.Option(help="The system whose uncertain pairs are reviewed.")] = "rerank",
+    system: Annotated[
+        str | None,
+        typer.Option(
+            help="The system whose pairs are reviewed; by default rerank if it has uncertain pairs, else samesku.",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=1.0, help="The precision for which sampled pairs shall settle a threshold."
+        ),
+    ] = 0.95,
 ) -> None:
-    """Open a web page: compare two listings, search the catalogue, review uncertain pairs.
+    """Open a web page: compare two listings, search the catalogue, review pairs.
 
-    Annotations are written to data/annotations.csv. The pipeline uses them if data.annotations of
-    params.yaml names that file.
+    The page asks the uncertain pairs of the system. Where it has none, as in a catalogue without labels, it asks a
+    random sample of its pairs, with which `samesku threshold` finds a threshold. Annotations are written to
+    data/annotations.csv. The pipeline uses them if data.annotations of params.yaml names that file.
 
     Example: samesku serve --port 8000
     """
     from samesku.app.web.server import run
 
-    run(load_params(), host=host, port=port, names=allow or [], system=system)
+    run(load_params(), host=host, port=port, names=allow or [], system=system, precision=precision)
 
 
 def _two_values(values: list[str] | None, option: str) -> list[str]:

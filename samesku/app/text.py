@@ -4,7 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from samesku import artefacts
+from samesku.app.annotated_threshold import SampleResult
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
@@ -69,6 +72,33 @@ def threshold_table(system: str, key: str | None, threshold: float, results: Seq
         f"they are {result.recall:.1%} of the {result.n_relevant:,} relevant ones"
         for result in results
     ]
+    if key:
+        lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
+    return "\n".join(lines)
+
+
+def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
+    """The threshold for a precision by annotated pairs, its estimates, and how to adopt it.
+
+    Args:
+        key: as of `threshold_table`.
+    """
+    curve, position = result.curve, result.position
+    threshold, (low, high), (recall, *of_recall) = (
+        curve.threshold[position],
+        curve.interval[position],
+        result.recall,
+    )
+    share = "an unknown share" if np.isnan(recall) else f"{recall:.1%}"
+    lines = [
+        f"{system}: threshold {threshold:g}",
+        f"  {curve.n_pairs[position]:,} pairs reach it; {curve.precision[position]:.1%} of them are correct "
+        f"(95% interval {low:.1%} to {high:.1%})",
+        f"  they are {share} of the true candidate pairs (95% interval {of_recall[0]:.1%} to {of_recall[1]:.1%})",
+        f"  estimated from {result.n_annotated} annotated pairs of {result.n_pairs:,}",
+    ]
+    if result.needed:
+        lines[-1] += f"; about {result.needed} more may lower the threshold: samesku serve"
     if key:
         lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
     return "\n".join(lines)

@@ -1,9 +1,18 @@
 """annotations.csv: one line for each pair, errors by row."""
 
+import subprocess
+import sys
+
 import pytest
 
-from samesku.annotations.file import format_annotations, parse_annotations
+from samesku.annotations.file import (
+    format_annotations,
+    parse_annotations,
+    read_annotations,
+    write_annotation,
+)
 from samesku.errors import InputError
+from tests.conftest import ROOT
 
 HEADER = b"left,right,annotation,time\n"
 
@@ -34,3 +43,31 @@ def test_a_mark_and_blank_lines_are_read_over():
 def test_a_broken_file_is_refused_by_its_row(content, sentence):
     with pytest.raises(InputError, match=sentence):
         parse_annotations(content, "file")
+
+
+def test_an_answer_is_written_changed_and_taken_back(tmp_path):
+    path = tmp_path / "data/annotations.csv"
+    assert read_annotations(path) == {}
+    write_annotation(path, ("a", "b"), "same")
+    write_annotation(path, ("c", "d"), "skip")
+    write_annotation(path, ("a", "b"), "different")
+    assert {pair: a.answer for pair, a in read_annotations(path).items()} == {
+        ("a", "b"): "different",
+        ("c", "d"): "skip",
+    }
+    write_annotation(path, ("c", "d"), None)
+    assert list(read_annotations(path)) == [("a", "b")]
+    with pytest.raises(InputError, match="annotation is 'maybe'; allowed: same, different, skip"):
+        write_annotation(path, ("a", "b"), "maybe")
+
+
+def test_servers_that_write_one_file_lose_no_annotation(tmp_path):
+    """Four processes write 25 pairs each; without a lock they lose some, or stumble over each other's partial file."""
+    path = tmp_path / "annotations.csv"
+    code = (
+        "import sys; from pathlib import Path; from samesku.annotations.file import write_annotation\n"
+        "for i in range(25): write_annotation(Path(sys.argv[1]), (sys.argv[2], f'x{i}'), 'same')"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, path, name], cwd=ROOT) for name in "abcd"]
+    assert [writer.wait(300) for writer in writers] == [0, 0, 0, 0]
+    assert len(read_annotations(path)) == 100

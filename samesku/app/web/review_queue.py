@@ -1,35 +1,46 @@
-"""The review queue: uncertain pairs, and the annotations that people gave them."""
+"""The pairs that the page asks: uncertain pairs of a system's clerical review, or a random sample of its pairs."""
 
-import threading
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.annotations.file import (
-    ANSWERS,
-    Annotation,
-    Pair,
-    format_annotations,
-    parse_annotations,
-    sort_pair,
-)
-from samesku.errors import InputError
+from samesku.annotations.file import Annotation, Pair, sort_pair
+from samesku.annotations.sampling import PairSample, read_drawn
+from samesku.app.annotated_threshold import SampleResult, judge_sample, read_pair_sample
+from samesku.catalogue.listings import Listings
+from samesku.params import Params
+
+
+class PairQueue(Protocol):
+    """Pairs by position, and the one that is asked next."""
+
+    def __len__(self) -> int: ...
+
+    def pair(self, position: int) -> Pair: ...
+
+    def evidence(self, position: int) -> dict[str, Any]:
+        """What is shown of a pair beside its score."""
+
+    def next_pair(self, annotations: Mapping[Pair, Annotation], start: int = 0) -> int | None:
+        """The position of the pair to ask after those annotated; None if there is none."""
+
+    def progress(self, annotations: Mapping[Pair, Annotation]) -> dict[str, Any]:
+        """`done` and `total`, in pairs, and what else is shown of the progress."""
 
 
 class ReviewQueue:
-    """Pairs in the order in which they are shown, likeliest first, and the file of annotations.
-
-    The file is read before each change and replaced as a whole, so that several people can review.
+    """Uncertain pairs, the likeliest first.
 
     Args:
         pairs: review.parquet of a system; there is no pair if the file is missing.
         row_of: posting_id -> row of the catalogue; pairs of other listings are left out.
-        annotations: annotations.csv; it may be missing.
     """
 
-    def __init__(self, pairs: Path, row_of: dict[str, int], annotations: Path) -> None:
-        self.annotations = annotations
-        self._lock = threading.Lock()
+    def __init__(self, pairs: Path, row_of: Mapping[str, int]) -> None:
         self.pairs: list[Pair] = []
         self.probability: list[float] = []
         if pairs.is_file():
@@ -39,32 +50,73 @@ class ReviewQueue:
                     self.pairs.append(sort_pair(left, right))
                     self.probability.append(probability)
 
-    def read_annotations(self) -> dict[Pair, Annotation]:
-        """Every annotation of the file, also of pairs that are no longer in the queue."""
-        if not self.annotations.is_file():
-            return {}
-        return parse_annotations(self.annotations.read_bytes(), self.annotations.as_posix())
+    def __len__(self) -> int:
+        return len(self.pairs)
 
-    def next_pair(self, start: int = 0) -> int | None:
-        """The position of the first pair from `start` on without an annotation; None if there is none."""
-        annotated = self.read_annotations()
-        return next((i for i in range(start, len(self.pairs)) if self.pairs[i] not in annotated), None)
+    def pair(self, position: int) -> Pair:
+        return self.pairs[position]
 
-    def annotate(self, position: int, annotation: str | None) -> None:
-        """Write the annotation of a pair; None removes it.
+    def evidence(self, position: int) -> dict[str, Any]:
+        return {"probability": self.probability[position]}
 
-        Raises:
-            InputError: there is no such annotation, or no such pair.
-        """
-        if annotation is not None and annotation not in ANSWERS:
-            raise InputError(f"annotation is {annotation!r}; allowed: {', '.join(ANSWERS)}")
-        if not 0 <= position < len(self.pairs):
-            raise InputError(f"there is no pair {position}; the queue has {len(self.pairs)}")
-        pair = self.pairs[position]
-        with self._lock:
-            annotations = self.read_annotations()
-            annotations.pop(pair, None)
-            if annotation is not None:
-                annotations[pair] = Annotation(annotation, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-            with artefacts.replace_out(self.annotations) as partial:
-                partial.write_bytes(format_annotations(annotations))
+    def next_pair(self, annotations: Mapping[Pair, Annotation], start: int = 0) -> int | None:
+        return next((i for i in range(start, len(self)) if self.pairs[i] not in annotations), None)
+
+    def progress(self, annotations: Mapping[Pair, Annotation]) -> dict[str, Any]:
+        return {"total": len(self), "done": sum(pair in annotations for pair in self.pairs)}
+
+
+class SampleQueue:
+    """A sample of a system's candidate pairs, asked where it makes the precision at a threshold known soonest.
+
+    Args:
+        sample: of the system. posting_id: (N,), of the catalogue. precision: the one that is wanted.
+    """
+
+    def __init__(self, sample: PairSample, posting_id: NDArray[np.object_], precision: float) -> None:
+        self.sample, self.posting_id, self.precision = sample, posting_id, precision
+        self._last: tuple[bytes, SampleResult | None] = b"", None
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def pair(self, position: int) -> Pair:
+        return self.sample.pair(position, self.posting_id)
+
+    def evidence(self, position: int) -> dict[str, Any]:
+        return {}
+
+    def next_pair(self, annotations: Mapping[Pair, Annotation], start: int = 0) -> int | None:
+        """The next pair of the stratum that is drawn from next; `start` does not matter."""
+        plan = self._judge(annotations).plan
+        stratum = plan.next_stratum()
+        return None if stratum is None else int(self.sample.start[stratum] + plan.count[stratum])
+
+    def progress(self, annotations: Mapping[Pair, Annotation]) -> dict[str, Any]:
+        result = self._judge(annotations)
+        total = result.n_annotated + result.needed
+        return {"done": result.n_annotated, "total": total, "sample": result.shown()}
+
+    def _judge(self, annotations: Mapping[Pair, Annotation]) -> SampleResult:
+        """What the annotations say; kept until they change."""
+        drawn = read_drawn(self.sample, self.posting_id, annotations)
+        key = drawn.count.tobytes() + drawn.score.tobytes() + drawn.same.tobytes()
+        last_key, result = self._last
+        if result is None or key != last_key:
+            result = judge_sample(self.sample, drawn, self.precision)
+            self._last = key, result
+        return result
+
+
+def open_queue(system: str | None, precision: float, params: Params, listings: Listings) -> PairQueue:
+    """The uncertain pairs of a system, or else a sample of its pairs; without a name those of rerank, or of samesku.
+
+    Raises:
+        InputError: the system has neither.
+    """
+    row_of = {posting_id: row for row, posting_id in enumerate(listings.posting_id)}
+    review = ReviewQueue(artefacts.PREDICTIONS / (system or "rerank") / "review.parquet", row_of)
+    if len(review):
+        return review
+    sample = read_pair_sample(system or "samesku", params, listings)
+    return SampleQueue(sample, listings.posting_id, precision) if len(sample) else review

@@ -22,11 +22,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from samesku import artefacts
+from samesku.annotations.file import read_annotations, write_annotation
 from samesku.app import answers
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.web.guard import LOOPBACK, Guard
-from samesku.app.web.review_queue import ReviewQueue
+from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
@@ -46,10 +47,15 @@ MAX_RESULTS = 50
 
 
 class Site:
-    """The page and the API over one indexed catalogue. The networks serve one request at a time."""
+    """The page and the API over one indexed catalogue. The networks serve one request at a time.
 
-    def __init__(self, index: CatalogueIndex, queue: ReviewQueue, token: str) -> None:
-        self.index, self.queue, self.token = index, queue, token
+    Args:
+        annotations: annotations.csv; it may be missing. It is read for each request, so that several people can
+            annotate.
+    """
+
+    def __init__(self, index: CatalogueIndex, queue: PairQueue, annotations: Path, token: str) -> None:
+        self.index, self.queue, self.annotations, self.token = index, queue, annotations, token
         self.networks = threading.Lock()
         environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
         self.template = environment.get_template("web.html")
@@ -67,9 +73,7 @@ class Site:
 
     async def page(self, request: Request) -> Response:
         shops = self.index.listings.allowed.names  # those that decide which pairs may match
-        body = self.template.render(
-            token=self.token, listings=len(self.index), pairs=len(self.queue.pairs), shops=shops
-        )
+        body = self.template.render(token=self.token, listings=len(self.index), shops=shops)
         return HTMLResponse(body, headers={"cache-control": "no-store"})
 
     async def static(self, request: Request) -> Response:
@@ -98,7 +102,7 @@ class Site:
         return JSONResponse(answer | {"title": query.title})
 
     async def review(self, request: Request) -> Response:
-        """The pair at `position` of the queue; without it, the first pair without an annotation."""
+        """The pair at `position` of the queue; without it, the next pair to annotate."""
         position: int | None = None
         if "position" in request.query_params:
             text = request.query_params["position"]
@@ -115,26 +119,28 @@ class Site:
         if not isinstance(position, int) or not (annotation is None or isinstance(annotation, str)):
             raise InputError("position must be a number, and annotation a text or null")
 
+        if not 0 <= position < len(self.queue):
+            raise InputError(f"there is no pair {position}; the queue has {len(self.queue)}")
+
         def write() -> dict[str, Any]:
-            self.queue.annotate(position, annotation)
-            following = position if annotation is None else self.queue.next_pair(position + 1)
-            return self._pair(following)
+            write_annotation(self.annotations, self.queue.pair(position), annotation)
+            return self._pair(position) if annotation is None else self._pair(None, position + 1)
 
         return JSONResponse(await run_in_threadpool(write))
 
-    def _pair(self, position: int | None) -> dict[str, Any]:
-        """A pair of the queue with its evidence, and the progress; position is None if there is no pair."""
+    def _pair(self, position: int | None, start: int = 0) -> dict[str, Any]:
+        """A pair of the queue with its evidence, and the progress; position is None if there is no pair.
+
+        Args:
+            position: None takes the next pair to annotate, from `start` on.
+        """
         queue, index = self.queue, self.index
-        annotations = queue.read_annotations()
-        progress: dict[str, Any] = {
-            "total": len(queue.pairs),
-            "done": sum(pair in annotations for pair in queue.pairs),
-            "threshold": index.static_threshold,
-        }
-        position = queue.next_pair() if position is None else position
-        if position is None or not 0 <= position < len(queue.pairs):
+        annotations = read_annotations(self.annotations)
+        progress = queue.progress(annotations) | {"threshold": index.static_threshold}
+        position = queue.next_pair(annotations, start) if position is None else position
+        if position is None or not 0 <= position < len(queue):
             return progress | {"position": None}
-        pair = queue.pairs[position]
+        pair = queue.pair(position)
         rows = [index.row_of[posting_id] for posting_id in pair]
         listings = [
             {
@@ -149,10 +155,10 @@ class Site:
         return (
             progress
             | answers.explain_pair(index, *rows)
+            | queue.evidence(position)
             | {
                 "position": position,
                 "listings": listings,
-                "probability": queue.probability[position],
                 "annotation": annotation.answer if annotation else None,
             }
         )
@@ -217,13 +223,18 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
     )
 
 
-def run(params: Params, *, host: str, port: int, names: Sequence[str], system: str) -> None:
-    """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken."""
+def run(
+    params: Params, *, host: str, port: int, names: Sequence[str], system: str | None, precision: float
+) -> None:
+    """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken.
+
+    Args:
+        system, precision: as of `open_queue`.
+    """
     index = CatalogueIndex(params)
-    pairs = artefacts.PREDICTIONS / system / "review.parquet"
-    queue = ReviewQueue(pairs, index.row_of, artefacts.ANNOTATIONS)
-    queue.read_annotations()  # so that an unreadable file is reported now
-    site = Site(index, queue, secrets.token_urlsafe(32))
+    queue = open_queue(system, precision, params, index.listings)
+    read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
+    site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

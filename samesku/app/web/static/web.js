@@ -174,17 +174,36 @@
   let current = null; // the pair that is shown
   let waiting = false;
   const history = [];
+  const percent = (share) => `${Math.round(share * 100)}%`;
+  const interval = ([low, high]) => `(${percent(low)} to ${percent(high)})`;
+  function progressText(pair) {
+    const done = pair.done.toLocaleString("en");
+    if (!pair.sample) return pair.total ? `${done} of ${pair.total.toLocaleString("en")} pairs` : "";
+    const { needed, precision, margin } = pair.sample;
+    return needed
+      ? `${done} annotated; about ${needed.toLocaleString("en")} more settle the threshold at precision ${precision} to ±${percent(margin)}`
+      : `${done} annotated: the threshold at precision ${precision} is settled to ±${percent(margin)}`;
+  }
+  function estimateText(pair) {
+    if (!pair.sample) return "";
+    const { estimate, reached, precision } = pair.sample;
+    if (!estimate) return "The first estimate comes after a few pairs of each height of the score.";
+    const recall = estimate.recall === null ? "" : ` It has ${percent(estimate.recall)} ${interval(estimate.recall_interval)} of the true pairs.`;
+    const estimated = `score ≥ ${fourDecimals(estimate.threshold)} has precision ${percent(estimate.precision)} ${interval(estimate.precision_interval)}.${recall}`;
+    return reached ? `Threshold so far: ${estimated}` : `No threshold is sure to reach precision ${precision} yet. The closest: ${estimated}`;
+  }
   function showPair(pair) {
     current = pair;
     const none = pair.position === null;
     const place = $(".answer", review);
-    $(".progress", review).textContent = pair.total ? `${pair.done.toLocaleString("en")} of ${pair.total.toLocaleString("en")} pairs` : "";
+    $(".progress", review).textContent = progressText(pair);
+    $(".estimate", review).textContent = estimateText(pair);
     $(".meter i", review).style.width = barWidth(pair.total ? pair.done / pair.total : 0);
     $(".annotation-buttons", review).hidden = none && !history.length;
     for (const button of review.querySelectorAll("[data-annotation]")) button.disabled = none;
     $("#back").disabled = !history.length;
     if (none) {
-      place.replaceChildren(element("p", { className: "box" }, pair.total ? "Every pair of the queue has an annotation." : "There is no pair to review: the stage rerank found no uncertain pair, or has not run."));
+      place.replaceChildren(element("p", { className: "box" }, pair.total ? "Every pair of the queue has an annotation." : "There is no pair to review: no two listings can be compared."));
       return;
     }
     const [left, right] = pair.listings;
@@ -197,7 +216,7 @@
       conflictBox(pair.conflicts, left.title, right.title),
       attributeBox(pair.attributes),
       element("div", { className: "summary" },
-        scoreText(`probability ${pair.probability.toFixed(2)}`),
+        pair.probability === undefined ? null : scoreText(`probability ${pair.probability.toFixed(2)}`),
         pair.score === null ? null : scoreText(`score ${fourDecimals(pair.score)}`),
         pair.annotation ? element("span", { className: `tag ${tone}` }, `your annotation: ${pair.annotation}`) : null),
       channelBars(pair.channels)));

@@ -1,0 +1,138 @@
+"""A threshold by annotations: which pairs a system's sample holds, and what its annotations say of thresholds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from samesku import artefacts
+from samesku.annotations.estimate import PairCurve, estimate_curve, estimate_recall
+from samesku.annotations.file import read_annotations
+from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, read_drawn, stratify_pairs
+from samesku.app.report.catalogue import Catalogue
+from samesku.app.report.pairs import read_matches
+from samesku.catalogue.listings import HIDDEN, Listings, visible_products
+from samesku.errors import InputError
+from samesku.params import Params
+from samesku.search.neighbours import read_neighbours
+
+MARGIN = 0.03  # half the width of the interval to which annotations shall bring the precision
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What the annotations of a sample say of a wanted precision.
+
+    Attributes:
+        n_annotated: the drawn pairs with an answer. n_pairs: all candidate pairs. wanted: the precision.
+        needed: about how many more draws bring the precision at the threshold to ± MARGIN.
+        reached: whether a threshold reaches the wanted precision with 95% confidence.
+        position: on the curve, of the lowest such threshold; without one, of where the precision is guessed to fall
+            below the wanted one.
+        recall: at this threshold, the estimate and both ends of its 95% interval, as of `estimate_recall`.
+    """
+
+    n_annotated: int
+    n_pairs: int
+    wanted: float
+    plan: Plan
+    needed: int
+    curve: PairCurve
+    reached: bool
+    position: int
+    recall: tuple[float, float, float]
+
+    def shown(self) -> dict[str, Any]:
+        """For the web page: what is wanted and needed, and the present estimate.
+
+        Keys: precision, margin, needed, reached; estimate (null before there is one): threshold, precision, recall
+        (null before there is one), and their intervals [low, high].
+        """
+        position, curve = self.position, self.curve
+        estimate: dict[str, Any] | None = None
+        if not np.isnan(curve.precision[position]):
+            recall, *interval = self.recall
+            estimate = {
+                "threshold": curve.threshold[position],
+                "precision": curve.precision[position],
+                "precision_interval": curve.interval[position].tolist(),
+                "recall": None if np.isnan(recall) else recall,
+                "recall_interval": interval,
+            }
+        result = {"precision": self.wanted, "margin": MARGIN, "needed": self.needed, "reached": self.reached}
+        return result | {"estimate": artefacts.round_floats(estimate)}
+
+
+def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
+    """The sample of a system's candidate pairs in the full gallery: each pair once, in a random order by data.seed.
+
+    Candidates are the neighbours of the main system, and the matches of any other system. Pairs with a labelled
+    listing of test are left out: such labels choose nothing, and neither does what people say of these listings.
+
+    Raises:
+        InputError: the stage has not run, or ran on another sample.
+    """
+    if system == "samesku":
+        path = artefacts.NEIGHBOURS / "full.parquet"
+        if not path.is_file():
+            raise InputError(f"{path} is missing; run `dvc repro index`")
+        neighbours = read_neighbours(path, listings.gallery("full"))
+        position, rank = np.nonzero(neighbours.valid)
+        query, listing = neighbours.query[position], neighbours.neighbour[position, rank]
+        score = neighbours.score[position, rank]
+    else:
+        matches = read_matches(system, Catalogue(listings))
+        query, listing, score = matches.query, matches.listing, matches.score
+    low, high = np.minimum(query, listing).astype(np.int64), np.maximum(query, listing).astype(np.int64)
+    best_first = np.lexsort((-score, high, low))  # an approximate search may score the two directions apart
+    keys, first = np.unique((low * len(listings) + high)[best_first], return_index=True)
+    hidden = visible_products(listings) == HIDDEN
+    left, right = np.divmod(keys, max(1, len(listings)))
+    keep = ~hidden[left] & ~hidden[right]
+    scores = score[best_first][first][keep].astype(np.float64).round(6)
+    return stratify_pairs(listings.posting_id, left[keep], right[keep], scores, params.data.seed)
+
+
+def judge_sample(sample: PairSample, drawn: Drawn, precision: float) -> SampleResult:
+    """What the drawn pairs say of a wanted precision, and where the next ones are drawn. The sample has a pair."""
+    plan, curve = plan_draws(sample, drawn, precision), estimate_curve(sample, drawn)
+    lowest = curve.lowest(precision)
+    guess = int(np.searchsorted(curve.n_pairs, sample.start[plan.last + 1]))
+    position = guess if lowest is None else lowest
+    recall = estimate_recall(sample, drawn, float(curve.threshold[position]))
+    needed = plan.count_needed(MARGIN)
+    return SampleResult(
+        len(drawn), len(sample), precision, plan, needed, curve, lowest is not None, position, recall
+    )
+
+
+def annotated_threshold(system: str, precision: float, params: Params, listings: Listings) -> SampleResult:
+    """The lowest threshold at which a system's candidate pairs reach a precision, by annotated pairs.
+
+    Args:
+        precision: what the lower end of the one-sided 95% interval must reach.
+
+    Raises:
+        InputError: too few pairs are annotated, or no threshold is precise enough.
+    """
+    sample = read_pair_sample(system, params, listings)
+    if not len(sample):
+        raise InputError(
+            f"{system} has no candidate pair without a labelled test listing; none can be annotated"
+        )
+    drawn = read_drawn(sample, listings.posting_id, read_annotations(artefacts.ANNOTATIONS))
+    result = judge_sample(sample, drawn, precision)
+    if result.reached:
+        return result
+    if result.needed:
+        raise InputError(
+            f"{result.n_annotated} annotated pairs are too few for precision {precision:g}; about {result.needed} "
+            f"more settle it to ±{MARGIN:.0%}: `samesku serve` asks them"
+        )
+    best = int(np.argmax(result.curve.low))
+    low, high = result.curve.interval[best]
+    raise InputError(
+        f"no threshold of {system} reaches precision {precision:g} with 95% confidence by {result.n_annotated} "
+        f"annotated pairs; the most certain one, {result.curve.threshold[best]:.6g}, has {low:.1%} to {high:.1%}; ask "
+        "for less, or annotate more pairs with `samesku serve`"
+    )
