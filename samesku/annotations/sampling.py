@@ -24,7 +24,7 @@ MIN_SIZE = 10  # and at least so many pairs
 DEPTH = 8  # pairs for each listing that are stratified; all pairs below them are one last stratum
 RATIO = 2**0.5  # of the depths of two strata
 MIN_DRAWS = 3  # from each stratum down to the threshold, before draws follow the variance
-PRIOR_DRAWS = 2.0  # for how many annotations of a stratum the guess counts
+PRIOR_DRAWS = 2.0  # for how many annotations of a stratum the first guess counts
 BELOW = 10  # every so many draws, one is from below the threshold: it is needed for the recall
 Z = 1.96  # standard deviations of a 95% interval
 
@@ -99,9 +99,10 @@ def stratify_pairs(
     order = np.argsort(-score, kind="stable")
     ranked = score[order].astype(np.float64)
     first, deepest = max(MIN_SIZE, len(posting_id) / TOP), DEPTH * len(posting_id)
-    depths = first * RATIO ** np.arange(1 + max(0, int(np.log(max(1, deepest / first)) / np.log(RATIO))))
+    n_depths = 1 + max(0, round(np.log(max(1, deepest / first)) / np.log(RATIO)))
+    depths = np.rint(first * RATIO ** np.arange(n_depths)).astype(np.int64)
     # A stratum ends below the last pair of a score, so that equal scores are never apart.
-    last = ranked[depths[depths < len(ranked)].astype(np.int64) - 1]
+    last = ranked[depths[depths < len(ranked)] - 1]
     ends = np.searchsorted(-ranked, -last, side="right")
     start = np.unique(np.concatenate([[0], ends, [len(ranked)]])).astype(np.int64)
     number = _random_numbers(posting_id, left, right, seed)[order]
@@ -151,19 +152,16 @@ def guess_shares(sample: PairSample, answered: Ints, hits: Ints) -> Float64:
     """A guess, for planning alone, of the share of true pairs in each stratum: float64 (H,), 0 to 1.
 
     Before any annotation, a logistic curve over the logarithm of the rank: half of the pairs are true where the rank
-    is the number of listings. Annotations move the curve, and each stratum from it.
+    is the number of listings. The curve counts for PRIOR_DRAWS annotations of each stratum. Shares never rise from
+    one stratum to the next below it (isotonic regression).
     """
-    from sklearn.linear_model import LogisticRegression  # here, since its import takes a second
+    from scipy.optimize import isotonic_regression
 
     middle = np.sqrt(np.maximum(sample.start[:-1], sample.start[1:] / 4) * sample.start[1:])
     height = -np.log(middle / max(1, sample.n_listings))
     prior = 1 / (1 + np.exp(-2.1 * height))  # 0.95 at a quarter of that rank, 0.05 at four times
-    # A fifth of an annotation in each stratum keeps the fit finite.
-    weight = np.concatenate([hits + 0.2 * prior, answered - hits + 0.2 * (1 - prior)])
-    outcome = np.repeat([True, False], len(height))
-    rows = np.concatenate([height, height])[:, None]
-    curve = LogisticRegression(C=np.inf).fit(rows, outcome, weight).predict_proba(height[:, None])[:, 1]
-    return (hits + PRIOR_DRAWS * curve) / (answered + PRIOR_DRAWS)
+    weight = answered + PRIOR_DRAWS
+    return isotonic_regression((hits + PRIOR_DRAWS * prior) / weight, weights=weight, increasing=False).x
 
 
 def prior_weight(size: Ints, depth: Ints) -> Float64:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from samesku import artefacts
-from samesku.annotations.estimate import PairCurve, estimate_curve
+from samesku.annotations.estimate import PairCurve, estimate_curve, estimate_recall
 from samesku.annotations.file import read_annotations
 from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, read_drawn, stratify_pairs
 from samesku.app.report.catalogue import Catalogue
@@ -26,8 +26,10 @@ class SampleResult:
     Attributes:
         n_annotated: the drawn pairs with an answer. n_pairs: all candidate pairs. wanted: the precision.
         needed: about how many more draws bring the precision at the threshold to ± MARGIN.
-        position: on the curve, of the lowest threshold that reaches it with 95% confidence; None without one.
-        guess: on the curve, where the precision is guessed to fall below the wanted one.
+        reached: whether a threshold reaches the wanted precision with 95% confidence.
+        position: on the curve, of the lowest such threshold; without one, of where the precision is guessed to fall
+            below the wanted one.
+        recall: at this threshold, the estimate and both ends of its 95% interval, as of `estimate_recall`.
     """
 
     n_annotated: int
@@ -36,34 +38,29 @@ class SampleResult:
     plan: Plan
     needed: int
     curve: PairCurve
-    position: int | None
-    guess: int
+    reached: bool
+    position: int
+    recall: tuple[float, float, float]
 
     def shown(self) -> dict[str, Any]:
-        """For the web page: what is wanted and needed, and the present estimate, at the guess if none is reached.
+        """For the web page: what is wanted and needed, and the present estimate.
 
-        Keys: precision, margin, needed, reached; estimate (null before there is one): threshold, precision, recall,
-        and their intervals [low, high].
+        Keys: precision, margin, needed, reached; estimate (null before there is one): threshold, precision, recall
+        (null before there is one), and their intervals [low, high].
         """
-        at = self.guess if self.position is None else self.position
-        curve = self.curve
+        position, curve = self.position, self.curve
         estimate: dict[str, Any] | None = None
-        if not np.isnan(curve.precision[at]):
-            recall = float(curve.recall[at])
+        if not np.isnan(curve.precision[position]):
+            recall, *interval = self.recall
             estimate = {
-                "threshold": float(curve.threshold[at]),
-                "precision": float(curve.precision[at]),
-                "precision_interval": curve.precision_interval[at].tolist(),
+                "threshold": curve.threshold[position],
+                "precision": curve.precision[position],
+                "precision_interval": curve.interval[position].tolist(),
                 "recall": None if np.isnan(recall) else recall,
-                "recall_interval": curve.recall_interval[at].tolist(),
+                "recall_interval": interval,
             }
-        return {
-            "precision": self.wanted,
-            "margin": MARGIN,
-            "needed": self.needed,
-            "reached": self.position is not None,
-            "estimate": artefacts.round_floats(estimate),
-        }
+        result = {"precision": self.wanted, "margin": MARGIN, "needed": self.needed, "reached": self.reached}
+        return result | {"estimate": artefacts.round_floats(estimate)}
 
 
 def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
@@ -99,23 +96,21 @@ def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSam
 def judge_sample(sample: PairSample, drawn: Drawn, precision: float) -> SampleResult:
     """What the drawn pairs say of a wanted precision, and where the next ones are drawn. The sample has a pair."""
     plan, curve = plan_draws(sample, drawn, precision), estimate_curve(sample, drawn)
+    lowest = curve.lowest(precision)
     guess = int(np.searchsorted(curve.n_pairs, sample.start[plan.last + 1]))
+    position = guess if lowest is None else lowest
+    recall = estimate_recall(sample, drawn, float(curve.threshold[position]))
     needed = plan.count_needed(MARGIN)
     return SampleResult(
-        len(drawn), len(sample), precision, plan, needed, curve, curve.lowest(precision), guess
+        len(drawn), len(sample), precision, plan, needed, curve, lowest is not None, position, recall
     )
 
 
-def annotated_threshold(
-    system: str, precision: float, params: Params, listings: Listings
-) -> tuple[SampleResult, int]:
+def annotated_threshold(system: str, precision: float, params: Params, listings: Listings) -> SampleResult:
     """The lowest threshold at which a system's candidate pairs reach a precision, by annotated pairs.
 
     Args:
         precision: what the lower end of the one-sided 95% interval must reach.
-
-    Returns:
-        What the annotations say, and the threshold's position on its curve.
 
     Raises:
         InputError: too few pairs are annotated, or no threshold is precise enough.
@@ -127,17 +122,17 @@ def annotated_threshold(
         )
     drawn = read_drawn(sample, listings.posting_id, read_annotations(artefacts.ANNOTATIONS))
     result = judge_sample(sample, drawn, precision)
-    if result.position is not None:
-        return result, result.position
+    if result.reached:
+        return result
     if result.needed:
         raise InputError(
             f"{result.n_annotated} annotated pairs are too few for precision {precision:g}; about {result.needed} "
             f"more settle it to ±{MARGIN:.0%}: `samesku serve` asks them"
         )
-    best = int(np.argmax(result.curve.precision_low))
-    low, high = result.curve.precision_interval[best]
+    best = int(np.argmax(result.curve.low))
+    low, high = result.curve.interval[best]
     raise InputError(
         f"no threshold of {system} reaches precision {precision:g} with 95% confidence by {result.n_annotated} "
-        f"annotated pairs; the most certain one, {result.curve.threshold[best]:g}, has {low:.1%} to {high:.1%}; ask "
+        f"annotated pairs; the most certain one, {result.curve.threshold[best]:.6g}, has {low:.1%} to {high:.1%}; ask "
         "for less, or annotate more pairs with `samesku serve`"
     )

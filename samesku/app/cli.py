@@ -141,7 +141,7 @@ def threshold(
     if annotations or not val_labelled(listings).any():
         from samesku.app.annotated_threshold import annotated_threshold
 
-        typer.echo(annotated_table(system, key, *annotated_threshold(system, precision, params, listings)))
+        typer.echo(annotated_table(system, key, annotated_threshold(system, precision, params, listings)))
     else:
         typer.echo(threshold_table(system, key, *precision_threshold(system, precision, params.match)))
 

@@ -76,21 +76,25 @@ def threshold_table(system: str, key: str | None, threshold: float, results: Seq
     return "\n".join(lines)
 
 
-def annotated_table(system: str, key: str | None, result: SampleResult, position: int) -> str:
+def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
     """The threshold for a precision by annotated pairs, its estimates, and how to adopt it.
 
     Args:
-        key: as of `threshold_table`. position: of the threshold on the curve of `result`.
+        key: as of `threshold_table`.
     """
-    curve = result.curve
-    threshold, (low, high) = curve.threshold[position], curve.recall_interval[position]
-    recall = "" if np.isnan(curve.recall[position]) else f"an estimated {curve.recall[position]:.1%} "
+    curve, position = result.curve, result.position
+    threshold, (low, high), (recall, *of_recall) = (
+        curve.threshold[position],
+        curve.interval[position],
+        result.recall,
+    )
+    share = "an unknown share" if np.isnan(recall) else f"{recall:.1%}"
     lines = [
         f"{system}: threshold {threshold:g}",
-        f"  {curve.n_pairs[position]:,} pairs, an estimated {curve.precision[position]:.1%} of them correct "
-        "(95% interval {:.1%} to {:.1%})".format(*curve.precision_interval[position]),
-        f"  they are {recall}({low:.1%} to {high:.1%}) of the true ones among {result.n_pairs:,} candidate pairs",
-        f"  by {result.n_annotated} annotated pairs",
+        f"  {curve.n_pairs[position]:,} pairs reach it; {curve.precision[position]:.1%} of them are correct "
+        f"(95% interval {low:.1%} to {high:.1%})",
+        f"  they are {share} of the true candidate pairs (95% interval {of_recall[0]:.1%} to {of_recall[1]:.1%})",
+        f"  estimated from {result.n_annotated} annotated pairs of {result.n_pairs:,}",
     ]
     if result.needed:
         lines[-1] += f"; about {result.needed} more may lower the threshold: samesku serve"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from samesku.annotations.estimate import estimate_curve
+from samesku.annotations.estimate import estimate_curve, estimate_recall
 from samesku.annotations.sampling import Drawn, PairSample
 
 # Three strata of 3, 4 and 5 pairs; the scores fall by a tenth from pair to pair.
@@ -48,7 +48,9 @@ def test_each_answer_counts_for_the_pairs_of_its_stratum():
     curve = estimate_curve(make_sample(), draw([0, 3, 4, 7]))
     assert curve.precision[at(curve, 3)] == 1
     assert curve.precision[at(curve, 7)] == 5 / 7
-    assert curve.recall[at(curve, 3)] == 3 / 5
+    assert estimate_recall(make_sample(), draw([0, 3, 4, 7]), SCORE[2])[0] == 3 / 5
+    # 3 · 1 + 1 · 1 true pairs above, 3 · 0 + 5 · 0 below.
+    assert estimate_recall(make_sample(), draw([0, 3, 4, 7]), SCORE[3])[0] == 1
     # The threshold of the fourth pair splits its stratum: 1 pair of 1 answer reaches it.
     assert curve.threshold[at(curve, 4)] == SCORE[3]
     assert curve.precision[at(curve, 4)] == 1
@@ -58,8 +60,10 @@ def test_without_an_answer_of_a_stratum_there_is_no_estimate_but_an_interval():
     curve = estimate_curve(make_sample(), draw([0, 7]))
     assert curve.precision[at(curve, 3)] == 1
     assert np.isnan(curve.precision[at(curve, 7)])
-    assert np.isnan(curve.recall).all()
-    assert np.isfinite(curve.precision_interval).all()
+    estimate, low, high = estimate_recall(make_sample(), draw([0, 7]), SCORE[2])
+    assert np.isnan(estimate)
+    assert 0 <= low < high <= 1
+    assert np.isfinite(curve.interval).all()
     none = estimate_curve(make_sample(), draw(np.empty(0, int)))
     assert none.threshold.tolist() == SCORE[[2, 6, 11]].tolist()
     assert none.lowest(0.5) is None
@@ -70,28 +74,28 @@ def test_when_every_pair_is_annotated_nothing_is_uncertain():
     precision = np.cumsum(SAME) / np.arange(1, 13)
     assert curve.n_pairs.tolist() == list(range(1, 13))
     assert curve.precision.tolist() == pytest.approx(precision.tolist())
-    for interval in curve.precision_interval.T:
+    for interval in curve.interval.T:
         assert interval.tolist() == pytest.approx(precision.tolist())
-    assert curve.recall_interval[:, 0].tolist() == pytest.approx((np.cumsum(SAME) / 5).tolist())
+    for n_pairs in (1, 3, 5, 7, 12):
+        recall = estimate_recall(make_sample(), draw(np.arange(12)), SCORE[n_pairs - 1])
+        assert recall == pytest.approx([SAME[:n_pairs].sum() / 5] * 3)
     assert curve.lowest(0.57) == 6  # 4 / 7 is the lowest that reaches it, after 3 / 5 and 3 / 6
 
 
 def test_five_right_of_five_are_not_certainty():
-    """One stratum, 5 of 5: the interval of Beta(5.5, 0.5), from tables 0.621 at 2.5% and 0.693 at 5%."""
+    """One stratum, 5 of 5: the interval of Beta(5.5, 0.5), 0.6206 at 2.5% and 0.6943 at 5%."""
     score = np.linspace(1, 0.5, 10**6)
     sample = make_sample(score, np.array([0, 10**6]))
     curve = estimate_curve(sample, draw(np.arange(5), np.ones(10**6, bool), score, sample.start))
     end = at(curve, 10**6)
     assert curve.precision[end] == 1
-    assert curve.precision_interval[end, 0] == pytest.approx(
-        0.621, abs=0.04
-    )  # sd of a quantile of 1,000: 0.012
-    assert curve.precision_low[end] == pytest.approx(0.693, abs=0.04)
+    assert curve.interval[end, 0] == pytest.approx(0.6206, abs=1e-3)
+    assert curve.low[end] == pytest.approx(0.6943, abs=1e-3)
     # Spread over four strata, the same five answers are hardly more certain.
     start = np.array([0, 250_000, 500_000, 750_000, 10**6])
     positions = [0, 250_000, 500_000, 750_000, 999_999]
     spread = estimate_curve(replace(sample, start=start), draw(positions, np.ones(10**6, bool), score, start))
-    assert spread.precision_interval[at(spread, 10**6), 0] < 0.85
+    assert spread.interval[at(spread, 10**6), 0] < 0.85
 
 
 def test_the_interval_covers_the_precision_about_as_often_as_it_says():
@@ -115,9 +119,9 @@ def test_the_interval_covers_the_precision_about_as_often_as_it_says():
         ]
         curve = estimate_curve(sample, draw(np.concatenate(positions), same, score, start))
         end = at(curve, 1500)
-        low, high = curve.precision_interval[end]
+        low, high = curve.interval[end]
         covered += low <= truth <= high
-        low_holds += curve.precision_low[end] <= truth
+        low_holds += curve.low[end] <= truth
         estimates.append(curve.precision[end])
     assert covered >= 180
     assert low_holds >= 180

@@ -62,12 +62,12 @@ def test_an_answer_is_written_changed_and_taken_back(tmp_path):
 
 
 def test_servers_that_write_one_file_lose_no_annotation(tmp_path):
-    """Four processes write 25 pairs each; without a lock they lose some, or stumble over each other's partial file."""
+    """Two processes write 50 pairs each; without a lock they lose some, or stumble over each other's partial file."""
     path = tmp_path / "annotations.csv"
     code = (
         "import sys; from pathlib import Path; from samesku.annotations.file import write_annotation\n"
-        "for i in range(25): write_annotation(Path(sys.argv[1]), (sys.argv[2], f'x{i}'), 'same')"
+        "for i in range(50): write_annotation(Path(sys.argv[1]), (sys.argv[2], f'x{i}'), 'same')"
     )
-    writers = [subprocess.Popen([sys.executable, "-c", code, path, name], cwd=ROOT) for name in "abcd"]
-    assert [writer.wait(300) for writer in writers] == [0, 0, 0, 0]
+    writers = [subprocess.Popen([sys.executable, "-c", code, path, name], cwd=ROOT) for name in "ab"]
+    assert [writer.wait(300) for writer in writers] == [0, 0]
     assert len(read_annotations(path)) == 100

@@ -12,8 +12,10 @@ from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import guard, server
-from samesku.app.web.review_queue import ReviewQueue
+from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
+from samesku.catalogue.listings import read_listings
+from samesku.errors import InputError
 from samesku.params import load_params
 
 PAIRS = [("p00a", "p00b", 0.9), ("p01a", "p02a", 0.5), ("p03a", "p04a", 0.3), ("gone", "p00a", 0.2)]
@@ -32,7 +34,7 @@ def write_pairs(folder):
 @pytest.fixture
 def site(shop_copy):
     index = CatalogueIndex(load_params())
-    return Site(index, ReviewQueue(write_pairs(shop_copy), index.row_of, artefacts.ANNOTATIONS), "secret")
+    return Site(index, ReviewQueue(write_pairs(shop_copy), index.row_of), artefacts.ANNOTATIONS, "secret")
 
 
 @pytest.fixture
@@ -179,3 +181,50 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
         "error": "data/annotations.csv must begin with the line left,right,annotation,time"
     }
     assert artefacts.ANNOTATIONS.read_text() == "something else\n"
+
+
+def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(shop_copy):
+    params, listings = load_params(), read_listings(artefacts.LISTINGS)
+    queue = open_queue(None, 0.9, params, listings)  # rerank has not run
+    assert isinstance(queue, SampleQueue)
+    test = set(listings.posting_id[listings.split == "test"])
+    asked = {queue.pair(position) for position in range(len(queue))}
+    assert len(asked) == len(queue) > 100
+    assert not any(test & set(pair) for pair in asked)  # their labels choose nothing
+    write_pairs(shop_copy)
+    assert isinstance(open_queue(None, 0.9, params, listings), ReviewQueue)
+    assert isinstance(open_queue("samesku", 0.9, params, listings), SampleQueue)
+    with pytest.raises(InputError, match=r"data/predictions/nothing/matches\.parquet is missing"):
+        open_queue("nothing", 0.9, params, listings)
+
+
+def test_sampled_pairs_are_annotated_until_the_threshold_is_settled(shop_copy):
+    index = CatalogueIndex(load_params())
+    queue = open_queue("samesku", 0.9, index.params, index.listings)
+    site = Site(index, queue, artefacts.ANNOTATIONS, "secret")
+    product = dict(zip(index.listings.posting_id, index.listings.product, strict=True))
+    with TestClient(
+        server.build(site, []), base_url="http://127.0.0.1:8000", headers={guard.TOKEN: "secret"}
+    ) as client:
+        pair = client.get("/api/review").json()
+        assert pair["done"] == 0
+        assert pair["total"] == pair["sample"]["needed"] > 10
+        assert pair["sample"]["estimate"] is None
+        assert "probability" not in pair
+        shown = []
+        while pair["position"] is not None and pair["sample"]["needed"]:
+            assert pair["annotation"] is None
+            left, right = (listing["posting_id"] for listing in pair["listings"])
+            shown.append({left, right})
+            answer = "same" if product[left] == product[right] else "different"
+            pair = client.post(
+                "/api/review", json={"position": pair["position"], "annotation": answer}
+            ).json()
+            assert pair["done"] == len(shown)
+        assert len({frozenset(pair) for pair in shown}) == len(shown)
+        estimate = pair["sample"]["estimate"]
+        low, high = estimate["precision_interval"]
+        assert 0 <= low <= estimate["precision"] <= high <= 1
+    lines = artefacts.ANNOTATIONS.read_text().splitlines()
+    assert lines[0] == "left,right,annotation,time"
+    assert len(lines) == 1 + len(shown)
