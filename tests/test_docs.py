@@ -38,11 +38,17 @@ def pictures(folder):
     (folder / "new.csv").write_text("posting_id,title,image\nnew_1,A title,a.jpg\n")
 
 
+def feed(folder):
+    """A product feed of two listings without pictures: no page's commands need a network."""
+    items = "".join(f"<item><g:id>{i}</g:id><title>Oil {i} ml</title></item>" for i in (500, 1000))
+    (folder / "feed.xml").write_text(f"<rss><channel>{items}</channel></rss>")
+
+
 #: What a page's commands expect to find.
 NEEDS = {
     "README.md": [pictures],
     "docs/add-a-channel.md": [pictures],
-    "docs/own-catalogue.md": [catalogue_of_ones_own],
+    "docs/own-catalogue.md": [catalogue_of_ones_own, feed],
 }
 
 

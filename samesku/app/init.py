@@ -67,7 +67,7 @@ def init_params(
         partial.write_text(text, "utf-8")
         load_params(partial)
     at_fault = (
-        f"; {len(quarantine.rows()):,} rows cannot be used: {quarantine.by_reason()}"
+        f"; {len(quarantine.rows()):,} rows have a fault: {quarantine.by_reason()}"
         if quarantine.rows()
         else ""
     )

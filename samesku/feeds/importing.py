@@ -150,5 +150,5 @@ def _describe(counts: Mapping[str, int], faults: Iterable[Mapping[str, Any]], ou
     return (
         f"{out}: {counts['listings']:,} listings, {counts['with a picture']:,} of them with a picture, "
         f"{counts['pictures']:,} pictures, {fetched:,} of them fetched now{quarantine}\n"
-        f"next: samesku init {out / LISTINGS} --images {out / IMAGES}"
+        f"next: samesku init {out / LISTINGS}{f' --images {out / IMAGES}' if counts['pictures'] else ''}"
     )
