@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from samesku.artefacts import read_git, replace_out
 from samesku.catalogue.column_guess import describe_columns, guess_columns
+from samesku.catalogue.further import split_names
 from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import Table, read_table
 from samesku.catalogue.source import Source, open_source
@@ -129,7 +130,7 @@ def _check_rows(table: Table, quarantine: Quarantine, id_column: str, most: floa
 
 def _check_pictures(table: Table, source: Source, path: Path, images: Path) -> None:
     """Look for the first pictures of the table, so that a wrong folder or column shows now."""
-    names = [row.image.split("|")[0] for row in table.rows if row.image][:_TRIED]
+    names = [split_names(row.image)[0] for row in table.rows if row.image][:_TRIED]
     if not names:
         raise InputError(
             f"{path} names no pictures, so --images {images} is of no use; allowed: --column image=NAME"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.columns import check_columns, count_known, fold_name, match_columns
@@ -130,7 +130,8 @@ def read_table(
             quarantine.add(number, "", "", record)
             continue
         cells = [*record, ""]
-        row = _clean_cells(Row(number, *(cells[place] for place in cell_of)), no_value)
+        ours: list[Any] = [cells[place] for place in cell_of]
+        row = _clean_cells(Row(number, *ours), no_value)
         further = [
             name
             for name in (cells[place] for place in image_places)
@@ -200,7 +201,7 @@ def says_nothing(cell: str) -> bool:
 
 def _clean_cells(row: Row, no_value: Counter[tuple[str, str]]) -> Row:
     """The row with plain cells, where words for nothing are empty; `no_value` counts them by column and word."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for column in COLUMNS:
         cell = getattr(row, column)
         if not cell:
@@ -258,7 +259,7 @@ def _unique(rows: list[Row], quarantine: Quarantine) -> tuple[list[Row], int]:
 
 def _join_pictures(rows: list[Row]) -> Row | None:
     """The rows of one id as one, with all their pictures; None where they differ in anything else."""
-    cells = {}
+    cells: dict[str, Any] = {}
     for column in COLUMNS:
         values = list(dict.fromkeys(filter(None, (getattr(row, column) for row in rows))))
         if column == "image":

@@ -203,7 +203,7 @@ class _Fetcher:
                     return await self._read(response), response.status
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 if not isinstance(getattr(error, "os_error", None), PrivateAddressError):
-                    self.silent[url.host] += 1
+                    self.silent[url.host or ""] += 1
                 raise
         raise _FailedError(f"more than {self.limits.max_redirects} redirects", response.status)
 

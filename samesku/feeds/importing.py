@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from samesku.artefacts import replace_out, write_csv
+from samesku.catalogue.further import SEPARATOR
 from samesku.catalogue.quarantine import harmless
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.errors import InputError
@@ -20,7 +21,6 @@ from samesku.feeds.fetch import Fetched, FetchLimits, fetch_pictures
 
 LISTINGS, IMAGES, QUARANTINE, MANIFEST = "listings.csv", "images", "quarantine.csv", "manifest.jsonl"
 _COLUMNS = ("posting_id", "title", "image", "source", *ATTRIBUTES, "item_group_id")
-SEPARATOR = "|"  # between the pictures of a listing
 _LABELS = ("label_group", "split")  # only where the feed has them
 
 
