@@ -182,9 +182,9 @@ def test_a_row_for_each_picture_makes_one_listing() -> None:
     table, faults = reading(
         header + b"a,Bag,1.jpg,7\nb,Mug,9.jpg,\na,Bag,2.jpg,7\na,,3.jpg,\na,Bag,1.jpg,7\n"
     )
-    assert [(row.row, row.posting_id, row.image) for row in table.rows] == [
-        (0, "a", "1.jpg|2.jpg|3.jpg"),
-        (1, "b", "9.jpg"),
+    assert [(row.row, row.posting_id, row.image, row.pictures) for row in table.rows] == [
+        (0, "a", "1.jpg", ("1.jpg", "2.jpg", "3.jpg")),
+        (1, "b", "9.jpg", ()),
     ]
     assert (faults, table.total) == ([], 2)
     assert "3 rows" in table.notes[0]
