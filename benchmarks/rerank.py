@@ -21,6 +21,7 @@ import faiss
 
 from samesku import artefacts
 from samesku.catalogue.listings import read_listings, val_labelled, visible_products
+from samesku.evaluation.rules import read_rules
 from samesku.pairs.features import collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import fit_pair_model
@@ -42,7 +43,7 @@ def timed(step: str, per: int = 0) -> Iterator[None]:
 def measure() -> None:
     params = load_params()
     faiss.omp_set_num_threads(params.machine.threads)
-    spec, listings = params.rerank, read_listings(artefacts.LISTINGS)
+    spec, listings = params.rerank, read_listings(artefacts.LISTINGS, params.match)
     print(f"{len(listings)} listings, {params.machine.threads} threads")
     with timed("read channels and titles", len(listings)):
         fusion = spec.fusion
@@ -50,7 +51,8 @@ def measure() -> None:
         evidence = collect_evidence(listings, channels)
         fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     with timed("searches and features", len(listings)):
-        _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec)
+        rules = read_rules(listings, params.match, params.groups)
+        _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec, rules)
     candidates = features.candidates
     pairs, columns = len(candidates), len(features.names)
     print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")

@@ -88,7 +88,8 @@ def train(name: str, params: Params, processes: Processes) -> str:
 
 def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: int, reason: str) -> str:
     """Leave the channels that the towers start from in place of trained ones; of a baseline, nothing."""
-    encoders, rows = {}, {}
+    encoders: dict[str, NetworkEncoder] = {}
+    rows: dict[str, Float32] = {}
     if run.out == artefacts.EMBEDDINGS.as_posix():
         encoders, rows = load_start(run, params.channels, compute, artefacts.embedding_path)
     if compute.processes.is_first:

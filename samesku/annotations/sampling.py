@@ -184,13 +184,13 @@ class Plan:
     Attributes:
         size: int64 (H,), of the strata. share: float64 (H,), the guessed share of true pairs.
         last: the last stratum above the place where the precision is guessed to fall below the wanted one.
-        count: int64 (H,), the pairs drawn so far. hits, misses: float64 (H,), the answers so far.
+        count, hits, misses: float64 (H,), the pairs drawn and the answers so far.
     """
 
     size: Int64
     share: Float64
     last: int
-    count: Int64
+    count: Float64
     hits: Float64
     misses: Float64
 
@@ -253,4 +253,5 @@ def plan_draws(sample: PairSample, drawn: Drawn, precision: float) -> Plan:
     share = guess_shares(sample, answered, hits)
     reached = np.flatnonzero(np.cumsum(size * share) >= precision * np.cumsum(size))
     last = int(reached[-1]) if len(reached) else 0
-    return Plan(size, share, last, drawn.count, hits.astype(np.float64), (answered - hits).astype(np.float64))
+    counts = (numbers.astype(np.float64) for numbers in (drawn.count, hits, answered - hits))
+    return Plan(size, share, last, *counts)

@@ -11,6 +11,7 @@ from samesku.annotations.file import read_annotations
 from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, read_drawn, stratify_pairs
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches
+from samesku.arrays import Ints
 from samesku.catalogue.listings import HIDDEN, Listings, visible_products
 from samesku.errors import InputError
 from samesku.params import Params
@@ -72,24 +73,25 @@ def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSam
     Raises:
         InputError: the stage has not run, or ran on another sample.
     """
+    pairs: tuple[Ints, Ints]
     if system == "samesku":
         path = artefacts.NEIGHBOURS / "full.parquet"
         if not path.is_file():
             raise InputError(f"{path} is missing; run `dvc repro index`")
         neighbours = read_neighbours(path, listings.gallery("full"))
         position, rank = np.nonzero(neighbours.valid)
-        query, listing = neighbours.query[position], neighbours.neighbour[position, rank]
-        score = neighbours.score[position, rank]
+        pairs = neighbours.query[position], neighbours.neighbour[position, rank]
+        score = neighbours.score[position, rank].astype(np.float64)
     else:
         matches = read_matches(system, Catalogue(listings))
-        query, listing, score = matches.query, matches.listing, matches.score
-    low, high = np.minimum(query, listing).astype(np.int64), np.maximum(query, listing).astype(np.int64)
+        pairs, score = (matches.query, matches.listing), matches.score.astype(np.float64)
+    low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs).astype(np.int64)
     best_first = np.lexsort((-score, high, low))  # an approximate search may score the two directions apart
     keys, first = np.unique((low * len(listings) + high)[best_first], return_index=True)
     hidden = visible_products(listings) == HIDDEN
     left, right = np.divmod(keys, max(1, len(listings)))
     keep = ~hidden[left] & ~hidden[right]
-    scores = score[best_first][first][keep].astype(np.float64).round(6)
+    scores = score[best_first][first][keep].round(6)
     return stratify_pairs(listings.posting_id, left[keep], right[keep], scores, params.data.seed)
 
 

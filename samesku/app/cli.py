@@ -222,7 +222,7 @@ def search(
 
     index = CatalogueIndex(load_params())
     picture = read_picture_file(image, "--image")
-    query = read_query_listing(title, picture, index.params.data, f"--image {image}", source)
+    query = read_query_listing(title, picture, index.params.data, f"--image {image}", source=source)
     answer = answers.search_catalogue(index, query, k)
     typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else text.search_text(answer))
 

@@ -99,7 +99,7 @@ class Table:
 
 
 def read_table(
-    data: bytes, quarantine: Quarantine, columns: Mapping[str, str] | None = None, encoding: str | None = None
+    data: bytes, quarantine: Quarantine, columns: Mapping[Any, str] | None = None, encoding: str | None = None
 ) -> Table:
     """Read a table: CSV, TSV, Parquet, JSON Lines or Excel, in the encodings and dialects of `open_table`.
 

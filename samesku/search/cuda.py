@@ -56,7 +56,7 @@ def device_search(device: torch.device, memory: int) -> BlockSearch:
             position = torch.full((len(queries), count), -1, dtype=torch.int64, device=device)
             for start in range(0, len(group.rows), COLUMNS):
                 scores = queries @ columns(group, start).T
-                if shop is not None:
+                if shop is not None and group.shop is not None:
                     of_columns = torch.tensor(group.shop[start : start + COLUMNS], device=device)
                     scores.masked_fill_(shop[:, None] == of_columns, -torch.inf)
                 more, place = scores.topk(min(count, scores.shape[1]), dim=1)

@@ -178,8 +178,8 @@ def load_start(
 
     A run that cannot train leaves these: its channels are then those that it starts from.
     """
-    starts = {side: getattr(run, side) for side in run.towers}
-    rows = {side: np.load(path_of(name), mmap_mode="r") for side, name in starts.items()}
+    starts: dict[str, str] = {side: getattr(run, side) for side in run.towers}
+    rows: dict[str, Float32] = {side: np.load(path_of(name), mmap_mode="r") for side, name in starts.items()}
     starts = {side: name for side, name in starts.items() if rows[side].shape[1]}
     encoders = {
         side: load_encoder(name, channels[name], device=compute.device) for side, name in starts.items()

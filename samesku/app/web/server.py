@@ -195,7 +195,9 @@ class Site:
                 pictures.append(await image.read() if image is not None else None)
         data = self.index.params.data
         return [
-            await run_in_threadpool(read_query_listing, title, picture, data, f"picture {number}", source)
+            await run_in_threadpool(
+                read_query_listing, title, picture, data, f"picture {number}", source=source
+            )
             for number, (title, picture, source) in enumerate(zip(titles, pictures, sources, strict=True), 1)
         ]
 
