@@ -1,5 +1,6 @@
 """dvc.yaml against the code: a stage's deps are the files that it imports; ranking stages start without torch."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import grimp
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from samesku.params.backends import BACKENDS
 from tests.conftest import ROOT
@@ -103,3 +105,20 @@ def test_a_clone_that_would_convert_line_ends_keeps_the_bytes_of_deps(tmp_path):
     for command in (["add", "-A"], ["commit", "-qm", "x"], ["clone", "-q", ".", "clone"]):
         subprocess.run([*git, *command], cwd=tmp_path, check=True)
     assert (tmp_path / "clone/stage.py").read_bytes() == b"one\ntwo\n"
+
+
+def test_dvc_sees_a_catalogue_that_git_ignores(tmp_path):
+    """`dvc add data/raw/mine`: an experiment in a checkout of its own fetches it only if DVC finds the .dvc file."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    Repo.init(str(tmp_path)).close()
+    (tmp_path / "data/raw/mine").mkdir(parents=True)
+    (tmp_path / "data/raw/mine/listings.csv").write_text("posting_id,title\na,Bag\n")
+    with Repo(str(tmp_path)) as repo:
+        repo.add(str(tmp_path / "data/raw/mine"))
+    with Repo(str(tmp_path)) as repo:
+        assert [stage.relpath for stage in repo.index.stages] == [
+            os.path.relpath(tmp_path / "data/raw/mine.dvc")
+        ]
+        assert repo.scm.is_ignored(str(tmp_path / "data/raw/mine/listings.csv"))
