@@ -5,57 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from samesku.arrays import Float32, Int64, Ints
-
-#: Units as sellers write them, in English and Indonesian: dimension -> base units in one -> names.
-_BASES: dict[str, dict[float, str]] = {
-    "volume": {1: "ml cc", 10: "cl", 1000: "l lt ltr liter litre liters litres"},
-    "mass": {
-        0.001: "mg",
-        1: "g gr grm gram grams",
-        100: "ons",
-        1000: "kg kilo kilogram kgs",
-        453.6: "lb lbs",
-        28.35: "oz",
-    },
-    "length": {1: "mm", 10: "cm", 1000: "m meter mtr metre", 25.4: "inch inchi inci"},
-    "count": {
-        1: "pcs pc pieces piece pack packs pak buah bh lembar lbr sachet sachets sct tablet tablets tab "
-        "kapsul caps capsule capsules butir biji set pasang roll sheets sheet pair pairs ct",
-        12: "lusin dozen",
-        20: "kodi",
-        144: "gross",
-    },
-    "data": {0.001: "kb", 1: "mb", 1000: "gb", 1_000_000: "tb"},
-    "power": {1: "w watt watts", 1000: "kw"},
-    "voltage": {1: "v volt volts"},
-    "charge": {1: "mah", 1000: "ah"},
-    "age": {1: "bln bulan month months", 12: "th thn tahun year years yrs"},
-    "light": {1: "lumen lumens lm"},
-    "share": {1: "%"},
-}
-
-#: unit -> (dimension, base units in one of it)
-UNITS: dict[str, tuple[str, float]] = {
-    unit: (dimension, factor)
-    for dimension, factors in _BASES.items()
-    for factor, names in factors.items()
-    for unit in names.split()
-}
+from samesku.catalogue.units import FIGURE, LETTER, QUANTITY, read_unit
 
 WORD = re.compile(r"[^\W_]+")
-TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=\d)")
-FIGURE = r"(?<![^\W_])(?<!\d[.,])(\d+(?:[.,]\d+)*)"
-QUANTITY = re.compile(FIGURE + "[ -]?(" + "|".join(sorted(UNITS, key=len, reverse=True)) + r")(?![^\W_])")
-CODE = re.compile(r"[^\W_]+(?:-\d[^\W_]*)*")
-NUMBER = re.compile(FIGURE + r"(?![^\W_])")
-DIGIT, LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
+TIMES = re.compile(r"(?<=[\d\"”′'])\s*[x×х]\s*(?=\d)")
+#: Marks of quotation, which are no inches: Lamp "Model 55".
+QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^”]*)”)""")
+CODE = re.compile(rf"{LETTER}+(?:-\d{LETTER}*)*")
+NUMBER = re.compile(rf"{FIGURE}(?!{LETTER})")
+DIGIT, ALPHABETIC = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
+#: A converted value and a metric one are equal within this share: 1 oz and 28 g, 10 inch and 25 cm.
+ROUNDING = 0.02
 
 
 class Item(NamedTuple):
@@ -65,7 +33,8 @@ class Item(NamedTuple):
         group: `numbers`, `quantities` or `codes`.
         kind: what the item gives a value of: `number`, a dimension such as `volume`, or the stem of a code,
             `a#` of `a12`. Two titles conflict in a kind that both have without a value in common.
-        value: the value in one spelling; `1 l` and `1000ml` are both `1000`, `A-12` is `a12`.
+        value: the value in one spelling; `1 l` and `1000ml` are both `1000`, `A-12` is `a12`. That of a unit which is
+            no metric one begins with ~: `2 lb` is `~907.2`.
         start, stop: the place in the title, in characters.
     """
 
@@ -81,11 +50,13 @@ class ItemSets:
     """A set of items for each listing.
 
     Attributes:
-        items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind.
+        items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind. agreement: float32 (V, V), 1
+            where two items are one value (`values_agree`); None where each agrees with itself alone.
     """
 
     items: csr_array
     kind: Int64
+    agreement: csr_array | None = None
 
     @property
     def n_kinds(self) -> int:
@@ -93,7 +64,7 @@ class ItemSets:
 
     def __getitem__(self, rows: Ints) -> ItemSets:
         """The sets of some listings."""
-        return ItemSets(self.items[rows], self.kind)
+        return ItemSets(self.items[rows], self.kind, self.agreement)
 
 
 @dataclass(frozen=True)
@@ -150,11 +121,18 @@ def conflict_places(left: Sequence[Item], right: Sequence[Item]) -> list[dict[st
     conflicts = []
     for kind in dict.fromkeys((item.group, item.kind) for item in left):
         sides = [[item for item in side if (item.group, item.kind) == kind] for side in (left, right)]
-        values = [{item.value for item in side} for side in sides]
-        if sides[1] and values[0].isdisjoint(values[1]):
+        if sides[1] and not any(values_agree(a.value, b.value) for a, b in product(*sides)):
             places = [[[item.start, item.stop] for item in side] for side in sides]
             conflicts.append({"left": places[0], "right": places[1]})
     return conflicts
+
+
+def values_agree(left: str, right: str) -> bool:
+    """Whether two values of a kind are one: equal, or within ROUNDING where one of them alone was converted."""
+    if left.startswith("~") == right.startswith("~"):
+        return left == right
+    a, b = (float(value.removeprefix("~")) for value in (left, right))
+    return abs(a - b) <= ROUNDING * max(a, b)
 
 
 def parse_number(text: str) -> float:
@@ -171,12 +149,14 @@ def _parse_items(text: str) -> Iterator[Item]:
     What is read as a quantity is blanked before codes are sought, and codes before numbers.
     """
     text = TIMES.sub(" x ", text)
+    text = QUOTED.sub(lambda match: f" {match[1] or match[2] or ''} ", text)
     for match in QUANTITY.finditer(text):
-        dimension, factor = UNITS[match[2]]
-        yield Item("quantities", dimension, f"{parse_number(match[1]) * factor:g}", *match.span())
+        dimension, factor, converted = read_unit(match[2])
+        value = f"{parse_number(match[1]) * factor:g}"
+        yield Item("quantities", dimension, f"~{value}" if converted else value, *match.span())
     text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
     for match in CODE.finditer(text):
-        if DIGIT.search(match[0]) and LETTER.search(match[0]):
+        if DIGIT.search(match[0]) and ALPHABETIC.search(match[0]):
             code = match[0].replace("-", "")
             yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
             text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
@@ -192,4 +172,25 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
     ends = np.cumsum([0, *map(len, columns)])
     flat = np.fromiter((column for row in columns for column in row), np.int32, count=int(ends[-1]))
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
-    return ItemSets(items, kind.astype(np.int64))
+    return ItemSets(items, kind.astype(np.int64), _find_agreements(list(vocabulary)))
+
+
+def _find_agreements(vocabulary: Sequence[tuple[str, str]]) -> csr_array | None:
+    """Which of V items (kind, value), in order, are one value, as `values_agree`; None where each differs."""
+    places: dict[tuple[str, bool], list[int]] = {}
+    for place, (kind, value) in enumerate(vocabulary):
+        places.setdefault((kind, value.startswith("~")), []).append(place)
+    ends = [np.arange(len(vocabulary))] * 2  # each agrees with itself
+    for (kind, converted), left in places.items():
+        right = places.get((kind, False), [])
+        if converted and right:
+            a, b = (
+                np.array([float(vocabulary[i][1].removeprefix("~")) for i in side]) for side in (left, right)
+            )
+            close = np.nonzero(abs(a[:, None] - b) <= ROUNDING * np.maximum(a[:, None], b))
+            pair = np.array(left)[close[0]], np.array(right)[close[1]]
+            ends = [np.concatenate([ends[0], *pair]), np.concatenate([ends[1], *pair[::-1]])]
+    if len(ends[0]) == len(vocabulary):
+        return None
+    shape = len(vocabulary), len(vocabulary)
+    return csr_array((np.ones(len(ends[0]), np.float32), tuple(ends)), shape=shape)

@@ -63,9 +63,10 @@ def n_conflicts(sets: ItemSets, pairs: Pairs) -> Float32:
     ones = np.ones(n_items, np.float32)
     kind_of_item = csr_array((ones, (np.arange(n_items), sets.kind)), shape=(n_items, sets.n_kinds))
     kinds = (sets.items @ kind_of_item).sign()
+    agreeing_items = sets.items if sets.agreement is None else (sets.items @ sets.agreement).sign()
 
     def count(a: Ints, b: Ints) -> Float32:
-        agreeing = (sets.items[a].multiply(sets.items[b]) @ kind_of_item).sign()
+        agreeing = (sets.items[a].multiply(agreeing_items[b]) @ kind_of_item).sign()
         return kinds[a].multiply(kinds[b]).sum(axis=1) - agreeing.sum(axis=1)
 
     return _in_blocks(pairs, count)

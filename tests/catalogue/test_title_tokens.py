@@ -1,11 +1,15 @@
 """The items of titles: a quantity in two units is one item, two codes are two; and where titles conflict."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samesku.catalogue.reader import normalise
 from samesku.catalogue.title_tokens import conflict_places, parse_number, read_items, tokenize_titles
+from samesku.catalogue.units import UNITS
 from samesku.pairs.title_features import n_conflicts
 
 
@@ -21,6 +25,18 @@ from samesku.pairs.title_features import n_conflicts
         ("12.500 mAh", "12500mah"),
         ("10-cm", "100 mm"),
         ("1 tb", "1000 GB"),
+        ('55"', "55 inch"),
+        ("55 ''", "55in"),
+        ("16 oz", "1 lb"),
+        ("12 fl oz", "12 fl. oz"),
+        ("500毫升", "0.5 升"),
+        ("牛奶500毫升", "500ml"),
+        ("1000 มล.", "1ลิตร"),
+        ("1000 мл", "1 л"),
+        ("1 lít", "1000 ml"),
+        ("۵۰۰ گرم", "0,5 kg"),
+        ("30入", "30 pcs"),
+        ("10개입", "10 pcs"),
     ],
 )
 def test_one_quantity_in_two_units(left, right):
@@ -42,6 +58,19 @@ def test_one_quantity_in_two_units(left, right):
         ("rb941g", 0, 0, 1),  # no 941 grams inside a code
         ("", 0, 0, 0),
         ("500mlx", 0, 0, 1),
+        ("2in 1", 1, 0, 1),
+        ("2in1", 0, 0, 1),
+        ("5 in a box", 1, 0, 0),
+        ("TV 32-in LED, 40 in.", 0, 2, 0),
+        ('frame 24"x36"', 0, 2, 0),
+        ('TV 55"LED', 0, 1, 0),
+        ('Lamp "Model 55" (“No 7”)', 2, 0, 0),
+        ('TV 55" and "Lamp 7"', 1, 1, 0),
+        ("3米色", 1, 0, 0),  # beige, no metres
+        ("1升装", 0, 1, 0),  # a pack of one litre
+        ("12개월", 1, 0, 0),  # months, no pieces
+        ("红米Note12 8GB", 0, 1, 1),  # note12
+        ("рулон 10х20 см", 1, 1, 0),
         ("%", 0, 0, 0),
     ],
 )
@@ -93,7 +122,8 @@ def test_rows_can_be_taken():
 TITLES = st.lists(
     st.sampled_from(
         ["Sabun", "500", "500 ml", "0.5L", "1.000", "isi 12", "12pcs", "A12", "a-13", "A12-5", "×", "x", ",",
-         "3x5 cm", "STRASSE", "ß", "İ", "10%", "-", ".", "IP14", "★", "1,5", "ml", "5", "½"]
+         "3x5 cm", "STRASSE", "ß", "İ", "10%", "-", ".", "IP14", "★", "1,5", "ml", "5", "½", '"',
+         "1 lb", "454 g", "450g", "升", "in"]
     ),
     max_size=8,
 )  # fmt: skip
@@ -122,6 +152,19 @@ def conflict_texts(left, right):
         ("Set 3 and 5", "Set 5", []),
         ("Set 3 and 5", "Set 7", [(["3", "5"], ["7"])]),
         ("", "Set 7", []),
+        ('TV 55"', "TV 32 inch", [(['55"'], ["32 inch"])]),
+        ("TV 55′′", "TV 32 in", [(["55′′"], ["32 in"])]),
+        ('TV 55"', "TV 55 inch", []),
+        ("牛奶 500毫升", "牛奶1升", [(["500毫升"], ["1升"])]),
+        # What is converted is rounded by shops; metric values are not.
+        ("Rice 2 lb", "Rice 907 g", []),
+        ("Rice 2.2 lb", "Rice 1 kg", []),
+        ("Tea 1 oz", "Tea 28 g", []),
+        ("Pan 10 inch", "Pan 25 cm", []),
+        ("Pan 10 inch", "Pan 26 cm", [(["10 inch"], ["26 cm"])]),
+        ("TV 85 inch", "TV 86 inch", [(["85 inch"], ["86 inch"])]),
+        ("Rice 2 lb", "Rice 1 kg", [(["2 lb"], ["1 kg"])]),
+        ("Screw 100 mm", "Screw 101 mm", [(["100 mm"], ["101 mm"])]),
     ],
 )
 def test_conflicts_by_hand(left, right, expected):
@@ -139,3 +182,11 @@ def test_conflicts_are_those_of_the_pair_model(left, right, between):
     assert len(conflict_places(*items)) == counted
     for title, row in zip(titles, items, strict=True):
         assert all(0 <= item.start < item.stop <= len(title) for item in row)
+
+
+def test_units_are_written_as_titles_are():
+    """A unit that normalising or folding changes would never be found."""
+    for name in UNITS:
+        written = re.sub("_", " ", name)
+        assert normalise(written).casefold() == written
+        assert [item.value for item in read_items(f"2 {written}") if item.group == "quantities"]

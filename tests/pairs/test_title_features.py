@@ -64,6 +64,13 @@ def test_one_agreement_settles_a_kind():
     assert n_conflicts(two.quantities, pairs((0, 1))).tolist() == [0]
 
 
+def test_a_rounded_conversion_is_no_conflict():
+    three = tokenize_titles(["2 lb", "907 g", "1 kg", "2 lb, 900 g"])
+    chosen = pairs((0, 1), (0, 2), (1, 2), (2, 3), (0, 3), (1, 3))
+    assert n_conflicts(three.quantities, chosen).tolist() == [0, 1, 1, 1, 0, 0]
+    assert shared_weight(three.quantities, chosen).tolist() == [0, 0, 0, 0, 1, 0]  # equal values alone
+
+
 def test_empty_titles_and_no_pairs():
     none = tokenize_titles(["", ""])
     assert shared_weight(none.words, pairs((0, 1))).tolist() == [0]
