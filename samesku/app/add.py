@@ -14,6 +14,7 @@ from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
 from samesku.catalogue import reader
 from samesku.catalogue.attributes import read_gtins
+from samesku.catalogue.columns import show_names
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
@@ -84,8 +85,16 @@ def _read_table(
         read = reader.read_table(read_table_file(table), quarantine, data.columns, data.encoding)
     except InputError as error:  # it names the key of params.yaml, not this file
         raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(table), 1)) from None
-    for note in read.notes:
-        print(f"samesku add: {note.replace('data.csv', str(table), 1)}", file=sys.stderr)
+    notes = [note.replace("data.csv", str(table), 1) for note in read.notes]
+    if images is None and any(row.image for row in read.rows):
+        notes.append(f"{table} names pictures, and they are left out; --images names their folder")
+    if images is not None and "image" not in read.columns:
+        columns_found = show_names(read.names)
+        notes.append(
+            f"{table} has no column image, so none of {images} is read (columns found: {columns_found})"
+        )
+    for note in notes:
+        print(f"samesku add: {note}", file=sys.stderr)
     rows = [clean_row(row, "title" in read.columns, quarantine) for row in read.rows]
     packer = None
     if images is not None and "image" in read.columns:

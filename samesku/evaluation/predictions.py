@@ -142,7 +142,7 @@ def describe_metrics(short: Mapping[str, Any]) -> str:
                 f" ({short['test']['queries']} queries in {split['gallery']})" if "gallery" in split else ""
             )
             parts.append(f"{name} f1 {split['f1']:.4f}{size}")
-    return ", ".join(parts or ["no labels: predictions only"])
+    return ", ".join(parts or ["no labelled listings in val or test: predictions only"])
 
 
 def describe_default(decisions: Decisions, kind: str) -> str:

@@ -9,6 +9,7 @@ from samesku.evaluation.predictions import (
     BINS,
     POINTS,
     all_metrics,
+    describe_metrics,
     precision_recall_rows,
     read_dropped_ids,
     score_rows,
@@ -108,3 +109,8 @@ def test_figures_of_groups_by_split_and_gallery():
     # split, val: u–v and v–w are half of the pairs at each step: one group of three
     assert figures["val"]["largest"] == 3
     assert figures["val"]["pairwise"]["precision"] == 0.333333
+
+
+def test_labels_in_train_alone_are_labels():
+    assert describe_metrics({"threshold": 0.5}) == "no labelled listings in val or test: predictions only"
+    assert describe_metrics({"val": {"f1": 0.5}, "threshold": 0.5}) == "val f1 0.5000"
