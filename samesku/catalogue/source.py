@@ -152,9 +152,11 @@ def read_table_file(table: Path) -> bytes:
     try:
         status = table.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
-            raise InputError(f"data.csv: {table} is no plain file")
+            raise InputError(f"data.csv: {table} is not a plain file; allowed: a file, or a link to one")
         _check_table(table, status.st_size)
         return table.read_bytes()
+    except InputError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"data.csv: {table} cannot be read ({getattr(error, 'strerror', None) or error})"

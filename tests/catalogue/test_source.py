@@ -165,6 +165,19 @@ def test_a_table_above_the_limit_is_not_read(catalogue: Path, monkeypatch: pytes
         opened(catalogue).table()
 
 
+def test_a_table_that_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "device.csv").symlink_to("/dev/zero")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("pipe.csv", "device.csv", "folder.csv"):
+        with pytest.raises(InputError, match=rf"^data\.csv: \S*{name} is not a plain file; allowed: a file, or"):
+            opened(tmp_path, name).table()
+    with pytest.raises(InputError, match=r"loop\.csv"):
+        opened(tmp_path, "loop.csv").table()
+
+
 def test_a_table_deep_inside_as_another_shop_zips_it(tmp_path: Path) -> None:
     path = tmp_path / "shop.zip"
     with zipfile.ZipFile(path, "w") as archive:
