@@ -1,6 +1,7 @@
 """Which column of a table is which of ours, guessed by the names that shops and product feeds give them."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
 from samesku.errors import InputError
@@ -44,10 +45,15 @@ USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def fold_words(name: str) -> str:
-    """A column's name as it is compared: `g:Image Link`, `imageLink` and `image_link` are one."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip("\ufeff \t\r\n").removeprefix("g:"))
-    return re.sub(r"[\W_]+", "_", words.casefold()).strip("_")
+def fold_name(name: str) -> str:
+    """A column's name as it is compared: `g:Image Link`, `imageLink` and `IMAGE-LINK` are image_link."""
+    visible = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf") or c.isspace())
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", visible.strip().removeprefix("g:"))
+    folded = unicodedata.normalize("NFKC", words.casefold())
+    # A mark is a part of its letter, as in Thai.
+    return "_".join(
+        "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded).split()
+    )
 
 
 def usual_words() -> set[str]:
@@ -69,7 +75,7 @@ def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) 
     folded: dict[str, list[str]] = {}
     for name in names:
         if name not in given.values():
-            folded.setdefault(fold_words(name), []).append(name)
+            folded.setdefault(fold_name(name), []).append(name)
     guessed = {}
     for ours in USUAL_NAMES:
         if ours in given:

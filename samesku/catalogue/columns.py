@@ -2,19 +2,12 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
-from samesku.catalogue.column_guess import USUAL_NAMES
+from samesku.catalogue.column_guess import USUAL_NAMES, fold_name
 from samesku.errors import InputError
 
 _LONGEST = 200  # characters of a header in a message
-
-
-def fold_name(name: str) -> str:
-    """A name without case, marks and outer blanks; blanks and hyphens inside are underscores."""
-    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf") or c.isspace())
-    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
 def count_known(names: Sequence[str], columns: Sequence[str], mapping: Mapping[str, str]) -> int:
@@ -56,7 +49,7 @@ def match_columns(
 def _find(names: Sequence[str], wanted: str) -> int | None:
     """The place of a name, as it is written or else by `fold_name`; None where there is none."""
     for same in (str.strip, fold_name):
-        places = [place for place, name in enumerate(names) if same(name) == same(wanted)]
+        places = [place for place, name in enumerate(names) if same(wanted) and same(name) == same(wanted)]
         if len(places) > 1:
             raise InputError(
                 f"data.csv has the column {wanted!r} twice ({show_names([names[place] for place in places])}); "

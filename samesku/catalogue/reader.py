@@ -12,7 +12,8 @@ from html import unescape
 from typing import Any, NamedTuple
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue.columns import check_columns, count_known, fold_name, match_columns
+from samesku.catalogue.column_guess import fold_name
+from samesku.catalogue.columns import check_columns, count_known, match_columns
 from samesku.catalogue.further import SEPARATOR, FurtherPicture, find_picture_columns, split_names
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from samesku.catalogue.column_guess import describe_columns, fold_words, guess_columns
+from samesku.catalogue.column_guess import describe_columns, fold_name, guess_columns
 from samesku.catalogue.reader import check_records, id_fault, says_nothing, unwrap_cell
 from samesku.errors import InputError
 from samesku.feeds import merchant_xml
@@ -112,15 +112,13 @@ def open_feed(
             f"{path} has no column that looks like an id; name one: --column posting_id=NAME "
             f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
         )
-    further = [
-        name for name in names if _FURTHER.fullmatch(fold_words(name)) and name not in columns.values()
-    ]
+    further = [name for name in names if _FURTHER.fullmatch(fold_name(name)) and name not in columns.values()]
     if not {"title", "image"} & columns.keys() and not further:
         raise InputError(
             f"{path} has no column that looks like a title or a picture; name one: --column title=NAME "
             f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
         )
-    group = [name for name in names if fold_words(name) == "item_group_id"]
+    group = [name for name in names if fold_name(name) == "item_group_id"]
     if group:
         columns["item_group_id"] = group[0]
     unused = [name for name in names if name not in further]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 from xml.parsers import expat
 
-from samesku.catalogue.column_guess import fold_words
+from samesku.catalogue.column_guess import fold_name
 from samesku.errors import InputError
 
 _BLOCK = 2**16  # bytes read at once
@@ -129,7 +129,7 @@ class _Parser:
             elif text:
                 prefix, _, local = name.rpartition(":")
                 values = self._prefixed if prefix else self._plain
-                values.setdefault(fold_words(local), []).append(text)
+                values.setdefault(fold_name(local), []).append(text)
         self._depth -= 1
 
     def _refuse_entity(self, name: str, *_: object) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from samesku.catalogue.column_guess import fold_words, usual_words
+from samesku.catalogue.column_guess import fold_name, usual_words
 from samesku.catalogue.source import read_table_file
 from samesku.catalogue.table import RawTable, open_table
 from samesku.errors import InputError
@@ -20,7 +20,7 @@ def open_raw_table(path: Path, encoding: str | None = None) -> RawTable:
     known = usual_words()
     try:
         table = open_table(
-            read_table_file(path), lambda names: len({fold_words(name) for name in names} & known), encoding
+            read_table_file(path), lambda names: len({fold_name(name) for name in names} & known), encoding
         )
     except InputError as error:  # it names the key of params.yaml, not this file
         raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(path), 1)) from None

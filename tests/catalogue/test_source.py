@@ -172,7 +172,9 @@ def test_a_table_that_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> Non
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "folder.csv").mkdir()
     for name in ("pipe.csv", "device.csv", "folder.csv"):
-        with pytest.raises(InputError, match=rf"^data\.csv: \S*{name} is not a plain file; allowed: a file, or"):
+        with pytest.raises(
+            InputError, match=rf"^data\.csv: \S*{name} is not a plain file; allowed: a file, or"
+        ):
             opened(tmp_path, name).table()
     with pytest.raises(InputError, match=r"loop\.csv"):
         opened(tmp_path, "loop.csv").table()
