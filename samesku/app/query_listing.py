@@ -9,8 +9,8 @@ from PIL import Image
 
 from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
 from samesku.catalogue.quarantine import IMAGE_BYTES, IMAGE_EMPTY, Fault
-from samesku.catalogue.reader import normalise
 from samesku.catalogue.source import MAX_BYTES
+from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError
 from samesku.params.schema import Data
 
@@ -72,7 +72,7 @@ def read_query_listing(
         image = Image.open(io.BytesIO(jpeg))
         image.load()
     phash = "" if is_flat(phash) else phash
-    return QueryListing(normalise(title), image, phash, jpeg, attributes or {}, source.strip())
+    return QueryListing(normalise_title(title), image, phash, jpeg, attributes or {}, source.strip())
 
 
 def read_picture_file(path: str, option: str) -> bytes | None:

@@ -8,7 +8,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import unescape
 from typing import Any, NamedTuple
 
 from samesku.catalogue import quarantine as q
@@ -18,22 +17,8 @@ from samesku.catalogue.further import SEPARATOR, FurtherPicture, find_picture_co
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.table import RawTable, open_table
+from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError
-
-# Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
-# \x41 is left alone: it is the seller's own.
-_WRAPPED = re.compile(r"""b(["'])(.*)\1""", re.DOTALL)
-_BYTES = re.compile(r"(?:\\x(?:[89a-fA-F][0-9a-fA-F]|[01][0-9a-fA-F]|7[fF]))+")
-_UTF16 = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")  # JSON's \u00e9
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ESCAPES = re.compile(r"""\\([\\nrt"'])""")
-# A doubled backslash stands between alternatives («PRIA\\WANITA») as a slash does.
-_ESCAPED = {"\\": "/", "n": " ", "r": " ", "t": " ", '"': '"', "'": "'"}
-#: Signs that are no part of a brand's name; NFKC would make letters of them: NikeTM.
-_TRADEMARKS = re.compile("[™℠]")
-#: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional marks, surrogates, private use
 
 
 class Row(NamedTuple):
@@ -287,7 +272,7 @@ def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
     def add(reason: str) -> None:
         quarantine.add(row.row, row.posting_id, row.image, reason)
 
-    title = normalise(row.title)
+    title = normalise_title(row.title)
     if any("\udc80" <= c <= "\udcff" for c in row.title):
         add(q.TITLE_BYTES)
     if not title and has_title:
@@ -298,37 +283,3 @@ def clean_row(row: Row, has_title: bool, quarantine: Quarantine) -> Row:
     elif is_flat(phash):
         add(q.HASH_FLAT)
     return row._replace(title=title, image_phash=phash if is_hash(phash) and not is_flat(phash) else "")
-
-
-def normalise(title: str) -> str:
-    """Decode literal escapes of bytes, JSON and HTML, apply NFKC, drop what has no width, fold white space.
-
-    Escaped bytes that are no UTF-8 are dropped. Never raises, also where surrogates are astray;
-    normalise(normalise(t)) == normalise(t).
-    """
-    while (
-        clean := _normalise_once(title)
-    ) != title:  # an escape may stand for what NFKC turns into another character
-        title = clean
-    return title
-
-
-def _normalise_once(title: str) -> str:
-    if "\\" in title or title.startswith("b"):
-        if wrapped := _WRAPPED.fullmatch(title.strip()):
-            title = wrapped[2]
-        title = _BYTES.sub(
-            lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "ignore"), title
-        )
-        title = _UTF16.sub(
-            lambda run: bytes.fromhex(run[0].replace("\\u", "")).decode("utf-16-be", "ignore"), title
-        )
-        title = _ESCAPES.sub(lambda escape: _ESCAPED[escape[1]], title)
-    if "&" in title:
-        title = _ENTITY.sub(lambda entity: unescape(entity[0]), title)
-    title = " ".join(title.split())
-    if not title.isprintable():
-        title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
-    if not title.isascii():
-        title = _TRADEMARKS.sub("", _SELECTORS.sub("", title))
-    return " ".join(unicodedata.normalize("NFKC", title).split())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samesku.catalogue.reader import normalise
 from samesku.catalogue.title_tokens import conflict_places, parse_number, read_items, tokenize_titles
+from samesku.catalogue.titles import normalise_title
 from samesku.catalogue.units import UNITS
 from samesku.pairs.title_features import n_conflicts
 
@@ -188,5 +188,5 @@ def test_units_are_written_as_titles_are():
     """A unit that normalising or folding changes would never be found."""
     for name in UNITS:
         written = re.sub("_", " ", name)
-        assert normalise(written).casefold() == written
+        assert normalise_title(written).casefold() == written
         assert [item.value for item in read_items(f"2 {written}") if item.group == "quantities"]
