@@ -14,15 +14,22 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_BEGINNING = 4096  # bytes in which the zeros of UTF-16 are counted
+_BEGINNING = 4096  # bytes in which the zeros of UTF-16 are counted, and characters of its header
+_HEADER = re.compile(r"\s*[^\r\n]*[,;\t|{][^\r\n]*[\r\n]")  # two columns at least, or JSON
 _STRAY = re.compile("[\udc80-\udcff]")
 _NOT_ASCII = re.compile("[^\0-\x7f]")
 _WORD = re.compile(r"[^\W\d_]+")
-#: What no Western text has, but other encodings have when they are read as cp1252: a control character; a sign between
-#: two letters (bia³e is białe); a sign that opens something after a letter (Caf‚ is Café); letters of Central Europe,
-#: Turkey and Iceland (gömlek kýrmýzý).
+_LETTER = "[A-Za-zÀ-ÖØ-öø-ÿ]"
+_SIGN = "¹²³º£¥¤¢¯¼½¾¶¬¦…‰›¨¸±×÷«»“”ª°µ§¡¿ƒ‚„†‡ˆ‹•˜"
+#: What no Western text has, but other encodings have when they are read as cp1252.
 _NOT_WESTERN = re.compile(
-    "[\x80-\x9f]|[A-Za-z][¹²³º£¥¤¢¯¼½¾¶¬¦…‰›¨¸±×÷«»“”][A-Za-z]|[A-Za-z][¡¿§ƒ‚„†‡ˆ‹•˜]|[ŠšŽžÝýÞþÐð]"
+    "[\x80-\x9f¤¦¨¬¯¸]"  # control characters, and signs that are hardly used
+    "|[ŠšŽžÝýÞþÐð]"  # letters of Central Europe, Turkey and Iceland: gömlek kýrmýzý is gömlek kırmızı
+    "|[õÕ](?![eE])"  # erõs is erős; Portuguese has it before an e
+    f"|{_LETTER}[¹³º£¥¢¼½¾¶…‰›±×÷«»“”]{_LETTER}"  # a sign between letters: bia³e is białe
+    f"|{_LETTER}[¡¿§ƒ‚„†‡ˆ‹•˜]"  # a sign that opens something, after a letter: Caf‚ is Café
+    f"|[{_SIGN}][¡-¿×÷ƒ„†‡ˆ‰‹›•˜]"  # two signs
+    "|(?<!\\d)[¼½¾](?!kg|g|ml|l|lb|oz)[a-z]"  # ½uf is œuf
 )
 #: Asked for a name that a person can try; what it says is never taken unasked.
 _OTHERS = (
@@ -69,10 +76,10 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
             return Text(data.decode(name, "replace").removeprefix("\ufeff"), name)
     while data.startswith(codecs.BOM_UTF8):  # some tools add one more each time they save
         data = data.removeprefix(codecs.BOM_UTF8)
-    if utf16 := _utf16_without_mark(data):
-        return utf16
     text = data.decode("utf-8", "surrogateescape")
     n_stray = len(_STRAY.findall(text))
+    if utf16 := _utf16_without_mark(data, 0.001 if n_stray else 0.1):
+        return utf16
     if not n_stray:
         return Text(text, "UTF-8")
     if encoding is not None:
@@ -97,18 +104,21 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
     )
 
 
-def _utf16_without_mark(data: bytes) -> Text | None:
-    """UTF-16 if every second byte of the beginning is zero for the most part: the signs and digits of a table."""
+def _utf16_without_mark(data: bytes, share: float) -> Text | None:
+    """UTF-16 if at least this share of the beginning is zeros, every second byte: the signs and digits of a table."""
     beginning = data[:_BEGINNING]
     zeros = [beginning[start::2].count(0) for start in (0, 1)]
     few, many = sorted(zeros)
-    if many * 10 < len(beginning) or few * 10 > many:
+    if many <= share * len(beginning) or few * 10 > many:
         return None
     name = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     try:
-        return Text(data.decode(name), name, f"data.csv is read as {name.upper()} without a mark")
+        text = data.decode(name)
     except UnicodeDecodeError:
         return None
+    if not _HEADER.match(text, 0, _BEGINNING):
+        return None
+    return Text(text, name, f"data.csv is read as {name.upper()} without a mark")
 
 
 def _words(text: str) -> list[str]:
@@ -119,15 +129,23 @@ def _words(text: str) -> list[str]:
 
 def _is_western(text: str) -> bool:
     """Whether a text in cp1252 reads like one: most letters of a word are ASCII, and upper case begins it."""
-    if "\ufffd" in text or _NOT_WESTERN.search(text) or ("õ" in text and ("ö" in text or "ü" in text)):
+    if "\ufffd" in text or _NOT_WESTERN.search(text):
         return False
     words = _words(text)
-    odd = 0
-    for word in words:
-        accented = len(_NOT_ASCII.findall(word))
-        mixed = any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word))
-        odd += mixed or (len(word) > 3 and accented * 2 > len(word))
+    odd = sum(map(_is_odd, words))
     return odd * 10 <= len(words)
+
+
+def _is_odd(word: str) -> bool:
+    """Whether hardly any Western word has its letters beyond ASCII where this one has them."""
+    n_accented = len(_NOT_ASCII.findall(word))
+    pairs = [(a, b) for a, b in pairwise(word) if not b.isascii()]
+    return (
+        (n_accented == len(word) > 1 or n_accented * 2 > len(word) > 3)
+        or any(a.islower() and b.isupper() for a, b in pairs)
+        # Two in a row: théâtre, compañía, Größe, and hardly without such letters.
+        or any(not a.isascii() and a != b and not {a, b} & set("çñéßÇÑÉ") for a, b in pairs)
+    )
 
 
 def _guess(data: bytes) -> str:

@@ -1,0 +1,218 @@
+"""Random listings, written as people's programs write tables, are read to the same rows, or refused in one sentence."""
+
+import bz2
+import gzip
+import io
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from samesku.catalogue import quarantine as q
+from samesku.catalogue.reader import read_table, says_nothing
+from samesku.errors import InputError
+
+NAMES = ("posting_id", "title", "image", "label_group", "brand")
+#: Words of the languages that are written in an encoding.
+WORDS = {
+    "cp1252": "Crème brûlée Müsli Größe café señal não ação Škoda – œuf 25€ à naïve smørrebrød",
+    "iso8859_15": "Crème brûlée Müsli Größe café señal não ação œuf naïve",
+    "cp850": "Crème brûlée Müsli Größe café señal naïve über",
+    "mac_roman": "Crème brûlée Müsli Größe café señal naïve über",
+    "cp1250": "biała żółty łóżko święty źródło světlý příliš žluťoučký kůň erős gyűrű tükör",
+    "cp1251": "молоко сыр кефир сметана творог хлеб масло рыба",
+    "koi8_r": "молоко сыр кефир сметана творог хлеб масло рыба",
+    "cp866": "молоко сыр кефир сметана творог хлеб масло рыба",
+    "cp1253": "γάλα τυρί ψωμί ελιές μέλι",
+    "cp1254": "gömlek kırmızı çanta İstanbul şeker ığdır",
+    "cp1255": "חלב גבינה לחם שמן זית",
+    "cp1256": "حليب جبن خبز زيت زيتون",
+    "cp874": "กระเป๋า สะพาย หนังแท้ น้ำมัน",
+    "gb18030": "不锈钢 保温杯 牛奶 手机壳 红色",
+    "big5": "不鏽鋼 保溫杯 牛奶 手機殼 紅色",
+    "cp932": "ステンレス 牛乳 手帳型ケース ｶﾞﾗｽ",
+    "cp949": "우유 치즈 휴대폰 케이스 빨강",
+}
+UNICODE = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.#/]{0,6}", fullmatch=True)
+PIECES = st.sampled_from(
+    [*"abcXYZ019", " ", ",", ";", "\t", "|", '"', "'", "\n", "\r\n", '5"', "24 inch", "=", "★", "é", "\\n"]
+)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1a\0"), max_size=8)
+
+
+class Dialect(NamedTuple):
+    """How a program writes a CSV."""
+
+    delimiter: str = ","
+    end: str = "\n"
+    quote_all: bool = False
+    bare_quotes: bool = False  # a quote mark inside a cell is no reason to quote it
+    trailing: int = 0  # delimiters after the last column
+    short: bool = False  # delimiters after the last cell that is not empty are left out
+    sep_line: bool = False
+    blank_lines: bool = False
+    end_mark: bool = False
+
+
+def rows_of(titles: st.SearchStrategy[str]) -> st.SearchStrategy[list[dict[str, str]]]:
+    row = st.fixed_dictionaries({
+        "title": titles.filter(lambda title: not says_nothing(title) and not title.startswith("=")),
+        "image": st.sampled_from(["", "1.jpg", "a b.png", "0012"]),
+        "label_group": st.sampled_from(["", "7", "007", "7.0", "x y"]),
+        "brand": st.sampled_from(["", "Acme", 'O"Neill', "A, B"]),
+    })  # fmt: skip
+    table = st.dictionaries(IDS.filter(lambda name: not says_nothing(name)), row, min_size=1, max_size=6)
+    return table.map(lambda rows: [{"posting_id": name, **row} for name, row in rows.items()])
+
+
+def titles_in(encoding: str) -> st.SearchStrategy[str]:
+    """Titles of words in the language of an encoding; any text in Unicode."""
+    if encoding in UNICODE:
+        return st.one_of(ANY_TEXT, st.lists(PIECES, max_size=8).map("".join))
+    words = st.sampled_from(WORDS[encoding].split())
+    return st.lists(
+        st.one_of(words, st.sampled_from(["250 g", 'x, "y"', "Set"])), min_size=1, max_size=4
+    ).map(" ".join)
+
+
+DIALECTS = st.builds(
+    Dialect,
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quote_all=st.booleans(),
+    bare_quotes=st.booleans(),
+    trailing=st.sampled_from([0, 0, 1, 3]),
+    short=st.booleans(),
+    sep_line=st.booleans(),
+    blank_lines=st.booleans(),
+    end_mark=st.booleans(),
+)
+HEADERS = st.tuples(
+    st.permutations([*NAMES, "colour of it"]),
+    st.sampled_from([str, str.upper, str.title, lambda name: f" {name} ", lambda name: name.replace("_", " ")]),
+)  # fmt: skip
+
+
+def write_csv(
+    rows: list[dict[str, str]], names: list[str], shown: Callable[[str], str], dialect: Dialect
+) -> str:
+    def cell(text: str) -> str:
+        marks = dialect.delimiter + "\r\n" + ("" if dialect.bare_quotes else '"')
+        needs = any(c in marks for c in text) or text.lstrip(" ").startswith('"') or text != text.strip(" ")
+        return '"' + text.replace('"', '""') + '"' if needs or dialect.quote_all else text
+
+    lines = [f"sep={dialect.delimiter}"] * dialect.sep_line
+    lines.append(dialect.delimiter.join(map(cell, map(shown, names))) + dialect.delimiter * dialect.trailing)
+    for i, row in enumerate(rows):
+        cells = [row.get(name, f"no. {i}") for name in names]
+        while dialect.short and len(cells) > 1 and not cells[-1] and names[len(cells) - 1] not in NAMES[:3]:
+            cells.pop()
+        lines.append(
+            dialect.delimiter.join(map(cell, cells))
+            + dialect.delimiter * (dialect.trailing * (not dialect.short))
+        )
+        lines += [""] * dialect.blank_lines
+    return dialect.end.join(lines) + dialect.end + "\x1a" * dialect.end_mark
+
+
+def is_ambiguous(rows: list[dict[str, str]], delimiter: str) -> bool:
+    """Whether a quoted cell holds lines that may be rows themselves: whoever wrote them, no reader can tell."""
+    return any("\n" in text or "\r" in text for row in rows for text in row.values() if delimiter in text)
+
+
+def read_back(data: bytes, encoding: str | None = None) -> list[dict[str, str]]:
+    quarantine = q.Quarantine()
+    table = read_table(data, quarantine, {}, encoding)
+    assert not quarantine.entries
+    assert table.total == len(table.rows)
+    return [{name: getattr(row, name) for name in NAMES} for row in table.rows]
+
+
+def by_id(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    return sorted(rows, key=lambda row: row["posting_id"])
+
+
+def check_refusal(error: InputError) -> None:
+    text = str(error)
+    assert text.startswith("data.csv")
+    assert text.isprintable()
+    assert len(text) < 600
+
+
+@settings(max_examples=200)
+@given(st.data(), st.sampled_from(UNICODE), DIALECTS, HEADERS)
+def test_a_csv_in_unicode_is_read_to_the_same_rows(
+    data: st.DataObject, encoding: str, dialect: Dialect, header: Any
+) -> None:
+    rows = data.draw(
+        rows_of(titles_in(encoding)).filter(lambda rows: not is_ambiguous(rows, dialect.delimiter))
+    )
+    compress = data.draw(st.sampled_from([bytes, bytes, gzip.compress, bz2.compress]))
+    content = write_csv(rows, *header, dialect).encode(encoding)
+    assert read_back(compress(content)) == by_id(rows)
+
+
+@settings(max_examples=100)
+@given(st.data(), st.sampled_from(sorted(WORDS)), DIALECTS, HEADERS)
+def test_a_csv_in_another_encoding_is_read_where_it_is_named(
+    data: st.DataObject, encoding: str, dialect: Dialect, header: Any
+) -> None:
+    """And where it is not, it is read to the same rows too, or refused."""
+    rows = data.draw(
+        rows_of(titles_in(encoding)).filter(lambda rows: not is_ambiguous(rows, dialect.delimiter))
+    )
+    words = {word for row in rows for word in row["title"].split() if not word.isascii()}
+    assume(len(words) > 2)  # one word alone may be a word in two encodings
+    content = write_csv(rows, *header, dialect).encode(encoding)
+    assert read_back(content, encoding) == by_id(rows)
+    try:
+        assert read_back(content) == by_id(rows)
+    except InputError as error:
+        check_refusal(error)
+
+
+def to_parquet(rows: list[dict[str, str]]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+def to_json_lines(rows: list[dict[str, str]]) -> bytes:
+    return "\n".join(
+        json.dumps({k: v for k, v in row.items() if v}, ensure_ascii=len(rows) > 2) for row in rows
+    ).encode()
+
+
+def to_json(rows: list[dict[str, str]]) -> bytes:
+    return json.dumps(rows, indent=1, ensure_ascii=False).encode("utf-16")
+
+
+def to_excel(rows: list[dict[str, str]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Liste")
+    for cells in ([*NAMES], *([row[name] for name in NAMES] for row in rows)):
+        sheet.append(cells)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@settings(max_examples=60)
+@given(rows_of(ANY_TEXT), st.sampled_from([to_parquet, to_json_lines, to_json]))
+def test_other_kinds_are_read_to_the_same_rows(
+    rows: list[dict[str, str]], write: Callable[[Any], bytes]
+) -> None:
+    assert read_back(write(rows)) == by_id(rows)
+
+
+@settings(max_examples=30)
+@given(rows_of(st.lists(PIECES, max_size=8).map("".join).filter(lambda title: "\r" not in title)))
+def test_a_workbook_is_read_to_the_same_rows(rows: list[dict[str, str]]) -> None:
+    assert read_back(to_excel(rows)) == by_id(rows)
