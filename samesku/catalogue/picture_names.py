@@ -38,10 +38,8 @@ def other_names(name: str, folder: PurePosixPath, index: Callable[[], Mapping[st
         rest = PurePosixPath(*parts[n:]).as_posix()
         yield rest
         folded = _fold(rest)
-        if folded.rpartition(".")[2] not in EXTENSIONS:
-            folded += "."
-        if found := index().get(folded):
-            yield found
+        keys = [folded] if folded.rpartition(".")[2] in EXTENSIONS else [folded, f"{folded}."]
+        yield from filter(None, (index().get(key) for key in keys))
 
 
 def _fold(name: str) -> str:
