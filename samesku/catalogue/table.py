@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Any, NamedTuple
 
 from samesku.catalogue import quarantine as q
@@ -20,7 +21,8 @@ from samesku.catalogue.encoding import decode_table
 from samesku.catalogue.source import MAX_TABLE
 from samesku.errors import InputError
 
-_BATCH = 4096  # rows of a Parquet file that are read at once
+_BATCH = 1024  # rows of a Parquet file that are read at once
+_MAX_COLUMNS = 16_384  # as Excel; each row has a cell for each
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 #: Files that people take for a table, by their first bytes.
 _NO_TABLES = {
@@ -58,8 +60,16 @@ def open_table(data: bytes, known: Callable[[Sequence[str]], int], encoding: str
         known: how many columns of a header are known. encoding: of a text that is not UTF-8 or UTF-16.
 
     Raises:
-        InputError: it is of no kind that can be read, or its encoding is not certain.
+        InputError: it is of no kind that can be read, its encoding is not certain, or it is too large; also while its
+            records are read.
     """
+    table = _open(data, known, encoding)
+    if len(table.names) > _MAX_COLUMNS:
+        raise InputError(f"data.csv has {len(table.names):,} columns; allowed: up to {_MAX_COLUMNS:,}")
+    return table
+
+
+def _open(data: bytes, known: Callable[[Sequence[str]], int], encoding: str | None) -> RawTable:
     for mark, compression in _COMPRESSED.items():
         if data.startswith(mark):
             data = _decompress(data, compression)
@@ -105,9 +115,15 @@ def _parquet(data: bytes) -> RawTable:
         raise InputError(f"data.csv is a damaged Parquet file ({error})") from None
 
     def records() -> Iterator[list[str]]:
+        size = 0
         try:
             for batch in file.iter_batches(_BATCH):
-                columns = [map(cell_text, _values(column)) for column in batch.columns]
+                columns = [list(map(cell_text, _values(column))) for column in batch.columns]
+                size += sum(map(len, chain.from_iterable(columns)))
+                if size > MAX_TABLE:  # a few bytes of the file may stand for many equal cells
+                    raise InputError(
+                        f"data.csv has more than {MAX_TABLE:,} characters in its cells; allowed: up to that"
+                    )
                 yield from map(list, zip(*columns, strict=True))
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"data.csv is a damaged Parquet file ({error})") from None
@@ -239,4 +255,4 @@ def _number_text(number: str) -> str:
     if abs(value.adjusted()) > 40:
         return number
     whole = value.to_integral_value()
-    return f"{whole if whole else 0:f}" if value == whole else f"{value:f}"
+    return f"{whole or abs(whole):f}" if value == whole else f"{value:f}"  # 0 for -0.0

@@ -1,20 +1,26 @@
-"""Random listings, written as people's programs write tables, are read to the same rows, or refused in one sentence."""
+"""Tables of each kind, by hand; random ones, as people's programs write them, are read to the same rows or refused."""
 
 import bz2
 import gzip
 import io
 import json
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from samesku.catalogue import quarantine as q
+from samesku.catalogue import table as table_module
 from samesku.catalogue.reader import read_table, says_nothing
+from samesku.catalogue.table import cell_text, open_table
 from samesku.errors import InputError
 
 NAMES = ("posting_id", "title", "image", "label_group", "brand")
@@ -216,3 +222,149 @@ def test_other_kinds_are_read_to_the_same_rows(
 @given(rows_of(st.lists(PIECES, max_size=8).map("".join).filter(lambda title: "\r" not in title)))
 def test_a_workbook_is_read_to_the_same_rows(rows: list[dict[str, str]]) -> None:
     assert read_back(to_excel(rows)) == by_id(rows)
+
+
+def opened(data: bytes) -> tuple[list[str], list[list[str] | str], str, list[str]]:
+    names, records, kind, notes = open_table(data, lambda names: len({*names} & {*NAMES}))
+    return names, list(records), kind, notes
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("NA", "NA"),
+        (7, "7"),
+        (7.0, "7"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (0.1, "0.1"),
+        (4.006381333931e12, "4006381333931"),
+        (1e300, "1e+300"),
+        (float("nan"), ""),
+        (float("inf"), ""),
+        (Decimal("12.50"), "12.50"),
+        (Decimal("12.00"), "12"),
+        (True, "true"),
+        (b"caf\xc3\xa9", "café"),
+        (["a.jpg", None, "b.jpg"], "a.jpg|b.jpg"),
+        ({"a": 1}, '{"a": 1}'),
+        (date(2024, 5, 1), "2024-05-01"),
+        (datetime(2024, 5, 1), "2024-05-01"),
+        (datetime(2024, 5, 1, 12, 30), "2024-05-01T12:30:00"),
+    ],
+)
+def test_a_cell_as_text(value: object, text: str) -> None:
+    assert cell_text(value) == text
+
+
+def test_parquet_of_numbers_lists_and_missing_cells() -> None:
+    data = parquet(
+        {
+            "posting_id": pa.array([7, 8], pa.int64()),
+            "title": pa.array(["Bag", None]).dictionary_encode(),
+            "image": pa.array([["1.jpg", "2.jpg"], []]),
+            "label_group": [7.0, None],
+            "price": pa.array([0.1, float("nan")], pa.float32()),
+        }
+    )
+    names, records, kind, notes = opened(data)
+    assert names == ["posting_id", "title", "image", "label_group", "price"]
+    assert records == [["7", "Bag", "1.jpg|2.jpg", "7", "0.1"], ["8", "", "", "", ""]]
+    assert (kind, notes) == ("Parquet", [])
+
+
+def test_json_lines_keep_the_digits_and_name_the_broken_lines() -> None:
+    data = b'{"id": 00}\n{"id": 123456789012345678901, "p": 1.50}\n\n{"id": "b", "t": ["x", "y"]}\n[1]\n'
+    assert opened(data)[:3] == (
+        ["id", "p", "t"],
+        [q.ROW_JSON, ["123456789012345678901", "1.50", ""], ["b", "", "x|y"], q.ROW_JSON],
+        "JSON Lines",
+    )
+    assert opened('[{"id": 1}, {"id": null}]'.encode("utf-16"))[1] == [["1"], [""]]
+
+
+def workbook(*sheets: tuple[str, Sequence[Sequence[Any]]]) -> tuple[Workbook, Callable[[], bytes]]:
+    book = Workbook()
+    del book["Sheet"]
+    for name, rows in sheets:
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+
+    def save() -> bytes:
+        out = io.BytesIO()
+        book.save(out)
+        return out.getvalue()
+
+    return book, save
+
+
+def test_a_workbook_is_read_as_it_shows() -> None:
+    book, save = workbook(
+        ("hidden", [["x"]]),
+        ("Liste", [[], ["posting_id", "title", None, ""], [123, "Bag"], [4.0, "#N/A"], [None], [5, date(2024, 5, 1)]]),
+        ("Notes", [["y"]]),
+    )  # fmt: skip
+    book["hidden"].sheet_state = "hidden"
+    book["Liste"]["A3"].number_format = "00000"
+    book["Liste"]["B4"].data_type = "e"
+    names, records, kind, notes = opened(save())
+    assert names == ["posting_id", "title"]
+    assert records == [["00123", "Bag"], ["4", ""], ["", ""], ["5", "2024-05-01"]]
+    assert kind == "Excel, sheet Liste"
+    assert notes == ["data.csv has several sheets: Liste is read, not Notes"]
+
+
+def zipped(members: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
+        (b"ARROW1\0\0", "an Arrow file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"Rar!\x1a", "a .rar archive"),
+        (b"\xef\xbb\xbf <!DOCTYPE html>", "an HTML page or XML"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"PAR1 damaged PAR1", "a damaged Parquet file"),
+        (b"PK\x03\x04 damaged", "a damaged .zip or Excel workbook"),
+        (zipped({"listings.csv": "id"}), r"a .zip \(listings.csv\), not a table"),
+        (zipped({"xl/worksheets/sheet1.xml": "<worksheet/>"}), "an Excel workbook that cannot be read"),
+        (b"\x1f\x8b damaged", "its gzip cannot be unpacked"),
+        (b'{"id": 1', "no line of it is an object"),
+        (b"[" * 100_000, "no line of it is an object"),
+        (b"posting_id" + b",x" * 20_000, "20,001 columns; allowed: up to 16,384"),
+        (b"\n".join(b'{"k%d": 1}' % i for i in range(20_000)), "20,000 columns"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_what_it_is(data: bytes, says: str) -> None:
+    with pytest.raises(InputError, match=says) as error:
+        opened(data)
+    check_refusal(error.value)
+
+
+def test_what_a_small_file_unpacks_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_module, "MAX_TABLE", 100_000)
+    many = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["x" * 100])
+    _, save = workbook(("S", [["posting_id", "title"], *[["a", "x" * 30_000]] * 10]))
+    for data, says in (
+        (gzip.compress(b"x" * 100_001), "more than 100,000 bytes when it is unpacked"),
+        (parquet({"title": many}), "more than 100,000 characters in its cells"),
+        (save(), r"an Excel workbook of [\d,]+ bytes unpacked"),
+    ):
+        assert len(data) < 20_000
+        with pytest.raises(InputError, match=says):
+            opened(data)
