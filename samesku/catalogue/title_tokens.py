@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from samesku.arrays import Float32, Int64, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 #: Units as sellers write them, in English and Indonesian: dimension -> base units in one -> names.
 _BASES: dict[str, dict[float, str]] = {
@@ -191,5 +193,9 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
     columns = [sorted(vocabulary[item] for item in row) for row in sets]
     ends = np.cumsum([0, *map(len, columns)])
     flat = np.fromiter((column for row in columns for column in row), np.int32, count=int(ends[-1]))
+    from scipy.sparse import (
+        csr_array,  # here, for its import takes longer than the ranking of a small catalogue
+    )
+
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
     return ItemSets(items, kind.astype(np.int64))
