@@ -50,9 +50,9 @@ CHECKPOINTS = Path("data/checkpoints")
 PROVENANCE = Path("data/provenance")
 
 
-def embedding_path(name: str) -> Path:
+def embedding_path(name: str, root: Path = Path()) -> Path:
     """The array of a channel: in data/embeddings, or in data/baselines where it is only there."""
-    main, baseline = (folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
+    main, baseline = (root / folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
     return baseline if baseline.is_file() and not main.is_file() else main
 
 
@@ -190,15 +190,16 @@ def to_numpy(column: pa.Array) -> NDArray[np.generic]:
 
 
 def make_table(columns: Mapping[str, NDArray[np.generic] | Iterable[str]]) -> pa.Table:
-    """A table of arrays of numbers, and of strings; made of buffers, since `pa.array` imports pandas."""
+    """A table of arrays of numbers or booleans, and of strings; made of buffers, since `pa.array` imports pandas."""
     import pyarrow as pa
 
     arrays = []
     for values in columns.values():
-        if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-            numbers = np.ascontiguousarray(values)
+        if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+            numbers = np.ascontiguousarray(values, np.uint8 if values.dtype == bool else None)
             dtype, buffers = pa.from_numpy_dtype(numbers.dtype), [None, pa.py_buffer(numbers)]
-            arrays.append(pa.Array.from_buffers(dtype, len(numbers), buffers))
+            array = pa.Array.from_buffers(dtype, len(numbers), buffers)
+            arrays.append(array.cast(pa.bool_()) if values.dtype == bool else array)
         else:
             texts = [str(value).encode() for value in values]
             ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)

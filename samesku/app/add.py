@@ -1,6 +1,5 @@
 """`samesku add`: match new listings against the indexed catalogue and each other."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,17 +11,13 @@ import pyarrow.parquet as pq
 
 from samesku import artefacts
 from samesku.app.catalogue_index import CatalogueIndex, QueryRows
-from samesku.catalogue import reader
+from samesku.app.new_listings import read_new_listings
 from samesku.catalogue.attributes import read_gtins
-from samesku.catalogue.columns import show_names
-from samesku.catalogue.images import PackedImages
-from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.reader import Row, clean_row
-from samesku.catalogue.source import FolderSource, read_table_file
-from samesku.embedding.encoder import Content
+from samesku.catalogue.source import read_table_file
 from samesku.errors import InputError
 from samesku.evaluation.decisions import Rules, apply_rules
+from samesku.params import Params
 from samesku.search.exact import group_gallery, search_queries
 from samesku.search.fusion import channel_cosines
 
@@ -43,25 +38,9 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
     if images is not None and not images.is_dir():
         raise InputError(f"--images: {images} is no folder")
     quarantine = Quarantine()
-    with tempfile.TemporaryDirectory() as scratch:
-        listings, packed = _read_table(index, table, images, Path(scratch), quarantine)
-        ids = [listing.posting_id for listing in listings]
-        sources = [listing.source for listing in listings]
-        pictures = PackedImages(packed)
-        further = [(row, picture) for row, listing in enumerate(listings) for picture in listing.further]
-        owner = np.array([*range(len(ids)), *(row for row, _ in further)], np.int32) if further else None
-        hashes = [listing.image_phash for listing in listings]
-        queries = index.embed(
-            Content(
-                [listing.title for listing in listings],
-                pictures if len(pictures) else [None] * len(ids),
-                hashes + [picture.image_phash for _, picture in further],
-            ),
-            owner,
-        )
+    ids, matches = match_table(index, read_table_file(table), str(table), images, quarantine, index.params)
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
-        matches = _match(index, queries, ids, sources, [listing.gtin for listing in listings])
         pq.write_table(matches, partial / "matches.parquet")
         matched = {posting_id: [posting_id] for posting_id in ids}  # itself, then its matches, best first
         for query, match in zip(matches["query"].to_pylist(), matches["match"].to_pylist(), strict=True):
@@ -76,41 +55,37 @@ def add_listings(index: CatalogueIndex, table: Path, images: Path | None, out: P
     )
 
 
-def _read_table(
-    index: CatalogueIndex, table: Path, images: Path | None, scratch: Path, quarantine: Quarantine
-) -> tuple[list[Row], Path]:
-    """The listings of the table by id, as `sample` would store them, and the file of their pictures."""
-    data, machine = index.params.data, index.params.machine
-    try:
-        read = reader.read_table(read_table_file(table), quarantine, data.columns, data.encoding)
-    except InputError as error:  # it names the key of params.yaml, not this file
-        raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(table), 1)) from None
-    notes = [note.replace("data.csv", str(table), 1) for note in read.notes]
-    if images is None and any(row.image for row in read.rows):
-        notes.append(f"{table} names pictures, and they are left out; --images names their folder")
-    if images is not None and "image" not in read.columns:
-        columns_found = show_names(read.names)
-        notes.append(
-            f"{table} has no column image, so none of {images} is read (columns found: {columns_found})"
-        )
-    for note in notes:
-        print(f"samesku add: {note}", file=sys.stderr)
-    rows = [clean_row(row, "title" in read.columns, quarantine) for row in read.rows]
-    packer = None
-    if images is not None and "image" in read.columns:
-        packer = Packer(FolderSource(images, table.name, "."), data.image_size, data.max_pixels)
-    packed = scratch / "images.arrow"
-    workers = machine.workers if len(rows) > 64 else 0  # few are decoded before a process has started
-    listings = store_pictures(rows, packer, packed, scratch / "thumbnails.arrow", workers, quarantine)
-    if not listings:
-        raise InputError(f"{table}: no listing is left: {quarantine.by_reason()}")
-    return listings, packed
+def match_table(
+    index: CatalogueIndex,
+    table: bytes,
+    name: str,
+    images: Path | None,
+    quarantine: Quarantine,
+    params: Params,
+) -> tuple[list[str], pa.Table]:
+    """Match the listings of a table against the catalogue and each other.
+
+    Args:
+        table, name, images, quarantine, params: as of `read_new_listings`.
+
+    Returns:
+        the ids of the listings, and their matches: query, match, new (whether the match is of the table too), score
+        and each channel's similarity, by query, best first; with match.rules also `rule`.
+
+    Raises:
+        InputError: the table cannot be used.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        new = read_new_listings(table, name, images, Path(scratch), quarantine, params)
+        queries = index.embed(new.content, new.owner)
+    sources, gtins = [row.source for row in new.rows], [row.gtin for row in new.rows]
+    return new.ids, _match(index, queries, new.ids, sources, gtins)
 
 
 def _match(
     index: CatalogueIndex, queries: QueryRows, ids: list[str], sources: list[str], gtins: Sequence[str]
 ) -> pa.Table:
-    """query, match, new, score and each channel's similarity, by query, best first; with rules also `rule`.
+    """The matches of `match_table`.
 
     A new listing replaces the catalogue's listing of the same id. Ties are in the order of the ids, whether a
     listing is old or new: each listing has its position in that order as row, and −1 if it is replaced.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
 from samesku.evaluation.decisions import Rules, apply_rules, decision_statistics, keep_at_least_one
 from samesku.evaluation.rules import read_rules
-from samesku.params import Params
+from samesku.params import Channel, Params
 from samesku.search.exact import Group, group_gallery, search_queries, take_listings
 from samesku.search.fusion import (
     DECIMALS,
@@ -38,11 +38,17 @@ SHOPS_SHOWN = 8  # in a message
 
 
 class QueryEncoders:
-    """The encoders of the channels `names`, each loaded when it is first needed."""
+    """The encoders of the channels `names`, each loaded when it is first needed.
 
-    def __init__(self, names: Sequence[str], params: Params) -> None:
-        self.params = params
-        self.channels = {name: find_channel(name, params, artefacts.MODELS) for name in names}
+    Args:
+        root: the folder of params.yaml, in which data/models/ and local weights are.
+    """
+
+    def __init__(self, names: Sequence[str], params: Params, root: Path = Path()) -> None:
+        self.params, self.models = params, root / artefacts.MODELS
+        self.channels = {
+            name: _in_folder(find_channel(name, params, artefacts.MODELS), root) for name in names
+        }
         self._encoders: dict[str, Encoder] = {}
 
     def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
@@ -77,7 +83,7 @@ class QueryEncoders:
                 run = name.rpartition("_")[0]
                 raise InputError(f"{channel.weights} is missing; run `dvc repro train_pxk@{run}`")
             try:
-                encoder = load_channel(name, channel, params.embed, params.machine, artefacts.MODELS / name)
+                encoder = load_channel(name, channel, params.embed, params.machine, self.models / name)
             except FileNotFoundError as error:
                 raise InputError(
                     f"{error.filename} is missing; run `dvc repro embed_zero_shot@{name}`"
@@ -98,8 +104,21 @@ class QueryRows:
         return len(self.fused)
 
 
+def _in_folder(channel: Channel, root: Path) -> Channel:
+    """The channel with its local files as seen from here; `root` is the folder from which it names them."""
+    weights, model = channel.weights, channel.model
+    if weights and not weights.startswith(("hub:", "package:")):
+        weights = (root / weights).as_posix()
+    if model and (root / model).is_file():
+        model = (root / model).as_posix()
+    return channel.model_copy(update={"weights": weights, "model": model})
+
+
 class CatalogueIndex:
     """The main system as it was run: the catalogue's rows, the encoders of new listings, the decision.
+
+    Args:
+        root: the folder of params.yaml.
 
     Attributes:
         listings: the N listings. fused: their fused rows. channels: name -> rows, float32 (N, d).
@@ -111,21 +130,23 @@ class CatalogueIndex:
             index uses augmentation.
     """
 
-    def __init__(self, params: Params) -> None:
-        self.params = params
+    def __init__(self, params: Params, root: Path = Path()) -> None:
+        self.params, self.root = params, root
         for path, stage in (
-            (artefacts.LISTINGS, "sample"),
-            (artefacts.FUSED / "weights.json", "fuse"),
-            (artefacts.METRICS / "samesku.json", "evaluate"),
+            (root / artefacts.LISTINGS, "sample"),
+            (root / artefacts.FUSED / "weights.json", "fuse"),
+            (root / artefacts.METRICS / "samesku.json", "evaluate"),
         ):
             if not path.is_file():
                 raise InputError(f"{path} is missing; run `dvc repro {stage}`")
-        self.listings = read_listings(artefacts.LISTINGS, params.match)
-        self.fused = read_fused(artefacts.FUSED)
+        self.listings = read_listings(root / artefacts.LISTINGS, params.match)
+        self.fused = read_fused(root / artefacts.FUSED)
         fusion = params.fusion
-        self.channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+        self.channels = load_channels(
+            [*fusion.image, *fusion.title], partial(artefacts.embedding_path, root=root)
+        )
         self.weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, self.channels)
-        record = artefacts.read_json(artefacts.FUSED / "weights.json")
+        record = artefacts.read_json(root / artefacts.FUSED / "weights.json")
         weights = list(self.weights.values())
         fused_weights = record["weights"] if fusion.method == "concat" else weights
         if record["channels"] != list(self.weights) or not np.allclose(fused_weights, weights):
@@ -141,8 +162,8 @@ class CatalogueIndex:
                 f"index.augmentation.steps is {steps}: the threshold was chosen on augmented rows, which a "
                 "new listing does not have; allowed here: 0"
             )
-        self.encoders = QueryEncoders(list(self.weights), params)
-        metrics = artefacts.read_json(artefacts.METRICS / "samesku.json")
+        self.encoders = QueryEncoders(list(self.weights), params, root)
+        metrics = artefacts.read_json(root / artefacts.METRICS / "samesku.json")
         self.decision_value = float(metrics["threshold"]["full"])
 
     def __len__(self) -> int:
@@ -170,7 +191,7 @@ class CatalogueIndex:
 
     @cached_property
     def pictures(self) -> PackedImages:
-        return PackedImages(artefacts.IMAGES)
+        return PackedImages(self.root / artefacts.IMAGES)
 
     @cached_property
     def mask_groups(self) -> list[Group]:
@@ -182,7 +203,7 @@ class CatalogueIndex:
         """The score that the best neighbour of a query without a match must reach, with `at_least_one`."""
         if self.params.decision.min_score is not None:
             return self.params.decision.min_score
-        metrics = artefacts.read_json(artefacts.PREDICTIONS / "samesku/metrics.json")
+        metrics = artefacts.read_json(self.root / artefacts.PREDICTIONS / "samesku/metrics.json")
         chosen = metrics.get("test_full", metrics.get("val_full", {})).get("at_least_one", {})
         return chosen.get("min_score", 1.0)
 
@@ -201,10 +222,28 @@ class CatalogueIndex:
             if rows.shape[1] != widths[name]:
                 raise InputError(
                     f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
-                    f"{artefacts.embedding_path(name)}; run `dvc repro`"
+                    f"{artefacts.embedding_path(name, self.root)}; run `dvc repro`"
                 )
         fused = fuse_channels(channels, self.weights, self.params.fusion.method, owner)
         return QueryRows(channels, fused, owner)
+
+    def query_listing(self, posting_id: str) -> QueryListing:
+        """A listing of the catalogue as a query, by its first picture.
+
+        Raises:
+            InputError: there is no such listing.
+        """
+        if (row := self.row_of.get(posting_id)) is None:
+            raise InputError(f"the catalogue has no listing {posting_id!r}")
+        listings, has_picture = self.listings, bool(self.listings.has_image[row])
+        return QueryListing(
+            listings.title[row],
+            self.pictures[row] if has_picture else None,
+            listings.image_phash[row],
+            self.pictures.jpeg(row) if has_picture else None,
+            {name: cells[row] for name, cells in self.cells.items()},
+            listings.source[row],
+        )
 
     def embed_listings(self, listings: Sequence[QueryListing]) -> QueryRows:
         titles, images = [listing.title for listing in listings], [listing.image for listing in listings]
@@ -221,7 +260,7 @@ class CatalogueIndex:
     @cached_property
     def _picture_sizes(self) -> Ints:
         """int (N,) or (N + M,): bytes of each stored picture, 0 for none; empty if no listing has one."""
-        with pa.memory_map(str(artefacts.IMAGES)) as file:
+        with pa.memory_map(str(self.root / artefacts.IMAGES)) as file:
             column = pa.ipc.open_file(file).read_all()["image"]
             return pc.fill_null(pc.binary_length(column), 0).to_numpy()
 

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from samesku.arrays import Float32, Int64, Ints
 from samesku.catalogue.units import FIGURE, LETTER, QUANTITY, read_unit
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 WORD = re.compile(r"[^\W_]+")
 TIMES = re.compile(r"(?<=[\d\"”′'])\s*[x×х]\s*(?=\d)")
@@ -171,26 +173,30 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
     columns = [sorted(vocabulary[item] for item in row) for row in sets]
     ends = np.cumsum([0, *map(len, columns)])
     flat = np.fromiter((column for row in columns for column in row), np.int32, count=int(ends[-1]))
+    # Here, for its import takes longer than the ranking of a small catalogue.
+    from scipy.sparse import csr_array
+
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
-    return ItemSets(items, kind.astype(np.int64), _find_agreements(list(vocabulary)))
+    agreeing = _find_agreeing(list(vocabulary))
+    if not len(agreeing):
+        return ItemSets(items, kind.astype(np.int64))
+    each = np.arange(len(vocabulary))
+    places = np.concatenate([each, *agreeing.T]), np.concatenate([each, *agreeing.T[::-1]])
+    agreement = csr_array((np.ones(len(places[0]), np.float32), places), shape=(len(each), len(each)))
+    return ItemSets(items, kind.astype(np.int64), agreement)
 
 
-def _find_agreements(vocabulary: Sequence[tuple[str, str]]) -> csr_array | None:
-    """Which of V items (kind, value), in order, are one value, as `values_agree`; None where each differs."""
-    places: dict[tuple[str, bool], list[int]] = {}
+def _find_agreeing(vocabulary: Sequence[tuple[str, str]]) -> Ints:
+    """The pairs of a converted and a metric item of V that are one value, by `values_agree`: int (P, 2)."""
+    places: dict[str, list[int]] = {}
     for place, (kind, value) in enumerate(vocabulary):
-        places.setdefault((kind, value.startswith("~")), []).append(place)
-    ends = [np.arange(len(vocabulary))] * 2  # each agrees with itself
-    for (kind, converted), left in places.items():
-        right = places.get((kind, False), [])
-        if converted and right:
-            a, b = (
-                np.array([float(vocabulary[i][1].removeprefix("~")) for i in side]) for side in (left, right)
-            )
-            close = np.nonzero(abs(a[:, None] - b) <= ROUNDING * np.maximum(a[:, None], b))
-            pair = np.array(left)[close[0]], np.array(right)[close[1]]
-            ends = [np.concatenate([ends[0], *pair]), np.concatenate([ends[1], *pair[::-1]])]
-    if len(ends[0]) == len(vocabulary):
-        return None
-    shape = len(vocabulary), len(vocabulary)
-    return csr_array((np.ones(len(ends[0]), np.float32), tuple(ends)), shape=shape)
+        places.setdefault(f"~{kind}" if value.startswith("~") else kind, []).append(place)
+    pairs = [
+        (left, right)
+        for kind, converted in places.items()
+        if kind.startswith("~")
+        for left in converted
+        for right in places.get(kind[1:], ())
+        if values_agree(vocabulary[left][1], vocabulary[right][1])
+    ]
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from samesku import artefacts
 from samesku.arrays import Bools, Float32, Float64
@@ -171,26 +172,14 @@ def write_predictions(
     Args:
         decisions: by gallery. figures: metrics.json. channels: those whose cosine each match shows.
         groups, links: of `assign_groups`.
-
-    A match that a rule made has score 1 in matches.parquet, and `rule` true.
     """
     full = decisions["full"]
-    neighbours = full.neighbours
-    position, rank = np.nonzero(full.is_match)
-    query, match = neighbours.query[position], neighbours.neighbour[position, rank]
-    matches = {
-        "query": listings.posting_id[query],
-        "match": listings.posting_id[match],
-        "score": np.minimum(neighbours.score[position, rank], 1),
-    } | channel_cosines(channels, query, match, owner=listings.owner)
-    if full.rules is not None:
-        matches["rule"] = np.isposinf(neighbours.score[position, rank])
     group = assign_groups(full, listings, groups, links)
     submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
-        artefacts.write_table(partial / "matches.parquet", matches)
+        artefacts.write_table(partial / "matches.parquet", match_columns(full, listings, channels))
         artefacts.write_table(partial / "groups.parquet", {"posting_id": listings.posting_id, "group": group})
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
         sample = artefacts.fingerprint(
@@ -201,6 +190,26 @@ def write_predictions(
         for name, rows in plots.items():
             columns = None if rows else ["empty"]
             artefacts.write_csv(partial / "plots" / f"{name}.csv", artefacts.round_floats(rows), columns)
+
+
+def match_columns(
+    decisions: Decisions, listings: Listings, channels: Mapping[str, Float32]
+) -> dict[str, NDArray[Any]]:
+    """The columns of matches.parquet: query, match, score and the cosine of each channel, a row for each match.
+
+    With rules also `rule`: a match that a rule made has score 1, and `rule` true.
+    """
+    neighbours = decisions.neighbours
+    position, rank = np.nonzero(decisions.is_match)
+    query, match = neighbours.query[position], neighbours.neighbour[position, rank]
+    columns = {
+        "query": listings.posting_id[query],
+        "match": listings.posting_id[match],
+        "score": np.minimum(neighbours.score[position, rank], 1),
+    } | channel_cosines(channels, query, match, owner=listings.owner)
+    if decisions.rules is not None:
+        columns["rule"] = np.isposinf(neighbours.score[position, rank])
+    return columns
 
 
 def write_skipped(folder: Path, metrics_file: Path) -> None:

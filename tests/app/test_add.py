@@ -105,7 +105,7 @@ def test_faults_are_quarantined_and_new_listings_match_each_other(shop, tmp_path
 def test_pictures_that_are_left_out_are_named(shop, tmp_path):
     small_shop.write_csv(tmp_path / "new.csv", [{"posting_id": "z1", "title": "a thing", "image": "x.png"}])
     output = add(tmp_path / "new.csv", "--out", tmp_path / "out")
-    assert "new.csv names pictures, and they are left out; --images names their folder" in output
+    assert "new.csv names pictures, and they are left out, for no folder of pictures is given" in output
     (tmp_path / "titles.csv").write_text("posting_id,title\nz1,a thing\n")
     output = add(tmp_path / "titles.csv", "--images", "shop/images", "--out", tmp_path / "out")
     assert "has no column image, so none of shop/images is read (columns found: posting_id, title" in output

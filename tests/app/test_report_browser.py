@@ -51,6 +51,7 @@ def count(page):
 
 
 def choose(page, view):
+    expect(page.locator("article.query").first).to_be_attached()  # before that, nothing listens
     page.locator(f'.view[data-view="{view}"]').click()
 
 

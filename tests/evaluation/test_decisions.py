@@ -155,7 +155,8 @@ def test_a_listing_of_test_is_no_match_to_val():
     assert f1 == 1.0
 
 
-def test_val_never_learns_that_a_product_is_also_in_test():
+def test_val_never_learns_that_a_product_is_also_in_test(monkeypatch):
+    monkeypatch.setattr("samesku.catalogue.listings.MIN_SINGLES", 3)  # so few are enough to choose
     listings = make_listings([0, 1, 2, 0], ["val", "val", "val", "test"])
     # The first finds the last, of its product but in test. Could val see that, 0.9 would be a match, 0.8 none.
     neighbour = np.array([[3], [2], [1], [0]], np.int32)

@@ -134,7 +134,7 @@ def test_no_group_has_two_gtins():
     assert cluster_matches(left, right, score, 3, gtin=np.array([7, -1, 8])).tolist() == [0, 0, 1]
     listings = make_listings([0] * 6, ["val"] * 6)
     decisions = decide(NEIGHBOURS, listings, Decision(value=0.3), "full", Rules(GTIN, 100))
-    group = assign_groups(decisions, 6, Groups(link_density=0.0))
+    group = assign_groups(decisions, listings, Groups(link_density=0.0))
     assert group[0] == group[3] != group[1]
 
 

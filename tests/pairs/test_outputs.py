@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from samesku.catalogue.listings import ALL_PAIRS
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.clerical_review import UNREACHABLE, ReviewThresholds
 from samesku.pairs.features import PairFeatures
@@ -17,6 +18,7 @@ LISTINGS = SimpleNamespace(
     product=np.array([0, 0, 1, 2], np.int32),
     component=np.array([0, 0, 1, 2], np.int32),
     split=np.array(["val", "val", "val", "test"]),
+    allowed=ALL_PAIRS,
 )
 PROBABILITY = np.array([0.9, 0.4, 0.6, 0.1])  # of a–b, a–c, b–c, c–d
 

@@ -203,8 +203,8 @@ def check_lists(neighbours, expected, gallery, k):
 def test_tuning_ranks_by_the_same_scores(seed, n, most):
     channels, owner = random_listings(np.random.default_rng(seed), n, most)
     image, title, rows = {"cnn": 1.0, "hash": 0.5}, {"title": 1.0}, np.arange(1, n, dtype=np.int32)
-    swept = sweep_alphas(channels, image, title, rows, 4, [0.0, 0.3, 1.0], owner)
-    pool = unite_neighbours(channels, rows, rows, n, owner)
+    swept = sweep_alphas(channels, image, title, rows, 4, [0.0, 0.3, 1.0], owner=owner)
+    pool = unite_neighbours(channels, rows, rows, n, owner=owner)
     for alpha, neighbours in swept.items():
         weights = channel_weights(image, title, alpha)
         expected = search_neighbours(concatenate_channels(channels, weights, owner), rows, 4)

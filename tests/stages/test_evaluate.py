@@ -153,7 +153,7 @@ def test_without_labels_a_given_threshold_still_matches(folder):
 
 def test_without_labels_the_default_threshold_decides(folder, monkeypatch):
     monkeypatch.setitem(DEFAULT_THRESHOLDS, "static", 0.7)
-    val_and_test_copies.write(folder, labels=False)
+    val_and_test_copies.write(folder, labels=False, params={"fusion.alpha": 0.5})
     line = run_main_system()
     assert "val's labels cannot choose a threshold, so the default decides (static threshold 0.7)" in line
     assert read_metrics() == {"threshold": {"split": 0.7, "full": 0.7}}

@@ -67,7 +67,7 @@ def test_an_approximate_index_that_finds_all_gives_the_exact_neighbours(folder, 
 def test_fused_rows_of_another_sample_are_refused(folder):
     table = pd.read_parquet(artefacts.LISTINGS)
     table.iloc[:9].to_parquet(artefacts.LISTINGS)
-    with pytest.raises(InputError, match=r"data/fused has 10 rows, listings\.parquet 9"):
+    with pytest.raises(InputError, match=r"data/fused has 10 listings, listings\.parquet 9"):
         index.main()
 
 

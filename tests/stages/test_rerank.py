@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.params.schema import Decision, Fusion, Groups, Rerank, Tune
+from samesku.params.schema import Decision, Fusion, Groups, Match, Rerank, Tune
 from stages import rerank, tune
 from tests.fixtures import product_families
 
@@ -34,6 +34,7 @@ def run(folder, monkeypatch, columns, channels, **keys):
         index=SimpleNamespace(k=20),
         machine=SimpleNamespace(threads=1),
         groups=Groups(),
+        match=Match(),
     )
     monkeypatch.setattr(rerank, "load_params", lambda: params)
     summary = rerank.main()
@@ -67,6 +68,7 @@ def run_tuned_fusion(monkeypatch):
         decision=Decision(),
         machine=SimpleNamespace(threads=1),
         groups=Groups(),
+        match=Match(),
     )
     monkeypatch.setattr(tune, "load_params", lambda: params)
     tune.main()
