@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from samesku.arrays import Float32, Int64, Ints
+from samesku.arrays import Bools, Float32, Float64, Int64, Ints
 from samesku.catalogue.units import FIGURE, LETTER, QUANTITY, read_unit
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def values_agree(left: str, right: str) -> bool:
     """Whether two values of a kind are one: equal, or within ROUNDING where one of them alone was converted."""
     if left.startswith("~") == right.startswith("~"):
         return left == right
-    a, b = (float(value.removeprefix("~")) for value in (left, right))
-    return abs(a - b) <= ROUNDING * max(a, b)
+    return bool(_is_rounded(*(float(value.removeprefix("~")) for value in (left, right))))
 
 
 def parse_number(text: str) -> float:
@@ -188,15 +187,21 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
 
 def _find_agreeing(vocabulary: Sequence[tuple[str, str]]) -> Ints:
     """The pairs of a converted and a metric item of V that are one value, by `values_agree`: int (P, 2)."""
-    places: dict[str, list[int]] = {}
+    metric: dict[str, list[int]] = {}
     for place, (kind, value) in enumerate(vocabulary):
-        places.setdefault(f"~{kind}" if value.startswith("~") else kind, []).append(place)
-    pairs = [
-        (left, right)
-        for kind, converted in places.items()
-        if kind.startswith("~")
-        for left in converted
-        for right in places.get(kind[1:], ())
-        if values_agree(vocabulary[left][1], vocabulary[right][1])
-    ]
-    return np.array(pairs, np.int64).reshape(-1, 2)
+        if not value.startswith("~"):
+            metric.setdefault(kind, []).append(place)
+    pairs = [np.empty((0, 2), np.int64)]
+    values: dict[str, Float64] = {}
+    for place, (kind, value) in enumerate(vocabulary):
+        if value.startswith("~") and kind in metric:
+            if kind not in values:
+                values[kind] = np.array([float(vocabulary[other][1]) for other in metric[kind]])
+            close = np.array(metric[kind])[_is_rounded(float(value[1:]), values[kind])]
+            pairs.append(np.stack([np.full(len(close), place), close], axis=1))
+    return np.concatenate(pairs)
+
+
+def _is_rounded(a: float, b: float | Float64) -> Bools:
+    """Whether each of `b` is `a`, but for a share of ROUNDING."""
+    return np.abs(a - b) <= ROUNDING * np.maximum(a, b)
