@@ -77,7 +77,7 @@ def make_sample(
     # A picture's name joins listings even where its file is missing.
     component = sample.find_components(
         [listing.label_group for listing in listings],
-        [listing.names for listing in listings],
+        [listing.files for listing in listings],
         [listing.hashes for listing in listings],
     )
     split_of = sample.split_listings(listings, component, split)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -42,14 +43,17 @@ class PackRequest(NamedTuple):
 
 
 class PackResult(NamedTuple):
-    """What became of a picture: "" or the reason of the fault; its hash, "" where there is none.
+    """What became of a picture, and of the `further` ones of its listing.
 
-    Of a listing's first picture, with what became of its `further` ones.
+    Attributes:
+        fault: "" or the reason. phash: its hash, "" where there is none. content: a digest of its pixels, equal for
+            copies under other names; "" where it has one colour, as stand-ins for "no picture" have.
     """
 
     fault: str
     phash: str
     further: tuple[Any, ...] = ()
+    content: str = ""
 
     @property
     def pictures(self) -> tuple[PackResult, ...]:
@@ -98,7 +102,9 @@ class Packer:
         # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
         # in thirty, and takes as long as decoding it.
         files = PackedFiles(to_jpeg(image), make_thumbnail(image))
-        return files, PackResult("", perceptual_hash(image) if hash_ else "")
+        is_flat_picture = all(low == high for low, high in image.getextrema())
+        content = "" if is_flat_picture else blake2b(files.image, digest_size=16).hexdigest()
+        return files, PackResult("", perceptual_hash(image) if hash_ else "", content=content)
 
 
 @dataclass
@@ -161,6 +167,7 @@ def store_pictures(
             image=row.names[first or 0],
             image_phash=phash,
             has_image=first is not None,
+            contents=tuple(picture.content for picture in result.pictures if picture.content),
             further=tuple(FurtherPicture(row.names[i], _usable_hash(result.pictures[i])) for i in others),
         )
         if row.title or phash or listing.has_image:

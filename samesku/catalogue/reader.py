@@ -26,8 +26,8 @@ class Row(NamedTuple):
 
     "" where a cell is empty or the table has no such column. Bytes that are not UTF-8 are surrogates, one
     each. `source` is the shop; `brand` to `category` are attributes, as they stand in the table, without outer
-    white space. `has_image` and `further` are known once the pictures have been stored; then `image` is the
-    first one that can be used. `pictures` are the names of all, where there are several.
+    white space. `has_image`, `further` and `contents` (digests) are known once the pictures have been stored; then
+    `image` is the first one that can be used. `pictures` are the names of all, where there are several.
     """
 
     row: int
@@ -46,11 +46,17 @@ class Row(NamedTuple):
     has_image: bool = False
     pictures: tuple[str, ...] = ()
     further: tuple[FurtherPicture, ...] = ()
+    contents: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all pictures, also of those that cannot be used."""
         return self.pictures or (self.image,)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What two listings with one picture file share: its name, or the content of a copy under another name."""
+        return (*self.names, *self.contents)
 
     @property
     def hashes(self) -> tuple[str, ...]:

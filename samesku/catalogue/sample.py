@@ -243,7 +243,7 @@ def summarise_sample(
         "leaks": count_leaks(
             np.array(split) == "test",
             label=labels,
-            image=[listing.names for listing in listings],
+            image=[listing.files for listing in listings],
             phash=[listing.hashes for listing in listings],
             title=[listing.title for listing in listings],
         ),

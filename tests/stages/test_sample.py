@@ -502,6 +502,34 @@ def test_further_pictures_leak_and_join_as_first_ones_do(workspace: Workspace) -
     assert (leaks["image"], leaks["phash"], leaks["near_phash"]) == (2, 2, 2)
 
 
+def test_copies_of_a_picture_file_join_whatever_their_names_and_given_hashes(workspace: Workspace) -> None:
+    """A hash that the table gives hides that two files are equal; pictures of one colour are all equal."""
+    rows = [
+        ["a", "Bag", "1.jpg", "0123456789abcdef", "bag"],
+        ["b", "Mug", "copy.jpg", "", "mug"],
+        ["c", "Cap", "white.png", "00ff00ff00ff00ff", "cap"],
+        ["d", "Hat", "white2.png", "f0f0f0f0f0f0f0f0", "hat"],
+        ["e", "Bow", "2.jpg|./1.jpg", "", "bow"],
+    ]
+    pictures = {
+        "1.jpg": jpeg(1),
+        "copy.jpg": jpeg(1),
+        "2.jpg": jpeg(2),
+        "white.png": flat(),
+        "white2.png": flat(),
+    }
+    workspace.write(table(rows), pictures)
+    workspace.run()
+    assert workspace.column("component") == [0, 0, 1, 2, 0]
+    workspace.params["split"]["by"] = "column"
+    splits = ["train", "test", "train", "test", "test"]
+    workspace.write(
+        table([[*row, s] for row, s in zip(rows, splits, strict=True)], [*HEADER, "split"]), pictures
+    )
+    workspace.run()
+    assert workspace.summary["leaks"]["image"] == 2
+
+
 def test_one_picture_each_gives_the_same_bytes_however_it_is_named(workspace: Workspace) -> None:
     """A separator without a second name, a second column that is empty, a picture named twice: nothing changes."""
     pictures = {f"{i}.jpg": jpeg(i) for i in range(3)}
