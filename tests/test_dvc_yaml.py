@@ -108,7 +108,7 @@ def test_a_clone_that_would_convert_line_ends_keeps_the_bytes_of_deps(tmp_path):
 
 
 def test_dvc_sees_a_catalogue_that_git_ignores(tmp_path):
-    """`dvc add data/raw/mine`: an experiment in a checkout of its own fetches it only if DVC finds the .dvc file."""
+    """`dvc add data/raw/mine`: an experiment with --temp fetches it only if DVC finds the .dvc file."""
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path)

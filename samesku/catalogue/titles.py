@@ -5,7 +5,7 @@ import unicodedata
 from html import unescape
 
 # Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
-# \x41 is left alone: it is the seller's own.
+# \x41 is left alone: it is what the seller wrote.
 _WRAPPED = re.compile(r"""b(["'])(.*)\1""", re.DOTALL)
 _BYTES = re.compile(r"(?:\\x(?:[89a-fA-F][0-9a-fA-F]|[01][0-9a-fA-F]|7[fF]))+")
 _UTF16 = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")  # JSON's \u00e9

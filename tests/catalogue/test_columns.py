@@ -1,4 +1,4 @@
-"""Names of columns: which are equal, which of ours a header has, and what is said where one is missing."""
+"""Names of columns: which are equal, which of ours a header has, and the message where one is missing."""
 
 import pytest
 

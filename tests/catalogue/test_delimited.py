@@ -1,4 +1,4 @@
-"""The text of a CSV cut into cells, by hand; and no row is swallowed by the quote marks of sellers."""
+"""The text of a CSV -> its cells, by hand; and no row is swallowed by the quote marks of sellers."""
 
 import pytest
 from hypothesis import given
@@ -83,7 +83,7 @@ TITLES = st.sampled_from(
 
 @given(st.lists(TITLES, min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
 def test_no_row_is_swallowed_by_quote_marks(titles: list[str], end: str) -> None:
-    """Each line is a row, or its own line is refused, whatever stands in the lines around it."""
+    """Each line is a row, or that line alone is refused, whatever stands in the lines around it."""
     lines = [f"{i},{title},{i}.jpg,p" for i, title in enumerate(titles)]
     _, records, _ = split(end.join(["id,t,image,label", *lines]))
     assert len(records) == len(titles)

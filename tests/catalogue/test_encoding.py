@@ -44,7 +44,7 @@ def test_each_mark_of_utf_8_is_dropped() -> None:
     [
         "Théâtre d'ombres, déçu, façon, créée, août, œuvre d’art, «fenêtre», à côté, 25 €, n° 5",
         "Größe XL, Übergröße, Äpfel, Öl, Straße, Möbel für Jungen & Mädchen, süß, 5 µm ± 2 %",
-        "compañía señoría niños ¿qué? ¡oferta! años 3ª edição corações põe limões ação mãe",
+        "compañía señoría niños ¿qué? ¡¿oferta?! años «¡sí!» 20° ±2° 3ª edição corações põe limões ação mãe",
         "città perché più però è già",
         "smørrebrød på blåbær øre åre Ærø",
         "fåtölj sköld påse Ängel",
@@ -93,4 +93,6 @@ def test_a_table_that_is_not_in_the_named_encoding_is_refused_by_its_byte() -> N
 
 
 def test_utf_8_with_few_stray_bytes_stays_utf_8() -> None:
-    assert decode_table("ééé".encode() + b"\xe9").text == "ééé\udce9"
+    assert decode_table("éééé".encode() + b"\xe9").text == "éééé\udce9"
+    with pytest.raises(InputError, match="not certain"):  # as much of one as of the other
+        decode_table("ééé".encode() + b"\xe9")
