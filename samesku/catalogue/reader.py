@@ -70,8 +70,11 @@ ATTRIBUTES = ("brand", "price", "gtin", "mpn", "category")
 _AS_THEY_STAND = ("title", "image", "image_phash")
 #: What Excel writes for a long number: 8.99123E+12.
 _ROUNDED = re.compile(r"\d\.\d+E\+\d+")
-#: What databases and pandas write where there is nothing.
-_NO_VALUE = frozenset({"nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "-"})
+#: What databases, spreadsheets and pandas write where there is nothing.
+_NOTHING = (
+    r"nan null none nil na n/a n.a. #n/a #ref! #value! #name? #div/0! <na> (null) \n nat undefined - --"
+)
+_NO_VALUE = frozenset(_NOTHING.split())
 
 
 @dataclass(frozen=True)

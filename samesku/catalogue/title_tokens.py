@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int64, Ints
-from samesku.catalogue.units import FIGURE, LETTER, QUANTITY, read_unit
+from samesku.catalogue.units import FIGURE, FRACTION, LETTER, QUANTITY, read_unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -144,6 +144,14 @@ def parse_number(text: str) -> float:
     return float(f"{head}.{''.join(tail)}") if tail else float(head)
 
 
+def _parse_figure(text: str) -> float:
+    """A number or a fraction: `1 3/4` is 1.75."""
+    if fraction := FRACTION.fullmatch(text):
+        whole, above, below = fraction.groups(default="0")
+        return int(whole) + int(above) / int(below)
+    return parse_number(text)
+
+
 def _parse_items(text: str) -> Iterator[Item]:
     """The items of a folded title; places are in it with `2x3` as `2 x 3`, so that both numbers are seen.
 
@@ -153,7 +161,7 @@ def _parse_items(text: str) -> Iterator[Item]:
     text = QUOTED.sub(lambda match: f" {match[1] or match[2] or ''} ", text)
     for match in QUANTITY.finditer(text):
         dimension, factor, converted = read_unit(match[2])
-        value = f"{parse_number(match[1]) * factor:g}"
+        value = f"{_parse_figure(match[1]) * factor:g}"
         yield Item("quantities", dimension, f"~{value}" if converted else value, *match.span())
     text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
     for match in CODE.finditer(text):

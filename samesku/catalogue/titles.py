@@ -15,6 +15,7 @@ _ESCAPES = re.compile(r"""\\([\\nrt"'])""")
 _ESCAPED = {"\\": "/", "n": " ", "r": " ", "t": " ", '"': '"', "'": "'"}
 #: Signs that are no part of a brand's name; NFKC would make letters of them: NikeTM.
 _TRADEMARKS = re.compile("[™℠]")
+_FRACTIONS = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # NFKC would make eleven halves of 1½: 11⁄2
 #: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 #: More would let a hostile title of a megabyte take hours.
@@ -53,5 +54,5 @@ def _normalise_once(title: str) -> str:
     if not title.isprintable():
         title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
     if not title.isascii():
-        title = _TRADEMARKS.sub("", _SELECTORS.sub("", title))
+        title = _FRACTIONS.sub(" ", _TRADEMARKS.sub("", _SELECTORS.sub("", title)))
     return " ".join(unicodedata.normalize("NFKC", title).split())

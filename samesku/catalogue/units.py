@@ -7,7 +7,11 @@ from typing import NamedTuple
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u312f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 #: A letter or digit that makes one word with its neighbours.
 LETTER = rf"(?:[^\W_{_SPACELESS}]|\d)"
-FIGURE = rf"(?<!{LETTER})(?<!\d[.,])(\d+(?:[.,]\d+)*)"
+_START = rf"(?<!{LETTER})(?<!\d[.,⁄])"
+_DECIMAL = r"\d+(?:[.,]\d+)*"
+FIGURE = rf"{_START}({_DECIMAL})"
+#: 1/2 and 1 3/4; but no 39/40, which are two sizes. (NFKC writes ½ with ⁄.)
+FRACTION = re.compile(r"(?:(\d+) )?([1-9]\d?)[/⁄](2|3|4|8|16|32)")
 
 #: Dimension -> base units in one -> names, folded and composed as titles are.
 _METRIC: dict[str, dict[float, str]] = {
@@ -84,9 +88,13 @@ def _unit_pattern(name: str) -> str:
     return pattern + (rf"(?!{LETTER})" if name[-1].isalnum() else "")
 
 
-#: A figure and a unit: 500 ml, 500-ml, 500毫升.
+#: A figure and a unit: 500 ml, 500-ml, 500毫升, 1/2 kg.
 QUANTITY = re.compile(
-    FIGURE + "[ -]?(" + "|".join(map(_unit_pattern, sorted(UNITS, key=len, reverse=True))) + ")"
+    _START
+    + rf"((?:\d+ )?[1-9]\d?[/⁄](?:2|3|4|8|16|32)|{_DECIMAL})"
+    + "[ -]?("
+    + "|".join(map(_unit_pattern, sorted(UNITS, key=len, reverse=True)))
+    + ")"
 )
 
 

@@ -183,6 +183,12 @@ def test_words_for_nothing_are_empty_cells() -> None:
     assert "1 × 'nan' of title" in table.notes[0]
 
 
+@pytest.mark.parametrize("cell", ["#N/A", r"\N", "(null)", "#REF!", " -- ", "undefined", "<NA>"])
+def test_what_programs_write_for_an_empty_cell(cell: str) -> None:
+    table, _ = reading(f"posting_id,title,brand\na,{cell},Acme {cell}\n".encode())
+    assert [(row.title, row.brand) for row in table.rows] == [("", f"Acme {cell.rstrip()}")]
+
+
 def test_a_row_for_each_picture_makes_one_listing() -> None:
     """As Shopify and WooCommerce export: further rows have the id and a picture, and the rest or nothing."""
     header = b"posting_id,title,image,label_group\n"

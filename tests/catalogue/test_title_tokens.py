@@ -36,6 +36,9 @@ from samesku.pairs.title_features import n_conflicts
         ("1 lít", "1000 ml"),
         ("۵۰۰ گرم", "0,5 kg"),
         ("30入", "30 pcs"),
+        ("1/2 kg", "500 g"),
+        ("1 1⁄2 l", "1500 ml"),
+        ('3/4"', "0.75 inch"),
         ("10개입", "10 pcs"),
     ],
 )
@@ -66,6 +69,8 @@ def test_one_quantity_in_two_units(left, right):
         ('TV 55"LED', 0, 1, 0),
         ('Lamp "Model 55" (“No 7”)', 2, 0, 0),
         ('TV 55" and "Lamp 7"', 1, 1, 0),
+        ("39/40 cm, 2/5 cm", 2, 2, 0),  # two sizes each
+        ("size 7/8", 2, 0, 0),
         ("3米色", 1, 0, 0),  # beige, no metres
         ("1升装", 0, 1, 0),  # a pack of one litre
         ("12개월", 1, 0, 0),  # months, no pieces

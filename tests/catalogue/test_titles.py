@@ -39,6 +39,7 @@ CASES = {
     "HTML entities twice": ("Black &amp;amp; Decker", "Black & Decker"),
     "ampersands that are none": ("Mix&Match R&D; &copy", "Mix&Match R&D; &copy"),
     "trademarks": ("Nike™ Air, Duplo℠, Lego®", "Nike Air, Duplo, Lego®"),
+    "fractions": ("1½ kg, ½ l", "1 1⁄2 kg, 1⁄2 l"),
     "nothing": ("", ""),
     "nothing visible": (" \u200b\x00 ", ""),
 }
