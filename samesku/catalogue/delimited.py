@@ -15,12 +15,13 @@ _REREAD = 10  # how often the text may be read again, in all, after broken quote
 
 
 def read_delimited(
-    text: str, known: Callable[[list[str]], int]
+    text: str, known: Callable[[list[str]], int], notes: list[str]
 ) -> tuple[list[str], Iterator[list[str] | str], str]:
     """Split a text table into cells.
 
     Args:
         known: how many columns of a header are known; the delimiter that makes most of them is taken.
+        notes: takes a sentence, once the records have been read, where quote marks can be read in two ways.
 
     Returns:
         the header; each record after it as cells, of any number, or as the reason why it has none; the delimiter.
@@ -31,7 +32,7 @@ def read_delimited(
         delimiters, text = {named[1]: f"{named[1]!r}"}, text[named.end() :]
 
     def read_header(delimiter: str) -> tuple[list[str], int]:
-        for cells, stop in _records(text, delimiter, None, 0):
+        for cells, stop in _records(text, delimiter, None, 0, []):
             if any(map(str.strip, cells)):
                 return list(cells), stop
         return [], len(text)
@@ -41,8 +42,18 @@ def read_delimited(
     names, stop = headers[delimiter]
     while len(names) > 1 and not names[-1].strip():  # delimiters after the last column
         names.pop()
-    records = _records(text, delimiter, len(names), _line(text, stop)[1])
-    return names, (record for record, _ in records), delimiters[delimiter]
+
+    def records() -> Iterator[list[str] | str]:
+        stray: list[str] = []
+        for record, _ in _records(text, delimiter, len(names), _line(text, stop)[1], stray):
+            yield record
+        if stray:
+            notes.append(
+                f"data.csv has {len(stray)} pairs of quote marks with whole rows between them, the first in "
+                f"{stray[0]!r}: taken as part of the text, not as marks of one long cell"
+            )
+
+    return names, records(), delimiters[delimiter]
 
 
 def _line(text: str, start: int) -> tuple[int, int]:
@@ -52,13 +63,16 @@ def _line(text: str, start: int) -> tuple[int, int]:
 
 
 def _records(
-    text: str, delimiter: str, width: int | None, start: int
+    text: str, delimiter: str, width: int | None, start: int, strays: list[str]
 ) -> Iterator[tuple[list[str] | str, int]]:
     """Each record from `start` on, and where it stops.
 
     A quote mark that begins a cell and is not closed as CSV has it is the seller's (24" monitor): its line is taken as
     it stands if that is a row of `width` cells (None: of any number), and is broken otherwise. A lenient reader would
     swallow the lines up to the next mark into one cell, without a word.
+
+    Args:
+        strays: takes the line of each mark that could begin a cell of several lines, and is taken for the seller's.
     """
     cell_end = re.compile(rf"[{re.escape(delimiter)}\r\n]")
     budget = _REREAD * len(text)
@@ -77,7 +91,10 @@ def _records(
             lines = _LINE_END.split(text[start:stop])
             # Also two marks that are the seller's, with nothing but whole rows from one to the other.
             stray = len(lines) > 1 and all(_is_row(line, delimiter, width) for line in lines[:-1])
-            if cells is None or (stray and (len(lines) > 2 or _is_row(lines[-1], delimiter, width))):
+            stray = stray and (len(lines) > 2 or _is_row(lines[-1], delimiter, width))
+            if cells is not None and stray:
+                strays.append(lines[0][:80])
+            if cells is None or stray:
                 for line in lines:
                     is_row = width is None or _is_row(line, delimiter, width)
                     yield line.split(delimiter) if is_row else q.ROW_QUOTES, stop

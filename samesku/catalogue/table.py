@@ -85,7 +85,7 @@ def _open(data: bytes, known: Callable[[Sequence[str]], int], encoding: str | No
     notes = [text.note] if text.note else []
     if text.text[:4096].lstrip()[:1] in ("{", "["):
         return _json(text.text, notes)
-    names, records, delimiter = read_delimited(text.text, known)
+    names, records, delimiter = read_delimited(text.text, known, notes)
     return RawTable(names, records, f"a CSV in {text.encoding} with {delimiter}", notes)
 
 

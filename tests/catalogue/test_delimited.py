@@ -8,11 +8,13 @@ from samesku.catalogue import quarantine as q
 from samesku.catalogue.delimited import read_delimited
 
 
+def has_id(names: list[str]) -> int:
+    return sum(name.strip() == "id" for name in names)
+
+
 def split(text: str) -> tuple[list[str], list[list[str] | str], str]:
     """The header, the records and the delimiter; the header with an id is the right one."""
-    names, records, delimiter = read_delimited(
-        text, lambda names: sum(name.strip() == "id" for name in names)
-    )
+    names, records, delimiter = read_delimited(text, has_id, [])
     return names, list(records), delimiter
 
 
@@ -68,6 +70,18 @@ def test_quoted_cells_hold_marks_delimiters_and_line_ends(end: str) -> None:
 )
 def test_a_quote_mark_of_the_seller(line: str, cells: list[str] | str) -> None:
     assert split(f"id,t\n{line}\nb,c\n")[1] == [cells, ["b", "c"]]
+
+
+def test_marks_that_can_be_read_in_two_ways_are_noted_once_the_table_is_read() -> None:
+    notes: list[str] = []
+    lines = ["id,t,i", 'a,"24 inch,1.jpg', "b,mug,2.jpg", 'c,32",3.jpg', 'd,"x, y",4.jpg']
+    _, records, _ = read_delimited("\n".join(lines), has_id, notes)
+    assert notes == []
+    assert len(list(records)) == 4
+    assert len(notes) == 1
+    assert notes[0].startswith(
+        "data.csv has 1 pairs of quote marks with whole rows between them, the first in 'a,\"24"
+    )
 
 
 def test_nothing() -> None:
