@@ -102,8 +102,8 @@ class Packer:
         # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
         # in thirty, and takes as long as decoding it.
         files = PackedFiles(to_jpeg(image), make_thumbnail(image))
-        is_flat_picture = all(low == high for low, high in image.getextrema())
-        content = "" if is_flat_picture else blake2b(files.image, digest_size=16).hexdigest()
+        has_one_colour = image.getcolors(1) is not None
+        content = "" if has_one_colour else blake2b(files.image, digest_size=16).hexdigest()
         return files, PackResult("", perceptual_hash(image) if hash_ else "", content=content)
 
 
