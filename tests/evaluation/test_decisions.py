@@ -13,6 +13,7 @@ from samesku.evaluation.decisions import (
     best_val_threshold,
     count_relevant,
     decide,
+    default_threshold,
     dynamic_statistic,
     is_relevant,
     keep_at_least_one,
@@ -246,3 +247,21 @@ def test_at_least_one_takes_the_best_that_one_to_one_leaves():
     of_shops = replace(listings, allowed=number_shops("across", [0, 0, 1, 1], True))
     decision = Decision(value=0.95, at_least_one=True, min_score=0.1)
     assert decide(ONE_TO_ONE, of_shops, decision, "full").is_match.sum(axis=1).tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "compared", "n_listings", "threshold"),
+    [
+        ("static", "titles", 1, 0.45),  # 0.14 is below the floor
+        ("static", "titles", 100, 0.54),  # 0.14 + 0.20 · 2
+        ("static", "titles", 1000, 0.74),
+        ("static", "titles", 1_000_000, 0.88),
+        ("static", "pictures", 10, 0.54),  # 0.46 + 0.083
+        ("static", "pictures", 1_000_000, 0.74),
+        ("static", "pictures and titles", 100, 0.55),  # 0.01 + 0.27 · 2
+        ("static", "pictures and titles", 1000, 0.82),
+        ("dynamic", "titles", 100, 4.5),
+    ],
+)
+def test_the_default_threshold_rises_with_the_gallery(kind, compared, n_listings, threshold):
+    assert default_threshold(kind, compared, n_listings) == threshold
