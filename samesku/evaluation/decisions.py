@@ -1,7 +1,7 @@
 """Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,11 @@ DEFAULT_LINES = {
     "pictures and titles": (0.01, 0.27, 0.82),
     "pictures": (0.46, 0.083, 0.74),
     "titles": (0.14, 0.20, 0.88),
+    "hashes and titles": (
+        0.45,
+        0.0,
+        0.45,
+    ),  # of two photographs, a hash says nothing: a copy or an equal title reaches it
 }
 FLOOR = 0.45
 DEFAULT_DYNAMIC = 4.5
@@ -58,11 +63,18 @@ def count_relevant(product: Ints, query: Ints, rows: Ints, allowed: AllowedPairs
 
 def compared_by(listings: Listings, fusion: Fusion) -> str:
     """What most listings are compared by: a key of DEFAULT_LINES."""
-    with_picture = listings.has_image | np.array([bool(phash) for phash in listings.image_phash], bool)
-    with_title = np.array([bool(title) for title in listings.title], bool)
-    pictures = fusion.alpha > 0 and any(fusion.image.values()) and with_picture.mean() >= 0.5
-    titles = fusion.alpha < 1 and any(fusion.title.values()) and with_title.mean() >= 0.5
-    return "pictures and titles" if pictures and titles else "pictures" if pictures else "titles"
+    titles = fusion.alpha < 1 and any(fusion.title.values()) and _are_most(listings.title)
+    if fusion.alpha > 0 and any(fusion.image.values()):
+        if listings.has_image.mean() >= 0.5:
+            return "pictures and titles" if titles else "pictures"
+        if titles and _are_most(listings.image_phash):
+            return "hashes and titles"
+    return "titles"
+
+
+def _are_most(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells hold something."""
+    return sum(map(bool, cells)) >= len(cells) / 2
 
 
 def default_threshold(kind: str, compared: str, n_listings: int) -> float:

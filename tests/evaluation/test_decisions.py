@@ -1,6 +1,7 @@
 """Decisions: on neighbours that can be checked on paper, and against trying every threshold by itself."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from samesku.catalogue.listings import Listings
 from samesku.evaluation.decisions import (
     best_threshold,
     best_val_threshold,
+    compared_by,
     count_relevant,
     decide,
     default_threshold,
@@ -20,7 +22,7 @@ from samesku.evaluation.decisions import (
     static_statistic,
     sweep_thresholds,
 )
-from samesku.params import Decision
+from samesku.params import Decision, Fusion
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.five_listings import NEIGHBOURS, PRODUCT
 from tests.fixtures.random_neighbours import f1_at_threshold, random_neighbours
@@ -265,3 +267,21 @@ def test_at_least_one_takes_the_best_that_one_to_one_leaves():
 )
 def test_the_default_threshold_rises_with_the_gallery(kind, compared, n_listings, threshold):
     assert default_threshold(kind, compared, n_listings) == threshold
+
+
+@pytest.mark.parametrize(
+    ("has_image", "phash", "title", "alpha", "compared"),
+    [
+        ([1, 1], ["", ""], ["a", "b"], 0.5, "pictures and titles"),
+        ([1, 1], ["", ""], ["", ""], 0.5, "pictures"),
+        ([1, 0], ["", ""], ["a", ""], 0.5, "pictures and titles"),
+        ([0, 0], ["f0", "f1"], ["a", "b"], 0.5, "hashes and titles"),
+        ([0, 0], ["f0", "f1"], ["", ""], 0.5, "titles"),
+        ([1, 1], ["f0", "f1"], ["a", "b"], 0.0, "titles"),
+        ([1, 1], ["", ""], ["a", "b"], 1.0, "pictures"),
+    ],
+)
+def test_what_most_listings_are_compared_by(has_image, phash, title, alpha, compared):
+    listings = SimpleNamespace(has_image=np.array(has_image, bool), image_phash=phash, title=title)
+    fusion = Fusion(alpha=alpha, image={"cnn": 1.0}, title={"sbert": 1.0})
+    assert compared_by(listings, fusion) == compared
