@@ -10,7 +10,7 @@ import numpy as np
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import compared_by, decide
 from samesku.evaluation.rules import read_rules
 from samesku.params import load_params
 from samesku.search.neighbours import read_neighbours
@@ -24,11 +24,11 @@ def main() -> str:
     names = [*params.fusion.image, *params.fusion.title]
     channels = {name: np.load(artefacts.embedding_path(name), mmap_mode="r") for name in names}
 
-    decisions = {}
+    decisions, compared = {}, compared_by(listings, params.fusion)
     for gallery, parts in GALLERIES.items():
         queries = np.concatenate([listings.gallery(part) for part in parts])
         neighbours = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
-        decisions[gallery] = decide(neighbours, listings, params.decision, gallery, rules)
+        decisions[gallery] = decide(neighbours, listings, params.decision, gallery, rules, compared)
 
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"

@@ -31,7 +31,7 @@ from samesku.catalogue.reader import ATTRIBUTES
 from samesku.encoders.registry import needed_column, open_channel
 from samesku.errors import InputError
 from samesku.evaluation.clusters import assign_groups
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import compared_by, decide
 from samesku.evaluation.predictions import match_columns
 from samesku.evaluation.rules import read_rules
 from samesku.params import Params, load_params, parse_params, read_params
@@ -110,7 +110,9 @@ def match_catalogue(
         rows = listings.gallery("full")
         neighbours = search_neighbours(fused, rows, params.index.k, allowed=listings.allowed)
         decided_by = read_rules(listings, params.match, params.groups)
-        decisions = decide(neighbours, listings, params.decision, "full", decided_by)
+        decisions = decide(
+            neighbours, listings, params.decision, "full", decided_by, compared_by(listings, fusion)
+        )
         group = assign_groups(decisions, listings, params.groups)
         matches = artefacts.make_table(match_columns(decisions, listings, channels)).to_pandas()
         groups = pd.DataFrame({"posting_id": listings.posting_id, "group": group})

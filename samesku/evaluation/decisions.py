@@ -1,6 +1,7 @@
 """Which neighbours are matches: a statistic of each neighbour, against a threshold that val's labels choose."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,28 @@ from samesku.catalogue.listings import (
     visible_products,
 )
 from samesku.evaluation.metrics import row_f1
-from samesku.params import Decision
+from samesku.params import Decision, Fusion
 from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours, keep_mutual, move_first, no_neighbours
 
 #: The kinds of decision, each with a statistic.
 KINDS = ("static", "dynamic")
 
-#: What `tune` takes where val's labels cannot choose; for zero-shot channels (docs/own-catalogue.md).
-DEFAULT_THRESHOLDS = {"static": 0.75, "dynamic": 4.0}
+#: The static threshold where val's labels cannot choose one: base + slope · log10 of the gallery's size, at least FLOOR
+#: and at most the last number. A larger gallery has more near listings of other products. Chosen on labelled catalogues
+#: with zero-shot channels, so that 85% of the pairs above it are right (docs/own-catalogue.md).
+DEFAULT_LINES = {
+    "pictures and titles": (0.01, 0.27, 0.82),
+    "pictures": (0.46, 0.083, 0.74),
+    "titles": (0.14, 0.20, 0.88),
+    "hashes and titles": (
+        0.45,
+        0.0,
+        0.45,
+    ),  # of two photographs, a hash says nothing: a copy or an equal title reaches it
+}
+FLOOR = 0.45
+DEFAULT_DYNAMIC = 4.5
 
 
 def is_relevant(product: Ints, query: Ints, neighbour: Ints) -> Bools:
@@ -45,6 +59,34 @@ def count_relevant(product: Ints, query: Ints, rows: Ints, allowed: AllowedPairs
     With match.link: across these are the product's listings in other shops, with within those in its own shop.
     """
     return allowed.count(product, query, rows)
+
+
+def compared_by(listings: Listings, fusion: Fusion) -> str:
+    """What most listings are compared by: a key of DEFAULT_LINES."""
+    titles = fusion.alpha < 1 and any(fusion.title.values()) and _are_most(listings.title)
+    if fusion.alpha > 0 and any(fusion.image.values()):
+        if listings.has_image.mean() >= 0.5:
+            return "pictures and titles" if titles else "pictures"
+        if titles and _are_most(listings.image_phash):
+            return "hashes and titles"
+    return "titles"
+
+
+def _are_most(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells hold something."""
+    return sum(map(bool, cells)) >= len(cells) / 2
+
+
+def default_threshold(kind: str, compared: str, n_listings: int) -> float:
+    """The threshold of a decision of this kind where val's labels cannot choose it.
+
+    Args:
+        compared: as of `compared_by`. n_listings: of the catalogue.
+    """
+    if kind == "dynamic":
+        return DEFAULT_DYNAMIC
+    base, slope, highest = DEFAULT_LINES[compared]
+    return round(min(max(base + slope * math.log10(max(n_listings, 1)), FLOOR), highest), 2)
 
 
 def static_statistic(neighbours: Neighbours) -> Float64:
@@ -272,7 +314,7 @@ class Decisions:
         neighbours: those that may become matches, see `decision_statistics`.
         kind: of the decision. statistics: of each kind of KINDS, float64 (Q, k).
         is_match, relevant: bool (Q, k). n_relevant: int (Q,).
-        threshold: of the statistic. is_default: whether it is of DEFAULT_THRESHOLDS.
+        threshold: of the statistic. is_default: whether no label chose it.
         min_score: of `at_least_one`; the best on val where none is given.
         split: str (Q,), "" where the query has no label and is not measured.
         gallery_size: int (Q,), the listings that the query was searched in.
@@ -322,10 +364,11 @@ def decide(
     decision: Decision,
     gallery: str,
     rules: Rules | None = None,
+    compared: str = "pictures and titles",
 ) -> Decisions:
     """Decide which neighbours are matches; a threshold or min_score to tune is the best on val.
 
-    Where val's labels cannot choose (`can_tune`), the threshold is that of DEFAULT_THRESHOLDS.
+    Where val's labels cannot choose (`can_tune`), the threshold is `default_threshold`.
 
     Where val and test are searched apart, in galleries of G listings, a test query meets
     (G_test − 1) / (G_val − 1) times as many listings of other products as a val query. While the threshold is
@@ -334,6 +377,7 @@ def decide(
 
     Args:
         gallery: of GALLERIES, in which the neighbours were searched. rules: they decide first.
+        compared: as of `compared_by`.
     """
     query, allowed = neighbours.query, listings.allowed
     if rules is not None:
@@ -358,7 +402,7 @@ def decide(
 
     statistic = statistics[decision.kind]
     if is_default:
-        threshold = DEFAULT_THRESHOLDS[decision.kind]
+        threshold = default_threshold(decision.kind, compared, len(listings))
     elif decision.value == "tune":
         threshold = best_threshold(sweep_thresholds(statistic[is_val], *val_labels, negative_weight))
     else:

@@ -1,6 +1,7 @@
 """Decisions: on neighbours that can be checked on paper, and against trying every threshold by itself."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from samesku.catalogue.listings import Listings
 from samesku.evaluation.decisions import (
     best_threshold,
     best_val_threshold,
+    compared_by,
     count_relevant,
     decide,
+    default_threshold,
     dynamic_statistic,
     is_relevant,
     keep_at_least_one,
     static_statistic,
     sweep_thresholds,
 )
-from samesku.params import Decision
+from samesku.params import Decision, Fusion
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.five_listings import NEIGHBOURS, PRODUCT
 from tests.fixtures.random_neighbours import f1_at_threshold, random_neighbours
@@ -246,3 +249,39 @@ def test_at_least_one_takes_the_best_that_one_to_one_leaves():
     of_shops = replace(listings, allowed=number_shops("across", [0, 0, 1, 1], True))
     decision = Decision(value=0.95, at_least_one=True, min_score=0.1)
     assert decide(ONE_TO_ONE, of_shops, decision, "full").is_match.sum(axis=1).tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "compared", "n_listings", "threshold"),
+    [
+        ("static", "titles", 1, 0.45),  # 0.14 is below the floor
+        ("static", "titles", 100, 0.54),  # 0.14 + 0.20 · 2
+        ("static", "titles", 1000, 0.74),
+        ("static", "titles", 1_000_000, 0.88),
+        ("static", "pictures", 10, 0.54),  # 0.46 + 0.083
+        ("static", "pictures", 1_000_000, 0.74),
+        ("static", "pictures and titles", 100, 0.55),  # 0.01 + 0.27 · 2
+        ("static", "pictures and titles", 1000, 0.82),
+        ("dynamic", "titles", 100, 4.5),
+    ],
+)
+def test_the_default_threshold_rises_with_the_gallery(kind, compared, n_listings, threshold):
+    assert default_threshold(kind, compared, n_listings) == threshold
+
+
+@pytest.mark.parametrize(
+    ("has_image", "phash", "title", "alpha", "compared"),
+    [
+        ([1, 1], ["", ""], ["a", "b"], 0.5, "pictures and titles"),
+        ([1, 1], ["", ""], ["", ""], 0.5, "pictures"),
+        ([1, 0], ["", ""], ["a", ""], 0.5, "pictures and titles"),
+        ([0, 0], ["f0", "f1"], ["a", "b"], 0.5, "hashes and titles"),
+        ([0, 0], ["f0", "f1"], ["", ""], 0.5, "titles"),
+        ([1, 1], ["f0", "f1"], ["a", "b"], 0.0, "titles"),
+        ([1, 1], ["", ""], ["a", "b"], 1.0, "pictures"),
+    ],
+)
+def test_what_most_listings_are_compared_by(has_image, phash, title, alpha, compared):
+    listings = SimpleNamespace(has_image=np.array(has_image, bool), image_phash=phash, title=title)
+    fusion = Fusion(alpha=alpha, image={"cnn": 1.0}, title={"sbert": 1.0})
+    assert compared_by(listings, fusion) == compared

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.evaluation.decisions import DEFAULT_THRESHOLDS
+from samesku.evaluation.decisions import DEFAULT_LINES
 from stages import evaluate, fuse, index
 from tests.fixtures import val_and_test_copies
 
@@ -152,7 +152,7 @@ def test_without_labels_a_given_threshold_still_matches(folder):
 
 
 def test_without_labels_the_default_threshold_decides(folder, monkeypatch):
-    monkeypatch.setitem(DEFAULT_THRESHOLDS, "static", 0.7)
+    monkeypatch.setitem(DEFAULT_LINES, "pictures and titles", (0.7, 0.0, 1.0))
     val_and_test_copies.write(folder, labels=False, params={"fusion.alpha": 0.5})
     line = run_main_system()
     assert "val's labels cannot choose a threshold, so the default decides (static threshold 0.7)" in line
