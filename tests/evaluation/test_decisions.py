@@ -258,10 +258,10 @@ def test_at_least_one_takes_the_best_that_one_to_one_leaves():
         ("static", "titles", 100, 0.54),  # 0.14 + 0.20 · 2
         ("static", "titles", 1000, 0.74),
         ("static", "titles", 1_000_000, 0.88),
-        ("static", "pictures", 10, 0.54),  # 0.46 + 0.083
-        ("static", "pictures", 1_000_000, 0.74),
-        ("static", "pictures and titles", 100, 0.66),  # 0.30 + 0.18 · 2
-        ("static", "pictures and titles", 1000, 0.76),
+        ("static", "pictures", 100, 0.73),  # 0.50 + 0.115 · 2
+        ("static", "pictures", 1_000_000, 0.78),
+        ("static", "pictures and titles", 100, 0.68),  # 0.22 + 0.23 · 2
+        ("static", "pictures and titles", 1000, 0.77),
         ("dynamic", "titles", 100, 4.5),
     ],
 )
