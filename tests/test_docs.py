@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -46,7 +48,7 @@ def feed(folder):
 
 #: What a page's commands expect to find.
 NEEDS = {
-    "README.md": [pictures],
+    "README.md": [pictures, catalogue_of_ones_own],
     "docs/add-a-channel.md": [pictures],
     "docs/own-catalogue.md": [catalogue_of_ones_own, feed],
 }
@@ -67,6 +69,26 @@ def test_every_command_runs(name, copy, tmp_path):
     output = doc_commands.run(PAGES[name], copy, tmp_path / "bin")
     if name == "docs/add-a-channel.md":  # no other channel is embedded again
         assert set(re.findall(r"Running stage '(?:embed_zero_shot|train_pxk)@(\w+)'", output)) == {"colour"}
+
+
+#: Examples of the Python API, in the order of the pages.
+EXAMPLES = [
+    body
+    for page in PAGES.values()
+    for kind, body in doc_commands.blocks(page)
+    if kind == "python" and "import samesku\n" in body
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", range(len(EXAMPLES)))
+def test_every_example_in_python_runs(example, pipeline):
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{EXAMPLES[example]}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=pipeline, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 @pytest.mark.parametrize("name", PAGES)
