@@ -202,6 +202,13 @@ def search(
     source: Annotated[
         str, typer.Option(help="The shop of the listing; match.link leaves out listings by it.")
     ] = "",
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="brand, price, gtin, mpn or category, and its value. Again for another.",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of listings.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -212,7 +219,8 @@ def search(
 
     Example: samesku search --image q.jpg --title "Oil 500 ml" -k 5
 
-    With --json: threshold, results (posting_id, title, source, image, score, match, channels, conflicts), best first.
+    With --json: threshold, results (posting_id, title, source, image, score, match, channels, conflicts, attributes),
+    best first.
     """
     if not image and not title:
         raise InputError("nothing to search for; give --image, --title, or both")
@@ -222,7 +230,8 @@ def search(
 
     index = CatalogueIndex(load_params())
     picture = read_picture_file(image, "--image")
-    query = read_query_listing(title, picture, index.params.data, f"--image {image}", source=source)
+    attributes = _read_attributes(attribute or [])
+    query = read_query_listing(title, picture, index.params.data, f"--image {image}", attributes, source)
     answer = answers.search_catalogue(index, query, k)
     typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else text.search_text(answer))
 
@@ -292,6 +301,18 @@ def serve(
     from samesku.app.web.server import run
 
     run(load_params(), host=host, port=port, names=allow or [], system=system, precision=precision)
+
+
+def _read_attributes(options: list[str]) -> dict[str, str]:
+    """The values of --attribute by name."""
+    from samesku.catalogue.reader import ATTRIBUTES
+
+    attributes = dict(option.partition("=")[::2] for option in options)
+    if unknown := sorted(set(attributes) - set(ATTRIBUTES)):
+        raise InputError(
+            f"--attribute {unknown[0]}: allowed: NAME=VALUE, with NAME of {', '.join(ATTRIBUTES)}"
+        )
+    return attributes
 
 
 def _two_values(values: list[str] | None, option: str) -> list[str]:
