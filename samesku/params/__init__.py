@@ -8,6 +8,7 @@ from samesku.params.load import (
     list_systems,
     load_params,
     parse_params,
+    start_channel,
 )
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
@@ -27,4 +28,5 @@ __all__ = [
     "load_params",
     "parse_params",
     "read_params",
+    "start_channel",
 ]
