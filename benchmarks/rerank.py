@@ -48,14 +48,15 @@ def measure() -> None:
     with timed("read channels and titles", len(listings)):
         fusion = spec.fusion
         channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+        towers = channels.keys() - params.channels.keys()
         evidence = collect_evidence(listings, channels)
+        fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     with timed("searches and features", len(listings)):
         rules = read_rules(listings, params.match, params.groups)
-        _, (features,) = find_candidates(evidence, fusion, listings, ["full"], spec, rules)
+        _, (features,) = find_candidates(evidence, fused, towers, listings, ["full"], spec, rules)
     candidates = features.candidates
     pairs, columns = len(candidates), len(features.names)
     print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")
-    fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     with timed("features alone", pairs * columns):
         describe_pairs(candidates, evidence, {"fused": fused})
     model, component = spec.model, listings.component

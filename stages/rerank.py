@@ -1,11 +1,9 @@
 """rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
 Every gallery has candidates, features and a pair model of its own. In the full gallery, which has train's listings too,
-the labels of train and val teach the model. Where the fusion has trained towers, which have seen train's labels, they
-teach a first level that sees zero-shot channels alone; val then teaches the model that sees all, and the first level's
-score is one of its features. In the split galleries val teaches alone. Val is scored out of fold, so that its scores
-may choose the calibration and every threshold. Test is scored once. Where the labels cannot teach a model, the fused
-score stays.
+the labels of train and val teach the model; of two train listings it does not see what a tower says that was trained on
+their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its scores may choose the
+calibration and every threshold. Test is scored once. Where the labels cannot teach a model, the fused score stays.
 
 Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compare/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
@@ -28,12 +26,11 @@ from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.candidates import best_candidates
 from samesku.pairs.features import collect_evidence
-from samesku.pairs.first_level import add_first_level, describe_teaching, zero_shot_fusion
 from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import Decision, load_params
-from samesku.search.fusion import load_channels
+from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from samesku.search.neighbours import stack_neighbours
 
 METRICS = artefacts.METRICS / "compare" / "rerank.json"
@@ -50,27 +47,21 @@ def main() -> str:
         write_models(artefacts.MODELS / "rerank", {}, {}, {})
         return "skipped: val has no two labelled listings of one product to learn from"
 
-    zero_shot = zero_shot_fusion(spec.fusion, params)
-    names = {**spec.fusion.image, **spec.fusion.title, **zero_shot.image, **zero_shot.title}
-    channels = load_channels(names, artefacts.embedding_path)
+    fusion = spec.fusion
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+    towers = channels.keys() - params.channels.keys()
     evidence = collect_evidence(listings, channels)
+    weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
+    fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
     neighbours, reranked, models = {}, {}, {}
     for name, parts in GALLERIES.items():
         in_gallery = rules and rules.within(listings, name)
-        searches, features = find_candidates(evidence, spec.fusion, listings, parts, spec, in_gallery)
+        searches, features = find_candidates(evidence, fused, towers, listings, parts, spec, in_gallery)
         pairs = [part.candidates for part in features]
-        # Train is searched in the full gallery alone; its labels are of use where no tower has seen them.
-        teaching = product >= 0 if name == "full" else val
+        teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
         try:
-            fitted, first_level = limit_folds(spec.model, component, val), None
-            if zero_shot != spec.fusion and (teaching & ~val).any():
-                _, (first,) = find_candidates(evidence, zero_shot, listings, parts, spec, in_gallery)
-                labels = label_pairs(first.candidates, product, val, teaching, component, fitted)
-                first_level, first_scores = fit_pair_model(first, labels, fitted, threads)
-                add_first_level(features[0], first.candidates, first_scores.second)
-                teaching = val
-                del first
+            fitted = limit_folds(spec.model, component, val)
             labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
             model, val_scores = fit_pair_model(features[0], labels, fitted, threads)
         except NotEnoughPairs as error:
@@ -79,8 +70,8 @@ def main() -> str:
         scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
         best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
         neighbours[name] = stack_neighbours(best, k)
-        reranked[name] = RerankedGallery(features, scores, model, first_level)
-        models[name] = describe_teaching(teaching & ~val, first_level is not None)
+        reranked[name] = RerankedGallery(features, scores, model)
+        models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
     decisions = {

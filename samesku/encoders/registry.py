@@ -10,7 +10,7 @@ from typing import Any
 
 from samesku.embedding.encoder import Encoder, Spec
 from samesku.errors import InputError
-from samesku.params import Channel, Params, start_channel
+from samesku.params import Channel, Params
 from samesku.params.backends import BACKENDS
 from samesku.params.schema import Embed, Machine
 
@@ -81,8 +81,8 @@ def find_channel(name: str, params: Params, models: Path) -> Channel:
     """
     if name in params.channels:
         return params.channels[name]
-    run, _, _ = name.rpartition("_")
-    start = params.channels[start_channel(name, params)]
+    run, _, side = name.rpartition("_")
+    start = params.channels[getattr(params.train[run], side)]
     weights = (models / f"{run}.safetensors").as_posix()
     return start.model_copy(update={"weights": weights, "revision": None, "sha256": None})
 

@@ -1,22 +1,27 @@
-"""Candidate pairs of a gallery by a fusion of channels, and their features."""
+"""Candidate pairs of a gallery by a fusion of channels, and their features.
 
-from collections.abc import Sequence
-from dataclasses import replace
+A trained tower has seen the labels of train: how similar it finds two train listings is in-sample. A model that learned
+from that would trust the tower too much. So these similarities are hidden (NaN), and train's labels teach what
+zero-shot channels are worth, val's labels what the tower is worth beside them.
+"""
+
+from collections.abc import Collection, Sequence
 
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.decisions import Rules, apply_rules, best_val_threshold
 from samesku.pairs.candidates import unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs
-from samesku.params.schema import Fusion, Rerank
+from samesku.params.schema import Rerank
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import channel_weights, concatenate_channels
+from samesku.search.fusion import Fused
 from samesku.search.galleries import augment_rows, search_augmented
 from samesku.search.neighbours import Neighbours
 
 
 def find_candidates(
     evidence: PairEvidence,
-    fusion: Fusion,
+    fused: Fused,
+    towers: Collection[str],
     listings: Listings,
     parts: Sequence[str],
     spec: Rerank,
@@ -28,12 +33,10 @@ def find_candidates(
     of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
 
     Args:
-        evidence: of the catalogue. The features see those of its channels that `fusion` names, at any weight.
+        towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
+            listings is hidden.
     """
-    channels = {name: evidence.channels[name] for name in (*fusion.image, *fusion.title)}
-    evidence = replace(evidence, channels=channels)
-    weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
-    fused = concatenate_channels(channels, weights, listings.owner)
+    in_sample = (listings.split == "train") & (listings.product >= 0)
     searches, features = [], []
     for part in parts:
         neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
@@ -51,5 +54,9 @@ def find_candidates(
         if rules is not None:
             united = [apply_rules(nearest, rules, listings.allowed) for nearest in united]
         searches.append(neighbours)
-        features.append(describe_pairs(unite_candidates(rows, united), evidence, scored_rows))
+        described = describe_pairs(unite_candidates(rows, united), evidence, scored_rows)
+        if towers:
+            left, right = described.candidates.catalogue_rows
+            described.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
+        features.append(described)
     return searches, features

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from samesku.arrays import Bools, Floats, Int32, Int64, Ints
+from samesku.arrays import Floats, Int32, Int64, Ints
 from samesku.search.fusion import DECIMALS
 from samesku.search.neighbours import Neighbours, no_neighbours
 
@@ -43,14 +43,8 @@ class Candidates:
 
     def index(self, left: Ints, right: Ints) -> Int64:
         """The indices of M pairs that are among these, given as rows of the catalogue in either order."""
-        return self.find(left, right)[0]
-
-    def find(self, left: Ints, right: Ints) -> tuple[Int64, Bools]:
-        """As `index`, for any pairs of the gallery, and which of them are among these, bool (M,)."""
         keys = self.left.astype(np.int64) * max(1, len(self.rows)) + self.right
-        wanted = _pair_keys(self.rows, left, right)
-        place = np.searchsorted(keys, wanted)
-        return place, np.append(keys, -1)[place] == wanted
+        return np.searchsorted(keys, _pair_keys(self.rows, left, right))
 
 
 def unite_candidates(rows: Int32, searches: Iterable[Neighbours]) -> Candidates:

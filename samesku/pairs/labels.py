@@ -88,12 +88,12 @@ def label_pairs(
     fold = deal_folds(component, teaching, params.folds, params.seed)[sides]
     is_val = val_labelled[sides]
     train_teaches = bool((teaching & ~val_labelled).any())
-    is_known = product >= 0 if train_teaches else product != -1
+    is_known: Bools = product >= 0 if train_teaches else product != -1
     size = np.bincount(product[product >= 0], minlength=1)
     listing_weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
     of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)
     return PairLabels(
-        train_mask=(fold >= 0).any(axis=0) & is_known[sides].all(axis=0),
+        train_mask=(fold >= 0).any(axis=0) & is_known[left] & is_known[right],
         same_product=(product[left] == product[right]) & (product[left] >= 0),
         weight=listing_weight[left] + listing_weight[right],
         n_queries=is_val.sum(axis=0),

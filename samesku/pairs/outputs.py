@@ -29,13 +29,11 @@ class RerankedGallery:
 
     Attributes:
         features, scores: of each part of the gallery; val is in the first part, test in the last.
-        first_level: the model whose score is a feature; None where there is none.
     """
 
     features: list[PairFeatures]
     scores: list[PairScores]
     model: PairModel
-    first_level: PairModel | None = None
 
 
 def review_galleries(
@@ -119,16 +117,12 @@ def write_models(
     decisions: Mapping[str, Decisions],
     thresholds: Mapping[str, ReviewThresholds],
 ) -> None:
-    """Write `folder`/<gallery>/: LightGBM's text files, numbers.json with what else decides a match, and the models
-    of the first level in first_level/."""
+    """Write `folder`/<gallery>/: LightGBM's text files, and numbers.json with what else decides a match."""
     with replace_out(folder) as beside:
         beside.mkdir()
         for name, gallery in galleries.items():
             (beside / name).mkdir()
             gallery.model.save(beside / name)
-            if gallery.first_level is not None:
-                (beside / name / "first_level").mkdir()
-                gallery.first_level.save(beside / name / "first_level")
             numbers = {
                 "calibration": asdict(gallery.model.calibration),
                 "threshold": decisions[name].threshold,

@@ -8,7 +8,6 @@ from samesku.params.load import (
     list_systems,
     load_params,
     parse_params,
-    start_channel,
 )
 from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
 
@@ -28,5 +27,4 @@ __all__ = [
     "load_params",
     "parse_params",
     "read_params",
-    "start_channel",
 ]

@@ -229,13 +229,6 @@ def find_modalities(params: Params) -> dict[str, str]:
     return modality
 
 
-def start_channel(name: str, params: Params) -> str:
-    """The channel from which a trained tower, `<run>_image` or `<run>_title`, started; for other channels their name."""
-    run, _, side = name.rpartition("_")
-    is_tower = name not in params.channels and run in params.train
-    return (is_tower and getattr(params.train[run], side)) or name
-
-
 def _contradictions(params: Params) -> Iterator[str]:
     """Everything that is wrong between keys, each as a sentence that begins with the key."""
     local: list[tuple[str, Iterator[str]]] = [("data", check_encoding(params.data.encoding))]

@@ -189,7 +189,9 @@ def test_a_search_from_another_folder_answers_as_the_command_does(catalogue, bui
     assert results["score"].tolist() == [result["score"] for result in expected]
     assert results["match"].tolist() == [result["match"] for result in expected]
     similarity = [result["channels"]["sbert"]["similarity"] for result in expected]
-    assert results["sbert"].tolist() == pytest.approx([np.nan if s is None else s for s in similarity], nan_ok=True)
+    assert results["sbert"].tolist() == pytest.approx(
+        [np.nan if s is None else s for s in similarity], nan_ok=True
+    )
 
 
 def test_two_listings_by_id_or_as_given(catalogue, built):

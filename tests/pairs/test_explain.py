@@ -17,9 +17,7 @@ def trained():
     values[:50, 1] = np.nan
     every, fold = np.ones(600, bool), np.stack([np.arange(600) % 2] * 2)
     labels = PairLabels(every, values[:, 0] > 0.2, np.ones(600), np.full(600, 2), fold, fold)
-    models = fit_folds(
-        values, ["a", "b", "c"], labels, PairModelParams(folds=2, trees=6, leaves=5)
-    )
+    models = fit_folds(values, ["a", "b", "c"], labels, PairModelParams(folds=2, trees=6, leaves=5))
     scored_by = scoring_mask(fold, 2)
     scored_by[:100] = True
     return models, values, scored_by
