@@ -5,6 +5,8 @@ the labels of train and val teach the model; of two train listings it does not s
 their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its scores may choose the
 calibration and every threshold. Test is scored once. Where the labels cannot teach a model, the fused score stays.
 
+Matches are decided by a threshold; where that is better on val, clusters of the matches decide.
+
 Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compare/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
@@ -21,6 +23,7 @@ from samesku.catalogue.listings import (
     visible_products,
 )
 from samesku.evaluation import predictions
+from samesku.evaluation.clusters import decide_by_clusters
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
@@ -74,12 +77,16 @@ def main() -> str:
         models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    decisions = {
-        name: decide(nearest, listings, decision, name, rules) for name, nearest in neighbours.items()
-    }
+    decisions, decided_by = {}, {}
+    for name, nearest in neighbours.items():
+        decisions[name] = by_threshold = decide(nearest, listings, decision, name, rules)
+        if spec.value == "tune" and not spec.at_least_one:
+            groups = params.groups.model_copy(update={"link_density": spec.link_density})
+            decisions[name] = decide_by_clusters(by_threshold, listings, groups, name)
+        decided_by[name] = "threshold" if decisions[name] is by_threshold else "clusters"
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
-    metrics |= {"model": models, "clerical_review": review}
+    metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
 
     links = read_links(artefacts.LINKS / "all.parquet")
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
@@ -90,9 +97,8 @@ def main() -> str:
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)
-    return "; ".join(
-        [predictions.describe_metrics(short), *(f"{name}: {model}" for name, model in models.items())]
-    )
+    described = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]
+    return "; ".join([predictions.describe_metrics(short), *described])
 
 
 if __name__ == "__main__":

@@ -227,6 +227,7 @@ class Rerank(Strict):
     model: PairModelParams = PairModelParams()
     value: float | Literal["tune"] = "tune"
     at_least_one: bool = False
+    link_density: Share = 0.7
     clerical_review: ClericalReview = ClericalReview()
 
 

@@ -164,6 +164,14 @@ def test_labels_of_train_teach_in_the_full_gallery_alone(tmp_path, monkeypatch, 
     assert after["test_full"]["f1"] < before["test_full"]["f1"]
 
 
+@pytest.mark.parametrize("keys", [{"value": 0.5}, {"at_least_one": True}])
+def test_clusters_decide_nothing_that_params_decide(tmp_path, monkeypatch, families, keys):
+    summary, _ = run(tmp_path, monkeypatch, *families, **keys)
+    assert "clusters" not in summary
+    decided_by = json.loads((PREDICTIONS / "metrics.json").read_text())["decided_by"]
+    assert decided_by == {"full": "threshold", "split": "threshold"}
+
+
 @pytest.mark.parametrize(("n_labelled", "teachers"), [(0, "val"), (1, "train and val")])
 def test_hardly_a_label_in_train(tmp_path, monkeypatch, families, n_labelled, teachers):
     columns, channels = families
@@ -172,7 +180,8 @@ def test_hardly_a_label_in_train(tmp_path, monkeypatch, families, n_labelled, te
     columns = columns | {"label_group": labels.tolist()}
     summary, metrics = run(tmp_path, monkeypatch, columns, channels)
     assert metrics["fallback"] == 0
-    assert summary.endswith(f"full: pair model taught by {teachers}; split: pair model taught by val")
+    assert f"full: pair model taught by {teachers}, " in summary
+    assert "split: pair model taught by val, " in summary
 
 
 def test_the_same_bytes_each_time(tmp_path, monkeypatch, families):
