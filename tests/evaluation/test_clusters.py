@@ -164,7 +164,7 @@ def test_across_shops_pairs_of_one_shop_are_not_missed():
 
 
 def decide_val(bridge):
-    """Products {0, 1, 2} and {3, 4, 5} of val, whose pairs score 0.9, but 0 and 2 score 0.7, and `bridge` joins 2 and 3."""
+    """Products {0, 1, 2} and {3, 4, 5} of val: pairs score 0.9, 0 and 2 score 0.7, `bridge` joins 2 and 3."""
     score = np.full((6, 6), -np.inf, np.float32)
     for a, b, s in [(0, 1, 0.9), (1, 2, 0.9), (0, 2, 0.7), *all_pairs([3, 4, 5]), (2, 3, bridge)]:
         score[a, b] = score[b, a] = s
