@@ -22,12 +22,12 @@ import faiss
 from samesku import artefacts
 from samesku.catalogue.listings import read_listings, val_labelled, visible_products
 from samesku.evaluation.rules import read_rules
+from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.features import collect_evidence, describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
-from stages.rerank import find_candidates
 
 
 @contextmanager
@@ -48,19 +48,20 @@ def measure() -> None:
     with timed("read channels and titles", len(listings)):
         fusion = spec.fusion
         channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+        towers = channels.keys() - params.channels.keys()
         evidence = collect_evidence(listings, channels)
         fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
     with timed("searches and features", len(listings)):
         rules = read_rules(listings, params.match, params.groups)
-        _, (features,) = find_candidates(evidence, fused, listings, ["full"], spec, rules)
+        _, (features,) = find_candidates(evidence, fused, towers, listings, ["full"], spec, rules)
     candidates = features.candidates
     pairs, columns = len(candidates), len(features.names)
     print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")
     with timed("features alone", pairs * columns):
         describe_pairs(candidates, evidence, {"fused": fused})
     model, component = spec.model, listings.component
-    product, labelled = visible_products(listings), val_labelled(listings)
-    labels = label_pairs(candidates, product, labelled, component, model.folds, model.seed)
+    product, val = visible_products(listings), val_labelled(listings)
+    labels = label_pairs(candidates, product, val, product >= 0, component, model)
     with timed("train and score, two rounds", pairs):
         try:
             fit_pair_model(features, labels, model, params.machine.threads)

@@ -1,21 +1,21 @@
 """rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
-Every gallery has candidates, features and a pair model of its own. The labels of val teach the model, which
-scores val out of fold, so that the scores of val may choose the calibration and every threshold. Test is
-scored once. Where the labels cannot teach a model, the fused score stays.
+Every gallery has candidates, features and a pair model of its own. In the full gallery, which has train's listings too,
+the labels of train and val teach the model; of two train listings it does not see what a tower says that was trained on
+their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its scores may choose the
+calibration and every threshold. Test is scored once. Where the labels cannot teach a model, the fused score stays.
+
+Matches are decided by a threshold; where that is better on val, clusters of the matches decide.
 
 Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compare/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
-
-from collections.abc import Sequence
 
 import faiss
 
 from samesku import artefacts
 from samesku.catalogue.listings import (
     GALLERIES,
-    Listings,
     can_tune,
     read_links,
     read_listings,
@@ -23,54 +23,20 @@ from samesku.catalogue.listings import (
     visible_products,
 )
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import Rules, apply_rules, best_val_threshold, decide
+from samesku.evaluation.clusters import decide_by_clusters
+from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import read_rules
-from samesku.pairs.candidates import best_candidates, unite_candidates
-from samesku.pairs.features import PairEvidence, PairFeatures, collect_evidence, describe_pairs
-from samesku.pairs.labels import NotEnoughPairs, fit_folds, label_pairs
+from samesku.pairs.candidate_search import find_candidates
+from samesku.pairs.candidates import best_candidates
+from samesku.pairs.features import collect_evidence
+from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import Decision, load_params
-from samesku.params.schema import Rerank
-from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Fused, channel_weights, concatenate_channels, load_channels
-from samesku.search.galleries import augment_rows, search_augmented
-from samesku.search.neighbours import Neighbours, stack_neighbours
+from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
+from samesku.search.neighbours import stack_neighbours
 
 METRICS = artefacts.METRICS / "compare" / "rerank.json"
-
-
-def find_candidates(
-    evidence: PairEvidence,
-    fused: Fused,
-    listings: Listings,
-    parts: Sequence[str],
-    spec: Rerank,
-    rules: Rules | None,
-) -> tuple[list[Neighbours], list[PairFeatures]]:
-    """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features.
-
-    Pairs of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
-    """
-    searches, features = [], []
-    for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
-        rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
-        if part != "test":  # val comes first, and its threshold serves test
-            threshold, _ = best_val_threshold(neighbours, listings, rows)
-        if spec.augmentation_steps:
-            augmented = augment_rows(fused, neighbours, threshold)
-            steps = spec.augmentation_steps - 1
-            nearest, augmented = search_augmented(
-                augmented, rows, spec.k, steps, threshold, allowed=listings.allowed
-            )
-            united.append(nearest)
-            scored_rows["augmented"] = augmented
-        if rules is not None:
-            united = [apply_rules(nearest, rules, listings.allowed) for nearest in united]
-        searches.append(neighbours)
-        features.append(describe_pairs(unite_candidates(rows, united), evidence, scored_rows))
-    return searches, features
 
 
 def main() -> str:
@@ -78,7 +44,7 @@ def main() -> str:
     faiss.omp_set_num_threads(params.machine.threads)
     spec, k, threads = params.rerank, params.index.k, params.machine.threads
     listings = read_listings(artefacts.LISTINGS, params.match)
-    product, labelled = visible_products(listings), val_labelled(listings)
+    product, val, component = visible_products(listings), val_labelled(listings), listings.component
     if not can_tune(listings):
         predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
         write_models(artefacts.MODELS / "rerank", {}, {}, {})
@@ -86,35 +52,41 @@ def main() -> str:
 
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+    towers = channels.keys() - params.channels.keys()
     evidence = collect_evidence(listings, channels)
     weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
-    neighbours, reranked, fallbacks = {}, {}, {}
+    neighbours, reranked, models = {}, {}, {}
     for name, parts in GALLERIES.items():
         in_gallery = rules and rules.within(listings, name)
-        searches, features = find_candidates(evidence, fused, listings, parts, spec, in_gallery)
+        searches, features = find_candidates(evidence, fused, towers, listings, parts, spec, in_gallery)
         pairs = [part.candidates for part in features]
+        teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
         try:
-            fitted = fit_folds(spec.model, listings.component, labelled)
-            labels = label_pairs(pairs[0], product, labelled, listings.component, fitted.folds, fitted.seed)
+            fitted = limit_folds(spec.model, component, val)
+            labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
             model, val_scores = fit_pair_model(features[0], labels, fitted, threads)
         except NotEnoughPairs as error:
-            neighbours[name], fallbacks[name] = stack_neighbours(searches, k), str(error)
+            neighbours[name], models[name] = stack_neighbours(searches, k), f"fused score: {error}"
             continue
         scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
         best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
         neighbours[name] = stack_neighbours(best, k)
         reranked[name] = RerankedGallery(features, scores, model)
+        models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    decisions = {
-        name: decide(nearest, listings, decision, name, rules) for name, nearest in neighbours.items()
-    }
+    decisions, decided_by = {}, {}
+    for name, nearest in neighbours.items():
+        decisions[name] = by_threshold = decide(nearest, listings, decision, name, rules)
+        if spec.value == "tune" and not spec.at_least_one:
+            groups = params.groups.model_copy(update={"link_density": spec.link_density})
+            decisions[name] = decide_by_clusters(by_threshold, listings, groups, name)
+        decided_by[name] = "threshold" if decisions[name] is by_threshold else "clusters"
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
-    reasons = {name: f"fused score: {reason}" for name, reason in fallbacks.items()}
-    metrics |= {"model": dict.fromkeys(reranked, "pair model") | reasons, "clerical_review": review}
+    metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
 
     links = read_links(artefacts.LINKS / "all.parquet")
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
@@ -123,10 +95,10 @@ def main() -> str:
             add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
     write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
     short = predictions.short_metrics(metrics)
-    short["fallback"] = len(fallbacks)
+    short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)
-    kept = [f"{name} keeps the {reason}" for name, reason in reasons.items()]
-    return "; ".join([predictions.describe_metrics(short), *kept])
+    described = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]
+    return "; ".join([predictions.describe_metrics(short), *described])
 
 
 if __name__ == "__main__":

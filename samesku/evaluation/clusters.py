@@ -1,13 +1,17 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from samesku.arrays import Float64, Floats, Int32, Int64, Ints
 from samesku.catalogue.listings import Links, Listings
-from samesku.evaluation.decisions import Decisions
+from samesku.evaluation.decisions import Decisions, val_f1
 from samesku.params import Groups
+
+#: Thresholds of the score of a match that `decide_by_clusters` tries.
+CLUSTER_THRESHOLDS = tuple(step / 20 for step in range(4, 18))
 
 
 def assign_groups(
@@ -42,6 +46,31 @@ def assign_groups(
     inside = np.zeros(n_listings, bool)
     inside[neighbours.query] = True
     return np.where(inside, group, np.int32(-1))
+
+
+def decide_by_clusters(decisions: Decisions, listings: Listings, groups: Groups, gallery: str) -> Decisions:
+    """Let clusters decide where that is better on val: a query matches those of its neighbours that are in its group.
+
+    A pair that matches is dropped where the listings around it do not match, and a pair within a group is added. Of
+    CLUSTER_THRESHOLDS for the score of a match, the one with the highest mean F1 on val is taken.
+
+    Args:
+        decisions: of a gallery of GALLERIES, by a static threshold. groups: when matches become one group.
+
+    Returns:
+        The decisions by clusters; `decisions` itself where its F1 on val is as high.
+    """
+    neighbours = decisions.neighbours
+    best, best_f1 = decisions, val_f1(decisions, listings, gallery)
+    for threshold in CLUSTER_THRESHOLDS:
+        matches = replace(decisions, is_match=decisions.statistic >= threshold, threshold=threshold)
+        group = assign_groups(matches, listings, groups)
+        in_group = neighbours.valid & (group[neighbours.neighbour] == group[neighbours.query][:, None])
+        clusters = replace(matches, is_match=in_group)
+        f1 = val_f1(clusters, listings, gallery)
+        if f1 > best_f1:
+            best, best_f1 = clusters, f1
+    return best
 
 
 def cluster_matches(

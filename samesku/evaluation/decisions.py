@@ -421,6 +421,17 @@ def decide(
     )  # fmt: skip
 
 
+def val_f1(decisions: Decisions, listings: Listings, gallery: str) -> float:
+    """The mean F1 of the labelled val queries in a gallery of GALLERIES; the labels of test are hidden from it."""
+    is_val, visible = decisions.split == "val", visible_products(listings)
+    query, neighbour = decisions.neighbours.query[is_val], decisions.neighbours.neighbour[is_val]
+    rows = listings.gallery("full" if gallery == "full" else "val")
+    is_match = decisions.is_match[is_val]
+    hits = (is_match & is_relevant(visible, query, neighbour)).sum(axis=1)
+    n_relevant = count_relevant(visible, query, rows, listings.allowed)
+    return float(row_f1(hits, is_match.sum(axis=1), n_relevant).mean())
+
+
 def best_min_score(
     is_match: Bools, score: Float64, relevant: Bools, n_relevant: Int64, negative_weight: float = 1.0
 ) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from samesku.arrays import Float32, Float64, Int32, Int64, Ints
+from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
 from samesku.catalogue.attributes import Attributes, read_attributes
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.reader import ATTRIBUTES
@@ -45,6 +45,12 @@ class PairFeatures:
         """Two columns: the lower and the higher of the values of the left and the right listing."""
         self.add(family, f"{name}_low", np.minimum(*left_right))
         self.add(family, f"{name}_high", np.maximum(*left_right))
+
+    def hide(self, families: Collection[str], pairs: Bools) -> None:
+        """Make the columns of these families NaN for some of the pairs, bool (P,)."""
+        for family, column in zip(self.families, self.columns, strict=True):
+            if family in families:
+                column[pairs] = np.nan
 
     def values(self, pair: Ints | slice = slice(None)) -> Float32:
         """The rows of some pairs, of all by default: float32 (M, F)."""

@@ -25,6 +25,7 @@ class PairLabels:
         weight: float64 (P,), the weight of a pair in training.
         n_queries: int64 (P,), how many of the two listings are labelled val listings: 0, 1 or 2.
         fold: int32 (2, P), the fold of the left and of the right listing, as `deal_folds` gives it.
+        held_out: int32 (2, P), the folds whose models alone score the pair; −1 for none.
     """
 
     train_mask: Bools
@@ -32,48 +33,76 @@ class PairLabels:
     weight: Float64
     n_queries: Int64
     fold: Int32
+    held_out: Int32
+
+    def select(self, pair: Bools | Int64) -> PairLabels:
+        """Some of the pairs."""
+        return PairLabels(
+            self.train_mask[pair],
+            self.same_product[pair],
+            self.weight[pair],
+            self.n_queries[pair],
+            self.fold[:, pair],
+            self.held_out[:, pair],
+        )
 
     def training_pairs(self) -> PairLabels:
-        """The pairs in `train_mask` alone."""
-        mask = self.train_mask
-        return PairLabels(
-            mask[mask], self.same_product[mask], self.weight[mask], self.n_queries[mask], self.fold[:, mask]
-        )
+        """The pairs that the model learns from."""
+        return self.select(self.train_mask)
+
+    def calibration_pairs(self) -> Bools:
+        """bool (P,): those of them with a val listing. They are scored as pairs of test are."""
+        return self.train_mask & (self.n_queries > 0)
 
 
 def label_pairs(
-    candidates: Candidates, product: Ints, val_labelled: Bools, component: Ints, n_folds: int, seed: int
+    candidates: Candidates,
+    product: Ints,
+    val_labelled: Bools,
+    teaching: Bools,
+    component: Ints,
+    params: PairModelParams,
 ) -> PairLabels:
-    """Label candidate pairs. The model learns from a pair of a labelled val listing and
+    """Label candidate pairs. The model learns from a pair of two labelled listings of which at least one teaches.
 
-    - a labelled listing of val or train: one product where the labels are equal, else two products;
-    - a labelled test listing: two products, since a product lies in one split. The label itself stays hidden.
+    Where val alone teaches, it learns from pairs of val with labelled test listings too: two products, since a
+    product lies in one split. The label itself stays hidden. Where train teaches as well, these would be most
+    pairs of a test listing: the model would learn that test listings match nothing.
 
-    It does not learn from a pair with an unlabelled listing. A pair weighs 1/√n for each of its labelled val
-    listings, where n listings have the product. So the n² pairs of a large product do not outweigh all else.
+    A pair weighs 1/√n for each of its teaching listings, where n listings have the product. So the n² pairs of a
+    large product do not outweigh all else.
+
+    A model for test has seen the labels of no test listing, but those of the train listings that it is compared
+    with. A pair of a val listing is scored likewise: by the model of the fold of the val listing, also where that
+    model has seen the train listing.
 
     Args:
         product: int (N,), the product of each listing of the catalogue as `visible_products` gives it: −1
             where there is no label, −2 where the label is hidden.
         val_labelled: bool (N,), the labelled val listings.
+        teaching: bool (N,), the listings whose labels teach: those of val, perhaps the labelled ones of train too.
         component: int (N,), the connected component of each listing.
     """
-    left, right = candidates.catalogue_rows
-    fold = deal_folds(component, val_labelled, n_folds, seed)
+    sides = np.stack(candidates.catalogue_rows)
+    left, right = sides
+    fold = deal_folds(component, teaching, params.folds, params.seed)[sides]
+    is_val = val_labelled[sides]
+    train_teaches = bool((teaching & ~val_labelled).any())
+    is_known: Bools = product >= 0 if train_teaches else product != -1
     size = np.bincount(product[product >= 0], minlength=1)
-    listing_weight = val_labelled / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
+    listing_weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
+    of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)
     return PairLabels(
-        train_mask=(val_labelled[left] | val_labelled[right])
-        & (product[left] != -1)
-        & (product[right] != -1),
+        train_mask=(fold >= 0).any(axis=0) & is_known[left] & is_known[right],
         same_product=(product[left] == product[right]) & (product[left] >= 0),
         weight=listing_weight[left] + listing_weight[right],
-        n_queries=val_labelled[left].astype(np.int64) + val_labelled[right],
-        fold=np.stack([fold[left], fold[right]]),
+        n_queries=is_val.sum(axis=0),
+        fold=fold,
+        held_out=np.where(is_val | of_two_teaching, fold, np.int32(-1)),
     )
 
 
-def fit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> PairModelParams:
+def limit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> PairModelParams:
     """The params with no more folds than val has labelled components; with fewer than two, no model can be taught.
 
     Raises:
@@ -85,13 +114,13 @@ def fit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> 
     return params.model_copy(update={"folds": min(params.folds, n_components)})
 
 
-def deal_folds(component: Ints, val_labelled: Bools, n_folds: int, seed: int) -> Int32:
-    """The fold of each labelled val listing, whole components together: int32 (N,), −1 for the rest."""
-    names, number = np.unique(component[val_labelled], return_inverse=True)
+def deal_folds(component: Ints, teaching: Bools, n_folds: int, seed: int) -> Int32:
+    """The fold of each teaching listing, whole components together: int32 (N,), −1 for the rest."""
+    names, number = np.unique(component[teaching], return_inverse=True)
     fold_of_component = np.empty(len(names), np.int32)
     fold_of_component[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % n_folds
     fold = np.full(len(component), -1, dtype=np.int32)
-    fold[val_labelled] = fold_of_component[number]
+    fold[teaching] = fold_of_component[number]
     return fold
 
 

@@ -1,7 +1,7 @@
 """The pair model: gradient-boosted trees in two rounds, by folds.
 
-No pair is scored by a model that has seen its listings. The second round sees what the first says of the
-pairs around a pair.
+No pair is scored by a model that has learned from it. The second round sees what the first says of the pairs around
+a pair.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ ROWS = 65_536  # scored in one block
 
 @dataclass(frozen=True)
 class PairScores:
-    """The scores of P candidate pairs, by models that have seen neither listing.
+    """The scores of P candidate pairs, by models that have not learned from them.
 
     Attributes:
         probability: float64 (P,), calibrated. first, second: float64 (P,), log-odds of the two rounds.
@@ -64,8 +64,8 @@ def fit_pair_model(
 ) -> tuple[PairModel, PairScores]:
     """Train on the labelled pairs, and score all pairs out of fold.
 
-    The second round and the calibration learn from out-of-fold log-odds too. The second round starts from the
-    first one's log-odds, so it has half the trees and half the leaves.
+    The second round and the calibration learn from out-of-fold log-odds too, the calibration from those of val's
+    pairs alone. The second round starts from the first one's log-odds, so it has half the trees and half the leaves.
 
     Args:
         threads: models that train or score at once, each on one thread: their number changes no result.
@@ -73,13 +73,14 @@ def fit_pair_model(
     Raises:
         NotEnoughPairs: the labels cannot teach a model.
     """
-    train = labels.training_pairs()
-    check_training_pairs(train.same_product, train.fold, params.folds)
-    scored_by = scoring_mask(labels.fold, params.folds)
+    calibration_pairs = labels.calibration_pairs()
+    of_val = labels.select(calibration_pairs)
+    check_training_pairs(of_val.same_product, of_val.fold, params.folds)
+    scored_by = scoring_mask(labels.held_out, params.folds)
 
     def fit_round(features: PairFeatures, params: PairModelParams) -> tuple[list[lightgbm.Booster], Float64]:
         values = features.values()
-        models = fit_folds(values[labels.train_mask], features.names, train, params, threads)
+        models = fit_folds(values, features.names, labels, params, threads)
         return models, mean_log_odds(models, values, scored_by, threads)
 
     first_models, first = fit_round(features, params)
@@ -87,7 +88,7 @@ def fit_pair_model(
     second_models, second = fit_round(
         second_round_features(features, first), params.model_copy(update=smaller)
     )
-    calibration = fit_platt(second[labels.train_mask], train.same_product, train.n_queries)
+    calibration = fit_platt(second[calibration_pairs], of_val.same_product, of_val.n_queries)
     scores = PairScores(calibration.probability(second), first, second, scored_by)
     return PairModel(first_models, second_models, calibration), scores
 
@@ -102,15 +103,18 @@ def fit_folds(
 ) -> list[lightgbm.Booster]:
     """One model for each fold k, trained on the pairs of which no listing is in fold k.
 
-    Of the pairs of two products a share is drawn, whose weight stands for all of them. Equal input gives
-    models of equal bytes.
+    Of the pairs of two products at most about `params.negatives` are drawn, whose weight stands for all of them.
+    Equal input gives models of equal bytes.
 
     Args:
-        values: float32 (P, F). names: the F columns. labels: those of the P pairs, which are all trained on.
+        values: float32 (P, F). names: the F columns. labels: those of the P pairs.
     """
-    same_product, fold, share = labels.same_product, labels.fold, params.negative_share
-    drawn = same_product | (np.random.default_rng(params.seed).random(len(same_product)) < share)
-    weight = np.where(same_product, labels.weight, labels.weight / share)
+    pair = np.flatnonzero(labels.train_mask)
+    is_positive = labels.same_product[pair]
+    share = min(1.0, params.negatives / max(1, int((~is_positive).sum())))
+    pair = pair[is_positive | (np.random.default_rng(params.seed).random(len(pair)) < share)]
+    train = labels.select(pair)
+    weight = np.where(train.same_product, train.weight, train.weight / share)
     lightgbm_params = {
         "objective": "binary",
         "learning_rate": params.learning_rate,
@@ -129,9 +133,9 @@ def fit_folds(
     }
 
     def fit_fold(k: int) -> lightgbm.Booster:
-        mask = drawn & (fold != k).all(axis=0)
+        mask = (train.fold != k).all(axis=0)
         data = lightgbm.Dataset(
-            values[mask], same_product[mask], weight=weight[mask], feature_name=list(names)
+            values[pair[mask]], train.same_product[mask], weight=weight[mask], feature_name=list(names)
         )
         return lightgbm.train(dict(lightgbm_params), data, params.trees)
 
@@ -139,15 +143,15 @@ def fit_folds(
         return list(pool.map(fit_fold, range(params.folds)))
 
 
-def scoring_mask(fold: Int32, n_folds: int) -> Bools:
-    """The models that score each pair out of fold: bool (P, folds).
+def scoring_mask(held_out: Int32, n_folds: int) -> Bools:
+    """The models that score each pair: bool (P, folds).
 
-    Those of the folds of its two listings; all models where neither listing is in a fold.
+    Those of the folds that are held out for it; all models where there are none.
 
     Args:
-        fold: int32 (2, P), −1 for none.
+        held_out: int32 (2, P), −1 for none.
     """
-    in_fold = (fold[:, :, None] == np.arange(n_folds)).any(axis=0)
+    in_fold = (held_out[:, :, None] == np.arange(n_folds)).any(axis=0)
     return in_fold | ~in_fold.any(axis=1, keepdims=True)
 
 

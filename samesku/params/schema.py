@@ -207,7 +207,7 @@ class PairModelParams(Strict):
     trees: Annotated[int, Field(ge=1, le=5000)] = 120
     leaves: Annotated[int, Field(ge=2, le=1024)] = 31
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    negative_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    negatives: PositiveInt = 100_000
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
@@ -227,6 +227,7 @@ class Rerank(Strict):
     model: PairModelParams = PairModelParams()
     value: float | Literal["tune"] = "tune"
     at_least_one: bool = False
+    link_density: Share = 0.7
     clerical_review: ClericalReview = ClericalReview()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.catalogue.listings import Links, Listings
-from samesku.evaluation.clusters import assign_groups, cluster_matches
+from samesku.evaluation.clusters import assign_groups, cluster_matches, decide_by_clusters
 from samesku.evaluation.decisions import decide
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
@@ -161,3 +161,30 @@ def test_across_shops_pairs_of_one_shop_are_not_missed():
     assert cluster(edges, 3, link_density=1.0) == [0, 0, 1]
     assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 0])) == [0, 0, 0]
     assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 2])) == [0, 0, 1]
+
+
+def decide_val(bridge):
+    """Products {0, 1, 2} and {3, 4, 5} of val: pairs score 0.9, 0 and 2 score 0.7, `bridge` joins 2 and 3."""
+    score = np.full((6, 6), -np.inf, np.float32)
+    for a, b, s in [(0, 1, 0.9), (1, 2, 0.9), (0, 2, 0.7), *all_pairs([3, 4, 5]), (2, 3, bridge)]:
+        score[a, b] = score[b, a] = s
+    order = np.argsort(-score, axis=1, kind="stable")[:, :3].astype(np.int32)
+    score = np.take_along_axis(score, order, 1)
+    neighbours = Neighbours(np.arange(6, dtype=np.int32), np.where(np.isfinite(score), order, -1), score)
+    product = np.repeat([0, 1], 3).astype(np.int32)
+    listings = Listings(np.array(list("abcdef"), dtype=object), product, product, np.full(6, "val"))
+    return decide(neighbours, listings, Decision(), "full"), listings
+
+
+def test_clusters_decide_where_no_threshold_parts_two_products():
+    by_threshold, listings = decide_val(bridge=0.8)
+    assert by_threshold.f1.mean() < 1  # no threshold has the pair of 0.7 without that of 0.8
+    clusters = decide_by_clusters(by_threshold, listings, Groups(link_density=0.7), "full")
+    assert clusters.f1.tolist() == [1.0] * 6
+    assert 0.2 <= clusters.threshold <= 0.7
+
+
+def test_a_threshold_decides_where_clusters_are_no_better():
+    by_threshold, listings = decide_val(bridge=0.1)
+    assert by_threshold.f1.tolist() == [1.0] * 6
+    assert decide_by_clusters(by_threshold, listings, Groups(link_density=0.7), "full") is by_threshold

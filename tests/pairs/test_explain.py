@@ -16,10 +16,8 @@ def trained():
     values = np.random.default_rng(1).normal(size=(600, 3)).astype(np.float32)
     values[:50, 1] = np.nan
     every, fold = np.ones(600, bool), np.stack([np.arange(600) % 2] * 2)
-    labels = PairLabels(every, values[:, 0] > 0.2, np.ones(600), np.full(600, 2), fold)
-    models = fit_folds(
-        values, ["a", "b", "c"], labels, PairModelParams(folds=2, trees=6, leaves=5, negative_share=1.0)
-    )
+    labels = PairLabels(every, values[:, 0] > 0.2, np.ones(600), np.full(600, 2), fold, fold)
+    models = fit_folds(values, ["a", "b", "c"], labels, PairModelParams(folds=2, trees=6, leaves=5))
     scored_by = scoring_mask(fold, 2)
     scored_by[:100] = True
     return models, values, scored_by

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, fit_folds, label_pairs
+from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, label_pairs, limit_folds
 from samesku.params.schema import PairModelParams
 
 # listings 0–3 are product 0 and 4 is product 1, all labelled val; 5 is unlabelled, 6 is train's product 1,
@@ -15,10 +15,10 @@ PRODUCT = np.array([0, 0, 0, 0, 1, -1, 1, -2])
 VAL_LABELLED = np.array([True, True, True, True, True, False, False, False])
 
 
-def label(pairs, component=PRODUCT):
+def label(pairs, teaching=VAL_LABELLED):
     left, right = np.array(pairs, np.int32).T
     candidates = Candidates(np.arange(8, dtype=np.int32), left, right)
-    return label_pairs(candidates, PRODUCT, VAL_LABELLED, component, n_folds=2, seed=0)
+    return label_pairs(candidates, PRODUCT, VAL_LABELLED, teaching, PRODUCT, PairModelParams(folds=2))
 
 
 def test_labels_by_hand():
@@ -40,6 +40,34 @@ def test_a_product_is_in_one_fold_and_listings_that_teach_nothing_in_none():
     assert fold[:, 3].tolist() == [-1, -1]
 
 
+def test_labels_of_train_and_val_by_hand():
+    """The listing 6 of train teaches too: product 1 has the val listing 4 and the train listing 6."""
+    labels = label([(0, 4), (4, 5), (4, 7), (6, 7), (0, 6), (4, 6)], teaching=PRODUCT >= 0)
+    # No pair with a test listing teaches: of its pairs, only those that match nothing would be known.
+    assert labels.train_mask.tolist() == [True, False, False, False, True, True]
+    assert labels.same_product.tolist() == [False, False, False, False, False, True]
+    assert labels.calibration_pairs().tolist() == [True, False, False, False, True, True]
+    product_0, product_1 = 1 / np.sqrt(4), 1 / np.sqrt(2)
+    assert labels.weight[[0, 4, 5]] == pytest.approx([product_0 + product_1] * 2 + [2 * product_1])
+
+
+def test_a_pair_is_scored_as_if_its_val_listing_were_of_test():
+    """Products 0 and 1 are in two folds; of a train and a val listing the fold of the val listing is held out."""
+    labels = label([(0, 4), (0, 6), (5, 6), (6, 7)], teaching=PRODUCT >= 0)
+    assert labels.held_out[:, 0].tolist() == labels.fold[:, 0].tolist()
+    assert labels.held_out[:, 1].tolist() == [labels.fold[0, 1], -1]
+    assert labels.held_out[:, 2:].tolist() == [[-1, -1], [-1, -1]]  # unlabelled or test: all models
+
+
+def test_a_pair_of_train_is_scored_out_of_fold():
+    product = np.array([0, 1, 2])
+    candidates = Candidates(np.arange(3, dtype=np.int32), np.array([0], np.int32), np.array([1], np.int32))
+    val, teaching = np.array([False, False, True]), np.ones(3, bool)
+    labels = label_pairs(candidates, product, val, teaching, product, PairModelParams(folds=3))
+    assert labels.held_out.tolist() == labels.fold.tolist()
+    assert (labels.fold >= 0).all()
+
+
 def test_training_pairs_are_those_of_the_mask():
     labels = label([(0, 1), (0, 4), (4, 5), (4, 6)])
     train = labels.training_pairs()
@@ -52,10 +80,10 @@ def test_training_pairs_are_those_of_the_mask():
 def test_there_are_no_more_folds_than_labelled_components():
     params = PairModelParams(folds=5)
     component = np.array([0, 0, 1, 2, 2, 3, 4, 5])  # the labelled listings are of three
-    assert fit_folds(params, component, VAL_LABELLED).folds == 3
-    assert fit_folds(PairModelParams(folds=2), component, VAL_LABELLED).folds == 2
+    assert limit_folds(params, component, VAL_LABELLED).folds == 3
+    assert limit_folds(PairModelParams(folds=2), component, VAL_LABELLED).folds == 2
     with pytest.raises(NotEnoughPairs, match="of one product"):
-        fit_folds(params, np.zeros(8, int), VAL_LABELLED)
+        limit_folds(params, np.zeros(8, int), VAL_LABELLED)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_folds=st.integers(2, 7))

@@ -9,7 +9,7 @@ from samesku.pairs.labels import PairLabels
 from samesku.pairs.pair_model import fit_folds, mean_log_odds, scoring_mask
 from samesku.params.schema import PairModelParams
 
-SMALL = PairModelParams(folds=3, trees=8, leaves=4, negative_share=1.0)
+SMALL = PairModelParams(folds=3, trees=8, leaves=4)
 
 
 def test_a_pair_is_scored_by_the_models_of_the_folds_of_its_listings():
@@ -31,13 +31,15 @@ def values():
 @pytest.fixture(scope="module")
 def labels(values):
     draw = np.random.default_rng(1)
-    fold = draw.integers(-1, 3, 900)
+    left = draw.integers(-1, 3, 900)
+    fold = np.stack([left, np.where(draw.random(900) < 0.5, left, -1)])
     return PairLabels(
         train_mask=np.ones(900, bool),
         same_product=values[:, 0] + 0.3 * draw.normal(size=900) > 0,
         weight=np.ones(900),
         n_queries=np.full(900, 2),
-        fold=np.stack([fold, np.where(draw.random(900) < 0.5, fold, -1)]),
+        fold=fold,
+        held_out=fold,
     )
 
 
@@ -55,6 +57,14 @@ def test_a_model_never_sees_a_pair_with_a_listing_in_its_fold(values, labels):
     before, after = texts(fit(values, labels)), texts(fit(values, changed))
     assert before[1] == after[1]
     assert before[0] != after[0]
+
+
+def test_a_model_learns_from_training_pairs_alone(values, labels):
+    train_mask = np.arange(900) % 3 > 0
+    labels = replace(labels, train_mask=train_mask)
+    changed = replace(labels, same_product=labels.same_product ^ ~train_mask)
+    assert texts(fit(values, labels)) == texts(fit(values, changed))
+    assert texts(fit(values, labels)) == texts(fit(values[train_mask], labels.training_pairs()))
 
 
 def test_models_are_the_same_bytes_each_time_and_learn_the_labels(values, labels):
@@ -80,7 +90,7 @@ def test_log_odds_are_the_mean_of_the_models_that_score_a_pair(values, labels):
     assert mean_log_odds(models, values[:2], scored_by) == pytest.approx(expected)
 
 
-def test_a_share_of_the_negatives_weighs_as_all_of_them(values, labels):
-    models = fit(values, labels, SMALL.model_copy(update={"negative_share": 0.5}))
+def test_drawn_negatives_weigh_as_all_of_them(values, labels):
+    models = fit(values, labels, SMALL.model_copy(update={"negatives": 225}))
     log_odds = mean_log_odds(models, values, np.ones((900, 3), bool))
     assert (1 / (1 + np.exp(-log_odds))).mean() == pytest.approx(labels.same_product.mean(), abs=0.05)

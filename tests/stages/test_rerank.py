@@ -1,4 +1,4 @@
-"""rerank on products that only numbers tell apart: it learns that from val alone, and explains it."""
+"""rerank on products that only numbers tell apart: it learns that from labels of val and train, and explains it."""
 
 import json
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ FUSION = {"alpha": 0.5, "image": {"picture": 1.0}, "title": {"title": 1.0}}
 RERANK = {
     "fusion": FUSION,
     "k": 10,
-    "model": {"folds": 3, "trees": 30, "leaves": 8, "negative_share": 1.0},
+    "model": {"folds": 3, "trees": 30, "leaves": 8},
 }
 PREDICTIONS, MODELS = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"
 
@@ -35,6 +35,7 @@ def run(folder, monkeypatch, columns, channels, **keys):
         machine=SimpleNamespace(threads=1),
         groups=Groups(),
         match=Match(),
+        channels={"picture": None, "title": None, "none": None},
     )
     monkeypatch.setattr(rerank, "load_params", lambda: params)
     summary = rerank.main()
@@ -46,7 +47,7 @@ def read_numbers(gallery):
 
 
 def read_chosen():
-    """Everything that val alone may choose, file by file: models, calibration, thresholds."""
+    """Everything that is learned or chosen, file by file: models, calibration, thresholds."""
     return {str(path.relative_to(MODELS)): path.read_text() for path in sorted(MODELS.rglob("*.*"))}
 
 
@@ -108,19 +109,79 @@ def test_without_augmentation_there_is_no_augmented_feature(tmp_path, monkeypatc
     assert "why_augmented" not in pd.read_parquet(PREDICTIONS / "matches.parquet")
 
 
-def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, families):
-    """With test labels shuffled not a byte of what is learned or chosen changes, only figures of test."""
-    columns, channels = families
-    _, before = run(tmp_path / "before", monkeypatch, *families)
-    chosen = read_chosen()
-    test = np.flatnonzero(np.array(columns["split"]) == "test")
+def read_matches():
+    """The predictions that hold no figure: who matches whom, and why."""
+    names = ("submission.csv", "matches.parquet", "groups.parquet", "review.parquet", "plots/importance.csv")
+    return {name: (PREDICTIONS / name).read_bytes() for name in names}
+
+
+def shuffle_labels(columns, split, seed=1):
+    """The columns with the labels of one split dealt anew among its listings."""
+    rows = np.flatnonzero(np.array(columns["split"]) == split)
     labels = np.array(columns["label_group"], dtype=object)
-    labels[test] = labels[np.random.default_rng(1).permutation(test)]
-    _, after = run(tmp_path / "shuffled", monkeypatch, columns | {"label_group": labels.tolist()}, channels)
+    labels[rows] = labels[np.random.default_rng(seed).permutation(rows)]
+    return columns | {"label_group": labels.tolist()}
+
+
+def add_tower(columns, channels):
+    """The channels, and `pxk_image`: a tower that has seen the labels of train, and tells its products apart."""
+    train = np.array(columns["split"]) == "train"
+    label = np.unique(columns["label_group"], return_inverse=True)[1]
+    centre = np.random.default_rng(2).normal(size=(label.max() + 1, channels["picture"].shape[1]))[label]
+    rows = channels["picture"] + np.where(train[:, None], centre, 0)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    tower = np.divide(rows, length, out=rows, where=length > 0).astype(np.float32)
+    return channels | {"pxk_image": tower}
+
+
+TOWER_FUSION = FUSION | {"image": {"pxk_image": 1.0, "picture": 0.0}}
+
+
+@pytest.mark.parametrize("fusion", [FUSION, TOWER_FUSION])
+def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, families, fusion):
+    """With test labels shuffled not a byte of models, thresholds and predictions changes, only figures of test."""
+    columns, channels = families
+    channels = add_tower(columns, channels)
+    _, before = run(tmp_path / "before", monkeypatch, columns, channels, fusion=fusion)
+    chosen, matches = read_chosen(), read_matches()
+    columns = shuffle_labels(columns, "test")
+    _, after = run(tmp_path / "shuffled", monkeypatch, columns, channels, fusion=fusion)
     assert read_chosen() == chosen
+    assert read_matches() == matches
     assert after["threshold"] == before["threshold"]
     assert after["val"] == before["val"]
     assert after["test"]["f1"] != before["test"]["f1"]
+
+
+def test_labels_of_train_teach_in_the_full_gallery_alone(tmp_path, monkeypatch, families):
+    columns, channels = families
+    summary, before = run(tmp_path / "before", monkeypatch, *families)
+    assert "full: pair model taught by train and val" in summary
+    chosen, split = read_chosen(), read_chosen_in_split()
+    _, after = run(tmp_path / "shuffled", monkeypatch, shuffle_labels(columns, "train"), channels)
+    assert read_chosen_in_split() == split
+    assert read_chosen() != chosen
+    assert after["test_full"]["f1"] < before["test_full"]["f1"]
+
+
+@pytest.mark.parametrize("keys", [{"value": 0.5}, {"at_least_one": True}])
+def test_clusters_decide_nothing_that_params_decide(tmp_path, monkeypatch, families, keys):
+    summary, _ = run(tmp_path, monkeypatch, *families, **keys)
+    assert "clusters" not in summary
+    decided_by = json.loads((PREDICTIONS / "metrics.json").read_text())["decided_by"]
+    assert decided_by == {"full": "threshold", "split": "threshold"}
+
+
+@pytest.mark.parametrize(("n_labelled", "teachers"), [(0, "val"), (1, "train and val")])
+def test_hardly_a_label_in_train(tmp_path, monkeypatch, families, n_labelled, teachers):
+    columns, channels = families
+    labels = np.array(columns["label_group"], dtype=object)
+    labels[np.flatnonzero(np.array(columns["split"]) == "train")[n_labelled:]] = None
+    columns = columns | {"label_group": labels.tolist()}
+    summary, metrics = run(tmp_path, monkeypatch, columns, channels)
+    assert metrics["fallback"] == 0
+    assert f"full: pair model taught by {teachers}, " in summary
+    assert "split: pair model taught by val, " in summary
 
 
 def test_the_same_bytes_each_time(tmp_path, monkeypatch, families):
