@@ -14,7 +14,7 @@ from samesku.evaluation.decisions import Rules, best_val_threshold, decide
 from samesku.evaluation.rules import read_rules
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
-from samesku.search.fusion import Channels, concatenate_channels, load_channels
+from samesku.search.fusion import Channels, concatenate_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_augmented, search_galleries
 from samesku.search.neighbours import stack_neighbours
 
@@ -87,6 +87,9 @@ def main() -> str:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
     weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
+    current = val_f1(
+        dict.fromkeys(filled, 0.0) | fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
+    )
     weighted = {name: weight for name, weight in weights.items() if weight > 0}
     fused = concatenate_channels(filled, weighted, listings.owner)
     plain = search_galleries(fused, listings, k)
@@ -133,8 +136,8 @@ def main() -> str:
         artefacts.write_csv(
             partial / "alpha.csv", artefacts.round_floats(alphas), ["alpha", "val_f1", "test_f1"]
         )
-    print(command, flush=True)
-    return f"val f1 {highest:.4f} in the full gallery, over the channels' united neighbours"
+    print(f"adopt these weights: {command}", flush=True)
+    return f"val f1 {highest:.4f} in the full gallery, {current:.4f} with the weights of fusion"
 
 
 if __name__ == "__main__":
