@@ -11,8 +11,8 @@ from samesku import artefacts
 from samesku.catalogue.listings import Listings, can_tune, read_listings
 from samesku.errors import InputError
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import Rules, decide
-from samesku.evaluation.rules import read_rules
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.rules import Rules, read_rules
 from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, Owner, fuse_channels, fusion_weights, load_channels

@@ -27,7 +27,7 @@ from samesku.catalogue.listings import Listings, read_links, read_listings, val_
 from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.weights import save_towers
-from samesku.evaluation.decisions import best_val_threshold
+from samesku.evaluation.thresholds import best_val_threshold
 from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels

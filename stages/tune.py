@@ -10,8 +10,9 @@ and `tuned_augmented_one` (at least one match). Labels of val choose everything;
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, Listings, can_tune, read_listings, val_labelled
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import Rules, best_val_threshold, decide
-from samesku.evaluation.rules import read_rules
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.rules import Rules, read_rules
+from samesku.evaluation.thresholds import best_val_threshold
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
 from samesku.search.fusion import Channels, concatenate_channels, fusion_weights, load_channels

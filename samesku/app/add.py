@@ -16,7 +16,7 @@ from samesku.catalogue.attributes import read_gtins
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.source import read_table_file
 from samesku.errors import InputError
-from samesku.evaluation.decisions import Rules, apply_rules
+from samesku.evaluation.rules import Rules, apply_rules
 from samesku.params import Params
 from samesku.search.exact import group_gallery, search_queries
 from samesku.search.fusion import channel_cosines

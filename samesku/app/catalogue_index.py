@@ -18,8 +18,8 @@ from samesku.catalogue.reader import ATTRIBUTES
 from samesku.embedding.encoder import Content, Encoder
 from samesku.encoders.registry import find_channel, load_channel, needed_column
 from samesku.errors import InputError
-from samesku.evaluation.decisions import Rules, apply_rules, decision_statistics, keep_at_least_one
-from samesku.evaluation.rules import read_rules
+from samesku.evaluation.decisions import decision_statistics, keep_at_least_one
+from samesku.evaluation.rules import Rules, apply_rules, read_rules
 from samesku.params import Channel, Params
 from samesku.search.exact import Group, group_gallery, search_queries, take_listings
 from samesku.search.fusion import (

@@ -7,7 +7,7 @@ import numpy as np
 from samesku.app.report.catalogue import Catalogue, read_catalogue
 from samesku.app.report.pairs import ReportPairs, read_matches
 from samesku.errors import InputError
-from samesku.evaluation.decisions import count_relevant
+from samesku.evaluation.thresholds import count_relevant
 from samesku.pairs.clerical_review import UNREACHABLE, choose_review_thresholds
 from samesku.params import Params
 from samesku.params.schema import Match

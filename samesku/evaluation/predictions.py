@@ -15,12 +15,8 @@ from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
 from samesku.evaluation import metrics
 from samesku.evaluation.clusters import assign_groups
-from samesku.evaluation.decisions import (
-    Curve,
-    Decisions,
-    best_threshold,
-    keep_at_least_one,
-)
+from samesku.evaluation.decisions import Decisions, keep_at_least_one
+from samesku.evaluation.thresholds import Curve, best_threshold
 from samesku.params import Groups
 from samesku.processor import are_capped
 from samesku.search.fusion import channel_cosines

@@ -8,7 +8,8 @@ zero-shot channels are worth, val's labels what the tower is worth beside them.
 from collections.abc import Collection, Sequence
 
 from samesku.catalogue.listings import Listings
-from samesku.evaluation.decisions import Rules, apply_rules, best_val_threshold
+from samesku.evaluation.rules import Rules, apply_rules
+from samesku.evaluation.thresholds import best_val_threshold
 from samesku.pairs.candidates import unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs
 from samesku.params.schema import Rerank

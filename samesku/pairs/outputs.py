@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from samesku.arrays import Bools, Float64, Int32
 from samesku.artefacts import replace_out, round_floats, write_csv, write_json, write_table
 from samesku.catalogue.listings import Listings, visible_products
-from samesku.evaluation.decisions import Decisions, Rules, count_relevant
+from samesku.evaluation.decisions import Decisions
+from samesku.evaluation.rules import Rules
+from samesku.evaluation.thresholds import count_relevant
 from samesku.pairs.calibration import calibration_error
 from samesku.pairs.clerical_review import OUTCOMES, ReviewThresholds, choose_review_thresholds, review_figures
 from samesku.pairs.explain import explain_scores, feature_importances

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from samesku.catalogue.listings import Listings
-from samesku.evaluation.decisions import decide, sweep_thresholds
+from samesku.evaluation.decisions import decide
 from samesku.evaluation.predictions import (
     BINS,
     POINTS,
@@ -16,6 +16,7 @@ from samesku.evaluation.predictions import (
     submission_rows,
     threshold_rows,
 )
+from samesku.evaluation.thresholds import sweep_thresholds
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.random_neighbours import f1_at_threshold, random_neighbours
