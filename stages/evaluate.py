@@ -37,8 +37,11 @@ def main() -> str:
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     floor = predictions.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "compare/self_only.json", floor)
-    return predictions.describe_metrics(short) + predictions.describe_default(
-        decisions["full"], params.decision.kind
+    full = decisions["full"]
+    return (
+        predictions.describe_metrics(short)
+        + predictions.describe_default(full, params.decision.kind)
+        + predictions.describe_full_lists(full)
     )
 
 

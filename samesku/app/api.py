@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from samesku.encoders.registry import needed_column, open_channel
 from samesku.errors import InputError
 from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import compared_by, decide
-from samesku.evaluation.predictions import match_columns
+from samesku.evaluation.predictions import describe_full_lists, match_columns
 from samesku.evaluation.rules import read_rules
 from samesku.params import Params, load_params, parse_params, read_params
 from samesku.search.exact import search_neighbours
@@ -71,6 +72,7 @@ def match_catalogue(
     rules: bool = False,
     threshold: float | None = None,
     alpha: float | None = None,
+    k: int = 50,
 ) -> CatalogueMatches:
     """Find the listings of the same product in a table, by zero-shot channels: no labels, no training, no repository.
 
@@ -87,18 +89,17 @@ def match_catalogue(
         rules: an equal GTIN is a match, two different GTINs are none.
         threshold: of the score, −1 to 1. None takes the default (docs/own-catalogue.md).
         alpha: the weight of the pictures, 0 to 1. None takes the default.
+        k: the most matches that a listing can have, 1 to 10,000. Groups hold up to twice as many listings.
+
+    A line on standard error says what went to quarantine, and where matches may be missing for want of k.
 
     Raises:
         InputError: the table cannot be used, or no listing is left; one sentence says what is wrong and what is
             allowed.
     """
-    params = _zero_shot_params(
-        columns, {"link": link, "one_to_one": one_to_one, "rules": rules}, threshold, alpha
-    )
-    quarantine = Quarantine()
-    folder = None if images is None else Path(images)
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"images: {folder} is no folder; allowed: the folder of the pictures, or None")
+    match = {"link": link, "one_to_one": one_to_one, "rules": rules}
+    params = _zero_shot_params(columns, match, threshold, alpha, k)
+    quarantine, folder = Quarantine(), _folder(images)
     with tempfile.TemporaryDirectory() as scratch:
         data = _parquet(table, named_by_index="posting_id" not in params.data.columns)
         new = read_new_listings(data, NAME, folder, Path(scratch), quarantine, params)
@@ -116,6 +117,7 @@ def match_catalogue(
         group = assign_groups(decisions, listings, params.groups)
         matches = artefacts.make_table(match_columns(decisions, listings, channels)).to_pandas()
         groups = pd.DataFrame({"posting_id": listings.posting_id, "group": group})
+    _report_faults(quarantine, describe_full_lists(decisions, "k").removeprefix("; "))
     return CatalogueMatches(matches, _faults(quarantine), decisions.threshold, groups)
 
 
@@ -163,8 +165,8 @@ class Index:
         Raises:
             InputError: neither a title nor a picture, a picture that cannot be used, or k below 1.
         """
-        if k < 1:
-            raise InputError(f"k is {k}; allowed: 1 or more")
+        if not isinstance(k, int) or k < 1:
+            raise InputError(f"k is {k!r}; allowed: a whole number, 1 or more")
         query = self._listing({"title": title, "image": image, **others})
         found = answers.search_catalogue(self._catalogue, query, k)["results"]
         columns = ["posting_id", "title", "source", "image", "score", "match"]
@@ -204,13 +206,11 @@ class Index:
         Raises:
             InputError: the table cannot be used, or no listing is left.
         """
-        folder = None if images is None else Path(images)
-        if folder is not None and not folder.is_dir():
-            raise InputError(f"images: {folder} is no folder; allowed: the folder of the pictures, or None")
-        catalogue, quarantine = self._catalogue, Quarantine()
+        catalogue, quarantine, folder = self._catalogue, Quarantine(), _folder(images)
         params = catalogue.params if columns is None else _with_columns(catalogue.params, columns)
         data = _parquet(table, named_by_index="posting_id" not in params.data.columns)
         _, matches = match_table(catalogue, data, NAME, folder, quarantine, params)
+        _report_faults(quarantine)
         return CatalogueMatches(matches.to_pandas(), _faults(quarantine), self.threshold)
 
     def _listing(self, given: str | Mapping[str, Any]) -> QueryListing:
@@ -220,26 +220,54 @@ class Index:
         allowed = ("title", "image", "source", *ATTRIBUTES)
         if unknown := sorted(set(given) - set(allowed)):
             raise InputError(f"a listing has no {unknown[0]}; allowed: {', '.join(allowed)}")
+        for key in allowed:
+            if key != "image" and not isinstance(given.get(key) or "", str):
+                raise InputError(f"{key} is {type(given[key]).__name__}; allowed: text")
         image = given.get("image")
         name = f"image {image}" if isinstance(image, str | Path) else "image"
         picture = _picture_bytes(image)
-        attributes = {key: str(given[key]) for key in ATTRIBUTES if given.get(key)}
-        data, source = catalogue.params.data, str(given.get("source") or "")
-        return read_query_listing(str(given.get("title") or ""), picture, data, name, attributes, source)
+        attributes = {key: given[key] for key in ATTRIBUTES if given.get(key)}
+        data, source = catalogue.params.data, given.get("source") or ""
+        return read_query_listing(given.get("title") or "", picture, data, name, attributes, source)
+
+
+def _folder(images: Any) -> Path | None:
+    if images is not None and not isinstance(images, str | Path):
+        raise InputError(f"images is a {type(images).__name__}; allowed: the folder of the pictures, or None")
+    if images is not None and not Path(images).is_dir():
+        raise InputError(f"images: {images} is no folder; allowed: the folder of the pictures, or None")
+    return None if images is None else Path(images)
+
+
+def _report_faults(quarantine: Quarantine, *further: str) -> None:
+    """Say on standard error what a caller may overlook in a result."""
+    faults = (
+        f"{len(quarantine.rows()):,} rows have a fault: {quarantine.by_reason()}" if quarantine.rows() else ""
+    )
+    for sentence in filter(None, (faults, *further)):
+        print(f"samesku: {sentence}", file=sys.stderr)
 
 
 def _zero_shot_params(
-    columns: Mapping[str, str] | None, match: Mapping[str, Any], threshold: float | None, alpha: float | None
+    columns: Mapping[str, str] | None,
+    match: Mapping[str, Any],
+    threshold: float | None,
+    alpha: float | None,
+    k: int,
 ) -> Params:
     """The params of the profile `quick`, with the arguments of `match_catalogue`."""
+    if columns is not None and not isinstance(columns, Mapping):
+        raise InputError(f"columns is a {type(columns).__name__}; allowed: a mapping, ours to the table's")
     with_file = files("samesku.params").joinpath("zero_shot.yaml")
     content = read_params(Path(str(with_file)))
     content["data"]["columns"] = dict(columns or {})
     content["match"] = dict(match)
     if threshold is not None:
-        content["decision"]["value"] = float(threshold)
+        content["decision"]["value"] = threshold
     if alpha is not None:
-        content["fusion"]["alpha"] = float(alpha)
+        content["fusion"]["alpha"] = alpha
+    content["index"]["k"] = k
+    content["groups"] = {"max_size": max(100, 2 * k)}  # with k as shipped, that of params.yaml
     return parse_params(content)
 
 
@@ -270,9 +298,12 @@ def _array(column: pd.Series) -> pa.Array:
     """A column; values of several types become text."""
     try:
         array = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
         missing = column.map(lambda value: pd.api.types.is_scalar(value) and bool(pd.isna(value)))
-        texts = [None if gone else str(value) for value, gone in zip(column, missing, strict=True)]
+        texts = [
+            None if gone else str(value).encode("utf-8", "replace").decode("utf-8")
+            for value, gone in zip(column, missing, strict=True)
+        ]
         array = pa.array(texts, pa.string())
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 

@@ -17,10 +17,19 @@ from samesku.catalogue.reader import Table, read_table
 from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.feeds.table import open_raw_table
-from samesku.params import load_params
+from samesku.params import Params, load_params
 from samesku.params.profile import apply_profile, read_profile
 
 PARAMS = Path("params.yaml")
+#: Entries that suit one catalogue alone, as they are shipped: those of an earlier catalogue are set back.
+OF_ONE_CATALOGUE: dict[str, dict[str, Any]] = {
+    "data": {"annotations": None, "max_quarantined": 0.05},
+    "split": {"by": "component"},
+    "match": {"link": "all", "one_to_one": False, "rules": False},
+    "index": {"k": 50},
+    "decision": {"kind": "static", "value": "tune", "at_least_one": False, "min_score": None},
+    "rerank": {"value": "tune", "at_least_one": False},
+}
 _TRIED = 200  # pictures that are looked for
 
 
@@ -62,7 +71,9 @@ def init_params(
         _check_pictures(read, source, table, images)
     labels = sum(bool(row.label_group) for row in read.rows)
     undo = describe_undo(PARAMS)
+    set_back = _describe_set_back(load_params(PARAMS))
     text = apply_profile(PARAMS.read_text("utf-8"), read_profile(Path("profiles"), "quick"))
+    text = apply_profile(text, _to_yaml(OF_ONE_CATALOGUE))
     text = apply_profile(text, _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}}))
     with replace_out(PARAMS) as partial:
         partial.write_text(text, "utf-8")
@@ -80,10 +91,23 @@ def init_params(
             describe_columns(columns, names),
             *(note.replace("data.csv", str(table)) for note in read.notes),
             _describe_labels(labels, len(read.rows)),
+            *set_back,
             "next: dvc repro",
             undo,
         ]
     )
+
+
+def _describe_set_back(params: Params) -> list[str]:
+    """A line on the entries of OF_ONE_CATALOGUE that have another value; none where there is nothing to say."""
+    now = params.model_dump()
+    changed = [
+        f"{group}.{key} (was {now[group][key]})"
+        for group, entries in OF_ONE_CATALOGUE.items()
+        for key, value in entries.items()
+        if now[group][key] != value
+    ]
+    return [f"set back to what is shipped: {', '.join(changed)}"] if changed else []
 
 
 def describe_undo(path: Path) -> str:

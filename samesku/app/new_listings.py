@@ -66,7 +66,7 @@ def read_new_listings(
     """
     data = params.data
     try:
-        read = read_table(table, quarantine, data.columns, data.encoding)
+        read = read_table(table, quarantine, data.columns, data.encoding, optional=True)
     except InputError as error:  # it names the key of params.yaml, not this table
         raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", name, 1)) from None
     notes = [note.replace("data.csv", name, 1) for note in read.notes]

@@ -65,12 +65,14 @@ def read_gtin(cell: str) -> int | None:
     """The number of a GTIN of 8, 12, 13 or 14 digits, as GTIN-14; None where it is no identity.
 
     It is none where the check digit is wrong, and where a shop may give the number to any product. A cell that
-    ends in `.0` was a number once, and has lost the zeros in front.
+    ends in `.0` was a number once, and has lost the zeros in front; one of 11 digits has lost one zero.
     """
     digits = re.sub(r"[\s-]", "", cell)
     if digits.endswith(".0"):
         digits = digits.removesuffix(".0")
         digits = digits.zfill(12 if 8 < len(digits) < 12 else 8)
+    if len(digits) == 11:  # a UPC whose first zero a spreadsheet has dropped
+        digits = f"0{digits}"
     if not (digits.isascii() and digits.isdigit() and len(digits) in (8, 12, 13, 14)):
         return None
     padded = digits.zfill(14)

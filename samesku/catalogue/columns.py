@@ -16,12 +16,12 @@ def count_known(names: Sequence[str], columns: Sequence[str], mapping: Mapping[s
 
 
 def match_columns(
-    names: Sequence[str], columns: Sequence[str], mapping: Mapping[str, str]
+    names: Sequence[str], columns: Sequence[str], mapping: Mapping[str, str], *, optional: bool = False
 ) -> tuple[dict[str, int], list[str]]:
     """The place in `names` of each of our `columns` that the table has; and in sentences what is not as it is written.
 
     Args:
-        mapping: data.columns, ours to theirs.
+        mapping: data.columns, ours to theirs. optional: a column that it names may be missing, but for posting_id.
 
     Raises:
         InputError: a column is not there though data.columns names it, or stands for two.
@@ -32,6 +32,8 @@ def match_columns(
         theirs = mapping.get(column, column)
         place = _find(names, theirs)
         if place is None and theirs != column and (place := _find(names, column)) is None:
+            if optional and column != "posting_id":
+                continue
             raise InputError(
                 f"data.csv has no column {theirs}, which data.columns names for {column} "
                 f"(columns found: {show_names(names)})"

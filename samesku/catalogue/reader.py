@@ -94,7 +94,12 @@ class Table:
 
 
 def read_table(
-    data: bytes, quarantine: Quarantine, columns: Mapping[Any, str] | None = None, encoding: str | None = None
+    data: bytes,
+    quarantine: Quarantine,
+    columns: Mapping[Any, str] | None = None,
+    encoding: str | None = None,
+    *,
+    optional: bool = False,
 ) -> Table:
     """Read a table: CSV, TSV, Parquet, JSON Lines or Excel, in the encodings and dialects of `open_table`.
 
@@ -102,14 +107,14 @@ def read_table(
     that there is none ("nan", "NULL") is empty.
 
     Args:
-        columns: data.columns, ours to theirs. encoding: data.encoding.
+        columns: data.columns, ours to theirs. encoding: data.encoding. optional: as of `match_columns`.
 
     Raises:
         InputError: not such a table, no rows, a column twice, no posting_id, or no title, image and image_phash.
     """
     columns = columns or {}
     raw = open_table(data, lambda names: count_known(names, COLUMNS, columns), encoding)
-    places, notes = match_columns(raw.names, COLUMNS, columns)
+    places, notes = match_columns(raw.names, COLUMNS, columns, optional=optional)
     image_places = find_picture_columns([fold_name(name) for name in raw.names])
     if image_places:
         places.setdefault("image", image_places[0])

@@ -153,6 +153,23 @@ def describe_default(decisions: Decisions, kind: str) -> str:
     )
 
 
+def describe_full_lists(
+    decisions: Decisions, way_out: str = "index.k, and groups.max_size for larger groups"
+) -> str:
+    """That queries match all the neighbours that were searched, for the end of a line; "" where none does.
+
+    Args:
+        way_out: what to raise.
+    """
+    k = decisions.neighbours.k
+    full = int(decisions.is_match.all(axis=1).sum()) if 0 < k < len(decisions.is_match) - 1 else 0
+    if not full:
+        return ""
+    return (
+        f"; {full:,} listings match all of their {k} neighbours, and may have more matches: raise {way_out}"
+    )
+
+
 def write_predictions(
     folder: Path,
     decisions: Mapping[str, Decisions],

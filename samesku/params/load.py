@@ -105,6 +105,8 @@ def check_weights(fusion: Fusion | CompareSystem, alpha: float) -> Iterator[str]
 
 def check_decision(decision: Decision) -> Iterator[str]:
     """What is wrong with a decision."""
+    if decision.kind == "static" and isinstance(decision.value, float) and not -1 <= decision.value <= 1:
+        yield f"value is {decision.value:g} with kind static; allowed: a score, -1 to 1, or tune"
     if decision.min_score is not None and not decision.at_least_one:
         yield "min_score is given without at_least_one; allowed: both, or no min_score"
 

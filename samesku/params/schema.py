@@ -10,6 +10,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 Seed = Annotated[int, Field(ge=0)]
 Steps = Annotated[int, Field(ge=0, le=5)]
@@ -171,9 +172,9 @@ class Decision(Strict):
     """Which neighbours are matches: a threshold on the score, or one for each query (mean + value x std)."""
 
     kind: Literal["static", "dynamic"] = "static"
-    value: float | Literal["tune"] = "tune"
+    value: Finite | Literal["tune"] = "tune"
     at_least_one: bool = False
-    min_score: float | None = None
+    min_score: Cosine | None = None
 
 
 class Groups(Strict):
@@ -225,7 +226,7 @@ class Rerank(Strict):
     k: Annotated[int, Field(ge=1, le=1000)] = 40
     augmentation_steps: Steps = 1
     model: PairModelParams = PairModelParams()
-    value: float | Literal["tune"] = "tune"
+    value: Share | Literal["tune"] = "tune"
     at_least_one: bool = False
     link_density: Share = 0.7
     clerical_review: ClericalReview = ClericalReview()

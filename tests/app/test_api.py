@@ -159,6 +159,10 @@ def test_what_is_left_out_is_listed_and_nothing_else_is_lost():
         (TITLES.to_dict("list"), {}, "the table is a dict; allowed: a pandas DataFrame"),
         (TITLES.assign(title=None), {}, "the table: no listing is left"),
         (TITLES, {"images": "none/such"}, "images: none/such is no folder"),
+        (TITLES, {"images": ["a.jpg"]}, "images is a list; allowed: the folder of the pictures, or None"),
+        (TITLES, {"columns": ["title"]}, "columns is a list; allowed: a mapping, ours to the table's"),
+        (TITLES, {"alpha": "x"}, "fusion.alpha is 'x'; allowed"),
+        (TITLES, {"k": 0}, "index.k is 0; allowed"),
         (TITLES, {"link": "between"}, "match.link"),
         (TITLES, {"link": "across"}, "source"),
     ],
@@ -167,6 +171,31 @@ def test_what_cannot_be_used_is_one_sentence(table, keys, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
         match_titles(table, **keys)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("threshold", [2.0, float("nan"), True, "high"])
+def test_a_threshold_is_a_score(threshold):
+    with pytest.raises(InputError, match="value is"):
+        samesku.match_catalogue(TITLES, threshold=threshold)
+
+
+def test_equal_listings_beyond_k_are_reported_and_k_finds_them(capsys):
+    equal = pd.DataFrame({"posting_id": [f"p{i:03d}" for i in range(130)], "title": ["Sirup Melon"] * 130})
+    result = match_titles(equal)
+    assert "130 listings match all of their 50 neighbours, and may have" in capsys.readouterr().err
+    assert len(set(result.groups["group"])) > 1
+    assert len(set(match_titles(equal, k=129).groups["group"])) == 1
+    assert "neighbours" not in capsys.readouterr().err
+
+
+def test_faults_are_reported_too(capsys):
+    match_titles(TITLES.assign(posting_id=["a", "b", "a b"]))
+    assert "samesku: 1 rows have a fault: 1 × posting_id" in capsys.readouterr().err
+
+
+def test_a_broken_character_of_a_title_is_replaced():
+    titles = pd.Series(["oil \udcff 1", "oil \udcff 1", "soap"], dtype=object)
+    assert pairs(match_titles(TITLES.assign(title=titles))) == [("a", "b"), ("b", "a")]
 
 
 @pytest.fixture
@@ -205,8 +234,10 @@ def test_two_listings_by_id_or_as_given(catalogue, built):
         catalogue.match("p00a", "nobody")
     with pytest.raises(InputError, match="a listing has no colour; allowed: title, image, source, brand"):
         catalogue.match("p00a", {"title": "a", "colour": "red"})
-    with pytest.raises(InputError, match="k is 0; allowed: 1 or more"):
+    with pytest.raises(InputError, match="k is 0; allowed: a whole number, 1 or more"):
         catalogue.search("a", k=0)
+    with pytest.raises(InputError, match="title is float; allowed: text"):
+        catalogue.search(float("nan"))
 
 
 def score_of(folder, query, match):
@@ -226,4 +257,7 @@ def test_new_listings_are_added_as_by_the_command(catalogue, built, tmp_path):
     assert len(expected) > 6
     pd.testing.assert_frame_equal(added.matches, expected, check_exact=False, atol=1e-6)
     assert added.groups is None
+    columns = {"posting_id": "sku", "image": "photo"}  # the new table has no pictures
+    titles_alone = catalogue.add(pd.DataFrame({"sku": ["n1"], "title": ["a"]}), columns=columns)
+    assert set(titles_alone.matches["query"]) <= {"n1"}
     assert read_params(built / "params.yaml")["data"]["columns"] == {}

@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from samesku.app.cli import app
+from samesku.app.init import OF_ONE_CATALOGUE
 from samesku.params import load_params
 from tests.conftest import ROOT
 from tests.feeds.conftest import picture
@@ -98,6 +99,24 @@ def test_a_second_time_replaces_the_first(repository, tmp_path):
     )
     assert load_params().data.columns == {}
     assert load_params().data.source == str(other)
+
+
+def test_settings_of_an_earlier_catalogue_are_set_back(repository, tmp_path):
+    folder = write_catalogue(tmp_path / "shop")
+    params = repository / "params.yaml"
+    text = params.read_text("utf-8").replace("link: all", "link: across")
+    params.write_text(text.replace("  kind: static\n", "  kind: dynamic\n", 1), "utf-8")
+    assert load_params().decision.kind == "dynamic"
+    _, output = init_folder(folder)
+    assert "set back to what is shipped: match.link (was across), decision.kind (was dynamic)\n" in output
+    assert (load_params().match.link, load_params().decision.kind) == ("all", "static")
+    assert "set back" not in init_folder(folder)[1]
+
+
+def test_the_entries_that_are_set_back_are_those_of_the_shipped_params():
+    shipped = load_params(ROOT / "params.yaml").model_dump()
+    for group, entries in OF_ONE_CATALOGUE.items():
+        assert {key: shipped[group][key] for key in entries} == entries
 
 
 def test_without_pictures_titles_alone_are_compared(repository, tmp_path):

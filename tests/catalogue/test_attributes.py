@@ -44,7 +44,9 @@ def test_check_digits_by_hand(digits, by_hand):
         ("4 006381-333931", 4006381333931),
         ("4006381333931.0", 4006381333931),
         ("36000291452.0", 36000291452),  # a number once: its zero in front is lost
-        ("36000291452", None),  # 11 digits
+        ("36000291452", 36000291452),  # 11 digits: a UPC that has lost its first zero
+        ("36000291453", None),
+        ("3600029145", None),  # 10 digits
         ("4006381333932", None),  # a wrong check digit
         ("0000000000000", None),
         ("2012345678903", None),  # a shop gives these numbers as it likes
