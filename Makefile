@@ -15,13 +15,13 @@ help:  ## List the targets
 
 install: $(STAMP)  ## Make the virtual environment with the package versions of constraints.txt
 
-# pip compiles on one core; compileall takes all. A shell with PYTHONDONTWRITEBYTECODE would compile at every start.
+# In compat mode, a folder that is called samesku does not hide the package. pip compiles on one core; compileall takes all. A shell with PYTHONDONTWRITEBYTECODE would compile at every start.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt \
-		--config-settings editable_mode=compat --editable '.[weights,engines,scale,dev]'  # so that a folder named samesku does not hide it
+		--config-settings editable_mode=compat --editable '.[weights,engines,scale,dev]'
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $(STAMP)
 
