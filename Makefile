@@ -15,7 +15,8 @@ help:  ## List the targets
 
 install: $(STAMP)  ## Make the virtual environment with the package versions of constraints.txt
 
-# In compat mode, a folder that is called samesku does not hide the package. pip compiles on one core; compileall takes all. A shell with PYTHONDONTWRITEBYTECODE would compile at every start.
+# In compat mode, a folder that is called samesku does not hide the package. pip compiles on one core; compileall
+# takes all. A shell with PYTHONDONTWRITEBYTECODE would compile at every start.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }

@@ -183,8 +183,8 @@ def _describe_labels(labels: int, listings: int) -> str:
             "for annotations of pairs, which give a better one"
         )
     return (
-        f"labels: {labels:,} of {listings:,} listings have one; they choose the threshold, and metrics/ says how good "
-        "the matches are"
+        f"labels: {labels:,} of {listings:,} listings have one; where they suffice, they choose the threshold, and "
+        "metrics/ says how good the matches are"
     )
 
 

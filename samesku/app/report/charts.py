@@ -29,7 +29,7 @@ def make_charts(
     threshold_rows = read_rows(plots / f"threshold_{'dynamic' if dynamic else 'static'}.csv")
     alpha_rows = read_rows(alpha_sweep) if alpha_sweep else []
     recall_rows = {split: read_rows(plots / f"precision_recall_{split}.csv") for split in ("val", "test")}
-    marked = "" if threshold is None else f" The line marks {threshold:.3f}, chosen on val."
+    marked = "" if threshold is None else f" The line marks the threshold, {threshold:.3f}."
     charts = [
         (
             "threshold",
