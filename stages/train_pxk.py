@@ -33,7 +33,7 @@ from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
-from samesku.training.epochs import Epoch, describe_epochs
+from samesku.training.epochs import NO_BETTER_EPOCH, Epoch, describe_epochs, is_start_kept
 from samesku.training.loop import fit
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
@@ -80,6 +80,8 @@ def train(name: str, params: Params, processes: Processes) -> str:
         write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
+        if is_start_kept(history):
+            print(f"train_pxk@{name}: {NO_BETTER_EPOCH}", file=sys.stderr)
     processes.wait()
     lowered = describe_fit(asked, run)
     fitted = f", lowered to the catalogue: {lowered}" if lowered else ""

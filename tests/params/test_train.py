@@ -68,6 +68,23 @@ def test_what_is_refused(params, sentence):
     assert any(re.search(sentence if "|" in sentence else re.escape(sentence), text) for text in problems)
 
 
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (IMAGE, (16, 4, 0.07)),
+        (BOTH, (16, 4, 0.07)),
+        ({"towers": ["title"], "title": "sbert"}, (48, 2, 0.05)),
+        ({"towers": ["title"], "title": "sbert", "P": None, "K": 3}, (48, 3, 0.05)),
+        (IMAGE | {"P": None, "temperature": None}, (16, 4, 0.07)),
+        (IMAGE | {"towers": ["title"], "title": "sbert", "P": 16, "K": 4, "temperature": 0.07}, (16, 4, 0.07)),
+    ],
+    ids=["pictures", "both", "titles", "null takes the default", "null with pictures", "what is given wins"],
+)
+def test_defaults_depend_on_the_towers_where_a_key_is_missing(params, expected):
+    run = TrainRun(**params)
+    assert (run.P, run.K, run.temperature) == expected
+
+
 CHANNELS = {
     "cnn": Channel(modality="image", backend="timm", model="m"),
     "clip": Channel(modality="image", backend="open_clip", model="m", out="data/baselines"),

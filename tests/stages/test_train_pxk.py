@@ -173,6 +173,50 @@ def test_every_system_is_trained_by_the_same_stage(run, params):
     assert all(np.isfinite(row["loss"]) for row in epochs[1:])
 
 
+def test_a_run_that_does_not_help_says_so(run, monkeypatch, capfd):
+    f1s = iter([0.9, 0.4, 0.5])
+    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    sentence = "training did not raise val f1, so the towers stay as they were before it"
+    assert f"best epoch 0 of 2, val f1 0.9000 -> 0.9000 ({sentence})" in run(IMAGE)
+    assert f"train_pxk@r: {sentence}\n" in capfd.readouterr().err
+
+
+def test_a_run_that_helps_warns_of_nothing(run, monkeypatch, capfd):
+    f1s = iter([0.4, 0.9, 0.5])
+    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    assert "did not raise" not in run(IMAGE) + capfd.readouterr().err
+
+
+TITLES = SMALL | {"towers": ["title"], "title": "sbert"}
+
+
+def test_no_title_is_its_own_positive(run, monkeypatch):
+    """K is 4, but a title tower of products with three listings gets each of them once, in as large a batch."""
+    batches = []
+    compute_loss = Trainer.compute_loss
+    monkeypatch.setattr(
+        Trainer, "compute_loss", lambda self, batch: batches.append(batch) or compute_loss(self, batch)
+    )
+    run(TITLES | {"P": 4, "K": 6, "max_steps": 3})
+    assert [len(set(batch.rows)) for batch in batches] == [16, 16, 16]  # K falls to 4
+
+
+def test_word_dropout_changes_what_a_title_tower_learns(run, monkeypatch):
+    titles = []
+    compute_loss = Trainer.compute_loss
+    monkeypatch.setattr(
+        Trainer, "compute_loss", lambda self, batch: titles.extend(batch.inputs["title"]) or compute_loss(self, batch)
+    )
+    run(TITLES)
+    whole, plain = np.array(rows("title")), set(titles)
+    assert all(len(title.split()) == 3 for title in plain)
+    titles.clear()
+    run(TITLES | {"augment": {"word_dropout": 0.5}})
+    assert {len(title.split()) for title in titles} == {1, 2, 3}
+    assert set(titles) - plain
+    assert not np.array_equal(rows("title"), whole)
+
+
 def test_clip_is_saved_as_an_open_clip_model(run, listings):
     import open_clip
 
