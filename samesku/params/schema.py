@@ -96,7 +96,7 @@ class Augment(Strict):
 
 
 #: Defaults of a run of the title tower alone. Most products have two listings, so two of each, and many products.
-TITLE_DEFAULTS = {"P": 48, "K": 2, "temperature": 0.05}
+TITLE_DEFAULTS = {"P": 48, "K": 2, "temperature": 0.05, "unfreeze_blocks": "all", "lr": 1e-4}
 
 
 class TrainRun(Strict):
@@ -145,7 +145,9 @@ class TrainRun(Strict):
     def _take_defaults_of_towers(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        given = {key: value for key, value in values.items() if key not in TITLE_DEFAULTS or value is not None}
+        given = {
+            key: value for key, value in values.items() if key not in TITLE_DEFAULTS or value is not None
+        }
         return TITLE_DEFAULTS | given if values.get("towers") == ["title"] else given
 
 

@@ -9,9 +9,7 @@ from samesku.errors import InputError
 from samesku.params import TrainRun
 
 
-def draw_evenly(
-    n: int, size: int, rng: np.random.Generator, amounts: Int64 | None = None
-) -> Iterator[Int64]:
+def draw_evenly(n: int, size: int, rng: np.random.Generator, amounts: Int64 | None = None) -> Iterator[Int64]:
     """Draw `size` of the numbers 0 … n−1, again and again, each equally often.
 
     Invariants: after every draw, two numbers' counts differ by at most one; within a draw too, so that no
@@ -247,4 +245,6 @@ def _draw_listings(products: list[Int64], amounts: Int64, seed: int) -> list[Ite
         rng = np.random.default_rng((seed, 1, number))
         return (rows[drawn] for drawn in draw_evenly(len(rows), amount, rng))
 
-    return [draw(i, rows, int(amount)) for i, (rows, amount) in enumerate(zip(products, amounts, strict=True))]
+    return [
+        draw(i, rows, int(amount)) for i, (rows, amount) in enumerate(zip(products, amounts, strict=True))
+    ]

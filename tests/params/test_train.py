@@ -68,21 +68,26 @@ def test_what_is_refused(params, sentence):
     assert any(re.search(sentence if "|" in sentence else re.escape(sentence), text) for text in problems)
 
 
+TITLE = {"towers": ["title"], "title": "sbert"}
+OF_PICTURES, OF_TITLES = (16, 4, 0.07, 3, 1e-4), (48, 2, 0.05, "all", 1e-4)
+NULLS = dict.fromkeys(("P", "K", "temperature", "unfreeze_blocks", "lr"))
+
+
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        (IMAGE, (16, 4, 0.07)),
-        (BOTH, (16, 4, 0.07)),
-        ({"towers": ["title"], "title": "sbert"}, (48, 2, 0.05)),
-        ({"towers": ["title"], "title": "sbert", "P": None, "K": 3}, (48, 3, 0.05)),
-        (IMAGE | {"P": None, "temperature": None}, (16, 4, 0.07)),
-        (IMAGE | {"towers": ["title"], "title": "sbert", "P": 16, "K": 4, "temperature": 0.07}, (16, 4, 0.07)),
+        (IMAGE, OF_PICTURES),
+        (BOTH, OF_PICTURES),
+        (TITLE, OF_TITLES),
+        (IMAGE | NULLS, OF_PICTURES),
+        (TITLE | NULLS, OF_TITLES),
+        (TITLE | {"P": None, "K": 3, "unfreeze_blocks": 2}, (48, 3, 0.05, 2, 1e-4)),
+        (TITLE | {"P": 16, "K": 4, "temperature": 0.07, "unfreeze_blocks": 3}, OF_PICTURES),
     ],
-    ids=["pictures", "both", "titles", "null takes the default", "null with pictures", "what is given wins"],
 )
-def test_defaults_depend_on_the_towers_where_a_key_is_missing(params, expected):
+def test_defaults_depend_on_the_towers_where_a_key_is_missing_or_null(params, expected):
     run = TrainRun(**params)
-    assert (run.P, run.K, run.temperature) == expected
+    assert (run.P, run.K, run.temperature, run.unfreeze_blocks, run.lr) == expected
 
 
 CHANNELS = {

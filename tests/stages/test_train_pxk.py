@@ -187,7 +187,7 @@ def test_a_run_that_helps_warns_of_nothing(run, monkeypatch, capfd):
     assert "did not raise" not in run(IMAGE) + capfd.readouterr().err
 
 
-TITLES = SMALL | {"towers": ["title"], "title": "sbert"}
+TITLES = SMALL | {"towers": ["title"], "title": "sbert", "keep": "last"}
 
 
 def test_no_title_is_its_own_positive(run, monkeypatch):
@@ -205,7 +205,9 @@ def test_word_dropout_changes_what_a_title_tower_learns(run, monkeypatch):
     titles = []
     compute_loss = Trainer.compute_loss
     monkeypatch.setattr(
-        Trainer, "compute_loss", lambda self, batch: titles.extend(batch.inputs["title"]) or compute_loss(self, batch)
+        Trainer,
+        "compute_loss",
+        lambda self, batch: titles.extend(batch.inputs["title"]) or compute_loss(self, batch),
     )
     run(TITLES)
     whole, plain = np.array(rows("title")), set(titles)

@@ -2,7 +2,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from samesku.errors import InputError
@@ -67,8 +67,9 @@ def test_every_batch_is_p_products_of_k_listings(sizes, K, seed, data):
 @given(sizes=SIZES, K=st.integers(2, 6), seed=st.integers(0, 3), data=st.data())
 def test_without_copies_a_batch_is_as_large_and_has_no_listing_twice(sizes, K, seed, data):
     labels = labels_of(sizes)
-    given = [min(K, n) for n in sizes if n > 1]
-    P = data.draw(st.integers(1, sum(given) // K))
+    available = sum(min(K, n) for n in sizes if n > 1)
+    assume(available >= K)
+    P = data.draw(st.integers(1, available // K))
     visits = np.zeros(len(sizes), int)
     for batch in islice(PKSampler(labels, P, K, seed, copies=False), 15):
         assert len(batch) == len(set(batch)) == P * K
