@@ -122,6 +122,7 @@ class TrainRun(Strict):
     sampler: Literal["pk", "pairs", "listings"] = "pk"
     P: Annotated[int, Field(ge=2, le=65_536)] = 16
     K: Annotated[int, Field(ge=2, le=65_536)] = 4
+    hard_negatives: Annotated[int, Field(ge=0, le=1000)] = 0
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | None = None
     augment: Augment | None = Augment()
 

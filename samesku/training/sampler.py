@@ -1,6 +1,7 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -47,12 +48,24 @@ class PKSampler:
     listings has K distinct ones, a smaller product has each of its listings ⌊K/n⌋ or ⌈K/n⌉ times with copies,
     and once without. Over the steps, the counts of two products differ by at most one, and with copies so do
     those of two listings of one product.
+
+    With `confused`, hard negatives: each product that is drawn brings those along that it is confused with. The
+    drawn ones are as even as before; products that are often brought along come more often.
     """
 
-    def __init__(self, labels: Ints, P: int, K: int, seed: int, copies: bool = True) -> None:
+    def __init__(
+        self,
+        labels: Ints,
+        P: int,
+        K: int,
+        seed: int,
+        copies: bool = True,
+        confused: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
         """
         Args:
             labels: int (n,), the product of each training row; −1 for none. Products of one row are left out.
+            confused: by product, as in `labels`, those that it brings along.
 
         Raises:
             InputError: no product has two rows, or they cannot fill a batch.
@@ -67,6 +80,7 @@ class PKSampler:
                 f"enough for batches of {most} × {K}; allowed: 2 to {most}"
             )
         self._labels = np.asarray(labels)
+        self._brought = _number_brought(self._labels[[rows[0] for rows in self.products]], confused or {})
         self._sizes = np.bincount(self._labels[self._labels >= 0])
 
     @property
@@ -82,11 +96,24 @@ class PKSampler:
     def __iter__(self) -> Iterator[Int64]:
         """int64 (P·K,) rows of `labels`: up to K rows of the first product, then of the second, and so on."""
         draws = _draw_listings(self.products, self.amounts, self.seed)
-        rng = np.random.default_rng((self.seed, 0))
-        for drawn in draw_evenly(len(self.products), self.batch_size, rng, self.amounts):
+        for drawn in self._draw_products(np.random.default_rng((self.seed, 0))):
             batch = np.concatenate([next(draws[product]) for product in drawn])[: self.batch_size]
             self._assert_invariants(batch)
             yield batch
+
+    def _draw_products(self, rng: np.random.Generator) -> Iterator[Sequence[int] | Int64]:
+        """The products of each batch, as numbers of `products`; the last one may have more rows than fit."""
+        if not self._brought:
+            yield from draw_evenly(len(self.products), self.batch_size, rng, self.amounts)
+        leaders = draw_evenly(len(self.products), 1, rng)
+        while True:
+            drawn: dict[int, int] = {}  # in order, with the rows of each
+            while sum(drawn.values()) < self.batch_size:
+                leader = int(next(leaders)[0])
+                for product in (leader, *self._brought.get(leader, ())):
+                    if sum(drawn.values()) < self.batch_size:
+                        drawn[product] = int(self.amounts[product])
+            yield list(drawn)
 
     def _assert_invariants(self, batch: Int64) -> None:
         labels = self._labels[batch]
@@ -188,8 +215,10 @@ def describe_fit(run: TrainRun, fitted: TrainRun) -> str:
     return ", ".join(f"{key} {before} -> {after}" for key, before, after in changes if before != after)
 
 
-def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
-    """The sampler of a run, over training rows of these products, int (n,).
+def make_sampler(
+    run: TrainRun, labels: Ints, n_processes: int = 1, confused: Mapping[int, Sequence[int]] | None = None
+) -> Sampler:
+    """The sampler of a run, over training rows of these products, int (n,); `confused` as of PKSampler.
 
     Raises:
         InputError: too few products or listings for a batch, or a batch that `n_processes` cannot share.
@@ -197,7 +226,7 @@ def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     sampler: Sampler
     match run.sampler:
         case "pk":
-            sampler = PKSampler(labels, run.P, run.K, run.seed, allows_copies(run))
+            sampler = PKSampler(labels, run.P, run.K, run.seed, allows_copies(run), confused)
         case "pairs":
             sampler = PairSampler(labels, run.seed)
         case "listings":
@@ -236,6 +265,34 @@ def allows_copies(run: TrainRun) -> bool:
 def amounts_drawn(products: list[Int64], K: int, copies: bool) -> Int64:
     """How many listings of each product a batch holds, (n,): K with copies, else K or all that there are."""
     return np.array([K if copies else min(K, len(rows)) for rows in products])
+
+
+def rank_confused(neighbour: Ints, labels: Ints, count: int) -> dict[int, list[int]]:
+    """For each product, up to `count` others whose listings are most often among the neighbours of its listings.
+
+    Args:
+        neighbour: int (n, k), the neighbours of each training row, as training rows, best first; −1 for none.
+        labels: int (n,), the product of each training row, from 0.
+
+    Returns:
+        By product, the others, those met most often first; of equals, the one met first.
+    """
+    met: dict[int, Counter[int]] = {}
+    for row in np.argsort(labels, kind="stable"):
+        product = int(labels[row])
+        others = labels[neighbour[row][neighbour[row] >= 0]]
+        met.setdefault(product, Counter()).update(others[others != product].tolist())
+    return {product: [other for other, _ in counts.most_common(count)] for product, counts in met.items()}
+
+
+def _number_brought(labels: Ints, confused: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:
+    """`confused` with the place of each product in `labels` in place of its label; without those that are not there."""
+    place = {int(label): i for i, label in enumerate(labels)}
+    return {
+        place[product]: [place[other] for other in others if other in place]
+        for product, others in confused.items()
+        if product in place
+    }
 
 
 def _draw_listings(products: list[Int64], amounts: Int64, seed: int) -> list[Iterator[Int64]]:

@@ -54,6 +54,10 @@ def test_what_is_allowed(params):
         (IMAGE | {"sampler": "listings", "batch_size": 8}, "loss infonce with sampler listings"),
         (CLIP | {"batch_size": None}, "batch_size goes with sampler listings"),
         (IMAGE | {"batch_size": 64}, "batch_size goes with sampler listings"),
+        (
+            IMAGE | {"sampler": "pairs", "loss": "contrastive", "hard_negatives": 2},
+            "hard_negatives is 2 with sampler pairs; allowed: 0, or pk",
+        ),
         (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),
         (IMAGE | {"loss": "triplet", "learnable_temperature": True}, "learnable_temperature with loss trip"),
         (IMAGE | {"margin": 0.2}, "margin is 0.2 with loss infonce, which has none; allowed: null"),

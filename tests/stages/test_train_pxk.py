@@ -201,6 +201,25 @@ def test_no_title_is_its_own_positive(run, monkeypatch):
     assert [len(set(batch.rows)) for batch in batches] == [16, 16, 16]  # K falls to 4
 
 
+def test_products_that_the_start_channel_confuses_share_a_batch(run, monkeypatch, listings):
+    """Products 0 and 1, 4 and 5, 8 and 9, 12 and 13 (those of train) lie side by side in the start channel."""
+    angle = np.repeat(np.arange(PRODUCTS) // 4 * 1.0, EACH) + np.arange(64) * 1e-3
+    artefacts.write_array(
+        artefacts.embedding_path("sbert"), np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    )
+    batches = []
+    compute_loss = Trainer.compute_loss
+    monkeypatch.setattr(
+        Trainer, "compute_loss", lambda self, batch: batches.append(batch) or compute_loss(self, batch)
+    )
+    run(TITLES | {"P": 4, "K": 2, "epochs": 3, "hard_negatives": 1})
+    for batch in batches:
+        products = sorted(
+            set((batch.rows // EACH).tolist())
+        )  # of the eight in train, pairs 0 and 1, 2 and 3 …
+        assert products == sorted({product ^ 1 for product in products})
+
+
 def test_word_dropout_changes_what_a_title_tower_learns(run, monkeypatch):
     titles = []
     compute_loss = Trainer.compute_loss

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from samesku.training.sampler import (
     fit_batches,
     group_by_product,
     make_sampler,
+    rank_confused,
 )
 
 #: Sizes of the products of a catalogue.
@@ -205,3 +206,28 @@ def test_products_leave_out_the_unlabelled_and_the_single():
 def test_what_cannot_be_sampled_is_refused(make, sentence):
     with pytest.raises(InputError, match=sentence):
         make()
+
+
+def test_products_are_ranked_by_how_often_they_are_confused():
+    #  rows 0, 1 of product 0; 2, 3 of 1; 4, 5 of 2
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    neighbour = np.array([[1, 4, 2], [4, 5, 0], [3, 0, -1], [2, -1, -1], [5, 1, 3], [4, 3, 0]])
+    #  product 0 meets 2, 1, 2, 2; product 1 meets 0; product 2 meets 0, 1, 1, 0
+    assert rank_confused(neighbour, labels, 1) == {0: [2], 1: [0], 2: [0]}
+    assert rank_confused(neighbour, labels, 5) == {0: [2, 1], 1: [0], 2: [0, 1]}
+
+
+def test_a_drawn_product_brings_those_it_is_confused_with():
+    labels = np.repeat(np.arange(12), 2)
+    confused = {product: [(product + 1) % 12] for product in range(12)}
+    for batch in islice(PKSampler(labels, 6, 2, 0, copies=False, confused=confused), 20):
+        drawn = labels[batch][::2].tolist()
+        assert len(set(drawn)) == 6
+        together = [(a + 1) % 12 == b for a, b in pairwise(drawn)]
+        assert sum(together) >= 2  # of six products at least two bring one that was not yet there
+
+
+def test_products_outside_the_training_rows_are_not_brought():
+    labels = np.array([5, 5, 7, 7, 9])
+    batch = next(iter(PKSampler(labels, 2, 2, 0, confused={5: [9, 7], 9: [5]})))
+    assert sorted(labels[batch].tolist()) == [5, 5, 7, 7]
