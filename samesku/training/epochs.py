@@ -8,7 +8,6 @@ from typing import Any
 Epoch = dict[str, Any]
 #: What a run with `keep: last` shows where training did harm.
 KEPT_THOUGH_WORSE = "the last epoch is shown though training lowered val f1"
-
 #: What a run shows where no epoch was better than the start.
 NO_BETTER_EPOCH = "training did not raise val f1, so the towers stay as they were before it"
 
