@@ -21,7 +21,7 @@ import numpy as np
 from torch.nn import Module
 
 from samesku import artefacts
-from samesku.arrays import Float32
+from samesku.arrays import Float32, Int64
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import Listings, read_links, read_listings, val_labelled
 from samesku.embedding.encoder import Content
@@ -30,16 +30,18 @@ from samesku.embedding.weights import save_towers
 from samesku.evaluation.thresholds import best_val_threshold
 from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import concatenate_channels
+from samesku.search.fusion import concatenate_channels, load_channels
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
-from samesku.training.epochs import Epoch, describe_epochs
+from samesku.training.epochs import NO_BETTER_EPOCH, Epoch, describe_epochs, is_start_kept
 from samesku.training.loop import fit
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
 from samesku.training.run import TowerEmbedder, TrainingSet, load_start, load_towers, make_examples
-from samesku.training.sampler import describe_fit, fit_batches, make_sampler
+from samesku.training.sampler import describe_fit, fit_batches, make_sampler, rank_confused
 from samesku.training.trainer import Trainer
+
+NEIGHBOURS = 20  # of a listing, among which hard negatives are looked for
 
 
 def main(name: str) -> str:
@@ -61,7 +63,8 @@ def train(name: str, params: Params, processes: Processes) -> str:
 
     rows, products = training_set.select(run)
     asked, run = run, fit_batches(run, products)
-    sampler = make_sampler(run, products, processes.count)  # batches of P products × K listings
+    confused = find_confused(run, listings, rows, products)
+    sampler = make_sampler(run, products, processes.count, confused)  # batches of P products × K listings
     embedder = TowerEmbedder(training_set, compute, name)
     towers = load_towers(run, params.channels, embedder, artefacts.embedding_path)
     loss = make_loss(run, towers[run.towers[0]].dim, n_products=int(products.max()) + 1)
@@ -80,6 +83,8 @@ def train(name: str, params: Params, processes: Processes) -> str:
         write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
+        if is_start_kept(history):
+            print(f"train_pxk@{name}: {NO_BETTER_EPOCH}", file=sys.stderr)
     processes.wait()
     lowered = describe_fit(asked, run)
     fitted = f", lowered to the catalogue: {lowered}" if lowered else ""
@@ -99,6 +104,21 @@ def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: in
         write_outs(name, run.out, n, rows, encoders, [])
     kept = "; ".join(f"{name}_{side} is {getattr(run, side)}, without training" for side in encoders)
     return f"skipped: {reason}" + (f"; {kept}" if kept else "")
+
+
+def find_confused(run: TrainRun, listings: Listings, rows: Int64, products: Int64) -> dict[int, list[int]]:
+    """For each product, those with which the channels that the towers start from confuse it most often.
+
+    Args:
+        rows: int (n,), the training listings; products: int (n,), their products, from 0.
+    """
+    if not run.hard_negatives:
+        return {}
+    channels = load_channels([getattr(run, side) for side in run.towers], artefacts.embedding_path)
+    fused = concatenate_channels(channels, dict.fromkeys(channels, 1 / len(channels)), listings.owner)
+    neighbour = search_neighbours(fused, rows.astype(np.int32), NEIGHBOURS).neighbour
+    place = np.searchsorted(rows, neighbour)
+    return rank_confused(np.where(neighbour < 0, -1, place), products, run.hard_negatives)
 
 
 def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, float] | None:

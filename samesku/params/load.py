@@ -212,6 +212,8 @@ def _check_loss(run: TrainRun) -> Iterator[str]:
         yield f"sampler pairs with loss {run.loss}; allowed: contrastive"
     if (run.batch_size is not None) != (run.sampler == "listings"):
         yield "batch_size goes with sampler listings, and with it alone; P and K size the others"
+    if run.hard_negatives and run.sampler != "pk":
+        yield f"hard_negatives is {run.hard_negatives} with sampler {run.sampler}; allowed: 0, or pk"
     if run.cross_modal and run.loss in ("arcface", "image_text"):
         yield f"cross_modal is {run.cross_modal:g} with loss {run.loss}; allowed: 0"
     if run.learnable_temperature and run.loss not in ("infonce", "image_text"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -96,8 +96,16 @@ class Augment(Strict):
     word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+#: Defaults of a run of the title tower alone. Most products have two listings, so two of each, and many products.
+TITLE_DEFAULTS = {"P": 48, "K": 2, "temperature": 0.05, "unfreeze_blocks": "all", "lr": 1e-4}
+
+
 class TrainRun(Strict):
-    """One training run: which towers, from which channels, which loss, which batches, for how long."""
+    """One training run: which towers, from which channels, which loss, which batches, for how long.
+
+    Defaults that depend on the towers stand below for runs with an image tower, and in TITLE_DEFAULTS for those
+    without one; null takes them.
+    """
 
     towers: Annotated[list[Literal["image", "title"]], Field(min_length=1, max_length=2)]
     image: Name | None = None
@@ -115,6 +123,7 @@ class TrainRun(Strict):
     sampler: Literal["pk", "pairs", "listings"] = "pk"
     P: Annotated[int, Field(ge=2, le=65_536)] = 16
     K: Annotated[int, Field(ge=2, le=65_536)] = 4
+    hard_negatives: Annotated[int, Field(ge=0, le=1000)] = 0
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | None = None
     augment: Augment | None = Augment()
 
@@ -132,6 +141,16 @@ class TrainRun(Strict):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip_norm: Positive = 1.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_defaults_of_towers(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        given = {
+            key: value for key, value in values.items() if key not in TITLE_DEFAULTS or value is not None
+        }
+        return TITLE_DEFAULTS | given if values.get("towers") == ["title"] else given
 
 
 class Fusion(Strict):

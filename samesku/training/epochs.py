@@ -8,6 +8,8 @@ from typing import Any
 Epoch = dict[str, Any]
 #: What a run with `keep: last` shows where training did harm.
 KEPT_THOUGH_WORSE = "the last epoch is shown though training lowered val f1"
+#: What a run shows where no epoch was better than the start.
+NO_BETTER_EPOCH = "training did not raise val f1, so the towers stay as they were before it"
 
 
 def describe_epochs(history: list[Epoch]) -> str:
@@ -16,9 +18,17 @@ def describe_epochs(history: list[Epoch]) -> str:
     f1 = "no val f1"
     if kept["val_f1"] is not None:
         f1 = f"val f1 {history[0]['val_f1']:.4f} -> {kept['val_f1']:.4f}"
-    fell = f" ({KEPT_THOUGH_WORSE})" if has_fallen(history) else ""
+    if has_fallen(history):
+        f1 += f" ({KEPT_THOUGH_WORSE})"
+    elif is_start_kept(history):
+        f1 += f" ({NO_BETTER_EPOCH})"
     name = "best" if kept["best"] else "last"
-    return f"{last['step']} steps, {name} epoch {kept['epoch']} of {last['epoch']}, {f1}{fell}"
+    return f"{last['step']} steps, {name} epoch {kept['epoch']} of {last['epoch']}, {f1}"
+
+
+def is_start_kept(history: list[Epoch]) -> bool:
+    """Whether the towers are those of epoch 0, so that training changed nothing."""
+    return bool(history) and bool(history[0]["kept"])
 
 
 def has_fallen(history: list[Epoch]) -> bool:

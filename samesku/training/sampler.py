@@ -1,7 +1,7 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
-from collections.abc import Iterator
-from itertools import starmap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from samesku.errors import InputError
 from samesku.params import TrainRun
 
 
-def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Int64]:
+def draw_evenly(n: int, size: int, rng: np.random.Generator, amounts: Int64 | None = None) -> Iterator[Int64]:
     """Draw `size` of the numbers 0 … n−1, again and again, each equally often.
 
     Invariants: after every draw, two numbers' counts differ by at most one; within a draw too, so that no
@@ -18,43 +18,69 @@ def draw_evenly(n: int, size: int, rng: np.random.Generator) -> Iterator[Int64]:
 
     The numbers come from one permutation after the next. A permutation that begins within a draw is sorted,
     so that the numbers which the draw has least of come first.
+
+    Args:
+        amounts: (n,), what each number adds to a draw, 1 or more; a draw ends where their sum reaches `size`.
+            Without them each adds 1. With them no number repeats while size ≤ their sum.
     """
+    amounts = np.ones(n, np.int64) if amounts is None else amounts
     remaining = np.empty(0, np.int64)
     while True:
-        drawn, remaining = remaining[:size], remaining[size:]
-        while len(drawn) < size:
-            permutation = rng.permutation(n)
-            counts = np.bincount(drawn, minlength=n)
-            permutation = permutation[np.argsort(counts[permutation], kind="stable")]
-            missing = size - len(drawn)
-            drawn, remaining = np.concatenate([drawn, permutation[:missing]]), permutation[missing:]
+        drawn = np.empty(0, np.int64)
+        while (missing := size - amounts[drawn].sum()) > 0:
+            if not len(remaining):
+                permutation = rng.permutation(n)
+                counts = np.bincount(drawn, minlength=n)
+                remaining = permutation[np.argsort(counts[permutation], kind="stable")]
+            enough = np.searchsorted(np.cumsum(amounts[remaining]), missing) + 1
+            drawn, remaining = np.append(drawn, remaining[:enough]), remaining[enough:]
         yield drawn
 
 
 class PKSampler:
-    """Endless batches of P products × K listings, product by product.
+    """Endless batches of P·K listings, product by product, up to K listings of each.
 
-    Invariants of each batch, asserted: P products, K rows of each; a product of n ≥ K listings has K distinct
-    ones, a smaller product has each of its listings ⌊K/n⌋ or ⌈K/n⌉ times. Over the steps, the counts of two
-    products differ by at most one, and so do those of two listings of one product.
+    With `copies` a product of fewer than K listings is filled up with copies, which augmentation then makes
+    different. Without them it gives what it has, and more products fill the batch; the last one gives what there
+    is room for, which can be a single listing, a negative of all others.
+
+    Invariants of each batch, asserted: P·K listings; at least P products, no product twice; a product of n ≥ K
+    listings has K distinct ones, a smaller product has each of its listings ⌊K/n⌋ or ⌈K/n⌉ times with copies,
+    and once without. Over the steps, the counts of two products differ by at most one, and with copies so do
+    those of two listings of one product.
+
+    With `confused`, hard negatives: each product that is drawn brings those along that it is confused with. The
+    drawn ones are as even as before; products that are often brought along come more often.
     """
 
-    def __init__(self, labels: Ints, P: int, K: int, seed: int) -> None:
+    def __init__(
+        self,
+        labels: Ints,
+        P: int,
+        K: int,
+        seed: int,
+        copies: bool = True,
+        confused: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
         """
         Args:
             labels: int (n,), the product of each training row; −1 for none. Products of one row are left out.
+            confused: by product, as in `labels`, those that it brings along.
 
         Raises:
-            InputError: no product has two rows, or fewer than P have.
+            InputError: no product has two rows, or they cannot fill a batch.
         """
         self.products = group_by_product(labels)
-        if len(self.products) < P:
+        self.P, self.K, self.seed, self.copies = P, K, seed, copies
+        self.amounts = amounts_drawn(self.products, K, copies)
+        most = int(self.amounts.sum()) // K
+        if most < P:
             raise InputError(
-                f"P is {P}, but only {len(self.products)} products have two or more training listings; "
-                f"allowed: 2 to {len(self.products)}"
+                f"P is {P}, but only {len(self.products)} products have two or more training listings, "
+                f"enough for batches of {most} × {K}; allowed: 2 to {most}"
             )
-        self.P, self.K, self.seed = P, K, seed
         self._labels = np.asarray(labels)
+        self._brought = _number_brought(self._labels[[rows[0] for rows in self.products]], confused or {})
         self._sizes = np.bincount(self._labels[self._labels >= 0])
 
     @property
@@ -65,25 +91,42 @@ class PKSampler:
     def steps_per_epoch(self) -> int:
         """The least steps that visit every product and draw as many listings as there are."""
         n_listings = sum(len(rows) for rows in self.products)
-        return -(-max(n_listings, len(self.products) * self.K) // self.batch_size)
+        return -(-max(n_listings, int(self.amounts.sum())) // self.batch_size)
 
     def __iter__(self) -> Iterator[Int64]:
-        """int64 (P·K,) rows of `labels`: K rows of the first product, then K of the second, and so on."""
-        draws = _draw_listings(self.products, self.K, self.seed)
-        for drawn in draw_evenly(len(self.products), self.P, np.random.default_rng((self.seed, 0))):
-            batch = np.concatenate([next(draws[product]) for product in drawn])
+        """int64 (P·K,) rows of `labels`: up to K rows of the first product, then of the second, and so on."""
+        draws = _draw_listings(self.products, self.amounts, self.seed)
+        for drawn in self._draw_products(np.random.default_rng((self.seed, 0))):
+            batch = np.concatenate([next(draws[product]) for product in drawn])[: self.batch_size]
             self._assert_invariants(batch)
             yield batch
 
+    def _draw_products(self, rng: np.random.Generator) -> Iterator[Sequence[int] | Int64]:
+        """The products of each batch, as numbers of `products`; the last one may have more rows than fit."""
+        if not self._brought:
+            yield from draw_evenly(len(self.products), self.batch_size, rng, self.amounts)
+        leaders = draw_evenly(len(self.products), 1, rng)
+        while True:
+            drawn: dict[int, int] = {}  # in order, with the rows of each
+            while sum(drawn.values()) < self.batch_size:
+                leader = int(next(leaders)[0])
+                for product in (leader, *self._brought.get(leader, ())):
+                    if sum(drawn.values()) < self.batch_size:
+                        drawn[product] = int(self.amounts[product])
+            yield list(drawn)
+
     def _assert_invariants(self, batch: Int64) -> None:
-        labels = self._labels[batch].reshape(self.P, self.K)
-        if (labels != labels[:, :1]).any() or len(np.unique(labels[:, 0])) != self.P:
+        labels = self._labels[batch]
+        starts = np.flatnonzero(np.diff(labels, prepend=-1))
+        if len(batch) != self.batch_size or not self.P <= len(starts) == len(np.unique(labels)):
             raise AssertionError(
-                f"a batch must hold {self.P} products × {self.K} listings, got {labels.tolist()}"
+                f"a batch must hold {self.batch_size} listings of {self.P} or more products, product by product, "
+                f"got {labels.tolist()}"
             )
-        for label, rows in zip(labels[:, 0], batch.reshape(self.P, self.K), strict=True):
+        for rows in np.split(batch, starts[1:]):
             counts = np.unique(rows, return_counts=True)[1]
-            if counts.max() > -(-self.K // self._sizes[label]):
+            most = -(-self.K // self._sizes[self._labels[rows[0]]]) if self.copies else 1
+            if len(rows) > self.K or counts.max() > most:
                 raise AssertionError(f"listings of a product must be drawn evenly, got {rows.tolist()}")
 
 
@@ -110,7 +153,7 @@ class PairSampler:
 
     def __iter__(self) -> Iterator[Int64]:
         n, rng = len(self.products), np.random.default_rng((self.seed, 2))
-        draws = _draw_listings(self.products, 2, self.seed)
+        draws = _draw_listings(self.products, np.full(n, 2), self.seed)
         for (product,) in draw_evenly(n, 1, np.random.default_rng((self.seed, 0))):
             negatives = self.products[(product + rng.integers(1, n)) % n]
             yield np.append(next(draws[product]), rng.choice(negatives))
@@ -152,12 +195,17 @@ def fit_batches(run: TrainRun, labels: Ints) -> TrainRun:
         if len(labels) < 2:
             raise InputError(f"a batch needs 2 training listings, and there are {len(labels)}")
         return run.model_copy(update={"batch_size": min(run.batch_size or 2, len(labels))})
-    sizes = [len(rows) for rows in group_by_product(labels)]
-    if len(sizes) < 2:
+    products = group_by_product(labels)
+    if len(products) < 2:
         raise InputError("only one product has two or more training listings; a negative pair needs another")
     if run.sampler == "pairs":
         return run
-    return run.model_copy(update={"P": min(run.P, len(sizes)), "K": min(run.K, max(sizes))})
+    copies = allows_copies(run)
+    K = min(run.K, max(map(len, products)))
+    while amounts_drawn(products, K, copies).sum() < 2 * K:  # a batch needs two products; K = 2 always fits
+        K -= 1
+    P = min(run.P, int(amounts_drawn(products, K, copies).sum()) // K)
+    return run.model_copy(update={"P": P, "K": K})
 
 
 def describe_fit(run: TrainRun, fitted: TrainRun) -> str:
@@ -167,8 +215,10 @@ def describe_fit(run: TrainRun, fitted: TrainRun) -> str:
     return ", ".join(f"{key} {before} -> {after}" for key, before, after in changes if before != after)
 
 
-def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
-    """The sampler of a run, over training rows of these products, int (n,).
+def make_sampler(
+    run: TrainRun, labels: Ints, n_processes: int = 1, confused: Mapping[int, Sequence[int]] | None = None
+) -> Sampler:
+    """The sampler of a run, over training rows of these products, int (n,); `confused` as of PKSampler.
 
     Raises:
         InputError: too few products or listings for a batch, or a batch that `n_processes` cannot share.
@@ -176,7 +226,7 @@ def make_sampler(run: TrainRun, labels: Ints, n_processes: int = 1) -> Sampler:
     sampler: Sampler
     match run.sampler:
         case "pk":
-            sampler = PKSampler(labels, run.P, run.K, run.seed)
+            sampler = PKSampler(labels, run.P, run.K, run.seed, allows_copies(run), confused)
         case "pairs":
             sampler = PairSampler(labels, run.seed)
         case "listings":
@@ -207,11 +257,51 @@ def group_by_product(labels: Ints) -> list[Int64]:
     return products
 
 
-def _draw_listings(products: list[Int64], size: int, seed: int) -> list[Iterator[Int64]]:
-    """For each product, endless draws of `size` of its rows."""
+def allows_copies(run: TrainRun) -> bool:
+    """Whether a copy of a listing may be its positive: augmented pictures alone, since equal titles teach nothing."""
+    return run.augment is not None and "title" not in run.towers
 
-    def draw(number: int, rows: Int64) -> Iterator[Int64]:
+
+def amounts_drawn(products: list[Int64], K: int, copies: bool) -> Int64:
+    """How many listings of each product a batch holds, (n,): K with copies, else K or all that there are."""
+    return np.array([K if copies else min(K, len(rows)) for rows in products])
+
+
+def rank_confused(neighbour: Ints, labels: Ints, count: int) -> dict[int, list[int]]:
+    """For each product, up to `count` others whose listings are most often among the neighbours of its listings.
+
+    Args:
+        neighbour: int (n, k), the neighbours of each training row, as training rows, best first; −1 for none.
+        labels: int (n,), the product of each training row, from 0.
+
+    Returns:
+        By product, the others, those met most often first; of equals, the one met first.
+    """
+    met: dict[int, Counter[int]] = {}
+    for row in np.argsort(labels, kind="stable"):
+        product = int(labels[row])
+        others = labels[neighbour[row][neighbour[row] >= 0]]
+        met.setdefault(product, Counter()).update(others[others != product].tolist())
+    return {product: [other for other, _ in counts.most_common(count)] for product, counts in met.items()}
+
+
+def _number_brought(labels: Ints, confused: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:
+    """`confused` with the place of each product in `labels` in place of its label; without those that are not there."""
+    place = {int(label): i for i, label in enumerate(labels)}
+    return {
+        place[product]: [place[other] for other in others if other in place]
+        for product, others in confused.items()
+        if product in place
+    }
+
+
+def _draw_listings(products: list[Int64], amounts: Int64, seed: int) -> list[Iterator[Int64]]:
+    """For each product, endless draws of so many of its rows."""
+
+    def draw(number: int, rows: Int64, amount: int) -> Iterator[Int64]:
         rng = np.random.default_rng((seed, 1, number))
-        return (rows[drawn] for drawn in draw_evenly(len(rows), size, rng))
+        return (rows[drawn] for drawn in draw_evenly(len(rows), amount, rng))
 
-    return list(starmap(draw, enumerate(products)))
+    return [
+        draw(i, rows, int(amount)) for i, (rows, amount) in enumerate(zip(products, amounts, strict=True))
+    ]

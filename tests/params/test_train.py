@@ -54,6 +54,10 @@ def test_what_is_allowed(params):
         (IMAGE | {"sampler": "listings", "batch_size": 8}, "loss infonce with sampler listings"),
         (CLIP | {"batch_size": None}, "batch_size goes with sampler listings"),
         (IMAGE | {"batch_size": 64}, "batch_size goes with sampler listings"),
+        (
+            IMAGE | {"sampler": "pairs", "loss": "contrastive", "hard_negatives": 2},
+            "hard_negatives is 2 with sampler pairs; allowed: 0, or pk",
+        ),
         (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),
         (IMAGE | {"loss": "triplet", "learnable_temperature": True}, "learnable_temperature with loss trip"),
         (IMAGE | {"margin": 0.2}, "margin is 0.2 with loss infonce, which has none; allowed: null"),
@@ -66,6 +70,28 @@ def test_what_is_refused(params, sentence):
     except ValidationError as error:
         problems = [str(error)]
     assert any(re.search(sentence if "|" in sentence else re.escape(sentence), text) for text in problems)
+
+
+TITLE = {"towers": ["title"], "title": "sbert"}
+OF_PICTURES, OF_TITLES = (16, 4, 0.07, 3, 1e-4), (48, 2, 0.05, "all", 1e-4)
+NULLS = dict.fromkeys(("P", "K", "temperature", "unfreeze_blocks", "lr"))
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (IMAGE, OF_PICTURES),
+        (BOTH, OF_PICTURES),
+        (TITLE, OF_TITLES),
+        (IMAGE | NULLS, OF_PICTURES),
+        (TITLE | NULLS, OF_TITLES),
+        (TITLE | {"P": None, "K": 3, "unfreeze_blocks": 2}, (48, 3, 0.05, 2, 1e-4)),
+        (TITLE | {"P": 16, "K": 4, "temperature": 0.07, "unfreeze_blocks": 3}, OF_PICTURES),
+    ],
+)
+def test_defaults_depend_on_the_towers_where_a_key_is_missing_or_null(params, expected):
+    run = TrainRun(**params)
+    assert (run.P, run.K, run.temperature, run.unfreeze_blocks, run.lr) == expected
 
 
 CHANNELS = {

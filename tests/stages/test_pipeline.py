@@ -197,6 +197,28 @@ def test_the_title_tower_is_trained_and_used_by_one_line(restored):
     assert np.load(restored / "data/embeddings/pxk_title.npy").shape[1] > 0
 
 
+@pytest.mark.long
+def test_a_title_tower_alone_serves_fusion_tuning_and_the_pair_model(restored):
+    """By params.yaml alone; null takes the defaults of a title tower."""
+    params = read_params(restored / "params.yaml")
+    keys = [f"train.pxk.{key}=null" for key in ("P", "K", "temperature", "unfreeze_blocks", "lr")]
+    keys += ["train.pxk.towers=[title]", "fusion.title.pxk_title=1.0", "fusion.image.cnn=1.0"]
+    keys += ["+rerank.fusion.title.pxk_title=1.0", "rerank.fusion.image.cnn=1.0"]
+    assert "pxk_title" not in params["rerank"]["fusion"]["title"]
+    overrides = [part for key in keys for part in ("-S", key)]
+    output = dvc(restored, "exp", "run", *overrides, "evaluate", "tune", "rerank")
+    assert {"train_pxk@pxk", "fuse", "evaluate", "tune", "rerank"} <= set(RAN.findall(output))
+    run = load_params(restored / "params.yaml").train["pxk"]
+    assert (run.P, run.K, run.temperature, run.lr) == (48, 2, 0.05, 1e-4)
+    assert run.unfreeze_blocks == "all"
+    arrays = {side: np.load(restored / f"data/embeddings/pxk_{side}.npy") for side in ("image", "title")}
+    assert arrays["image"].shape[1] == 0
+    np.testing.assert_allclose(np.linalg.norm(arrays["title"], axis=1), 1, atol=1e-5)
+    assert "pxk_title" in (restored / "data/tuned/weights.json").read_text()
+    trees = (restored / "data/models/rerank/full/pair_0.txt").read_text()
+    assert " pxk_title " in next(line for line in trees.splitlines() if line.startswith("feature_names="))
+
+
 def test_the_documented_table_of_experiments_fits_100_columns(restored, monkeypatch):
     """The line of docs/experiments.md, with an experiment of another alpha and another threshold."""
     dvc(restored, "exp", "run", "-S", "fusion.alpha=0.37", "-S", "index.k=40", "--name", "alpha-035")

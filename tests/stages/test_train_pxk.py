@@ -173,6 +173,70 @@ def test_every_system_is_trained_by_the_same_stage(run, params):
     assert all(np.isfinite(row["loss"]) for row in epochs[1:])
 
 
+def test_a_run_that_does_not_help_says_so(run, monkeypatch, capfd):
+    f1s = iter([0.9, 0.4, 0.5])
+    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    sentence = "training did not raise val f1, so the towers stay as they were before it"
+    assert f"best epoch 0 of 2, val f1 0.9000 -> 0.9000 ({sentence})" in run(IMAGE)
+    assert f"train_pxk@r: {sentence}\n" in capfd.readouterr().err
+
+
+def test_a_run_that_helps_warns_of_nothing(run, monkeypatch, capfd):
+    f1s = iter([0.4, 0.9, 0.5])
+    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    assert "did not raise" not in run(IMAGE) + capfd.readouterr().err
+
+
+TITLES = SMALL | {"towers": ["title"], "title": "sbert", "keep": "last"}
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """Every batch of training that the stage makes, in order."""
+    compute_loss, batches = Trainer.compute_loss, []
+
+    def record(self, batch):
+        batches.append(batch)
+        return compute_loss(self, batch)
+
+    monkeypatch.setattr(Trainer, "compute_loss", record)
+    return batches
+
+
+def test_no_title_is_a_positive_of_itself(run, batches, listings):
+    """Half of the products have two labelled listings: more products fill the batch, where K is 4."""
+    halved = listings.index[(np.arange(64) // EACH % 2 == 0) & (np.arange(64) % EACH > 1)]
+    run(
+        TITLES | {"P": 4, "K": 4, "max_steps": 3},
+        listings.assign(label_group=listings.label_group.drop(halved)),
+    )
+    assert [len(set(batch.rows.tolist())) for batch in batches] == [16, 16, 16]
+
+
+def test_products_that_the_start_channel_confuses_share_a_batch(run, batches):
+    """Products 0 and 1, 4 and 5, 8 and 9, 12 and 13 (those of train) lie side by side in the start channel."""
+    angle = np.repeat(np.arange(PRODUCTS) // 4 * 1.0, EACH) + np.arange(64) * 1e-3
+    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    artefacts.write_array(artefacts.embedding_path("sbert"), vectors)
+    run(TITLES | {"P": 4, "K": 2, "epochs": 3, "hard_negatives": 1})
+    for batch in batches:
+        products = set((batch.rows // EACH).tolist())  # of the eight in train, in pairs: 0 and 1, 2 and 3 …
+        assert products == {product ^ 1 for product in products}
+
+
+def test_word_dropout_changes_what_a_title_tower_learns(run, batches):
+    def titles():
+        return {title for batch in batches for title in batch.inputs["title"]}
+
+    run(TITLES)
+    whole, given = np.array(rows("title")), titles()
+    assert {len(title.split()) for title in given} == {3}
+    batches.clear()
+    run(TITLES | {"augment": {"word_dropout": 0.5}})
+    assert {len(title.split()) for title in titles()} == {1, 2, 3}
+    assert not np.array_equal(rows("title"), whole)
+
+
 def test_clip_is_saved_as_an_open_clip_model(run, listings):
     import open_clip
 

@@ -16,7 +16,7 @@ from samesku.embedding.encoder import Spec
 from samesku.embedding.weights import read_tower
 from samesku.errors import InputError
 from samesku.training.checkpoint import load_checkpoint, save_checkpoint
-from samesku.training.epochs import describe_epochs, has_fallen
+from samesku.training.epochs import describe_epochs, has_fallen, is_start_kept
 from samesku.training.loop import fit
 from samesku.training.trainer import TrainingPlan, warmup_cosine
 from tests.conftest import ROOT
@@ -110,7 +110,12 @@ def test_the_summary_names_the_epoch_that_is_kept():
         describe_epochs(rows(2, 1, [0.5, 0.75, 0.6])) == "8 steps, last epoch 2 of 2, val f1 0.5000 -> 0.6000"
     )
     assert describe_epochs(rows(1, 1, [None, None])) == "4 steps, best epoch 1 of 1, no val f1"
+    assert describe_epochs(rows(0, 0, [0.5, 0.4, 0.25])) == (
+        "8 steps, best epoch 0 of 2, val f1 0.5000 -> 0.5000 "
+        "(training did not raise val f1, so the towers stay as they were before it)"
+    )
     assert not has_fallen([])
+    assert not is_start_kept([])
 
 
 def test_without_a_val_f1_the_last_epoch_is_kept(tmp_path):
