@@ -168,12 +168,12 @@ class Index:
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k is {k!r}; allowed: a whole number, 1 or more")
         query = self._listing({"title": title, "image": image, **others})
-        found = answers.search_catalogue(self._catalogue, query, k)["results"]
+        nearest = answers.search_catalogue(self._catalogue, query, k)["results"]
         columns = ["posting_id", "title", "source", "image", "score", "match"]
         rows = [
             {name: result[name] for name in columns}
             | {name: channel["similarity"] for name, channel in result["channels"].items()}
-            for result in found
+            for result in nearest
         ]
         return pd.DataFrame(rows, columns=[*columns, *self._catalogue.weights])
 
