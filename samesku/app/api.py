@@ -13,21 +13,20 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from samesku import artefacts
 from samesku.app import answers
 from samesku.app.add import match_table
 from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.frames import TABLE, faults_table, to_parquet
 from samesku.app.new_listings import NewListings, read_new_listings
 from samesku.app.query_listing import QueryListing, read_picture_file, read_query_listing
 from samesku.arrays import Float32
 from samesku.catalogue import sample
 from samesku.catalogue.further import FILE, write_further
 from samesku.catalogue.listings import Listings, read_listings
-from samesku.catalogue.quarantine import Entry, Quarantine
+from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.encoders.registry import needed_column, open_channel
 from samesku.errors import InputError
@@ -39,7 +38,6 @@ from samesku.params import Params, load_params, parse_params, read_params
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import fuse_channels, fusion_weights
 
-NAME = "the table"  # how messages call a DataFrame
 Link = Literal["all", "across", "within"]
 
 
@@ -89,7 +87,7 @@ def match_catalogue(
         rules: an equal GTIN is a match, two different GTINs are none.
         threshold: of the score, −1 to 1. None takes the default (docs/own-catalogue.md).
         alpha: the weight of the pictures, 0 to 1. None takes the default.
-        k: the most matches that a listing can have, 1 to 10,000. Groups hold up to twice as many listings.
+        k: the most matches that a listing can have, 1 to 10,000. A group holds at most 100 listings, or 2 k.
 
     A line on standard error says what went to quarantine, and where matches may be missing for want of k.
 
@@ -101,8 +99,8 @@ def match_catalogue(
     params = _zero_shot_params(columns, match, threshold, alpha, k)
     quarantine, folder = Quarantine(), _folder(images)
     with tempfile.TemporaryDirectory() as scratch:
-        data = _parquet(table, named_by_index="posting_id" not in params.data.columns)
-        new = read_new_listings(data, NAME, folder, Path(scratch), quarantine, params)
+        data = to_parquet(table, named_by_index="posting_id" not in params.data.columns)
+        new = read_new_listings(data, TABLE, folder, Path(scratch), quarantine, params)
         listings = _store_listings(new, Path(scratch), params)
         channels = _embed(new, listings, params)
         fusion, owner = params.fusion, listings.owner
@@ -118,7 +116,7 @@ def match_catalogue(
         matches = artefacts.make_table(match_columns(decisions, listings, channels)).to_pandas()
         groups = pd.DataFrame({"posting_id": listings.posting_id, "group": group})
     _report_faults(quarantine, describe_full_lists(decisions, "k").removeprefix("; "))
-    return CatalogueMatches(matches, _faults(quarantine), decisions.threshold, groups)
+    return CatalogueMatches(matches, faults_table(quarantine), decisions.threshold, groups)
 
 
 def load(repository: str | Path) -> Index:
@@ -208,10 +206,10 @@ class Index:
         """
         catalogue, quarantine, folder = self._catalogue, Quarantine(), _folder(images)
         params = catalogue.params if columns is None else _with_columns(catalogue.params, columns)
-        data = _parquet(table, named_by_index="posting_id" not in params.data.columns)
-        _, matches = match_table(catalogue, data, NAME, folder, quarantine, params)
+        data = to_parquet(table, named_by_index="posting_id" not in params.data.columns)
+        _, matches = match_table(catalogue, data, TABLE, folder, quarantine, params)
         _report_faults(quarantine)
-        return CatalogueMatches(matches.to_pandas(), _faults(quarantine), self.threshold)
+        return CatalogueMatches(matches.to_pandas(), faults_table(quarantine), self.threshold)
 
     def _listing(self, given: str | Mapping[str, Any]) -> QueryListing:
         catalogue = self._catalogue
@@ -258,8 +256,7 @@ def _zero_shot_params(
     """The params of the profile `quick`, with the arguments of `match_catalogue`."""
     if columns is not None and not isinstance(columns, Mapping):
         raise InputError(f"columns is a {type(columns).__name__}; allowed: a mapping, ours to the table's")
-    with_file = files("samesku.params").joinpath("zero_shot.yaml")
-    content = read_params(Path(str(with_file)))
+    content = read_params(Path(str(files("samesku.params").joinpath("zero_shot.yaml"))))
     content["data"]["columns"] = dict(columns or {})
     content["match"] = dict(match)
     if threshold is not None:
@@ -275,37 +272,6 @@ def _with_columns(params: Params, columns: Mapping[str, str]) -> Params:
     content = params.model_dump()
     content["data"]["columns"] = dict(columns)
     return parse_params(content)
-
-
-def _parquet(table: pd.DataFrame, *, named_by_index: bool) -> bytes:
-    """A DataFrame as a Parquet file, which the reader of tables takes.
-
-    Args:
-        named_by_index: whether the index names the listings where no column is called posting_id.
-    """
-    if not isinstance(table, pd.DataFrame):
-        raise InputError(f"{NAME} is a {type(table).__name__}; allowed: a pandas DataFrame")
-    names = [str(name) for name in table.columns]
-    arrays = [_array(table.iloc[:, place]) for place in range(len(names))]
-    if named_by_index and not any(name.strip().lower() == "posting_id" for name in names):
-        names, arrays = ["posting_id", *names], [_array(table.index.to_series()), *arrays]
-    file = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, names=names), file)
-    return file.getvalue()
-
-
-def _array(column: pd.Series) -> pa.Array:
-    """A column; values of several types become text."""
-    try:
-        array = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
-        missing = column.map(lambda value: pd.api.types.is_scalar(value) and bool(pd.isna(value)))
-        texts = [
-            None if gone else str(value).encode("utf-8", "replace").decode("utf-8")
-            for value, gone in zip(column, missing, strict=True)
-        ]
-        array = pa.array(texts, pa.string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _store_listings(new: NewListings, folder: Path, params: Params) -> Listings:
@@ -341,7 +307,3 @@ def _picture_bytes(image: Any) -> bytes | None:
         image.save(file, "PNG")
         return file.getvalue()
     return read_picture_file(str(image), "image")
-
-
-def _faults(quarantine: Quarantine) -> pd.DataFrame:
-    return pd.DataFrame(sorted(quarantine.entries), columns=list(Entry._fields))
