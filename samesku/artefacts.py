@@ -6,6 +6,7 @@ The path constants are for the stage scripts and for samesku.app; the other pack
 from __future__ import annotations
 
 import csv
+import ctypes
 import errno
 import hashlib
 import json
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,28 +57,94 @@ def embedding_path(name: str, root: Path = Path()) -> Path:
     return baseline if baseline.is_file() and not main.is_file() else main
 
 
+#: How long a writer waits for another one of the same out. A stage that runs longer is refused at its start.
+LOCK_SECONDS = 60
+
+
 @contextmanager
-def replace_out(path: Path) -> Iterator[Path]:
+def hold_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock file `path` against other processes and threads; it is removed afterwards.
+
+    Raises:
+        TimeoutError: another one holds it, for so many seconds.
+    """
+    from filelock import FileLock  # here, since most commands only read
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path, timeout=seconds, poll_interval=0.01):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
+
+
+@contextmanager
+def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path` to write a file or a folder to; rename it to `path` on success.
 
-    A reader never sees half of an out. A kill at any moment leaves the old out or the new one, whole: a folder,
-    which cannot be replaced in one step, is put aside for that moment, and comes back when it is next written.
+    A reader never sees half of an out. A kill at any moment leaves the old out or the new one, whole. Where the system
+    cannot exchange two folders in one step, the old one is put aside for that moment, and comes back when it is next
+    written. Other writers of the same path wait until the block ends: what it reads of `path` cannot change meanwhile.
+
+    Args:
+        shared: a file that people write and link to: a link is followed, the file's mode stays, and what was written
+            is on the disk when this returns.
+
+    Raises:
+        TimeoutError: another process writes the same path, for LOCK_SECONDS.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial, last = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last"))
-    _restore(last, path)
-    _remove(partial)
-    try:
-        yield partial
-        if path.is_dir() and not path.is_symlink():
-            os.replace(path, last)
-        os.replace(partial, path)
-    finally:
+    if shared:
+        path = path.resolve()
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    partial, last, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last", "lock"))
+    with hold_lock(lock, LOCK_SECONDS):
         _restore(last, path)
         _remove(partial)
-        if os.path.lexists(last):
-            os.replace(last, partial)  # under the name `last` it is always whole
+        try:
+            yield partial
+            if shared:
+                _settle(partial, path)
+            is_folder = path.is_dir() and not path.is_symlink()
+            if not (is_folder and _exchange(partial, path)):
+                if is_folder:
+                    os.replace(path, last)
+                os.replace(partial, path)
+            if shared:
+                _sync(path.parent)
+        finally:
+            _restore(last, path)
             _remove(partial)
+            if os.path.lexists(last):
+                os.replace(last, partial)  # under the name `last` it is always whole
+                _remove(partial)
+
+
+def _exchange(left: Path, right: Path) -> bool:
+    """Exchange two names in one step; False where the system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    return rename(here, os.fsencode(left), here, os.fsencode(right), exchange) == 0
+
+
+def _settle(partial: Path, path: Path) -> None:
+    """Give a new file the mode and the group of the one that it replaces, and bring it to the disk."""
+    if path.exists():
+        shutil.copymode(path, partial)
+        with suppress(OSError):  # only its owner may give it to a group
+            os.chown(partial, -1, path.stat().st_gid)
+    _sync(partial)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or the names in a folder to the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _restore(last: Path, path: Path) -> None:
@@ -219,16 +286,17 @@ def write_table(path: Path, table: pa.Table | Mapping[str, NDArray[np.generic] |
 def run_stage(stage: str, main: Callable[[], str]) -> None:
     """Run a script's `main` and print its one-line summary with the seconds.
 
-    An InputError, a full disk and too little memory end with one sentence and status 1, Ctrl-C with status 130.
+    An InputError, a full disk and too little memory end with one sentence and status 1, Ctrl-C with status 130. So
+    does a stage that another process runs in this folder already: DVC has a lock of its own, a shell has none.
     The seconds go to the screen and to data/provenance/ (git-ignored), never into an out.
     """
     start = time.perf_counter()
+    name = stage.replace("@", ".")
     try:
-        with fixed_blas_threads():
+        with _run_alone(PROVENANCE / f"{name}.lock"), fixed_blas_threads():
             summary = main()
-        seconds = time.perf_counter() - start
-        record = PROVENANCE / f"{stage.replace('@', '.')}.json"
-        write_json(record, {"seconds": round(seconds, 2), "summary": summary})
+            seconds = time.perf_counter() - start
+            write_json(PROVENANCE / f"{name}.json", {"seconds": round(seconds, 2), "summary": summary})
     except InputError as error:
         sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
@@ -239,6 +307,19 @@ def run_stage(stage: str, main: Callable[[], str]) -> None:
             raise
         sys.exit(f"{stage}: {sentence}; the last good outs are as they were")
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
+
+
+@contextmanager
+def _run_alone(lock: Path) -> Iterator[None]:
+    """Hold the lock of a stage. Raises InputError where another process holds it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(lock, 0))
+        except TimeoutError:
+            raise InputError(
+                "another process runs this stage in this folder; allowed: one; wait until it ends, or stop it"
+            ) from None
+        yield
 
 
 #: How libraries that are not written in Python report the number of an OSError.
