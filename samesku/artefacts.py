@@ -1,4 +1,4 @@
-"""The pipeline's files: where they are, and how they are written so that a reader never sees half of one.
+"""The pipeline's files: where they are, how they are written, and how damaged ones are noticed when they are read.
 
 The path constants are for the stage scripts and for samesku.app; the other packages are given paths.
 """
@@ -6,7 +6,6 @@ The path constants are for the stage scripts and for samesku.app; the other pack
 from __future__ import annotations
 
 import csv
-import ctypes
 import errno
 import hashlib
 import json
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ from numpy.typing import NDArray
 
 from samesku.errors import InputError
 from samesku.processor import fixed_blas_threads
+from samesku.reading import reading
+from samesku.replacing import hold_lock, replace_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,108 +56,6 @@ def embedding_path(name: str, root: Path = Path()) -> Path:
     """The array of a channel: in data/embeddings, or in data/baselines where it is only there."""
     main, baseline = (root / folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
     return baseline if baseline.is_file() and not main.is_file() else main
-
-
-#: How long a writer waits for another one of the same out. A stage that runs longer is refused at its start.
-LOCK_SECONDS = 60
-
-
-@contextmanager
-def hold_lock(path: Path, seconds: float) -> Iterator[None]:
-    """Hold the lock file `path` against other processes and threads; it is removed afterwards.
-
-    Raises:
-        TimeoutError: another one holds it, for so many seconds.
-    """
-    from filelock import FileLock  # here, since most commands only read
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path, timeout=seconds, poll_interval=0.01):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
-
-
-@contextmanager
-def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write a file or a folder to; rename it to `path` on success.
-
-    A reader never sees half of an out. A kill at any moment leaves the old out or the new one, whole. Where the system
-    cannot exchange two folders in one step, the old one is put aside for that moment, and comes back when it is next
-    written. Other writers of the same path wait until the block ends: what it reads of `path` cannot change meanwhile.
-
-    Args:
-        shared: a file that people write and link to: a link is followed, the file's mode stays, and what was written
-            is on the disk when this returns.
-
-    Raises:
-        TimeoutError: another process writes the same path, for LOCK_SECONDS.
-    """
-    if shared:
-        path = path.resolve()
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    partial, last, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last", "lock"))
-    with hold_lock(lock, LOCK_SECONDS):
-        _restore(last, path)
-        _remove(partial)
-        try:
-            yield partial
-            if shared:
-                _settle(partial, path)
-            is_folder = path.is_dir() and not path.is_symlink()
-            if not (is_folder and _exchange(partial, path)):
-                if is_folder:
-                    os.replace(path, last)
-                os.replace(partial, path)
-            if shared:
-                _sync(path.parent)
-        finally:
-            _restore(last, path)
-            _remove(partial)
-            if os.path.lexists(last):
-                os.replace(last, partial)  # under the name `last` it is always whole
-                _remove(partial)
-
-
-def _exchange(left: Path, right: Path) -> bool:
-    """Exchange two names in one step; False where the system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
-    if rename is None:
-        return False
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-    return rename(here, os.fsencode(left), here, os.fsencode(right), exchange) == 0
-
-
-def _settle(partial: Path, path: Path) -> None:
-    """Give a new file the mode and the group of the one that it replaces, and bring it to the disk."""
-    if path.exists():
-        shutil.copymode(path, partial)
-        with suppress(OSError):  # only its owner may give it to a group
-            os.chown(partial, -1, path.stat().st_gid)
-    _sync(partial)
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or the names in a folder to the disk."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _restore(last: Path, path: Path) -> None:
-    if os.path.lexists(last) and not os.path.lexists(path):
-        os.replace(last, path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def read_git(folder: Path, *arguments: str) -> bytes | None:
@@ -210,7 +109,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
+    """What `write_json` wrote.
+
+    Raises:
+        DamagedFile: it is no JSON.
+    """
+    with reading(path):
+        return json.loads(path.read_text("utf-8"))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
@@ -227,12 +132,20 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
 
 
 def read_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, pa.Array]:
-    """The columns of a Parquet file by name, each as one array. No pandas, whose import takes half a second."""
+    """The columns of a Parquet file by name, each as one array. No pandas, whose import takes half a second.
+
+    Raises:
+        DamagedFile: it is missing, no such file, or lacks a column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        table = file.read(columns=columns)
+    with reading(path):
+        with pq.ParquetFile(path) as file:
+            if missing := set(columns or ()) - set(file.schema_arrow.names):
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+            table = file.read(columns=columns)
+        table.validate(full=True)
     return {
         name: pa.concat_arrays(table[name].chunks or [pa.nulls(0, table[name].type)])
         for name in table.column_names
@@ -243,7 +156,8 @@ def column_names(path: Path) -> list[str]:
     """The names of the columns of a Parquet file."""
     import pyarrow.parquet as pq
 
-    return pq.read_schema(path).names
+    with reading(path):
+        return pq.read_schema(path).names
 
 
 def to_numpy(column: pa.Array) -> NDArray[np.generic]:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from samesku import artefacts
+from samesku import artefacts, replacing
 from tests.conftest import ROOT
 
 # In a driver process, a child is forked for each n that writes an out and kills itself before its nth step
@@ -228,7 +228,7 @@ def test_a_folder_is_never_missing_while_it_is_replaced(tmp_path):
     first.mkdir()
     second.mkdir()
     (first / "a").touch()
-    if not artefacts._exchange(first, second):
+    if not replacing._exchange(first, second):
         pytest.skip("this system cannot exchange two folders in one step")
     assert (second / "a").exists()
     assert not (first / "a").exists()
@@ -252,7 +252,7 @@ def test_a_stage_that_another_process_runs_is_refused(tmp_path, monkeypatch, cap
 
 
 def test_a_writer_that_waits_too_long_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(artefacts, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(replacing, "LOCK_SECONDS", 0)
     with artefacts.replace_out(tmp_path / "out") as beside:
         beside.write_text("mine")
         with pytest.raises(TimeoutError), artefacts.replace_out(tmp_path / "out"):

@@ -21,6 +21,7 @@ from samesku.errors import InputError
 from samesku.evaluation.decisions import decision_statistics, keep_at_least_one
 from samesku.evaluation.rules import Rules, apply_rules, read_rules
 from samesku.params import Channel, Params
+from samesku.reading import check_rows, reading
 from samesku.search.exact import Group, group_gallery, search_queries, take_listings
 from samesku.search.fusion import (
     DECIMALS,
@@ -143,7 +144,7 @@ class CatalogueIndex:
         self.fused = read_fused(root / artefacts.FUSED)
         fusion = params.fusion
         self.channels = load_channels(
-            [*fusion.image, *fusion.title], partial(artefacts.embedding_path, root=root)
+            [*fusion.image, *fusion.title], partial(artefacts.embedding_path, root=root), self.listings
         )
         self.weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, self.channels)
         record = artefacts.read_json(root / artefacts.FUSED / "weights.json")
@@ -164,7 +165,10 @@ class CatalogueIndex:
             )
         self.encoders = QueryEncoders(list(self.weights), params, root)
         metrics = artefacts.read_json(root / artefacts.METRICS / "samesku.json")
-        self.decision_value = float(metrics["threshold"]["full"])
+        with reading(root / artefacts.METRICS / "samesku.json"):
+            self.decision_value = float(metrics["threshold"]["full"])
+            if not np.isfinite(self.decision_value):
+                raise ValueError(f"the threshold is {self.decision_value}")
 
     def __len__(self) -> int:
         return len(self.listings)
@@ -219,6 +223,7 @@ class CatalogueIndex:
         widths = {name: self.channels[name].shape[1] for name in self.weights}
         channels = self.encoders.embed(content, widths)
         for name, rows in channels.items():
+            check_rows(rows, f"channel {name}, new listings")
             if rows.shape[1] != widths[name]:
                 raise InputError(
                     f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
