@@ -20,7 +20,7 @@ _TRADEMARKS = re.compile("[™℠]")
 _FRACTIONS = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # NFKC would make eleven halves of 1½: 11⁄2
 #: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-#: Marks on one letter, as in Unicode's Stream-Safe Text Format. No script has more than five, and to order n of them takes
+#: Marks on one letter, as in Unicode's Stream-Safe Text Format. No script has more than five; n of them are ordered in
 #: n² steps.
 _MOST_MARKS = 30
 _MANY_MARKS = re.compile(
