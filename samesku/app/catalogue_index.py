@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from samesku import artefacts
 from samesku.app.query_listing import QueryListing
-from samesku.arrays import Bools, Float32, Int32, Ints
+from samesku.arrays import Bools, Float32, Int32
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs, read_listings
 from samesku.catalogue.reader import ATTRIBUTES
@@ -51,6 +50,15 @@ class QueryEncoders:
             name: _in_folder(find_channel(name, params, artefacts.MODELS), root) for name in names
         }
         self._encoders: dict[str, Encoder] = {}
+        self.root = root
+        self.stamp = self._stamp()
+
+    def _stamp(self) -> tuple[Any, ...]:
+        """Changes whenever a stage writes the catalogue, or what an encoder learned from it."""
+        paths = [self.root / artefacts.LISTINGS, self.root / artefacts.FUSED, *sorted(self.models.glob("*"))]
+        return tuple(
+            (str(path), path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.exists()
+        )
 
     def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
         """Each channel's rows, float32 (N, dim), of norm 1, or zero where a listing lacks the channel.
@@ -89,6 +97,10 @@ class QueryEncoders:
                 raise InputError(
                     f"{error.filename} is missing; run `dvc repro embed_zero_shot@{name}`"
                 ) from None
+            if self._stamp() != self.stamp:
+                raise InputError(
+                    "the pipeline has run since this catalogue was opened; start samesku again, to ask the new one"
+                )
             self._encoders[name] = encoder
         return self._encoders[name]
 
@@ -172,6 +184,16 @@ class CatalogueIndex:
 
     def __len__(self) -> int:
         return len(self.listings)
+
+    def open_all(self) -> None:
+        """Read or map every file that a later question needs, so that all are of one run of the pipeline."""
+        for name in ("title", "image", "source", "hashes", "has_image", "owner"):
+            getattr(self.listings, name)
+        for name in ("row_of", "cells", "rules"):
+            getattr(self, name)
+        if self.params.decision.at_least_one:
+            _ = self.min_score
+        _ = self.pictures.sizes
 
     @property
     def static_threshold(self) -> float | None:
@@ -258,16 +280,9 @@ class CatalogueIndex:
         """The hash that the catalogue's table gives for this very picture, else the computed one."""
         if listing.jpeg is None:
             return listing.image_phash
-        rows = np.flatnonzero(self._picture_sizes == len(listing.jpeg)).tolist()
+        rows = np.flatnonzero(self.pictures.sizes == len(listing.jpeg)).tolist()
         hashes = {self.listings.hashes[row] for row in rows if self.pictures.jpeg(row) == listing.jpeg}
         return listing.image_phash if not hashes or listing.image_phash in hashes else min(hashes)
-
-    @cached_property
-    def _picture_sizes(self) -> Ints:
-        """int (N,) or (N + M,): bytes of each stored picture, 0 for none; empty if no listing has one."""
-        with pa.memory_map(str(self.root / artefacts.IMAGES)) as file:
-            column = pa.ipc.open_file(file).read_all()["image"]
-            return pc.fill_null(pc.binary_length(column), 0).to_numpy()
 
     def pair_score(self, queries: QueryRows) -> float | None:
         """The score of the first two queries, rounded to 1e-6; None if they have no channel in common."""

@@ -9,9 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import overload
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
 
+from samesku.arrays import Ints
 from samesku.reading import reading
 
 _SCHEMA = pa.schema([pa.field("image", pa.binary())])
@@ -87,6 +90,15 @@ class PackedImages(Jpegs):
         """The JPEG of listing `i` as it is stored; None where it has none."""
         i = range(len(self))[i]  # negative and out of range as in a list
         return self._batch(i // _ROWS).column(0)[i % _ROWS].as_py()
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """int (N,): bytes of each stored picture, 0 for none."""
+        parts = [
+            pc.fill_null(pc.binary_length(self._batch(i).column(0)), 0).to_numpy()
+            for i in range(self._file.num_record_batches)
+        ]
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def some(self, rows: list[int]) -> Jpegs:
         """The pictures of these listings, as they can be sent to another machine."""
