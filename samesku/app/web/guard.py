@@ -61,7 +61,7 @@ class Guard:
         max_body: bytes of a body. max_json: of one that holds no pictures.
     """
 
-    def __init__(self, app: ASGIApp, token: str, max_body: int, max_json: int = 100_000) -> None:
+    def __init__(self, app: ASGIApp, token: str, max_body: int, max_json: int = 1_000_000) -> None:
         self.app, self.token, self.max_body, self.max_json = app, token, max_body, max_json
         self.running = 0
 
