@@ -131,7 +131,7 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
             the gallery, the same one twice, or one with a score outside −1 to 1.
     """
     with reading(path):
-        table = {
+        table: dict[str, NDArray[Any]] = {
             name: to_numpy(column)
             for name, column in read_columns(path, ["query", "neighbour", "rank", "score"]).items()
         }
