@@ -25,42 +25,28 @@ def open_index(params: Params, root: Path = Path(), system: str | None = None) -
         InputError: there is no such system, `system` cannot be asked, or the pipeline has not run.
     """
     if system is not None:
-        if system not in ASKED_SYSTEMS:
-            raise InputError(f"system is {system!r}; allowed: {', '.join(ASKED_SYSTEMS)}")
-        if system != "samesku" and not _is_current(system, root):
-            raise InputError(
-                f"{system} was skipped, or not run on this sample; run `dvc repro {_stage(system)}`"
-            )
         return _open(system, params, root)
     order = rank_systems(root)
     if (wanted := params.app.system) is not None:
         order = {wanted: "by app.system"} | {name: why for name, why in order.items() if name != wanted}
-    reasons = []
+    faults: dict[str, InputError] = {}
     for name, reason in order.items():
-        if name == "samesku":
-            index: SystemIndex = CatalogueIndex(params, root)
-        else:
-            try:
-                if not _is_current(name, root):
-                    raise InputError(
-                        f"it was skipped, or not run on this sample; `dvc repro {_stage(name)}` runs it"
-                    )
-                index = _open(name, params, root)
-            except InputError as error:
-                if reason:
-                    reasons.append(f"not {name}: {error}")
-                continue
-        say = "; ".join(filter(None, [f"{name} answers" + (f", {reason}" if reason else ""), *reasons]))
-        if reasons or name != "samesku" or reason:
-            print(f"samesku: {say}", file=sys.stderr)
+        try:
+            index = _open(name, params, root)
+        except InputError as error:
+            faults[name] = error
+            continue
+        parts = [f"{name} answers", reason, *(f"not {other}: {error}" for other, error in faults.items())]
+        if len(order) > 1:
+            print(f"samesku: {'; '.join(filter(None, parts))}", file=sys.stderr)
         return index
-    raise AssertionError("samesku is among the systems")
+    raise next(reversed(faults.values()))
 
 
 def rank_systems(root: Path = Path()) -> dict[str, str]:
     """The systems that can be asked, the best on val first, and what is said of each; samesku is among them.
 
-    Labels of val, in the full gallery, choose; without labels it is samesku alone.
+    Labels of val, in the full gallery, choose. Nothing is said where samesku alone can be asked.
     """
     f1 = {}
     for name in ASKED_SYSTEMS:
@@ -69,7 +55,7 @@ def rank_systems(root: Path = Path()) -> dict[str, str]:
             metrics = artefacts.read_json(file)
             if "val_full" in metrics:
                 f1[name] = float(metrics["val_full"]["f1"])
-    if "samesku" not in f1:
+    if f1.keys() <= {"samesku"} or "samesku" not in f1:
         return {"samesku": ""}
     best = sorted(f1, key=lambda name: -f1[name])
     return {
@@ -88,12 +74,14 @@ def _is_current(system: str, root: Path) -> bool:
 
 
 def _open(system: str, params: Params, root: Path) -> SystemIndex:
+    """The index of a system; raises InputError where there is none, or it cannot be asked."""
+    if system not in ASKED_SYSTEMS:
+        raise InputError(f"system is {system!r}; allowed: {', '.join(ASKED_SYSTEMS)}")
+    if system != "samesku" and not _is_current(system, root):
+        stage = "tune" if system == "tuned" else system
+        raise InputError(f"{system} was skipped, or not run on this sample; run `dvc repro {stage}`")
     if system != "rerank":
         return CatalogueIndex(params, root, system)
     from samesku.app.pair_model_index import PairModelIndex  # here, for lightgbm takes a second
 
     return PairModelIndex(params, root)
-
-
-def _stage(system: str) -> str:
-    return {"samesku": "evaluate", "tuned": "tune"}.get(system, system)

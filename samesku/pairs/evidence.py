@@ -39,7 +39,7 @@ class ListingTexts:
     Attributes:
         titles: N, normalised. files, hashes: of the N first pictures, or of these and M further ones.
         cells: name -> the N cells of an attribute, for every name of reader.ATTRIBUTES.
-        owner: the listing of each picture; None where M is 0.
+        owner: the listing of each picture, ascending from place N on; None where M is 0.
     """
 
     titles: Sequence[str]
@@ -50,10 +50,11 @@ class ListingTexts:
 
     def pictures_of(self, row: int) -> list[int]:
         """The places of a listing's pictures in `files` and `hashes`."""
+        if self.owner is None:
+            return [row]
         n = len(self.titles)
-        return (
-            [row, *(n + np.flatnonzero(self.owner[n:] == row)).tolist()] if self.owner is not None else [row]
-        )
+        start, stop = np.searchsorted(self.owner[n:], [row, row + 1]).tolist()
+        return [row, *range(n + start, n + stop)]
 
 
 def read_texts(listings: Listings) -> ListingTexts:

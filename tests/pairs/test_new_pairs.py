@@ -37,7 +37,9 @@ def make_evidence(seed=0, n=N, further=0):
     draw = np.random.default_rng(seed)
     words = ["oil", "tea", "soap", "cup", "a12", "a13", "500ml", "1l", "7"]
     owner = (
-        np.append(np.arange(n), draw.choice(n, further, replace=False)).astype(np.int32) if further else None
+        np.append(np.arange(n), np.sort(draw.choice(n, further, replace=False))).astype(np.int32)
+        if further
+        else None
     )
     n_pictures = n + further
     channels = {"tower": unit_rows(draw, n_pictures), "title": unit_rows(draw, n)}
