@@ -1,7 +1,7 @@
 """The evidence of a few listings of a catalogue and of new ones: what the features of the pairs around them take."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,9 +48,9 @@ class TextCounts:
                 self.of[name].update(values)
 
 
-def _countable(texts: ListingTexts, row: int) -> Iterator[tuple[str, set[Hashable]]]:
+def _countable(texts: ListingTexts, row: int) -> Iterator[tuple[str, Set[Hashable]]]:
     """The distinct words, pictures and numbers of a listing, by the names of `TextCounts`."""
-    yield "word", set(read_words(texts.titles[row]))
+    yield "word", read_words(texts.titles[row])
     pictures = texts.pictures_of(row)
     for name, names in (("file", texts.files), ("hash", texts.hashes)):
         yield name, {names[place] for place in pictures} - {""}
@@ -146,7 +146,7 @@ def _join_owners(sides: Sequence[ListingEvidence], own: Sequence[Ints], further:
         return None
     start, parts = 0, [np.arange(sum(map(len, own)))]
     for side, rows, more in zip(sides, own, further, strict=True):
-        if len(more):
+        if side.texts.owner is not None:
             parts.append(start + np.searchsorted(rows, side.texts.owner[more]))
         start += len(rows)
     return np.concatenate(parts).astype(np.int32)
