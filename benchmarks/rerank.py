@@ -48,7 +48,7 @@ def measure() -> None:
     print(f"{len(listings)} listings, {params.machine.threads} threads")
     with timed("read channels and titles", len(listings)):
         fusion = spec.fusion
-        channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+        channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
         towers = channels.keys() - params.channels.keys()
         evidence = collect_evidence(listings, channels)
         fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))

@@ -53,7 +53,7 @@ def main() -> str:
         return "skipped: val has no two labelled listings of one product to learn from"
 
     fusion = spec.fusion
-    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
     towers = channels.keys() - params.channels.keys()
     evidence = collect_evidence(listings, channels)
     weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
@@ -91,7 +91,7 @@ def main() -> str:
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
 
-    links = read_links(artefacts.LINKS / "all.parquet")
+    links = read_links(artefacts.LINKS / "all.parquet", len(listings))
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
         predictions.write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
         if "full" in reranked:

@@ -78,21 +78,18 @@ def read_annotations(path: Path) -> dict[Pair, Annotation]:
 def write_annotation(path: Path, pair: Pair, answer: str | None) -> None:
     """Give a pair its answer, now; None removes its annotation.
 
-    The file is read before the change and replaced as a whole, behind a lock beside it: of several servers that
-    write one file, none loses an annotation of another.
+    The file is read and replaced while no other process can write it: of several servers with one file, none loses an
+    annotation of another. When this returns, the annotation is on the disk.
 
     Raises:
         InputError: there is no such answer, or the file cannot be read.
+        OSError: the file cannot be written; it is as it was.
     """
-    from filelock import FileLock  # here, since the stage only reads
-
     if answer is not None and answer not in ANSWERS:
         raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
         annotations.pop(pair, None)
         if answer is not None:
             annotations[pair] = Annotation(answer, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-        with replace_out(path) as partial:
-            partial.write_bytes(format_annotations(annotations))
+        partial.write_bytes(format_annotations(annotations))

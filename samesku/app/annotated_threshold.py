@@ -12,7 +12,7 @@ from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, re
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches
 from samesku.arrays import Ints
-from samesku.catalogue.listings import HIDDEN, Listings, visible_products
+from samesku.catalogue.listings import Listings, visible_products
 from samesku.errors import InputError
 from samesku.params import Params
 from samesku.search.neighbours import read_neighbours
@@ -67,8 +67,9 @@ class SampleResult:
 def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
     """The sample of a system's candidate pairs in the full gallery: each pair once, in a random order by data.seed.
 
-    Candidates are the neighbours of the main system, and the matches of any other system. Pairs with a labelled
-    listing of test are left out: such labels choose nothing, and neither does what people say of these listings.
+    Candidates are the neighbours of the main system, and the matches of any other system. Where train or val
+    has labels, pairs with a listing of test are left out: its labels choose nothing, and neither does what people say
+    of these listings.
 
     Raises:
         InputError: the stage has not run, or ran on another sample.
@@ -88,7 +89,8 @@ def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSam
     low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs).astype(np.int64)
     best_first = np.lexsort((-score, high, low))  # an approximate search may score the two directions apart
     keys, first = np.unique((low * len(listings) + high)[best_first], return_index=True)
-    hidden = visible_products(listings) == HIDDEN
+    # Where labels measure, test is measured with them or would be: its listings choose nothing, labelled or not.
+    hidden = (listings.split == "test") & (visible_products(listings) >= 0).any()
     left, right = np.divmod(keys, max(1, len(listings)))
     keep = ~hidden[left] & ~hidden[right]
     scores = score[best_first][first][keep].round(6)
@@ -119,9 +121,7 @@ def annotated_threshold(system: str, precision: float, params: Params, listings:
     """
     sample = read_pair_sample(system, params, listings)
     if not len(sample):
-        raise InputError(
-            f"{system} has no candidate pair without a labelled test listing; none can be annotated"
-        )
+        raise InputError(f"{system} has no candidate pair outside of test; none can be annotated")
     drawn = read_drawn(sample, listings.posting_id, read_annotations(artefacts.ANNOTATIONS))
     result = judge_sample(sample, drawn, precision)
     if result.reached:

@@ -14,6 +14,7 @@ from samesku.app.system_index import AskedListings, Comparison, SystemIndex
 from samesku.arrays import Float32, Int64, Ints
 from samesku.errors import InputError
 from samesku.params import Decision, Params
+from samesku.reading import reading
 from samesku.search.exact import Group, group_gallery, search_queries, take_listings
 from samesku.search.extension import ExtendedGallery
 from samesku.search.fusion import (
@@ -77,6 +78,7 @@ class CatalogueIndex(SystemIndex):
             raise InputError(
                 f"{artefacts.FUSED} has {len(self.fused)} listings for {len(self)} listings; run `dvc repro`"
             )
+        _ = self.encoders  # they see when the pipeline runs after this
 
     def _read_main(self) -> None:
         root, params, fusion = self.root, self.params, self.params.fusion
@@ -100,8 +102,7 @@ class CatalogueIndex(SystemIndex):
                 f"index.augmentation.steps is {steps}: the threshold was chosen on augmented rows, which a "
                 "new listing does not have; allowed here: 0"
             )
-        metrics = artefacts.read_json(root / artefacts.METRICS / "samesku.json")
-        self.decision_value = float(metrics["threshold"]["full"])
+        self.decision_value = _read_threshold(root / artefacts.METRICS / "samesku.json")
 
     def _read_tuned(self) -> None:
         weights, metrics = (
@@ -119,7 +120,7 @@ class CatalogueIndex(SystemIndex):
         self.fused = concatenate_channels(
             {name: self.channels[name] for name in self.weights}, self.weights, self.listings.owner
         )
-        self.decision_value = float(artefacts.read_json(metrics)["threshold"]["full"])
+        self.decision_value = _read_threshold(metrics)
 
     @property
     def decision(self) -> Decision:
@@ -168,6 +169,16 @@ class CatalogueIndex(SystemIndex):
         valid = [row[np.isfinite(row)] for row in scores]
         thresholds = [float(row.mean() + self.decision_value * row.std()) for row in valid if len(row)]
         return round(min(thresholds), DECIMALS) if thresholds else 1.0
+
+
+def _read_threshold(metrics: Path) -> float:
+    """The threshold of the full gallery, of a metrics file."""
+    content = artefacts.read_json(metrics)
+    with reading(metrics):
+        threshold = float(content["threshold"]["full"])
+        if not np.isfinite(threshold):
+            raise ValueError(f"the threshold is {threshold}")
+    return threshold
 
 
 def _comparison(fused: Fused, left: Ints, right: Ints, cosines: dict[str, Float32]) -> Comparison:

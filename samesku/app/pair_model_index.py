@@ -28,6 +28,7 @@ from samesku.pairs.new_pairs import NewPairs, ScoredCatalogue, ScoredPairs
 from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.pairs.run_pairs import SETTINGS, read_run
 from samesku.params import Decision, Params
+from samesku.reading import reading
 from samesku.search.fusion import (
     DECIMALS,
     channel_cosines,
@@ -85,17 +86,14 @@ class PairModelIndex(SystemIndex):
             raise InputError(f"{folder / SETTINGS} is missing; run `dvc repro rerank`")
         rows = np.arange(len(self), dtype=np.int32)
         numbers = artefacts.read_json(folder / "numbers.json")
-        model = PairModel.load(folder, Platt(**numbers["calibration"]))
+        with reading(folder):
+            model = PairModel.load(folder, Platt(**numbers["calibration"]))
         run = read_run(folder, rows, model)
         fused_weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
         settings = run.settings
         if settings.channels != list(self.channels) or settings.weights != fused_weights:
             raise InputError(
                 f"{GALLERY} was made with other weights than rerank.fusion of params.yaml has; run `dvc repro rerank`"
-            )
-        if run.lowest.shape[1] != len(self):
-            raise InputError(
-                f"{GALLERY} has {run.lowest.shape[1]} listings for {len(self)} listings; run `dvc repro rerank`"
             )
         self.weights = fused_weights
         fused = concatenate_channels(self.channels, fused_weights, self.listings.owner)
@@ -106,6 +104,7 @@ class PairModelIndex(SystemIndex):
             evidence, run, model, self.listings, towers, in_sample, spec.k, threads
         )
         self.decision_value, self._min_score = settings.threshold, settings.min_score
+        _ = self.encoders  # they see when the pipeline runs after this
 
     @property
     def decision(self) -> Decision:

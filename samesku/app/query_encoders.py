@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,15 @@ class QueryEncoders:
             name: _in_folder(find_channel(name, params, artefacts.MODELS), root) for name in names
         }
         self._encoders: dict[str, Encoder] = {}
+        self.root = root
+        self.stamp = self._stamp()
+
+    def _stamp(self) -> tuple[Any, ...]:
+        """Changes whenever a stage writes the catalogue, or what an encoder learned from it."""
+        paths = [self.root / artefacts.LISTINGS, self.root / artefacts.FUSED, *sorted(self.models.glob("*"))]
+        return tuple(
+            (str(path), path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.exists()
+        )
 
     def embed(self, content: Content, widths: dict[str, int] | None = None) -> dict[str, Float32]:
         """Each channel's rows, float32 (N, dim), of norm 1, or zero where a listing lacks the channel.
@@ -66,6 +76,10 @@ class QueryEncoders:
                 raise InputError(
                     f"{error.filename} is missing; run `dvc repro embed_zero_shot@{name}`"
                 ) from None
+            if self._stamp() != self.stamp:
+                raise InputError(
+                    "the pipeline has run since this catalogue was opened; start samesku again, to ask the new one"
+                )
             self._encoders[name] = encoder
         return self._encoders[name]
 

@@ -8,15 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from samesku import artefacts
 from samesku.app.asked_listings import AskedListings, Comparison, Nearest, NewMatches
 from samesku.app.new_listings import NewListings
 from samesku.app.query_encoders import QueryEncoders, QueryRows
 from samesku.app.query_listing import QueryListing
-from samesku.arrays import Ints
 from samesku.catalogue.attributes import read_gtins
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import ALL_PAIRS, read_listings
@@ -26,6 +23,7 @@ from samesku.errors import InputError
 from samesku.evaluation.decisions import decision_statistics, keep_at_least_one
 from samesku.evaluation.rules import Rules, apply_rules, read_rules
 from samesku.params import Decision, Params
+from samesku.reading import check_rows
 from samesku.search.extension import ExtendedGallery, extend_gallery
 from samesku.search.fusion import Owner, fuse_channels, load_channels
 
@@ -57,7 +55,8 @@ class SystemIndex(ABC):
         if not (root / artefacts.LISTINGS).is_file():
             raise InputError(f"{root / artefacts.LISTINGS} is missing; run `dvc repro sample`")
         self.listings = read_listings(root / artefacts.LISTINGS, params.match)
-        self.channels = load_channels(names, partial(artefacts.embedding_path, root=root))
+        path_of = partial(artefacts.embedding_path, root=root)
+        self.channels = load_channels(names, path_of, self.listings)
 
     def __len__(self) -> int:
         return len(self.listings)
@@ -82,6 +81,16 @@ class SystemIndex(ABC):
     @abstractmethod
     def compare_rows(self, left: int, right: int) -> Comparison:
         """What the system says of two listings of the catalogue."""
+
+    def open_all(self) -> None:
+        """Read or map every file that a later question needs, so that all are of one run of the pipeline."""
+        for name in ("title", "image", "source", "hashes", "has_image", "owner", "further"):
+            getattr(self.listings, name)
+        for name in ("row_of", "cells", "rules", "encoders"):
+            getattr(self, name)
+        if self.decision.at_least_one:
+            _ = self.min_score
+        _ = self.pictures.sizes
 
     @property
     def static_threshold(self) -> float | None:
@@ -126,6 +135,7 @@ class SystemIndex(ABC):
         embedded = self.encoders.embed(content, widths)
         channels = {name: embedded.get(name, np.zeros((len(content), 0), np.float32)) for name in widths}
         for name, rows in channels.items():
+            check_rows(rows, f"channel {name}, new listings")
             if rows.shape[1] != widths[name]:
                 raise InputError(
                     f"channel {name} has {rows.shape[1]} columns by params.yaml, {widths[name]} in "
@@ -256,12 +266,5 @@ class SystemIndex(ABC):
 
     def _equal_pictures(self, jpeg: bytes) -> list[int]:
         """The rows of images.arrow with this very picture."""
-        rows = np.flatnonzero(self._picture_sizes == len(jpeg)).tolist()
+        rows = np.flatnonzero(self.pictures.sizes == len(jpeg)).tolist()
         return [row for row in rows if self.pictures.jpeg(row) == jpeg]
-
-    @cached_property
-    def _picture_sizes(self) -> Ints:
-        """int (N,) or (N + M,): bytes of each stored picture, 0 for none; empty if no listing has one."""
-        with pa.memory_map(str(self.root / artefacts.IMAGES)) as file:
-            column = pa.ipc.open_file(file).read_all()["image"]
-            return pc.fill_null(pc.binary_length(column), 0).to_numpy()

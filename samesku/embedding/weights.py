@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import Module
 
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import Head, NetworkEncoder
@@ -106,6 +107,17 @@ def read(file: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError(f"{file.name} holds no table of tensors by name")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def check_finite(module: Module) -> None:
+    """Check that no parameter of a network is NaN or infinite: all of its rows would be.
+
+    Raises:
+        ValueError: one is; the message names it.
+    """
+    for name, tensor in module.named_parameters():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"the tensor {name} has NaN or infinity")
 
 
 def sha256(file: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from samesku.pairs.calibration import Platt
 from samesku.pairs.candidate_search import GallerySearches, searches_of_candidates
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.reading import read_array, reading
 from samesku.search.extension import lowest_scores
 from samesku.search.fusion import Fused
 from samesku.search.galleries import augment_rows
@@ -26,6 +28,7 @@ from samesku.search.neighbours import Neighbours, read_neighbours, write_neighbo
 PAIRS = "pairs.parquet"
 LOWEST = "lowest_scores.npy"
 SETTINGS = "asking.json"
+COLUMNS = ("left", "right", "first", "second", "scored_by")
 
 
 @dataclass(frozen=True)
@@ -142,18 +145,29 @@ def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
         rows: int32 (N,), the gallery. model: of the same folder.
 
     Raises:
-        FileNotFoundError: the run left no such file.
+        DamagedFile: a file is missing, damaged, or holds impossible numbers.
     """
-    columns = {name: to_numpy(column) for name, column in read_columns(folder / PAIRS).items()}
-    settings = AskingSettings(**read_json(folder / SETTINGS))
-    steps = len(list(folder.glob("moved_by_*.parquet")))
+    with reading(folder):
+        columns: dict[str, Any] = {
+            name: to_numpy(column) for name, column in read_columns(folder / PAIRS, COLUMNS).items()
+        }
+        candidates = Candidates(rows, columns["left"], columns["right"])
+        settings = AskingSettings(**read_json(folder / SETTINGS))
+        lowest = read_array(folder / LOWEST, mapped=False)
+        if lowest.shape[1:] != (len(rows),):
+            raise ValueError(f"{LOWEST} has shape {lowest.shape} for {len(rows)} listings")
+        if (candidates.left < 0).any() or (candidates.right >= len(rows)).any():
+            raise ValueError(f"{PAIRS} has a pair outside the {len(rows)} listings")
+        if not (np.isfinite(columns["first"]) & np.isfinite(columns["second"])).all():
+            raise ValueError(f"{PAIRS} has log-odds that are no number")
     folds = np.arange(len(model.first), dtype=np.uint32)
+    steps = len(list(folder.glob("moved_by_*.parquet")))
     return RunPairs(
-        Candidates(rows, columns["left"], columns["right"]),
+        candidates,
         columns["first"],
         columns["second"],
         (columns["scored_by"][:, None] >> folds & 1).astype(bool),
-        np.load(folder / LOWEST),
+        lowest,
         [read_neighbours(folder / f"moved_by_{step}.parquet", rows) for step in range(steps)],
         settings,
         model.calibration,

@@ -1,11 +1,13 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
+import asyncio
 import json
 import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import uvicorn
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -27,7 +29,7 @@ from samesku.app import answers
 from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.system_index import SystemIndex
-from samesku.app.web.guard import LOOPBACK, Guard
+from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
@@ -59,6 +61,7 @@ class Site:
     def __init__(self, index: SystemIndex, queue: PairQueue, annotations: Path, token: str) -> None:
         self.index, self.queue, self.annotations, self.token = index, queue, annotations, token
         self.networks = threading.Lock()
+        self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
         environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
         self.template = environment.get_template("web.html")
 
@@ -107,20 +110,19 @@ class Site:
 
     async def review(self, request: Request) -> Response:
         """The pair at `position` of the queue; without it, the next pair to annotate."""
-        position: int | None = None
-        if "position" in request.query_params:
-            text = request.query_params["position"]
-            position = int(text) if text.isdigit() and len(text) < 10 else -1
-        return JSONResponse(await run_in_threadpool(self._pair, position))
+        text = request.query_params.get("position")
+        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise InputError(f"position is {text[:20]!r}; allowed: a number from 0")
+        return JSONResponse(await run_in_threadpool(self._pair, None if text is None else int(text)))
 
     async def annotate(self, request: Request) -> Response:
         """Write the annotation of a pair, and answer with the next one."""
         try:
             body = json.loads(await request.body())
             position, annotation = body["position"], body["annotation"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError("the request is not JSON with the keys position and annotation") from None
-        if not isinstance(position, int) or not (annotation is None or isinstance(annotation, str)):
+        if type(position) is not int or not (annotation is None or isinstance(annotation, str)):
             raise InputError("position must be a number, and annotation a text or null")
 
         if not 0 <= position < len(self.queue):
@@ -182,7 +184,7 @@ class Site:
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
         """The listings of a form: fields title1, image1 and source1, title2, image2 and source2."""
         titles, pictures, sources = [], [], []
-        async with request.form(max_files=count, max_fields=3 * count) as form:
+        async with self._form(request, count) as form, self.decoding:
             for number in range(1, count + 1):
                 title, image = form.get(f"title{number}", ""), form.get(f"image{number}")
                 if not isinstance(title, str) or len(title) > MAX_TITLE:
@@ -195,13 +197,26 @@ class Site:
                 titles.append(title)
                 sources.append(source)
                 pictures.append(await image.read() if image is not None else None)
-        data = self.index.params.data
-        return [
-            await run_in_threadpool(
-                read_query_listing, title, picture, data, f"picture {number}", source=source
-            )
-            for number, (title, picture, source) in enumerate(zip(titles, pictures, sources, strict=True), 1)
-        ]
+            data = self.index.params.data
+            return [
+                await run_in_threadpool(
+                    read_query_listing, title, picture, data, f"picture {number}", source=source
+                )
+                for number, (title, picture, source) in enumerate(
+                    zip(titles, pictures, sources, strict=True), 1
+                )
+            ]
+
+    @asynccontextmanager
+    async def _form(self, request: Request, count: int) -> AsyncIterator[FormData]:
+        try:
+            form = await request.form(max_files=count, max_fields=3 * count)
+        except (LookupError, UnicodeError):
+            raise InputError("the form is in an unknown charset; allowed: UTF-8") from None
+        try:
+            yield form
+        finally:
+            await form.close()
 
 
 async def _input_error(request: Request, error: Exception) -> Response:
@@ -227,8 +242,8 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
             Route("/api/review", site.annotate, methods=["POST"]),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False),
             Middleware(Guard, token=site.token, max_body=MAX_BODY),
+            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False),
         ],
         exception_handlers={InputError: _input_error, HTTPException: _http_error},
     )
@@ -244,6 +259,7 @@ def run(
         precision: as of `open_queue`.
     """
     index = open_index(params, system=system if system in ASKED_SYSTEMS else None)
+    index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
     site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32))
@@ -258,5 +274,7 @@ def run(
         print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
     threading.Thread(target=site.warm_up, daemon=True).start()
     application = build(site, [*names, host])
-    config = uvicorn.Config(application, log_level="warning", server_header=False, proxy_headers=False)
+    config = uvicorn.Config(
+        application, http=TimedProtocol, log_level="warning", server_header=False, proxy_headers=False
+    )
     uvicorn.Server(config).run(sockets=[listening])
