@@ -97,12 +97,11 @@ def test_a_changed_file_beside_the_tensors_of_a_package_is_refused(tmp_path, mon
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_with_nan_or_infinity_are_refused(tmp_path, timm_file, value):
-    model, file = timm_file
-    tensors = load_file(file)
+    tensors = load_file(timm_file)
     name = next(name for name in tensors if name.endswith("weight"))
     tensors[name].view(-1)[0] = value
     save_file(tensors, tmp_path / "odd.safetensors")
-    sentence = refusal(Spec("image", "timm", model, str(tmp_path / "odd.safetensors")))
+    sentence = refusal(Spec("image", "timm", "test_resnet", str(tmp_path / "odd.safetensors")))
     assert "has NaN or infinity" in sentence
 
 
