@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from samesku.annotations.products import join_products
+from samesku.annotations.products import products_to_train
 from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content
@@ -42,10 +42,7 @@ class TrainingSet:
     @classmethod
     def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
         """The products of train joined by its must-links, and parted by its cannot-links."""
-        in_train = listings.split == "train"
-        links = links.within(in_train)
-        product = join_products(listings.product, links.must_link, links.cannot_link)
-        return cls(listings, content, np.where(in_train, product, listings.product))
+        return cls(listings, content, products_to_train(listings, links))
 
     def __len__(self) -> int:
         return len(self.listings)
