@@ -49,7 +49,7 @@ class TrainingSet:
 
     def reason_to_skip(self, run: TrainRun) -> str | None:
         """Why the run does not apply to this catalogue; None where it does."""
-        if (self.product < 0).all():
+        if run.loss != "image_text" and (self.product < 0).all():
             return "no listing has a label_group"
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         if missing:
@@ -61,8 +61,11 @@ class TrainingSet:
         return None
 
     def select(self, run: TrainRun) -> tuple[Int64, Int64]:
-        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
-        chosen = (self.listings.split == "train") & (self.product >= 0)
+        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,).
+
+        The loss image_text needs no product: listings without one count too, as one product.
+        """
+        chosen = (self.listings.split == "train") & ((self.product >= 0) | (run.loss == "image_text"))
         for modality in run.towers:
             chosen &= self.content.present(modality)[: len(self)]  # batches hold first pictures
         rows = np.flatnonzero(chosen)
