@@ -245,8 +245,9 @@ def _contradictions(params: Params) -> Iterator[str]:
     local += [("fusion", check_weights(params.fusion, params.fusion.alpha))]
     local += [("rerank.fusion", check_weights(params.rerank.fusion, params.rerank.fusion.alpha))]
     local += [("decision", check_decision(params.decision))]
-    for name, learned in params.learned_fusion.items():
-        local += [(f"learned_fusion.{name}", check_weights(learned, learned.alpha))]
+    local += [
+        (f"learned_fusion.{n}", check_weights(row, row.alpha)) for n, row in params.learned_fusion.items()
+    ]
     for name, system in params.compare.items():
         local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
         local += [(f"compare.{name}.decision", check_decision(system.decision))]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from samesku.arrays import Float32, Floats, Ints
+from samesku.arrays import Bools, Float32, Floats, Ints
 from samesku.search.fusion import Fused
 
 #: Rows of channels side by side, float32 (n, D) -> the changed rows, (n, D), and their shares of the channels, (n, C).
@@ -40,7 +40,7 @@ def change_fused(plain: Fused, listings: Ints, change: ChangeRows, weights: Floa
     return replace(plain, vectors=vectors, weights=np.asarray(weights, np.float64)), of_listings
 
 
-def _find_channels(fused: Fused, rows: Ints) -> np.ndarray:
+def _find_channels(fused: Fused, rows: Ints) -> Bools:
     """bool (n, C): which channels these rows have."""
     bits = np.arange(len(fused.widths), dtype=np.uint32)
     return (fused.modality_mask[rows, None] >> bits & 1).astype(bool)

@@ -110,18 +110,19 @@ class AttentionFusion(FusionNetwork):
         n, self.width = len(self.widths), width
         self.learned = nn.Parameter(torch.zeros(n))
         self.place = nn.Parameter(torch.zeros(n, width))
-        self.project = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in widths)
+        project = [nn.Linear(columns, width, bias=False) for columns in widths]
+        expand = [nn.Linear(width, columns, bias=False) for columns in widths]
+        self.project, self.expand = nn.ModuleList(project), nn.ModuleList(expand)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.attend = nn.Linear(width, 3 * width, bias=False)
         self.mix = nn.Linear(width, width, bias=False)
         self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        self.expand = nn.ModuleList(nn.Linear(width, columns, bias=False) for columns in widths)
-        for layer in self.project:
+        for layer in project:
             _draw(layer.weight, 1.0, rng)
         _draw(self.place, 1.0, rng)
         for layer in (self.attend, self.mix, self.widen, self.narrow):
             _draw(layer.weight, layer.in_features**-0.5, rng)
-        for tensor in (self.widen.bias, self.narrow.bias, *(layer.weight for layer in self.expand)):
+        for tensor in (self.widen.bias, self.narrow.bias, *(layer.weight for layer in expand)):
             nn.init.zeros_(tensor)
         use_portable_products(self)
 
