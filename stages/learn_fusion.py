@@ -63,7 +63,7 @@ def learn_fusion(name: str, params: Params) -> str:
     listings = read_listings(artefacts.LISTINGS, params.match)
     if not can_tune(listings):
         raise InputError("val has no two labelled listings of one product to tune on")
-    channels = load_channels([*spec.image, *spec.title], artefacts.embedding_path)
+    channels = load_channels([*spec.image, *spec.title], artefacts.embedding_path, listings)
     weights = fusion_weights(spec.image, spec.title, spec.alpha, channels)
     if not weights:
         raise InputError(f"no listing has a row of {', '.join(channels)}")

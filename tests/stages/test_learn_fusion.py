@@ -128,6 +128,14 @@ def test_channels_that_no_listing_has_are_left_out(tmp_path, monkeypatch, famili
     assert summary == "skipped: no listing has a row of picture, title, noise"
 
 
+def test_a_loss_that_diverges_stops_nothing(tmp_path, monkeypatch, families):
+    summary = run(tmp_path, monkeypatch, *families, lr=1e30)
+    assert summary.startswith("skipped: learned_fusion.row: the loss or its gradient is nan at step")
+    assert summary.endswith("; try a lower lr")
+    assert "is kept in" not in summary
+    assert metrics() == {"skipped": 1}
+
+
 def test_a_name_that_params_do_not_have_is_refused(tmp_path, monkeypatch, families):
     run(tmp_path, monkeypatch, *families, epochs=1)
     with pytest.raises(InputError, match=r"learned_fusion\.none does not exist; allowed: row"):
