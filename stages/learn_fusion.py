@@ -19,7 +19,7 @@ from samesku.annotations.products import products_to_train
 from samesku.arrays import Float64
 from samesku.catalogue.listings import Listings, can_tune, read_links, read_listings
 from samesku.embedding.device import set_threads
-from samesku.errors import InputError
+from samesku.errors import DamagedFile, InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import read_rules
@@ -45,6 +45,8 @@ def main(name: str) -> str:
     find_entry(params.learned_fusion, name, "learned_fusion")
     try:
         return learn_fusion(name, params)
+    except DamagedFile:
+        raise
     except InputError as error:  # a row that cannot be learned does not stop the main system
         predictions.write_skipped(artefacts.PREDICTIONS / name, metrics_file(name))
         with artefacts.replace_out(artefacts.MODELS / name) as folder:
@@ -95,7 +97,7 @@ def train(
     network: FusionNetwork, plain: Fused, listings: Listings, name: str, spec: LearnedFusion, k: int
 ) -> list[Epoch]:
     """Train the network on batches of P products × K listings of train, and leave it as at its best epoch."""
-    product = products_to_train(listings, read_links(artefacts.LINKS / "train.parquet"))
+    product = products_to_train(listings, read_links(artefacts.LINKS / "train.parquet", len(listings)))
     rows = np.flatnonzero((listings.split == "train") & (product >= 0) & (plain.listing_mask > 0))
     products = np.unique(product[rows], return_inverse=True)[1]
     shared = spec.model_dump(include={"P", "K", "temperature", "epochs", "weight_decay", "seed"})
