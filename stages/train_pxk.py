@@ -27,7 +27,7 @@ from samesku.catalogue.listings import Listings, read_links, read_listings, val_
 from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.weights import save_towers
-from samesku.evaluation.thresholds import best_val_threshold
+from samesku.evaluation.validation import measure_val
 from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.reading import check_rows
 from samesku.search.exact import search_neighbours
@@ -127,13 +127,10 @@ def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, f
 
     Two towers have half the weight each. k reaches as far as val's largest product, at least 50.
     """
-    rows, products = listings.gallery("val"), listings.product[val_labelled(listings)]
-    if not len(products):
-        return None
-    fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)), listings.owner)
-    neighbours = search_neighbours(fused, rows, max(50, int(np.bincount(products).max()) - 1))
-    threshold, f1 = best_val_threshold(neighbours, listings, rows)
-    return {"f1": f1, "threshold": threshold}
+    weights = dict.fromkeys(embeddings, 1 / len(embeddings))
+    largest = int(np.bincount(listings.product[val_labelled(listings)]).max(initial=0))
+    fused = concatenate_channels(embeddings, weights, listings.owner)
+    return measure_val(fused, listings, max(50, largest - 1))
 
 
 def write_outs(

@@ -18,6 +18,7 @@ from samesku.params.schema import (
     Decision,
     Embed,
     Fusion,
+    LearnedFusion,
     Machine,
     Params,
     Shares,
@@ -78,7 +79,7 @@ def _without_auto(params: Params) -> Params:
 
 def list_systems(params: Params) -> list[str]:
     """The systems that these params run, by the name of their folder in data/predictions."""
-    return [*SYSTEMS, *params.compare]
+    return [*SYSTEMS, *params.compare, *params.learned_fusion]
 
 
 def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
@@ -92,12 +93,12 @@ def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
     return group[name]
 
 
-def list_alphas(system: Fusion | CompareSystem) -> list[float]:
+def list_alphas(system: Fusion | CompareSystem | LearnedFusion) -> list[float]:
     """The alpha of a system: one, or those from which val chooses."""
     return system.alpha if isinstance(system.alpha, list) else [system.alpha]
 
 
-def check_weights(fusion: Fusion | CompareSystem, alpha: float) -> Iterator[str]:
+def check_weights(fusion: Fusion | CompareSystem | LearnedFusion, alpha: float) -> Iterator[str]:
     """What is wrong with the channel weights at this alpha: a modality that counts needs one above 0."""
     for side, share in zip(SIDES, (alpha, 1 - alpha), strict=True):
         if share > 0 and not any(getattr(fusion, side).values()):
@@ -244,6 +245,9 @@ def _contradictions(params: Params) -> Iterator[str]:
     local += [("fusion", check_weights(params.fusion, params.fusion.alpha))]
     local += [("rerank.fusion", check_weights(params.rerank.fusion, params.rerank.fusion.alpha))]
     local += [("decision", check_decision(params.decision))]
+    local += [
+        (f"learned_fusion.{n}", check_weights(row, row.alpha)) for n, row in params.learned_fusion.items()
+    ]
     for name, system in params.compare.items():
         local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
         local += [(f"compare.{name}.decision", check_decision(system.decision))]
@@ -262,9 +266,10 @@ def _contradictions(params: Params) -> Iterator[str]:
 def _check_names(params: Params) -> Iterator[str]:
     """Channels that do not exist, and names that two stages would write to."""
     modality = find_modalities(params)
-    users: dict[str, Fusion | CompareSystem] = {
+    users: dict[str, Fusion | CompareSystem | LearnedFusion] = {
         "fusion": params.fusion,
         "rerank.fusion": params.rerank.fusion,
+        **{f"learned_fusion.{name}": learned for name, learned in params.learned_fusion.items()},
         **{f"compare.{name}": system for name, system in params.compare.items()},
     }
     for key, user in users.items():
@@ -280,7 +285,7 @@ def _check_names(params: Params) -> Iterator[str]:
     baselines |= {
         f"{n}_{side}" for n, run in params.train.items() if run.out == "data/baselines" for side in SIDES
     }
-    for key in ("fusion", "rerank.fusion"):
+    for key in (key for key in users if not key.startswith("compare.")):
         for name in sorted(baselines & {*users[key].image, *users[key].title}):
             yield (
                 f"{key} names {name}, which is kept in data/baselines for rows of compare alone; "
@@ -288,9 +293,11 @@ def _check_names(params: Params) -> Iterator[str]:
             )
     for name, run in params.train.items():
         yield from check_start(name, run, params.channels)
-    # Each channel and run writes data/models/<name>, and a run two channels <name>_image and <name>_title.
+    # Each channel, run and learned fusion writes data/models/<name>, and a run two channels, <run>_image and _title.
     taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank"}
     if clash := sorted(taken & set(params.channels)):
         yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
-    if clash := sorted(set(SYSTEMS) & set(params.compare)):
+    if clash := sorted((taken | {*params.channels, *SYSTEMS}) & set(params.learned_fusion)):
+        yield f"learned_fusion.{clash[0]} has the name of a channel, a run or a row; allowed: another name"
+    if clash := sorted({*SYSTEMS, *params.learned_fusion} & set(params.compare)):
         yield f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"

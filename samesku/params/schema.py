@@ -162,6 +162,23 @@ class Fusion(Strict):
     title: dict[Name, NotNegative] = {}
 
 
+class LearnedFusion(Strict):
+    """A row whose fusion is learned: the weights that it starts from, the network, and its P x K training."""
+
+    kind: Literal["gated", "attention"]
+    alpha: Share
+    image: dict[Name, NotNegative] = {}
+    title: dict[Name, NotNegative] = {}
+    width: Literal[16, 32, 64, 128, 256] = 64
+    P: Annotated[int, Field(ge=2, le=65_536)] = 128
+    K: Annotated[int, Field(ge=2, le=65_536)] = 4
+    temperature: Annotated[float, Field(ge=0.001, le=10)] = 0.03
+    epochs: PositiveInt = 6
+    lr: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
 class Augmentation(Strict):
     """Database-side augmentation of the fused rows."""
 
@@ -286,6 +303,7 @@ class Params(Strict):
     decision: Decision
     groups: Groups = Groups()
     compare: dict[Name, CompareSystem] = {}
+    learned_fusion: dict[Name, LearnedFusion] = {}
     tune: Tune = Tune()
     rerank: Rerank
     app: App = App()

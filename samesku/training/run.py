@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from samesku.annotations.products import join_products
+from samesku.annotations.products import products_to_train
 from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content
@@ -42,17 +42,14 @@ class TrainingSet:
     @classmethod
     def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
         """The products of train joined by its must-links, and parted by its cannot-links."""
-        in_train = listings.split == "train"
-        links = links.within(in_train)
-        product = join_products(listings.product, links.must_link, links.cannot_link)
-        return cls(listings, content, np.where(in_train, product, listings.product))
+        return cls(listings, content, products_to_train(listings, links))
 
     def __len__(self) -> int:
         return len(self.listings)
 
     def reason_to_skip(self, run: TrainRun) -> str | None:
         """Why the run does not apply to this catalogue; None where it does."""
-        if (self.product < 0).all():
+        if run.loss != "image_text" and (self.product < 0).all():
             return "no listing has a label_group"
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         if missing:
@@ -64,8 +61,11 @@ class TrainingSet:
         return None
 
     def select(self, run: TrainRun) -> tuple[Int64, Int64]:
-        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
-        chosen = (self.listings.split == "train") & (self.product >= 0)
+        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,).
+
+        The loss image_text needs no product: listings without one count too, as one product.
+        """
+        chosen = (self.listings.split == "train") & ((self.product >= 0) | (run.loss == "image_text"))
         for modality in run.towers:
             chosen &= self.content.present(modality)[: len(self)]  # batches hold first pictures
         rows = np.flatnonzero(chosen)

@@ -18,7 +18,7 @@ from samesku.training.augment import draw_seed
 from samesku.training.batches import TrainingBatch
 from samesku.training.losses import batch_loss
 from samesku.training.processes import ComputeConfig
-from samesku.training.towers import Tower, parameter_groups
+from samesku.training.towers import FeatureTower, Tower, parameter_groups
 
 
 class DivergenceError(ArithmeticError):
@@ -58,7 +58,7 @@ class Trainer:
     def __init__(
         self,
         run: TrainRun,
-        towers: Mapping[str, Tower],
+        towers: Mapping[str, FeatureTower],
         loss: nn.Module,
         products: Ints,
         steps_per_epoch: int,
@@ -81,8 +81,8 @@ class Trainer:
 
     @property
     def encoders(self) -> dict[str, ImageEncoder | TitleEncoder]:
-        """By modality, what the towers train."""
-        return {modality: tower.encoder for modality, tower in self.towers.items()}
+        """By modality, what the towers train; not of a tower that is a head alone."""
+        return {name: tower.encoder for name, tower in self.towers.items() if isinstance(tower, Tower)}
 
     def begin_epoch(self, step: int) -> None:
         """Training mode, in which what learns from `step` on is unfrozen."""

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 # Every stage behind the zero-shot channels, in one process: the libraries are imported once.
 STAGES = """
 import sys
-from stages import annotations, compare, evaluate, fuse, index, rerank, train_pxk, tune
+from stages import annotations, compare, evaluate, fuse, index, learn_fusion, rerank, train_pxk, tune
 from samesku.params import load_params
 params = load_params()
 annotations.main()
@@ -26,6 +26,8 @@ for stage in (fuse, index, evaluate, tune, rerank):
     stage.main()
 for system in params.compare:
     compare.main(system)
+for system in params.learned_fusion:
+    learn_fusion.main(system)
 """
 
 

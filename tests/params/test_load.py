@@ -16,6 +16,7 @@ from samesku.params.load import parse_params
 from tests.conftest import ROOT
 
 SHIPPED = read_params(ROOT / "params.yaml")
+LEARNED = SHIPPED["learned_fusion"]["gated"]
 
 
 def changed(tmp_path, key, value):
@@ -64,6 +65,32 @@ def test_the_shipped_params_are_right():
         ),
         ("fusion.image.siamese_image", 1.0, "fusion names siamese_image, which is kept in data/baselines"),
         ("rerank.fusion.title.bert", 1.0, "rerank.fusion.title names bert, which is no title channel"),
+        (
+            "learned_fusion.attention.title.pxk",
+            1.0,
+            "learned_fusion.attention.title names pxk, which is no title channel",
+        ),
+        (
+            "learned_fusion.attention.image.siamese_image",
+            1.0,
+            "learned_fusion.attention names siamese_image, which is kept in data/baselines",
+        ),
+        ("learned_fusion.gated.alpha", 1.5, "learned_fusion.gated.alpha is 1.5; allowed: 0 to 1"),
+        ("learned_fusion.gated.title", {}, "learned_fusion.gated: title weights are all zero"),
+        ("learned_fusion.gated.width", 6, "learned_fusion.gated.width is 6; allowed: 16"),
+        (
+            "learned_fusion.gated.kind",
+            "mean",
+            "learned_fusion.gated.kind is 'mean'; allowed: 'gated' or 'att",
+        ),
+        ("learned_fusion.pxk", LEARNED, "learned_fusion.pxk has the name of a channel, a run or a row"),
+        ("learned_fusion.cnn", LEARNED, "learned_fusion.cnn has the name of a channel, a run or a row"),
+        ("learned_fusion.tuned", LEARNED, "learned_fusion.tuned has the name of a channel, a run or a row"),
+        (
+            "compare.gated",
+            SHIPPED["compare"]["phash"],
+            "compare.gated has the name of a row of another stage",
+        ),
         ("rerank.model.trees", 0, "rerank.model.trees is 0; allowed: 1 to 5000"),
         ("rerank.fusion.image", {"phash": 0.0}, "rerank.fusion: image weights are all zero"),
         ("tune.augmentation_steps", 6, "tune.augmentation_steps is 6; allowed: 0 to 5"),

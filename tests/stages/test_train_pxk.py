@@ -334,6 +334,17 @@ def test_a_baseline_without_pairs_is_skipped_and_stops_nothing(run, listings):
     assert np.load("data/baselines/r_image.npy").shape == (64, 0)
 
 
+def test_pairs_of_picture_and_title_need_no_labels_and_a_tower_goes_on_from_there(run, listings, channels):
+    """Pre-training on the catalogue's own pairs; then P x K, from a channel with the weights that it wrote."""
+    pairs = CLIP | {"unfreeze_blocks": 1, "augment": {}, "epochs": 1}
+    assert "best epoch 1 of 1, no val f1" in run(pairs, listings.assign(label_group=None))
+    before, pretrained = rows("image").copy(), artefacts.MODELS / "pairs.safetensors"
+    (artefacts.MODELS / "r.safetensors").rename(pretrained)
+    channels["domain"] = channels["cnn"].model_copy(update={"weights": str(pretrained)})
+    run(IMAGE | {"image": "domain", "lr": 1e-9, "head_lr": 1e-9, "keep": "last"})
+    np.testing.assert_allclose(rows("image"), before, atol=1e-4)  # at so low a rate it stays where it starts
+
+
 @pytest.mark.parametrize(
     ("params", "lowered"),
     [
