@@ -154,7 +154,7 @@ class Encoder:
         for start in range(0, len(column), BLOCK):
             block = range(start, min(start + BLOCK, len(column)))
             rows[start : start + BLOCK] = self.encode(take(column, block))
-        self.n_embedded = len(column)
+        self.n_embedded = len(column) if present is None else int(present.sum())
         return rows
 
     def identity(self) -> str:
