@@ -32,6 +32,7 @@ from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.reading import check_rows
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels, load_channels
+from samesku.store import prune
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
 from samesku.training.epochs import NO_BETTER_EPOCH, Epoch, describe_epochs, is_start_kept
@@ -79,11 +80,12 @@ def train(name: str, params: Params, processes: Processes) -> str:
         trainer, examples, sampler,
         lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
     )  # fmt: skip
-    embeddings = embedder.embed(towers, np.ones(len(listings), bool), folder / "rows")
+    embeddings = embedder.embed(towers, np.ones(len(listings), bool), params.machine.store_folder())
     if processes.is_first:
         write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
+        prune(params.machine.store_folder(), params.machine.store_bytes)
         if is_start_kept(history):
             print(f"train_pxk@{name}: {NO_BETTER_EPOCH}", file=sys.stderr)
     processes.wait()

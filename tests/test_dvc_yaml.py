@@ -16,10 +16,20 @@ from samesku.params.backends import BACKENDS
 from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
-#: What checks params, writes files, names types and shares out work: it never changes a result, so it is no dep.
+#: What checks params, writes and keeps files, names types, shares out work: it never changes a result, so it is no dep.
 PLUMBING = tuple(
     f"samesku.{name}"
-    for name in ("params", "artefacts", "arrays", "errors", "processor", "reading", "replacing", "workers")
+    for name in (
+        "params",
+        "artefacts",
+        "arrays",
+        "errors",
+        "processor",
+        "reading",
+        "replacing",
+        "store",
+        "workers",
+    )
 )
 #: Other ways to the same result (another machine, another processor): no deps either.
 ENGINES = ("samesku.search.cuda", "samesku.search.ray_search", "samesku.embedding.ray_encoder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -287,6 +288,16 @@ class Machine(Strict):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     engine: Literal["local", "ray"] = "local"
     address: Annotated[str, Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})$")] | None = None
+    store: Annotated[str, Field(min_length=1)] | None = "data/store"
+    store_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
+
+    def store_folder(self, root: Path = Path()) -> Path | None:
+        """The folder of the store of embeddings and pictures; None where nothing is kept."""
+        return root / self.store if self.store else None
+
+    @property
+    def store_bytes(self) -> int:
+        return int(self.store_gb * 1e9)
 
 
 class Params(Strict):

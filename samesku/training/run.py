@@ -88,12 +88,11 @@ class TowerEmbedder:
         self.features: dict[str, Float32] = {}
 
     def embed(
-        self, towers: Mapping[str, Tower], chosen: Bools, folder: Path | None = None
+        self, towers: Mapping[str, Tower], chosen: Bools, store: Path | None = None
     ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
-        Pictures have M rows more where listings have M further pictures. `folder` keeps the rows of these very
-        towers as they come.
+        Pictures have M rows more where listings have M further pictures. `store` is that of `Encoder.embed`.
         """
         embeddings = {}
         for modality, tower in towers.items():
@@ -101,11 +100,11 @@ class TowerEmbedder:
             if modality in self.features:
                 embeddings[modality] = self._embed_features(tower, modality, chosen)
             else:
-                embeddings[modality] = self.embed_content(tower.encoder, modality, chosen, folder)
+                embeddings[modality] = self.embed_content(tower.encoder, modality, chosen, store)
         return embeddings
 
     def embed_content(
-        self, encoder: NetworkEncoder, modality: str, chosen: Bools, folder: Path | None = None
+        self, encoder: NetworkEncoder, modality: str, chosen: Bools, store: Path | None = None
     ) -> Float32:
         """As `embed`, of one encoder."""
         content, processes = self.training_set.content, self.compute.processes
@@ -113,11 +112,10 @@ class TowerEmbedder:
         rows = np.flatnonzero(wanted)
         share = np.zeros(len(wanted), bool)
         share[rows[processes.rank :: processes.count]] = True
-        part = modality if processes.count == 1 else f"{modality}-{processes.rank}-of-{processes.count}"
         embeddings = encoder.embed(
             content.column(modality),
             present=share,
-            folder=folder / part if folder else None,
+            store=store,
             label=f"{self.label} {modality}" if processes.is_first else None,
         )
         return processes.sum_array(embeddings)
