@@ -164,6 +164,8 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"dim is {channel.dim}; allowed with backend phash: 8 to 41664, or null"
     if channel.pooling and name != "sentence_transformers":
         yield "pooling is given; allowed with backend sentence_transformers alone"
+    if channel.views > 1 and not (backend.is_network and channel.modality == "image"):
+        yield f"views is {channel.views} with modality {channel.modality} and backend {name}; allowed: 1"
 
 
 def check_run(run: TrainRun) -> Iterator[str]:
@@ -179,6 +181,10 @@ def check_run(run: TrainRun) -> Iterator[str]:
         yield f"head_epochs is {run.head_epochs} without a head; allowed: 0, or a head_dim"
     if run.unfreeze_blocks == 0 and run.head_dim is None:
         yield "unfreeze_blocks is 0 without a head, which leaves nothing to train; give a head_dim"
+    if (run.image_size or run.views) and "image" not in run.towers:
+        yield "image_size or views is given without the image tower; allowed: null"
+    elif run.image_size and run.unfreeze_blocks == 0 and run.augment is None:
+        yield "image_size is given, but the features of a frozen trunk are computed once; allowed: null, or augment"
     yield from _check_loss(run)
 
 
