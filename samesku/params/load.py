@@ -149,8 +149,7 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"backend is {name!r}; allowed: {', '.join(BACKENDS)}"
         return
     if channel.modality not in backend.modalities:
-        allowed = " or ".join(backend.modalities)
-        yield f"modality {channel.modality} with backend {name}; allowed: {allowed}"
+        yield f"modality {channel.modality} with backend {name}; allowed: {' or '.join(backend.modalities)}"
     if backend.is_network:
         if not channel.model:
             yield f"model is missing; backend {name} needs the name of one"
@@ -183,8 +182,6 @@ def check_run(run: TrainRun) -> Iterator[str]:
         yield "unfreeze_blocks is 0 without a head, which leaves nothing to train; give a head_dim"
     if (run.image_size or run.views) and "image" not in run.towers:
         yield "image_size or views is given without the image tower; allowed: null"
-    elif run.image_size and run.unfreeze_blocks == 0 and run.augment is None:
-        yield "image_size is given, but the features of a frozen trunk are computed once; allowed: null, or augment"
     yield from _check_loss(run)
 
 

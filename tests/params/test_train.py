@@ -64,10 +64,6 @@ def test_what_is_allowed(params):
         (IMAGE | {"ema": 1.0}, "less than 1"),
         ({"towers": ["title"], "title": "sbert", "views": 2}, "without the image tower; allowed: null"),
         ({"towers": ["title"], "title": "sbert", "image_size": 96}, "without the image tower; allowed: null"),
-        (
-            IMAGE | {"image_size": 96, "unfreeze_blocks": 0, "head_dim": 8, "augment": None},
-            "the features of a frozen trunk are computed once; allowed: null, or augment",
-        ),
         (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),
         (IMAGE | {"loss": "triplet", "learnable_temperature": True}, "learnable_temperature with loss trip"),
         (IMAGE | {"margin": 0.2}, "margin is 0.2 with loss infonce, which has none; allowed: null"),
