@@ -30,6 +30,7 @@ class Spec:
         sha256: of the weights file; checked before it is read.
         pooling: how a sentence_transformers model makes one vector of its tokens; None: as the model says.
         dim: columns of a row, where the backend leaves the choice.
+        views: 2 embeds a picture as the mean of the picture and its mirror image; 1: the picture alone.
     """
 
     modality: str
@@ -40,6 +41,7 @@ class Spec:
     sha256: str | None = None
     pooling: str | None = None
     dim: int | None = None
+    views: int = 1
 
     @classmethod
     def of(cls, channel: Any) -> Spec:

@@ -78,11 +78,15 @@ class NetworkEncoder(Encoder):
         """A batch on the encoder's device -> (B, dim), not normalised; gradients flow."""
         return self.head(self.module(batch))
 
+    def forward_views(self, batch: Any) -> Tensor:
+        """As `forward`, but pictures with all `views` of the spec: what a listing is embedded by."""
+        return self.forward(batch)
+
     @torch.inference_mode()
     def compute(self, batch: Any) -> Float32:
         """A batch -> (B, dim) float32, normalised in float32 whatever the precision of the model."""
         with devices.autocast(self.device, self.precision):
-            vectors = self.forward(batch)
+            vectors = self.forward_views(batch)
         return nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
     def embed(
@@ -165,6 +169,11 @@ class ImageEncoder(NetworkEncoder):
 
     def describe_inputs(self) -> str:
         return repr(self.prepare)
+
+    def forward_views(self, batch: Tensor) -> Tensor:
+        """The sum over the views. The head is linear, so it may come before the sum or after it."""
+        vectors = self.forward(batch)
+        return vectors if self.spec.views == 1 else vectors + self.forward(batch.flip(-1))
 
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, Tensor]]:
         read = runner.picture_reader(column, self.prepare)

@@ -150,8 +150,7 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"backend is {name!r}; allowed: {', '.join(BACKENDS)}"
         return
     if channel.modality not in backend.modalities:
-        allowed = " or ".join(backend.modalities)
-        yield f"modality {channel.modality} with backend {name}; allowed: {allowed}"
+        yield f"modality {channel.modality} with backend {name}; allowed: {' or '.join(backend.modalities)}"
     if backend.is_network:
         if not channel.model:
             yield f"model is missing; backend {name} needs the name of one"
@@ -165,6 +164,8 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"dim is {channel.dim}; allowed with backend phash: 8 to 41664, or null"
     if channel.pooling and name != "sentence_transformers":
         yield "pooling is given; allowed with backend sentence_transformers alone"
+    if channel.views > 1 and not (backend.is_network and channel.modality == "image"):
+        yield f"views is {channel.views} with modality {channel.modality} and backend {name}; allowed: 1"
 
 
 def check_run(run: TrainRun) -> Iterator[str]:
@@ -180,6 +181,8 @@ def check_run(run: TrainRun) -> Iterator[str]:
         yield f"head_epochs is {run.head_epochs} without a head; allowed: 0, or a head_dim"
     if run.unfreeze_blocks == 0 and run.head_dim is None:
         yield "unfreeze_blocks is 0 without a head, which leaves nothing to train; give a head_dim"
+    if (run.image_size or run.views) and "image" not in run.towers:
+        yield "image_size or views is given without the image tower; allowed: null"
     yield from _check_loss(run)
 
 

@@ -84,6 +84,7 @@ class Channel(Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     pooling: Literal["mean", "cls"] | None = None
     dim: Annotated[int, Field(ge=8, le=65536)] | None = None
+    views: Literal[1, 2] = 1
     out: Folder = "data/embeddings"
 
 
@@ -127,11 +128,14 @@ class TrainRun(Strict):
     hard_negatives: Annotated[int, Field(ge=0, le=1000)] = 0
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | None = None
     augment: Augment | None = Augment()
+    image_size: Annotated[int, Field(ge=32, le=2048)] | None = None
+    views: Literal[1, 2] | None = None
 
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
     patience: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     head_epochs: Annotated[int, Field(ge=0)] = 0
     unfreeze_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 3
     batch_norm: Literal["frozen", "train"] = "frozen"

@@ -16,13 +16,14 @@ WEIGHTS = "open_clip_model.safetensors"
 
 
 def is_dual_encoder(encoders: Mapping[str, NetworkEncoder]) -> bool:
-    """Whether open_clip can hold the towers: timm and mean-pooled Hugging Face trunks with linear heads."""
+    """Whether open_clip can hold the towers: linear heads on timm of one view and a mean-pooled Hugging Face trunk."""
     if set(encoders) != {"image", "title"}:
         return False
     image, title = encoders["image"], encoders["title"]
     modules: Any = getattr(title.module, "after", [])
     return (
         (image.spec.backend, title.spec.backend) == ("timm", "sentence_transformers")
+        and image.spec.views == 1
         and all(isinstance(head, Head) for head in (image.head, title.head))
         and [getattr(module, "pooling_mode", None) for module in modules] == ["mean"]
     )

@@ -84,6 +84,8 @@ def fit(
     best = kept = state["best"]["epoch"]
     if trainer.run.keep == "last":
         kept = state["history"][-1]["epoch"]  # whose towers these are
+        if trainer.average:
+            trainer.load_tower_states(trainer.average.states)
     else:
         trainer.load_tower_states(state["best"]["towers"])
     return [
@@ -124,10 +126,11 @@ def _train_epochs(
                 bar.set_postfix(epoch=number, loss=f"{losses[-1]:.3f}", refresh=False)
             for tower in trainer.towers.values():
                 tower.eval()
-            epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
-            history.append(epoch)
-            if _is_better(epoch, history[state["best"]["epoch"]], trainer):
-                state["best"] = {"epoch": number, "towers": trainer.tower_states()}
+            with trainer.averaged():
+                epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
+                history.append(epoch)
+                if _is_better(epoch, history[state["best"]["epoch"]], trainer):
+                    state["best"] = {"epoch": number, "towers": trainer.tower_states()}
             if folder and processes.is_first:
                 save_checkpoint(folder, state | {"trainer": trainer.state()})
             _write_curves(live, epoch)

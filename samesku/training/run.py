@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from samesku.annotations.products import products_to_train
 from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content
-from samesku.embedding.network import NetworkEncoder
+from samesku.embedding.network import ImageEncoder, NetworkEncoder
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
@@ -154,8 +154,13 @@ def load_towers(
             batch_size=compute.batch_size,
             workers=compute.workers,
         )
+        file: Path | None = path_of(start)
+        if modality == "image" and run.views and run.views != encoder.spec.views:
+            encoder.spec, file = replace(encoder.spec, views=run.views), None
         if run.unfreeze_blocks == 0 and run.augment is None:  # the trunk gives the same features every time
-            embedder.features[modality] = _frozen_features(encoder, modality, embedder, path_of(start))
+            embedder.features[modality] = _frozen_features(encoder, modality, embedder, file)
+        elif modality == "image" and run.image_size:
+            _check_size(encoder, run.image_size)
         towers[modality] = Tower(
             encoder,
             head_dim=run.head_dim,
@@ -186,8 +191,25 @@ def load_start(
     return encoders, rows
 
 
-def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Float32:
+def _check_size(encoder: ImageEncoder, size: int) -> None:
+    """InputError where the network does not take pictures of `size` pixels."""
+    try:
+        with torch.inference_mode():
+            encoder.forward(torch.zeros(1, 3, size, size, device=encoder.device))
+    except Exception as error:
+        raise InputError(
+            f"image_size is {size}, which {encoder.spec.backend} model {encoder.spec.model} does not take; "
+            f"allowed: {encoder.prepare.size}, or null"
+        ) from error
+
+
+def _frozen_features(
+    encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path | None
+) -> Float32:
     """float32 (N, d): what the encoder, still without the tower's head, gives for every listing.
+
+    Args:
+        file: the rows of the encoder, where they may be read in place of embedding the listings again.
 
     That these rows have norm 1 changes nothing: the head has no bias, and its rows are normalised.
 
@@ -195,7 +217,7 @@ def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbe
         InputError: the file has the rows of another sample.
     """
     every = np.ones(len(embedder.training_set), bool)
-    if not file.is_file():
+    if file is None or not file.is_file():
         return embedder.embed_content(encoder, modality, every)
     features = np.load(file, mmap_mode="r")
     if len(features) != len(embedder.training_set.rows_of(modality, every)):
@@ -212,6 +234,8 @@ def make_examples(
     content, features, augment = embedder.training_set.content, embedder.features, run.augment
     reads = [modality for modality in run.towers if modality not in features]
     prepare: Any = towers["image"].encoder.prepare if "image" in reads else None
+    if prepare and run.image_size:
+        prepare = replace(prepare, size=run.image_size)
     augmentation = None
     if augment and prepare:
         augmentation = PictureAugmentation(

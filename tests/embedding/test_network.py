@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch import nn
 
 from samesku.embedding import network, runner
 from samesku.embedding.device import autocast
+from samesku.embedding.encoder import Spec
+from samesku.embedding.preprocess import Preprocess
 from samesku.encoders.registry import load_encoder
 
 TITLES = [
@@ -176,3 +180,22 @@ def test_autocast_of_full_precision_is_none():
         assert not torch.is_autocast_enabled("cpu")
     with autocast(torch.device("cpu"), "bf16"):
         assert torch.get_autocast_dtype("cpu") is torch.bfloat16
+
+
+def test_two_views_are_the_mean_of_a_picture_and_its_mirror_image():
+    """A network that gives the left half and the right half: (3, 4) and (4, 3) have the mean direction (1, 1)."""
+
+    class Halves(nn.Module):
+        def forward(self, batch):
+            return batch[:, 0].mean(dim=1).unflatten(1, (2, -1)).mean(dim=2)
+
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, :4], pixels[:, 4:] = 60, 80
+    encoder = network.ImageEncoder(
+        spec=Spec("image", "timm", "halves"), dim=2, module=Halves(), block_of=lambda _: 0,
+        prepare=Preprocess(8, (0.0,) * 3, (1.0,) * 3),
+    )  # fmt: skip
+    picture = [Image.fromarray(pixels)]
+    np.testing.assert_allclose(encoder.embed(picture), [[0.6, 0.8]], atol=1e-6)
+    both = replace(encoder, spec=replace(encoder.spec, views=2))
+    np.testing.assert_allclose(both.embed(picture), [[0.5**0.5, 0.5**0.5]], atol=1e-6)

@@ -119,6 +119,11 @@ def test_the_shipped_params_are_right():
         ("channels.cnn.modality", "title", "channels.cnn: modality title with backend timm; allowed: image"),
         ("channels.cnn.model", None, "channels.cnn: model is missing; backend timm needs the name of one"),
         ("channels.tfidf.dim", None, "channels.tfidf: dim is missing"),
+        (
+            "channels.phash.views",
+            2,
+            "channels.phash: views is 2 with modality image and backend phash; allowed: 1",
+        ),
         ("channels.phash.weights", "x", "channels.phash: backend phash has no weights"),
         ("channels", {"a.b": SHIPPED["channels"]["cnn"]}, "channels.a.b is no name; allowed: letters"),
         ("channels.pxk", SHIPPED["channels"]["cnn"], "channels.pxk has a name that is taken by training"),

@@ -141,7 +141,13 @@ def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
 
 
 @pytest.mark.parametrize(
-    "params", [IMAGE | {"head_dim": 8, "head_epochs": 1}, BOTH | {"cross_modal": 0.5, "head_dim": 8}]
+    "params",
+    [
+        IMAGE | {"head_dim": 8, "head_epochs": 1},
+        IMAGE | {"head_dim": 8, "image_size": 64, "views": 2, "ema": 0.5},
+        IMAGE | {"head_dim": 8, "unfreeze_blocks": 0, "augment": None, "views": 2},
+        BOTH | {"cross_modal": 0.5, "head_dim": 8},
+    ],
 )
 def test_the_trained_towers_embed_without_the_training_data(run, channels, listings, params):
     run(params)
@@ -366,6 +372,11 @@ def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
     ("params", "change", "sentence"),
     [
         (IMAGE | {"unfreeze_blocks": 99}, {}, "unfreeze_blocks is 99; allowed with test_efficientnet: 0 to"),
+        (
+            IMAGE | {"image": "vit", "image_size": 96},
+            {},
+            "image_size is 96, which open_clip model .* allowed: 32, or",
+        ),
         (BOTH | {"cross_modal": 0.5}, {}, "image 256 and title 16 columns; give a head_dim"),
     ],
 )
