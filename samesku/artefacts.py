@@ -1,4 +1,4 @@
-"""The pipeline's files: where they are, and how they are written so that a reader never sees half of one.
+"""The pipeline's files: where they are, how they are written, and how damaged ones are noticed when they are read.
 
 The path constants are for the stage scripts and for samesku.app; the other packages are given paths.
 """
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from samesku.errors import InputError
 from samesku.processor import fixed_blas_threads
+from samesku.reading import reading
+from samesku.replacing import hold_lock, replace_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,42 +56,6 @@ def embedding_path(name: str, root: Path = Path()) -> Path:
     """The array of a channel: in data/embeddings, or in data/baselines where it is only there."""
     main, baseline = (root / folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
     return baseline if baseline.is_file() and not main.is_file() else main
-
-
-@contextmanager
-def replace_out(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write a file or a folder to; rename it to `path` on success.
-
-    A reader never sees half of an out. A kill at any moment leaves the old out or the new one, whole: a folder,
-    which cannot be replaced in one step, is put aside for that moment, and comes back when it is next written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial, last = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last"))
-    _restore(last, path)
-    _remove(partial)
-    try:
-        yield partial
-        if path.is_dir() and not path.is_symlink():
-            os.replace(path, last)
-        os.replace(partial, path)
-    finally:
-        _restore(last, path)
-        _remove(partial)
-        if os.path.lexists(last):
-            os.replace(last, partial)  # under the name `last` it is always whole
-            _remove(partial)
-
-
-def _restore(last: Path, path: Path) -> None:
-    if os.path.lexists(last) and not os.path.lexists(path):
-        os.replace(last, path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def read_git(folder: Path, *arguments: str) -> bytes | None:
@@ -143,7 +109,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
+    """What `write_json` wrote.
+
+    Raises:
+        DamagedFile: it is no JSON.
+    """
+    with reading(path):
+        return json.loads(path.read_text("utf-8"))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
@@ -160,12 +132,20 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
 
 
 def read_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, pa.Array]:
-    """The columns of a Parquet file by name, each as one array. No pandas, whose import takes half a second."""
+    """The columns of a Parquet file by name, each as one array. No pandas, whose import takes half a second.
+
+    Raises:
+        DamagedFile: it is missing, no such file, or lacks a column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        table = file.read(columns=columns)
+    with reading(path):
+        with pq.ParquetFile(path) as file:
+            if missing := set(columns or ()) - set(file.schema_arrow.names):
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+            table = file.read(columns=columns)
+        table.validate(full=True)
     return {
         name: pa.concat_arrays(table[name].chunks or [pa.nulls(0, table[name].type)])
         for name in table.column_names
@@ -176,7 +156,8 @@ def column_names(path: Path) -> list[str]:
     """The names of the columns of a Parquet file."""
     import pyarrow.parquet as pq
 
-    return pq.read_schema(path).names
+    with reading(path):
+        return pq.read_schema(path).names
 
 
 def to_numpy(column: pa.Array) -> NDArray[np.generic]:
@@ -219,16 +200,17 @@ def write_table(path: Path, table: pa.Table | Mapping[str, NDArray[np.generic] |
 def run_stage(stage: str, main: Callable[[], str]) -> None:
     """Run a script's `main` and print its one-line summary with the seconds.
 
-    An InputError, a full disk and too little memory end with one sentence and status 1, Ctrl-C with status 130.
+    An InputError, a full disk and too little memory end with one sentence and status 1, Ctrl-C with status 130. So
+    does a stage that another process runs in this folder already: DVC has a lock of its own, a shell has none.
     The seconds go to the screen and to data/provenance/ (git-ignored), never into an out.
     """
     start = time.perf_counter()
+    name = stage.replace("@", ".")
     try:
-        with fixed_blas_threads():
+        with _run_alone(PROVENANCE / f"{name}.lock"), fixed_blas_threads():
             summary = main()
-        seconds = time.perf_counter() - start
-        record = PROVENANCE / f"{stage.replace('@', '.')}.json"
-        write_json(record, {"seconds": round(seconds, 2), "summary": summary})
+            seconds = time.perf_counter() - start
+            write_json(PROVENANCE / f"{name}.json", {"seconds": round(seconds, 2), "summary": summary})
     except InputError as error:
         sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
@@ -239,6 +221,29 @@ def run_stage(stage: str, main: Callable[[], str]) -> None:
             raise
         sys.exit(f"{stage}: {sentence}; the last good outs are as they were")
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
+
+
+#: Names the lock that a stage holds to the processes that it starts: torchrun's run the same script.
+_LOCK_HELD = "SAMESKU_STAGE_LOCK"
+
+
+@contextmanager
+def _run_alone(lock: Path) -> Iterator[None]:
+    """Hold the lock of a stage. Raises InputError where another process holds it."""
+    name = str(lock.absolute())
+    if os.environ.get(_LOCK_HELD) == name:
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(lock, 0))
+        except TimeoutError:
+            raise InputError(
+                "another process runs this stage in this folder; allowed: one; wait until it ends, or stop it"
+            ) from None
+        os.environ[_LOCK_HELD] = name
+        stack.callback(os.environ.pop, _LOCK_HELD, None)
+        yield
 
 
 #: How libraries that are not written in Python report the number of an OSError.

@@ -9,7 +9,7 @@ import sys
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, can_tune, read_listings
-from samesku.errors import InputError
+from samesku.errors import DamagedFile, InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import Rules, read_rules
@@ -37,6 +37,8 @@ def main(name: str) -> str:
     find_entry(params.compare, name, "compare")
     try:
         return compare(name, params)
+    except DamagedFile:
+        raise
     except InputError as error:  # a baseline that cannot run does not stop the main system
         predictions.write_skipped(
             artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
@@ -56,7 +58,7 @@ def compare(name: str, params: Params) -> str:
     listings = read_listings(artefacts.LISTINGS, params.match)
     if (system.decision.value == "tune" or len(alphas) > 1) and not can_tune(listings):
         raise InputError("val has no two labelled listings of one product to tune on")
-    channels = load_channels([*system.image, *system.title], artefacts.embedding_path)
+    channels = load_channels([*system.image, *system.title], artefacts.embedding_path, listings)
     if not any(rows.shape[1] for rows in channels.values()):
         raise InputError(f"no listing has a row of {', '.join(channels)}")
     rules = read_rules(listings, params.match, params.groups)

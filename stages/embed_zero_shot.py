@@ -36,6 +36,7 @@ from samesku.encoders.registry import RECORD, needed_column, open_channel
 from samesku.errors import InputError
 from samesku.params import Params, find_entry, load_params
 from samesku.params.schema import Channel
+from samesku.reading import check_rows
 
 #: Rows of runs that have not ended; git-ignored.
 CHECKPOINTS = Path("data/checkpoints/embed_zero_shot")
@@ -62,6 +63,7 @@ def write_outs(
     name: str, channel: Channel, rows: Float32, info: dict[str, Any], encoder: Encoder | None
 ) -> None:
     """Write the array, the record of the channel and what its encoder learned, if there is one."""
+    check_rows(rows, f"channel {name}")
     record = {"channel": name, "modality": channel.modality, "backend": channel.backend}
     with replace_out(MODELS / name) as folder:
         folder.mkdir(parents=True)

@@ -13,16 +13,17 @@ from samesku.evaluation import predictions
 from samesku.evaluation.decisions import compared_by, decide
 from samesku.evaluation.rules import read_rules
 from samesku.params import load_params
+from samesku.search.fusion import load_channels
 from samesku.search.neighbours import read_neighbours
 
 
 def main() -> str:
     params = load_params()
     listings = read_listings(artefacts.LISTINGS, params.match)
-    links = read_links(artefacts.LINKS / "all.parquet")
+    links = read_links(artefacts.LINKS / "all.parquet", len(listings))
     rules = read_rules(listings, params.match, params.groups)
     names = [*params.fusion.image, *params.fusion.title]
-    channels = {name: np.load(artefacts.embedding_path(name), mmap_mode="r") for name in names}
+    channels = load_channels(names, artefacts.embedding_path, listings)
 
     decisions, compared = {}, compared_by(listings, params.fusion)
     for gallery, parts in GALLERIES.items():

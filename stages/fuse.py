@@ -21,8 +21,11 @@ from samesku.search.fusion import (
 
 def main() -> str:
     fusion = load_params().fusion
-    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
-    owner = read_listings(artefacts.LISTINGS).owner
+    listings = read_listings(artefacts.LISTINGS)
+    channels, owner = (
+        load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings),
+        listings.owner,
+    )
     weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
     n_rows = count_rows(channels, weights, owner)
     blocks = fuse_in_blocks(channels, weights, fusion.method, owner)

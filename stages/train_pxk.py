@@ -29,6 +29,7 @@ from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.weights import save_towers
 from samesku.evaluation.thresholds import best_val_threshold
 from samesku.params import Params, TrainRun, find_entry, load_params
+from samesku.reading import check_rows
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels, load_channels
 from samesku.training.checkpoint import checkpoint_key
@@ -57,7 +58,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     faiss.omp_set_num_threads(params.machine.threads)
     listings, images = read_listings(artefacts.LISTINGS), PackedImages(artefacts.IMAGES)
     content = Content(listings.title, images, listings.hashes, listings.is_picture)
-    training_set = TrainingSet.annotated(listings, content, read_links(links))
+    training_set = TrainingSet.annotated(listings, content, read_links(links, len(listings)))
     if reason := training_set.reason_to_skip(run):
         return skip(name, run, params, compute, len(listings), reason)
 
@@ -114,7 +115,7 @@ def find_confused(run: TrainRun, listings: Listings, rows: Int64, products: Int6
     """
     if not run.hard_negatives:
         return {}
-    channels = load_channels([getattr(run, side) for side in run.towers], artefacts.embedding_path)
+    channels = load_channels([getattr(run, side) for side in run.towers], artefacts.embedding_path, listings)
     fused = concatenate_channels(channels, dict.fromkeys(channels, 1 / len(channels)), listings.owner)
     neighbour = search_neighbours(fused, rows.astype(np.int32), NEIGHBOURS).neighbour
     place = np.searchsorted(rows, neighbour)
@@ -147,6 +148,7 @@ def write_outs(
     """Write the outs but the curves; an array without its tower has n rows and no columns."""
     for modality in ("image", "title"):
         rows = embeddings.get(modality, np.zeros((n, 0), np.float32))
+        check_rows(rows, f"channel {name}_{modality}")
         artefacts.write_array(Path(out) / f"{name}_{modality}.npy", rows)
     with artefacts.replace_out(artefacts.MODELS / f"{name}.safetensors") as path:
         save_towers(path, encoders)

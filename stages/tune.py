@@ -73,7 +73,7 @@ def main() -> str:
     labelled, every = val_labelled(listings), listings.gallery("full")
     if not can_tune(listings):
         return skip("val has no two labelled listings of one product to tune on")
-    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path)
+    channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
     filled = {
         name: vectors for name, vectors in channels.items() if vectors.shape[1]
     }  # no other takes a weight

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from samesku import artefacts
+from samesku import artefacts, replacing
 from tests.conftest import ROOT
 
 # In a driver process, a child is forked for each n that writes an out and kills itself before its nth step
@@ -187,3 +187,88 @@ def test_rows_of_a_csv_have_six_decimals(tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == b'name,f1,n\na,0.333333,2\n"b, c",1.0,3\n'
     artefacts.write_csv(tmp_path / "none.csv", [])
     assert (tmp_path / "none.csv").read_bytes() == b"empty\n"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from samesku.artefacts import replace_out
+
+path, text = Path(sys.argv[1]), sys.argv[2]
+sys.stdin.readline()  # all begin together
+for _ in range(30):
+    with replace_out(path) as beside:
+        (beside / "more").mkdir(parents=True)
+        for name in ("a", "more/b"):
+            (beside / name).write_text(text)
+"""
+
+
+def test_several_processes_that_write_one_folder_leave_the_whole_of_one(tmp_path):
+    out = tmp_path / "outs" / "out"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(out), text], cwd=ROOT, stdin=subprocess.PIPE, text=True
+        )
+        for text in ("one", "two", "three")
+    ]
+    for writer in writers:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    texts = [file.read_text() for file in (out / "a", out / "more/b")]
+    assert texts[0] == texts[1]
+    assert texts[0] in ("one", "two", "three")
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_folder_is_never_missing_while_it_is_replaced(tmp_path):
+    """As far as the system can exchange two names; else it is put aside for a moment."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    (first / "a").touch()
+    if not replacing._exchange(first, second):
+        pytest.skip("this system cannot exchange two folders in one step")
+    assert (second / "a").exists()
+    assert not (first / "a").exists()
+
+
+def test_a_stage_that_another_process_runs_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with artefacts.hold_lock(artefacts.PROVENANCE / "embed.cnn.lock", 0):
+        with pytest.raises(SystemExit) as ended:
+            artefacts.run_stage("embed@cnn", lambda: "done")
+        assert str(ended.value) == (
+            "embed@cnn: another process runs this stage in this folder; allowed: one; wait until it ends, or stop it"
+        )
+        artefacts.run_stage("embed@sbert", lambda: "done")
+    artefacts.run_stage("embed@cnn", lambda: "done")
+    assert capsys.readouterr().out.count("done") == 2
+    assert sorted(path.name for path in artefacts.PROVENANCE.iterdir()) == [
+        "embed.cnn.json",
+        "embed.sbert.json",
+    ]
+
+
+def test_the_processes_that_a_stage_starts_of_itself_are_not_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def main():  # as train_pxk does with machine.processes above 1, by torchrun
+        code = "from samesku.artefacts import run_stage; run_stage('train_pxk@a', lambda: 'within')"
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+        return "around"
+
+    artefacts.run_stage("train_pxk@a", main)
+    assert "around" in capsys.readouterr().out
+    assert "SAMESKU_STAGE_LOCK" not in os.environ
+
+
+def test_a_writer_that_waits_too_long_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(replacing, "LOCK_SECONDS", 0)
+    with artefacts.replace_out(tmp_path / "out") as beside:
+        beside.write_text("mine")
+        with pytest.raises(TimeoutError), artefacts.replace_out(tmp_path / "out"):
+            pass
+    assert (tmp_path / "out").read_text() == "mine"

@@ -18,7 +18,8 @@ from tests.conftest import ROOT
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 #: What checks params, writes files, names types and shares out work: it never changes a result, so it is no dep.
 PLUMBING = tuple(
-    f"samesku.{name}" for name in ("params", "artefacts", "arrays", "errors", "processor", "workers")
+    f"samesku.{name}"
+    for name in ("params", "artefacts", "arrays", "errors", "processor", "reading", "replacing", "workers")
 )
 #: Other ways to the same result (another machine, another processor): no deps either.
 ENGINES = ("samesku.search.cuda", "samesku.search.ray_search", "samesku.embedding.ray_encoder")
@@ -122,3 +123,9 @@ def test_dvc_sees_a_catalogue_that_git_ignores(tmp_path):
             os.path.relpath(tmp_path / "data/raw/mine.dvc")
         ]
         assert repo.scm.is_ignored(str(tmp_path / "data/raw/mine/listings.csv"))
+
+
+def test_no_stage_lists_the_params_of_this_machine_and_of_the_app():
+    """So a change of them runs nothing again."""
+    keys = {key.split(".")[0] for stage in STAGES for key in definition(stage)["params"]}
+    assert not keys & {"machine", "app"}

@@ -93,23 +93,21 @@ def write_annotations(
 ) -> dict[Pair, str | None]:
     """Give pairs their answers, now; None removes an annotation. Returns the answers that the pairs had before.
 
-    The file is read before the change and replaced as a whole, behind a lock beside it: of several servers that
-    write one file, none loses an annotation of another.
+    The file is read and replaced while no other process can write it: of several servers with one file, none loses an
+    annotation of another. When this returns, the annotation is on the disk.
 
     Args:
         answers: by pair, ordered as by `sort_pair`. name: of the person who gives them; "" for none.
 
     Raises:
         InputError: there is no such answer, the file cannot be read, or the answers contradict each other or those
-            of the file. Nothing is written then.
+            of the file.
+        OSError: the file cannot be written. After any error, the file is as it was.
     """
-    from filelock import FileLock  # here, since the stage only reads
-
     for answer in answers.values():
         if answer is not None and answer not in ANSWERS:
             raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
         contradicted = find_contradicted_pair(annotations)
         before = {pair: annotations[pair].answer if pair in annotations else None for pair in answers}
@@ -125,8 +123,7 @@ def write_annotations(
                 f"{left} and {right} would be annotated as different, while pairs that are the same join them; undo "
                 "or change one of the earlier annotations first"
             )
-        with replace_out(path) as partial:
-            partial.write_bytes(format_annotations(annotations))
+        partial.write_bytes(format_annotations(annotations))
     return before
 
 

@@ -12,7 +12,7 @@ from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, re
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches
 from samesku.arrays import Float64, Int64, Ints
-from samesku.catalogue.listings import HIDDEN, Listings, visible_products
+from samesku.catalogue.listings import Listings, visible_products
 from samesku.errors import InputError
 from samesku.params import Params
 from samesku.search.neighbours import read_neighbours
@@ -94,14 +94,15 @@ def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Floa
 def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
     """The sample of a system's candidate pairs in the full gallery: each pair once, in a random order by data.seed.
 
-    Pairs with a labelled listing of test are left out: such labels choose nothing, and neither does what people say
-    of these listings.
+    Where train or val has labels, pairs with a listing of test are left out: its labels choose nothing, and neither
+    does what people say of these listings.
 
     Raises:
         InputError: the stage has not run, or ran on another sample.
     """
     left, right, score = candidate_pairs(system, listings)
-    hidden = visible_products(listings) == HIDDEN
+    # Where labels measure, test is measured with them or would be: its listings choose nothing, labelled or not.
+    hidden = (listings.split == "test") & (visible_products(listings) >= 0).any()
     keep = ~hidden[left] & ~hidden[right]
     return stratify_pairs(listings.posting_id, left[keep], right[keep], score[keep], params.data.seed)
 
@@ -130,9 +131,7 @@ def annotated_threshold(system: str, precision: float, params: Params, listings:
     """
     sample = read_pair_sample(system, params, listings)
     if not len(sample):
-        raise InputError(
-            f"{system} has no candidate pair without a labelled test listing; none can be annotated"
-        )
+        raise InputError(f"{system} has no candidate pair outside of test; none can be annotated")
     drawn = read_drawn(sample, listings.posting_id, read_annotations(artefacts.ANNOTATIONS))
     result = judge_sample(sample, drawn, precision)
     if result.reached:

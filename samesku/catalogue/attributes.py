@@ -16,6 +16,7 @@ import numpy as np
 
 from samesku.arrays import Float32, Float64, Int64, Ints
 from samesku.catalogue.title_tokens import THOUSANDS, WORD, parse_number
+from samesku.catalogue.titles import normalise_unicode
 
 #: Cells that say that there is nothing, letters and digits alone.
 _NOTHING = (
@@ -328,11 +329,11 @@ def _number(values: Sequence[Hashable]) -> tuple[Int64, list[Any]]:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    return normalise_unicode("NFKC", text).casefold().strip()
 
 
 def _without_accents(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text).casefold()
+    letters = normalise_unicode("NFKD", text).casefold()
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 

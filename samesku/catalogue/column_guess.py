@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
+from samesku.catalogue.titles import normalise_unicode
 from samesku.errors import InputError
 
 #: Usual names of our columns, folded. Our name itself comes first; names of one list are equally likely; a later
@@ -49,7 +50,7 @@ def fold_name(name: str) -> str:
     """A column's name as it is compared: `g:Image Link`, `imageLink` and `IMAGE-LINK` are image_link."""
     visible = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf") or c.isspace())
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", visible.strip().removeprefix("g:"))
-    folded = unicodedata.normalize("NFKC", words.casefold())
+    folded = normalise_unicode("NFKC", words.casefold())
     # A mark is a part of its letter, as in Thai.
     return "_".join(
         "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded).split()

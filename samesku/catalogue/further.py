@@ -96,7 +96,7 @@ def read_further(path: Path) -> FurtherPictures:
     """What `write_further` wrote; none where there is no such file."""
     if not path.is_file():
         return FurtherPictures(np.empty(0, np.int32), [], [])
-    table = read_columns(path)
+    table = read_columns(path, ["listing", "image", "image_phash"])
     return FurtherPictures(
         to_numpy(table["listing"]).astype(np.int32),
         table["image"].to_pylist(),

@@ -9,8 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import overload
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
+
+from samesku.arrays import Ints
+from samesku.reading import reading
 
 _SCHEMA = pa.schema([pa.field("image", pa.binary())])
 _ROWS = 64  # of a record batch, some 2 MB
@@ -19,6 +24,8 @@ THUMBNAIL_SIDE = 144  # pixels of a thumbnail's longer side
 
 class Jpegs(Sequence[Image.Image | None]):
     """Pictures that are decoded when they are asked for; None where a listing has none. Holds their JPEGs."""
+
+    path = Path("images.arrow")  # for errors
 
     def __init__(self, jpegs: list[bytes | None]) -> None:
         self.jpegs = jpegs
@@ -39,8 +46,9 @@ class Jpegs(Sequence[Image.Image | None]):
         jpeg = self.jpeg(i)
         if jpeg is None:
             return None
-        image = Image.open(io.BytesIO(jpeg))
-        image.load()
+        with reading(self.path):
+            image = Image.open(io.BytesIO(jpeg))
+            image.load()
         return image
 
 
@@ -58,12 +66,22 @@ class PackedImages(Jpegs):
 
     @cached_property
     def _file(self) -> pa.ipc.RecordBatchFileReader:
-        return pa.ipc.open_file(pa.memory_map(str(self.path)))
+        with reading(self.path):
+            file = pa.ipc.open_file(pa.memory_map(str(self.path)))
+            if file.schema != _SCHEMA:
+                raise ValueError(f"its columns are {file.schema.names}")
+            return file
 
     @cached_property
     def _length(self) -> int:
         last = self._file.num_record_batches - 1
-        return last * _ROWS + self._file.get_batch(last).num_rows if last >= 0 else 0
+        return last * _ROWS + self._batch(last).num_rows if last >= 0 else 0
+
+    def _batch(self, i: int) -> pa.RecordBatch:
+        with reading(self.path):
+            batch = self._file.get_batch(i)
+            batch.validate(full=True)  # the offsets of a damaged file may lead anywhere in memory
+            return batch
 
     def __len__(self) -> int:
         return self._length
@@ -71,7 +89,16 @@ class PackedImages(Jpegs):
     def jpeg(self, i: int) -> bytes | None:
         """The JPEG of listing `i` as it is stored; None where it has none."""
         i = range(len(self))[i]  # negative and out of range as in a list
-        return self._file.get_batch(i // _ROWS).column(0)[i % _ROWS].as_py()
+        return self._batch(i // _ROWS).column(0)[i % _ROWS].as_py()
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """int (N,): bytes of each stored picture, 0 for none."""
+        parts = [
+            pc.fill_null(pc.binary_length(self._batch(i).column(0)), 0).to_numpy()
+            for i in range(self._file.num_record_batches)
+        ]
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def some(self, rows: list[int]) -> Jpegs:
         """The pictures of these listings, as they can be sent to another machine."""
@@ -122,5 +149,7 @@ def read_thumbnails(path: Path) -> list[bytes | None]:
 
     Empty for a catalogue without pictures.
     """
-    with pa.memory_map(str(path)) as file:
-        return pa.ipc.open_file(file).read_all()["image"].to_pylist()
+    with reading(path), pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
+        return table["image"].to_pylist()

@@ -17,11 +17,10 @@ from samesku.artefacts import column_names, read_columns, to_numpy, write_table
 from samesku.catalogue.further import FILE, FurtherPictures, read_further
 from samesku.errors import InputError
 from samesku.params.schema import Match
+from samesku.reading import reading
 
 #: Each gallery, as the parts of the sample that are searched each within itself.
 GALLERIES = {"full": ("full",), "split": ("val", "test")}
-#: The product of a labelled test listing, for everything that learns or tunes.
-HIDDEN = -2
 
 
 @dataclass(frozen=True)
@@ -222,27 +221,31 @@ def read_listings(path: Path, match: Match | None = None) -> Listings:
             are allowed.
 
     Raises:
+        DamagedFile: the file is missing or damaged.
         InputError: `match` asks for shops that the table does not have.
     """
-    table = read_columns(path, ["posting_id", "label_group", "component", "split"])
-    codes = table["label_group"].dictionary_encode().indices.to_pylist()
-    listings = Listings(
-        posting_id=np.asarray(table["posting_id"].to_pylist(), dtype=object),
-        product=np.array([-1 if code is None else code for code in codes], dtype=np.int32),
-        component=to_numpy(table["component"]).astype(np.int32),
-        split=np.asarray(table["split"].to_pylist(), dtype=str),
-        path=path,
-    )
+    with reading(path):
+        table = read_columns(path, ["posting_id", "label_group", "component", "split"])
+        codes = table["label_group"].dictionary_encode().indices.to_pylist()
+        listings = Listings(
+            posting_id=np.asarray(table["posting_id"].to_pylist(), dtype=object),
+            product=np.array([-1 if code is None else code for code in codes], dtype=np.int32),
+            component=to_numpy(table["component"]).astype(np.int32),
+            split=np.asarray(table["split"].to_pylist(), dtype=str),
+            path=path,
+        )
+        wrong = ~np.isin(listings.split, ("train", "val", "test")) | (listings.component < 0)
+        if wrong.any():
+            raise ValueError(f"row {int(wrong.argmax())} has no split, or no component")
     return listings if match is None else replace(listings, allowed=allow_pairs(match, listings.source))
 
 
 def visible_products(listings: Listings) -> Int32:
     """The product of each listing as learning and tuning may see it, int32 (N,).
 
-    HIDDEN for labelled listings of test, which are then of no product that can be known; −1 without a label.
+    −1 without a label, and for every listing of test: what learns cannot even know whether test has labels.
     """
-    hidden = (listings.split == "test") & (listings.product >= 0)
-    return np.where(hidden, np.int32(HIDDEN), listings.product)
+    return np.where(listings.split == "test", np.int32(-1), listings.product)
 
 
 def val_labelled(listings: Listings) -> Bools:
@@ -285,11 +288,23 @@ def write_links(path: Path, links: Links) -> None:
     write_table(path, columns)
 
 
-def read_links(path: Path) -> Links:
-    """What `write_links` wrote; no links where there is no such file."""
+def read_links(path: Path, n_listings: int) -> Links:
+    """What `write_links` wrote; no links where there is no such file.
+
+    Raises:
+        DamagedFile: it is damaged, or a pair is none of two of the n_listings listings.
+    """
     if not path.is_file():
         return Links()
-    columns = {name: to_numpy(column) for name, column in read_columns(path).items()}
-    pairs = np.stack([columns["left"], columns["right"]], axis=1).astype(np.int32)
+    with reading(path):
+        columns = {
+            name: to_numpy(column)
+            for name, column in read_columns(path, ["left", "right", "must_link"]).items()
+        }
+        pairs = np.stack([columns["left"], columns["right"]], axis=1).astype(np.int32)
+        wrong = (pairs < 0).any(axis=1) | (pairs >= n_listings).any(axis=1) | (pairs[:, 0] == pairs[:, 1])
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(f"row {row} links {pairs[row].tolist()}; allowed: two of {n_listings} listings")
     must_link = columns["must_link"] == 1
     return Links(pairs[must_link], pairs[~must_link])

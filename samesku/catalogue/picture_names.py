@@ -1,8 +1,9 @@
 """The file that a table means by a picture's name: in other case, without extension, by a path from elsewhere."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
+
+from samesku.catalogue.titles import normalise_unicode
 
 #: The ends of names that are taken for the kind of a picture.
 EXTENSIONS = frozenset(
@@ -43,4 +44,4 @@ def other_names(name: str, folder: PurePosixPath, index: Callable[[], Mapping[st
 
 
 def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return normalise_unicode("NFC", name).casefold()

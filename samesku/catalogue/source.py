@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
+from urllib.parse import unquote
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.columns import show_names
@@ -143,16 +144,25 @@ class Source(ABC):
         """The bytes of the picture of just this name. Raises Fault where there is no such plain file inside."""
 
 
-def read_table_file(table: Path) -> bytes:
+def read_table_file(table: Path, inside: Path | None = None) -> bytes:
     """The bytes of a table on this machine.
 
+    Args:
+        inside: the folder of a catalogue. Whoever packed it must not name a file of this machine by a link.
+
     Raises:
-        InputError: there is no such plain file, it cannot be read, or it is too large.
+        InputError: there is no such plain file, it cannot be read, it is too large, or it is a link to outside.
     """
     try:
         status = table.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device would hang
             raise InputError(f"data.csv: {table} is not a plain file; allowed: a file, or a link to one")
+        real = table.resolve()
+        if inside is not None and not (real.is_relative_to(inside.resolve()) or _is_in_dvc_cache(real)):
+            raise InputError(
+                f"data.csv: {table} leads out of {inside}; allowed: a file in it; copy the table there, or name its "
+                "own folder in data.source"
+            )
         _check_table(table, status.st_size)
         return table.read_bytes()
     except InputError:
@@ -201,7 +211,7 @@ class FolderSource(Source):
         if not (self.path / self.csv).exists():
             tables = (path.name for path in self.path.iterdir() if _is_table(path.name))
             raise InputError(f"data.csv: there is no {self.path / self.csv}{_instead(tables, self.csv)}")
-        return read_table_file(self.path / self.csv)
+        return read_table_file(self.path / self.csv, self.path)
 
     @cached_property
     def root(self) -> Path:
@@ -335,6 +345,7 @@ class UrlFolder(Source):
 
     def read_picture(self, name: str) -> bytes:
         path = f"{self.root}/{_inside(name).as_posix()}"
+        _check_decoded(name)
         try:
             about = self.files.info(path)
             if about["type"] != "file":
@@ -357,7 +368,11 @@ def _locate(url: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs  # here, since most catalogues lie on this machine
 
     with _reaching(url):
-        return url_to_fs(url)
+        if not url.startswith(("http://", "https://")):
+            return url_to_fs(url)
+        from samesku.catalogue.redirects import client_options  # with aiohttp
+
+        return url_to_fs(url, client_kwargs=client_options())
 
 
 @contextmanager
@@ -368,6 +383,8 @@ def _reaching(url: str) -> Iterator[None]:
     except (Fault, InputError):
         raise
     except Exception as error:
+        if isinstance(error.__cause__, InputError):  # a redirect, which fsspec takes for a missing file
+            raise error.__cause__ from None
         message = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"data.source: {url} cannot be read ({message}); ways out: the package and the credentials for it, "
@@ -400,6 +417,16 @@ def _inside(name: str) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or (os.name == "nt" and Path(name).anchor):
         raise Fault(q.IMAGE_OUTSIDE)
     return path
+
+
+def _check_decoded(name: str) -> None:
+    """Fault where a name climbs once a server has decoded it: %2e%2e/ is ../, also where it is encoded twice."""
+    for _ in range(8):
+        decoded = unquote(name).replace("\\", "/")
+        if decoded == name:
+            return
+        _inside(name := decoded)
+    raise Fault(q.IMAGE_NAME)
 
 
 def _check_table(table: object, size: int) -> None:

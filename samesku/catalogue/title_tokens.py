@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -54,11 +54,13 @@ class ItemSets:
     Attributes:
         items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind. agreement: float32 (V, V), 1
             where two items are one value (`values_agree`); None where each agrees with itself alone.
+        values: the V values.
     """
 
     items: csr_array
     kind: Int64
     agreement: csr_array | None = None
+    values: Sequence[str] = ()
 
     @property
     def n_kinds(self) -> int:
@@ -66,7 +68,7 @@ class ItemSets:
 
     def __getitem__(self, rows: Ints) -> ItemSets:
         """The sets of some listings."""
-        return ItemSets(self.items[rows], self.kind, self.agreement)
+        return ItemSets(self.items[rows], self.kind, self.agreement, self.values)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class TitleTokens:
 def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     """Read N titles into sets of items; upper and lower case are equal."""
     folded = [title.casefold() for title in titles]
-    words = [{("", word) for word in WORD.findall(title)} for title in folded]
+    words = [{("", word) for word in read_words(title)} for title in titles]
     items = [list(_parse_items(title)) for title in folded]
     groups = {
         group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
@@ -99,14 +101,22 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     return TitleTokens(_item_sets(words), **groups, length=length)
 
 
+def read_words(title: str) -> set[str]:
+    """The distinct words of a title; upper and lower case are equal."""
+    return set(WORD.findall(title.casefold()))
+
+
 def read_items(title: str) -> list[Item]:
     """The numbers, quantities and codes of a title, from left to right."""
     letters = [(letter, i) for i, character in enumerate(title) for letter in character.casefold()]
     text = "".join(letter for letter, _ in letters)
-    place = [i for _, i in letters]
-    # Backwards, so that the places before a match stay where they are.
-    for match in reversed(list(TIMES.finditer(text))):
-        place[match.start() : match.end()] = [place[match.start()]] * 3
+    before = [i for _, i in letters]
+    place: list[int] = []
+    done = 0
+    for match in TIMES.finditer(text):
+        place += [*before[done : match.start()], *[before[match.start()]] * 3]
+        done = match.end()
+    place += before[done:]
     items = [
         item._replace(start=place[item.start], stop=place[item.stop - 1] + 1) for item in _parse_items(text)
     ]
@@ -121,19 +131,37 @@ def conflict_places(left: Sequence[Item], right: Sequence[Item]) -> list[dict[st
         [start, stop]. JSON can hold it.
     """
     conflicts = []
-    for kind in dict.fromkeys((item.group, item.kind) for item in left):
-        sides = [[item for item in side if (item.group, item.kind) == kind] for side in (left, right)]
-        if sides[1] and not any(values_agree(a.value, b.value) for a, b in product(*sides)):
-            places = [[[item.start, item.stop] for item in side] for side in sides]
+    left_items, right_items = _by_kind(left), _by_kind(right)
+    for kind, items in left_items.items():
+        others = right_items.get(kind, [])
+        if others and not values_agree({item.value for item in items}, {item.value for item in others}):
+            places = [[[item.start, item.stop] for item in side] for side in (items, others)]
             conflicts.append({"left": places[0], "right": places[1]})
     return conflicts
 
 
-def values_agree(left: str, right: str) -> bool:
-    """Whether two values of a kind are one: equal, or within ROUNDING where one of them alone was converted."""
-    if left.startswith("~") == right.startswith("~"):
-        return left == right
-    return bool(_is_rounded(*(float(value.removeprefix("~")) for value in (left, right))))
+def _by_kind(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
+    kinds: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        kinds.setdefault((item.group, item.kind), []).append(item)
+    return kinds
+
+
+def values_agree(left: Set[str], right: Set[str]) -> bool:
+    """Whether two titles share a value of a kind: an equal one, or a converted and a metric one within ROUNDING.
+
+    A hostile title has thousands of values: no value is compared with all.
+    """
+    if left & right:
+        return True
+    for side, opposite in ((left, right), (right, left)):
+        converted = [float(value[1:]) for value in side if value.startswith("~")]
+        metric = sorted(float(value) for value in opposite if not value.startswith("~")) if converted else []
+        for value in converted:
+            place = bisect(metric, value)
+            if any(_is_rounded(value, near) for near in metric[max(0, place - 1) : place + 1]):
+                return True
+    return False
 
 
 def parse_number(text: str) -> float:
@@ -164,12 +192,15 @@ def _parse_items(text: str) -> Iterator[Item]:
         value = f"{_parse_figure(match[1]) * factor:g}"
         yield Item("quantities", dimension, f"~{value}" if converted else value, *match.span())
     text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
-    for match in CODE.finditer(text):
-        if DIGIT.search(match[0]) and ALPHABETIC.search(match[0]):
-            code = match[0].replace("-", "")
-            yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
-            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
-    for match in NUMBER.finditer(text):
+    codes = [match for match in CODE.finditer(text) if DIGIT.search(match[0]) and ALPHABETIC.search(match[0])]
+    rest: list[str] = []
+    done = 0
+    for match in codes:
+        code = match[0].replace("-", "")
+        yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
+        rest += [text[done : match.start()], " " * len(match[0])]
+        done = match.end()
+    for match in NUMBER.finditer("".join([*rest, text[done:]])):
         yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
 
 
@@ -185,12 +216,13 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
 
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
     agreeing = _find_agreeing(list(vocabulary))
+    values = [value for _, value in vocabulary]
     if not len(agreeing):
-        return ItemSets(items, kind.astype(np.int64))
+        return ItemSets(items, kind.astype(np.int64), values=values)
     each = np.arange(len(vocabulary))
     places = np.concatenate([each, *agreeing.T]), np.concatenate([each, *agreeing.T[::-1]])
     agreement = csr_array((np.ones(len(places[0]), np.float32), places), shape=(len(each), len(each)))
-    return ItemSets(items, kind.astype(np.int64), agreement)
+    return ItemSets(items, kind.astype(np.int64), agreement, values)
 
 
 def _find_agreeing(vocabulary: Sequence[tuple[str, str]]) -> Ints:

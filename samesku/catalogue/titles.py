@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from html import unescape
+from typing import Literal
 
 # Titles that were printed as Python bytes: b"Mom\'s \xe2\x98\x85". ASCII letters are never escaped there, so
 # \x41 is left alone: it is what the seller wrote.
@@ -18,6 +20,12 @@ _TRADEMARKS = re.compile("[™℠]")
 _FRACTIONS = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # NFKC would make eleven halves of 1½: 11⁄2
 #: ★ and ★ with a variation selector are one sign; the selectors are no control characters to Unicode.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+#: Marks on one letter, as in Unicode's Stream-Safe Text Format. No script has more than five; n of them are ordered in
+#: n² steps.
+_MOST_MARKS = 30
+_MANY_MARKS = re.compile(
+    rf"[^\w\s\0-\x7f]{{{_MOST_MARKS + 1},}}"
+)  # no mark is a letter, a digit or a space to Python
 #: More would let a hostile title of a megabyte take hours.
 _MOST_PASSES = 100
 _DROPPED = {"Cc", "Cf", "Cs", "Co"}  # control, zero-width and bidirectional marks, surrogates, private use
@@ -35,6 +43,20 @@ def normalise_title(title: str) -> str:
             break
         title = clean
     return title
+
+
+def normalise_unicode(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """The text in a normal form, in time that grows with its length: a letter has at most 30 marks."""
+    return unicodedata.normalize(form, _MANY_MARKS.sub(lambda run: "".join(_few_marks(run[0])), text))
+
+
+def _few_marks(text: str) -> Iterator[str]:
+    n_marks = 0
+    for c in text:
+        is_mark = unicodedata.combining(unicodedata.normalize("NFKD", c)[0]) != 0
+        n_marks = n_marks + 1 if is_mark else 0
+        if n_marks <= _MOST_MARKS:
+            yield c
 
 
 def _normalise_once(title: str) -> str:
@@ -55,4 +77,4 @@ def _normalise_once(title: str) -> str:
         title = "".join(c for c in title if unicodedata.category(c) not in _DROPPED)
     if not title.isascii():
         title = _FRACTIONS.sub(" ", _TRADEMARKS.sub("", _SELECTORS.sub("", title)))
-    return " ".join(unicodedata.normalize("NFKC", title).split())
+    return " ".join(normalise_unicode("NFKC", title).split())

@@ -124,6 +124,7 @@ def load_encoder(
         encoder = import_module(module).load(tower.spec if tower else spec)
         if tower:
             tower.restore(encoder)
+        weights.check_finite(encoder.module)
     encoder.precision, encoder.batch_size, encoder.workers = precision, batch_size, workers
     encoder.to(device)
     if engine == openvino.ENGINE:

@@ -14,6 +14,7 @@ from samesku.catalogue.listings import (
     can_tune,
     visible_products,
 )
+from samesku.errors import DamagedFile
 from samesku.evaluation.metrics import row_f1
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import (
@@ -133,6 +134,15 @@ class Decisions:
     gallery_size: Int64
     is_default: bool = False
     rules: Rules | None = None
+
+    def __post_init__(self) -> None:
+        more = self.relevant.sum(axis=1) > self.n_relevant
+        if more.any():  # an F1 above 1 would follow
+            query = self.neighbours.query[more.argmax()]
+            raise DamagedFile(
+                f"the neighbours of listing {query} hold more listings of its product than its gallery has; "
+                "run `dvc repro`"
+            )
 
     @property
     def statistic(self) -> Float64:

@@ -65,9 +65,8 @@ def label_pairs(
 ) -> PairLabels:
     """Label candidate pairs. The model learns from a pair of two labelled listings of which at least one teaches.
 
-    Where val alone teaches, it learns from pairs of val with labelled test listings too: two products, since a
-    product lies in one split. The label itself stays hidden. Where train teaches as well, these would be most
-    pairs of a test listing: the model would learn that test listings match nothing.
+    Pairs with test listings teach nothing. That a labelled one is of another product than those of val is certain,
+    but in a catalogue whose test listings have no labels nobody would know it.
 
     A pair weighs 1/√n for each of its teaching listings, where n listings have the product. So the n² pairs of a
     large product do not outweigh all else.
@@ -78,7 +77,7 @@ def label_pairs(
 
     Args:
         product: int (N,), the product of each listing of the catalogue as `visible_products` gives it: −1
-            where there is no label, −2 where the label is hidden.
+            where there is no label, or it is hidden.
         val_labelled: bool (N,), the labelled val listings.
         teaching: bool (N,), the listings whose labels teach: those of val, perhaps the labelled ones of train too.
         component: int (N,), the connected component of each listing.
@@ -87,8 +86,7 @@ def label_pairs(
     left, right = sides
     fold = deal_folds(component, teaching, params.folds, params.seed)[sides]
     is_val = val_labelled[sides]
-    train_teaches = bool((teaching & ~val_labelled).any())
-    is_known: Bools = product >= 0 if train_teaches else product != -1
+    is_known = product >= 0
     size = np.bincount(product[product >= 0], minlength=1)
     listing_weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
     of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)

@@ -12,6 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from samesku.artefacts import read_git
 from samesku.errors import InputError
+from samesku.params.secrets import hide_secrets
 
 
 def read_params(path: Path) -> dict[str, Any]:
@@ -145,7 +146,7 @@ def _literal(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{','.join(map(_literal, value))}]"
-    return str(value)
+    return hide_secrets(str(value))
 
 
 def _quote(override: str) -> str:

@@ -23,6 +23,7 @@ from samesku.params.schema import (
     Shares,
     TrainRun,
 )
+from samesku.params.secrets import check_source
 
 T = TypeVar("T")
 
@@ -235,7 +236,8 @@ def find_modalities(params: Params) -> dict[str, str]:
 
 def _contradictions(params: Params) -> Iterator[str]:
     """Everything that is wrong between keys, each as a sentence that begins with the key."""
-    local: list[tuple[str, Iterator[str]]] = [("data", check_encoding(params.data.encoding))]
+    local: list[tuple[str, Iterator[str]]] = [("data", check_source(params.data.source))]
+    local += [("data", check_encoding(params.data.encoding))]
     local += [("split.shares", check_shares(params.split.shares))]
     local += [(f"channels.{name}", check_channel(channel)) for name, channel in params.channels.items()]
     local += [(f"train.{name}", check_run(run)) for name, run in params.train.items()]

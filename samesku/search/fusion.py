@@ -22,7 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from samesku.arrays import Float32, Float64, Floats, Int32, Int64, Ints
 from samesku.artefacts import read_json, replace_out, write_json
-from samesku.errors import InputError
+from samesku.catalogue.listings import Listings
+from samesku.errors import DamagedFile, InputError
+from samesku.reading import LENGTH_ERROR, check_rows, read_array, reading
 
 ROWS = 8192  # of the catalogue, fused at once
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
@@ -96,13 +98,29 @@ class Fused:
         return float(sum(w for c, w in enumerate(self.weights) if common >> c & 1))
 
 
-def load_channels(names: Iterable[str], path_of: Callable[[str], Path]) -> dict[str, Float32]:
-    """The arrays of these channels, float32 (N, d), memory-mapped rather than read.
+def load_channels(
+    names: Iterable[str], path_of: Callable[[str], Path], listings: Listings
+) -> dict[str, Float32]:
+    """The arrays of these channels, float32 (N, d), memory-mapped rather than read; each row is looked at once.
 
     Args:
-        path_of: name of a channel -> its .npy file.
+        path_of: name of a channel -> its .npy file. listings: the N listings that they are of.
+
+    Raises:
+        DamagedFile: an array is missing or damaged, has rows of another sample, or one that is neither of length 1
+            nor zero.
     """
-    return {name: np.load(path_of(name), mmap_mode="r") for name in names}
+    channels = {}
+    for name in names:
+        path = path_of(name)
+        channels[name] = rows = read_array(path)
+        check_rows(rows, str(path))
+        if len(rows) not in (len(listings), len(listings) + len(listings.further)):
+            raise DamagedFile(
+                f"{path} has {len(rows):,} rows for {len(listings):,} listings; embed them all from one sample: "
+                "run `dvc repro`"
+            )
+    return channels
 
 
 def channel_weights(image: Mapping[str, float], title: Mapping[str, float], alpha: float) -> dict[str, float]:
@@ -273,21 +291,36 @@ def write_fused(
 
 
 def read_fused(folder: Path) -> Fused:
-    """What `write_fused` wrote; the vectors stay in their file until they are used.
+    """What `write_fused` wrote; the vectors stay in their file until they are used. Each row is looked at once.
 
     Raises:
-        InputError: the folder has no fused rows.
+        DamagedFile: a file is missing or damaged, or a channel's part of a row has another length than its weight says.
     """
-    if not (folder / "vectors.npy").is_file():
-        raise InputError(f"{folder}/vectors.npy is missing; run `dvc repro fuse`")
-    weights = read_json(folder / "weights.json")
-    return Fused(
-        np.load(folder / "vectors.npy", mmap_mode="r"),
-        np.load(folder / "modality_masks.npy"),
-        np.array(weights["weights"], dtype=np.float64),
-        weights["widths"],
-        np.load(folder / "owner.npy") if (folder / "owner.npy").is_file() else None,
-    )
+    weights, owner = read_json(folder / "weights.json"), folder / "owner.npy"
+    with reading(folder):
+        fused = Fused(
+            read_array(folder / "vectors.npy"),
+            read_array(folder / "modality_masks.npy", mapped=False),
+            np.array(weights["weights"], dtype=np.float64),
+            [int(width) for width in weights["widths"]],
+            read_array(owner, mapped=False) if owner.is_file() else None,
+        )
+        if fused.vectors.shape != (len(fused.modality_mask), sum(fused.widths)):
+            raise ValueError(f"vectors.npy has shape {fused.vectors.shape}, which its other files do not fit")
+        if fused.owner is not None and not (fused.owner[: len(fused)] == np.arange(len(fused))).all():
+            raise ValueError("owner.npy does not begin with each listing once")
+    for start in range(0, len(fused.vectors), ROWS):
+        for bit, (columns, weight) in enumerate(zip(fused.channel_columns(), fused.weights, strict=True)):
+            block = fused.vectors[start : start + ROWS, columns]
+            present = fused.modality_mask[start : start + ROWS] >> np.uint32(bit) & 1
+            wrong = ~(np.abs(np.einsum("nd,nd->n", block, block) - present * weight) <= LENGTH_ERROR * weight)
+            if wrong.any():
+                name, row = weights["channels"][bit], start + int(wrong.argmax())
+                raise DamagedFile(
+                    f"{folder}/vectors.npy: row {row} has another length in channel {name} than its weight says; "
+                    "run `dvc repro`"
+                )
+    return fused
 
 
 def with_lengths_of(before: Float32, after: Float32) -> Float32:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
 from samesku.artefacts import read_columns, to_numpy, write_table
+from samesku.reading import reading
 from samesku.search.fusion import DECIMALS
 
 
@@ -55,6 +56,12 @@ def select_top_k(rows: Int32, scores: Float64, k: int) -> tuple[Int32, Float64]:
         key = np.take_along_axis(key, first, 1)
     order = np.argsort(-key, axis=1)
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, Float64]:
+    """(Q, m) rows and scores without each query itself, and without places that hold no listing (row −1)."""
+    left_out = (rows == queries[:, None]) | (rows < 0)
+    return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
 
 
 def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
@@ -122,12 +129,42 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
     """What `write_neighbours` wrote.
 
     Args:
-        query: int32 (Q,), rows of the catalogue: every query, also those without a neighbour.
+        query: int32 (Q,), rows of the catalogue: every query, also those without a neighbour. All neighbours are
+            queries too.
+
+    Raises:
+        DamagedFile: the file is missing or damaged, or holds an impossible neighbour: the query itself, one outside
+            the gallery, the same one twice, or one with a score outside −1 to 1.
     """
-    table = {name: to_numpy(column) for name, column in read_columns(path).items()}
-    neighbours = no_neighbours(query, int(table["rank"].max(initial=0)))
-    position = np.full(int(query.max(initial=-1)) + 1, -1)
-    position[query] = np.arange(len(query))
-    place = position[table["query"]], table["rank"] - 1
-    neighbours.neighbour[place], neighbours.score[place] = table["neighbour"], table["score"]
+    with reading(path):
+        table: dict[str, NDArray[Any]] = {
+            name: to_numpy(column)
+            for name, column in read_columns(path, ["query", "neighbour", "rank", "score"]).items()
+        }
+        position = np.full(int(query.max(initial=-1)) + 2, -1)  # one more, for rows that are out of range
+        position[query] = np.arange(len(query))
+        place, nearest = (
+            position[np.where((rows < 0) | (rows >= len(position)), len(position) - 1, rows)]
+            for rows in (table["query"], table["neighbour"])
+        )
+        rank, score = table["rank"] - 1, table["score"]
+        allowed = f"a row of its gallery of {len(query)}"
+        _refuse("query", table["query"], place < 0, allowed)
+        _refuse(
+            "neighbour", table["neighbour"], (nearest < 0) | (nearest == place), f"another one: {allowed}"
+        )
+        _refuse("rank", table["rank"], (rank < 0) | (rank >= len(query)), f"1 to {len(query)}")
+        _refuse("score", score, ~(np.abs(score) <= 1 + 10.0**-DECIMALS), "-1 to 1")
+        neighbours = no_neighbours(query, int(rank.max(initial=-1)) + 1)
+        neighbours.neighbour[place, rank], neighbours.score[place, rank] = table["neighbour"], score
+        ordered = np.sort(neighbours.neighbour, axis=1)
+        repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
+        if int(neighbours.valid.sum()) < len(rank) or repeated.any():
+            raise ValueError("a query has one neighbour, or one rank, twice")
     return neighbours
+
+
+def _refuse(column: str, values: NDArray[Any], wrong: Bools, allowed: str) -> None:
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"row {row}: {column} is {values[row]}; allowed: {allowed}")

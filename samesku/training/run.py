@@ -18,6 +18,7 @@ from samesku.embedding.network import NetworkEncoder
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
+from samesku.reading import read_array
 from samesku.training.augment import PictureAugmentation
 from samesku.training.batches import TrainingExamples
 from samesku.training.processes import ComputeConfig
@@ -179,7 +180,7 @@ def load_start(
     A run that cannot train leaves these: its channels are then those that it starts from.
     """
     starts: dict[str, str] = {side: getattr(run, side) for side in run.towers}
-    rows: dict[str, Float32] = {side: np.load(path_of(name), mmap_mode="r") for side, name in starts.items()}
+    rows: dict[str, Float32] = {side: read_array(path_of(name)) for side, name in starts.items()}
     starts = {side: name for side, name in starts.items() if rows[side].shape[1]}
     encoders = {
         side: load_encoder(name, channels[name], device=compute.device) for side, name in starts.items()

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from samesku.annotations.file import (
+    Annotation,
     format_annotations,
     parse_annotations,
     read_annotations,
@@ -72,6 +73,19 @@ def test_servers_that_write_one_file_lose_no_annotation(tmp_path):
     writers = [subprocess.Popen([sys.executable, "-c", code, path, name], cwd=ROOT) for name in "ab"]
     assert [writer.wait(300) for writer in writers] == [0, 0]
     assert len(read_annotations(path)) == 100
+    assert [file.name for file in tmp_path.iterdir()] == ["annotations.csv"]
+
+
+def test_a_link_to_a_shared_file_is_followed_and_its_mode_stays(tmp_path):
+    shared, link = tmp_path / "shared" / "ours.csv", tmp_path / "annotations.csv"
+    shared.parent.mkdir()
+    shared.write_bytes(format_annotations({("x", "y"): Annotation("same", "2026-01-01T00:00:00Z")}))
+    shared.chmod(0o660)
+    link.symlink_to(shared)
+    write_annotation(link, ("a", "b"), "different")
+    assert link.is_symlink()
+    assert set(read_annotations(shared)) == {("x", "y"), ("a", "b")}
+    assert shared.stat().st_mode & 0o777 == 0o660
 
 
 def test_several_answers_are_one_change_with_the_name_of_who_gave_them(tmp_path):

@@ -61,11 +61,17 @@ def test_every_pair_of_the_neighbours_is_in_the_sample_once():
     assert pairs == {(min(i, (i + 1) % N), max(i, (i + 1) % N)): round(1 - i / 1000, 6) for i in range(N)}
 
 
-def test_pairs_with_a_labelled_test_listing_are_left_out():
-    write(labels=["x", "y"] + [None] * (N - 2), split=["test", "val"] + ["test"] * (N - 2))
+@pytest.mark.parametrize("label_of_test", ["x", None])
+def test_where_val_has_labels_pairs_of_test_are_left_out_labelled_or_not(label_of_test):
+    write(labels=[label_of_test, "y"] + [None] * (N - 2), split=["test"] + ["val"] * (N - 1))
     sample = read_pair_sample("samesku", load_params(), read_listings(artefacts.LISTINGS))
-    assert len(sample) == N - 2  # p000 has a label and is of test; its two pairs are gone
+    assert len(sample) == N - 2  # p000 is of test; its two pairs are gone
     assert 0 not in sample.left
+
+
+def test_without_labels_pairs_of_test_are_asked_too():
+    write(split="test")
+    assert len(read_pair_sample("samesku", load_params(), read_listings(artefacts.LISTINGS))) == N
 
 
 def test_where_every_pair_is_annotated_the_threshold_is_exact():

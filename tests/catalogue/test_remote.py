@@ -2,8 +2,10 @@
 
 import importlib
 import pickle
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -11,7 +13,7 @@ import pytest
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue import source as source_module
-from samesku.catalogue.source import FolderSource, Source, ZipSource, open_source
+from samesku.catalogue.source import FolderSource, Source, UrlFolder, ZipSource, open_source
 from samesku.errors import InputError
 
 ODD_NAMES = ["a b.jpg", "it's.jpg", "two\nlines.jpg", "商品.jpg", "sub.d.jpg", "[x]*.jpg"]
@@ -59,6 +61,55 @@ def test_names_that_lead_nowhere(url: str, name: str, reason: str) -> None:
     with pytest.raises(q.Fault) as fault:
         opened(url).picture(name)
     assert fault.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("%2e%2e/listings.csv", q.IMAGE_OUTSIDE),
+        ("x/%252e%252E/..%2Flistings.csv", q.IMAGE_OUTSIDE),
+        ("%2E%2E%5clistings.csv", q.IMAGE_OUTSIDE),
+        ("%" + "25" * 20 + "2e.jpg", q.IMAGE_NAME),
+    ],
+)
+def test_names_that_climb_once_a_server_has_decoded_them(name: str, reason: str) -> None:
+    with pytest.raises(q.Fault) as fault:
+        UrlFolder("memory://shop", "listings.csv", "images").read_picture(name)
+    assert fault.value.reason == reason
+
+
+class Redirecting(BaseHTTPRequestHandler):
+    """Redirects /moved within the host and /elsewhere to another name of it; everything else is a table."""
+
+    def do_GET(self) -> None:
+        port = self.server.server_port  # type: ignore[attr-defined]
+        targets = {"/moved": "/shop", "/elsewhere": f"http://localhost:{port}/shop"}
+        target = targets.get(self.path.removesuffix("/listings.csv"))
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", f"{target}/listings.csv")
+        self.send_header("Content-Length", "0" if target else "17")
+        self.end_headers()
+        if self.command == "GET" and not target:
+            self.wfile.write(b"posting_id,title\n")
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_redirect_to_another_host_is_refused() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Redirecting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert UrlFolder(f"{address}/moved", "listings.csv", None).table() == b"posting_id,title\n"
+        with pytest.raises(InputError, match=r"127\.0\.0\.1 redirects to localhost; allowed: the host of"):
+            UrlFolder(f"{address}/elsewhere", "listings.csv", None).table()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_what_is_refused(url: str) -> None:

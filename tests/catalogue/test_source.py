@@ -105,6 +105,20 @@ def test_links_and_what_is_no_file_in_a_folder(tmp_path: Path) -> None:
     assert fault_of(source, "deep") == q.IMAGE_NO_FILE
 
 
+def test_a_table_that_links_out_of_the_catalogue_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "secret.csv").write_text("posting_id,title\n")
+    (tmp_path / "shop/listings.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(
+        InputError, match=r"^data\.csv: \S+listings\.csv leads out of \S+shop; allowed: a file in it"
+    ):
+        open_source(tmp_path / "shop", "listings.csv", None).table()
+    (tmp_path / "shop/listings.csv").unlink()
+    (tmp_path / "shop/here.csv").write_text("posting_id,title\n")
+    (tmp_path / "shop/listings.csv").symlink_to("here.csv")
+    assert open_source(tmp_path / "shop", "listings.csv", None).table() == b"posting_id,title\n"
+
+
 def test_a_picture_that_dvc_linked_to_its_cache_is_read(tmp_path: Path) -> None:
     stored = tmp_path / ".dvc/cache/files/md5/0c" / ("f" * 30)
     stored.parent.mkdir(parents=True)

@@ -11,7 +11,7 @@ from samesku.params.schema import PairModelParams
 
 # listings 0–3 are product 0 and 4 is product 1, all labelled val; 5 is unlabelled, 6 is train's product 1,
 # 7 a test listing whose label is hidden
-PRODUCT = np.array([0, 0, 0, 0, 1, -1, 1, -2])
+PRODUCT = np.array([0, 0, 0, 0, 1, -1, 1, -1])
 VAL_LABELLED = np.array([True, True, True, True, True, False, False, False])
 
 
@@ -24,8 +24,8 @@ def label(pairs, teaching=VAL_LABELLED):
 def test_labels_by_hand():
     labels = label([(0, 1), (0, 4), (4, 5), (4, 6), (4, 7), (6, 7)])
     assert labels.same_product.tolist() == [True, False, False, True, False, False]
-    # nothing is learned from a pair with the unlabelled listing, nor from one without a val listing
-    assert labels.train_mask.tolist() == [True, True, False, True, True, False]
+    # nothing is learned from a pair with the unlabelled or the test listing, nor from one without a val listing
+    assert labels.train_mask.tolist() == [True, True, False, True, False, False]
     assert labels.n_queries.tolist() == [2, 2, 1, 1, 1, 0]
     product_0, product_1 = 1 / np.sqrt(4), 1 / np.sqrt(2)
     expected = [2 * product_0, product_0 + product_1, product_1, product_1, product_1, 0]
@@ -43,7 +43,7 @@ def test_a_product_is_in_one_fold_and_listings_that_teach_nothing_in_none():
 def test_labels_of_train_and_val_by_hand():
     """The listing 6 of train teaches too: product 1 has the val listing 4 and the train listing 6."""
     labels = label([(0, 4), (4, 5), (4, 7), (6, 7), (0, 6), (4, 6)], teaching=PRODUCT >= 0)
-    # No pair with a test listing teaches: of its pairs, only those that match nothing would be known.
+    # No pair with a test listing teaches.
     assert labels.train_mask.tolist() == [True, False, False, False, True, True]
     assert labels.same_product.tolist() == [False, False, False, False, False, True]
     assert labels.calibration_pairs().tolist() == [True, False, False, False, True, True]

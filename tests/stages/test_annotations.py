@@ -42,7 +42,7 @@ def annotate(name, *lines):
 
 
 def read(name="all"):
-    links = read_links(artefacts.LINKS / f"{name}.parquet")
+    links = read_links(artefacts.LINKS / f"{name}.parquet", len(read_listings(artefacts.LISTINGS)))
     return links.must_link.tolist(), links.cannot_link.tolist()
 
 
@@ -78,7 +78,7 @@ def test_training_joins_and_parts_products_of_train_alone():
     def products(*lines):
         annotate(FILE, *lines)
         annotations.main()
-        links = read_links(artefacts.LINKS / "train.parquet")
+        links = read_links(artefacts.LINKS / "train.parquet", len(read_listings(artefacts.LISTINGS)))
         product = read_listings(artefacts.LISTINGS).product
         return join_products(product, links.must_link, links.cannot_link).tolist()
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from samesku import artefacts
+from samesku.catalogue.listings import read_listings
 from samesku.search import fusion
 from samesku.search.fusion import concatenate_channels, load_channels, read_fused
 from stages import fuse
@@ -15,7 +16,7 @@ def test_blocks_on_disk_are_the_channels_fused_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(fusion, "ROWS", 3)
     assert fuse.main() == "10 listings, 8 columns (concat: cnn 0.4, sbert 0.6)"
     # phash and tfidf are empty, so cnn and sbert have the whole weight of their sides.
-    channels = load_channels(["cnn", "sbert"], artefacts.embedding_path)
+    channels = load_channels(["cnn", "sbert"], artefacts.embedding_path, read_listings(artefacts.LISTINGS))
     whole = concatenate_channels(channels, {"cnn": 0.4, "sbert": 0.6})
     fused = read_fused(artefacts.FUSED)
     assert np.array_equal(fused.vectors, whole.vectors)

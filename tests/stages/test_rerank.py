@@ -48,7 +48,7 @@ def read_numbers(gallery):
 
 def read_chosen():
     """Everything that is learned or chosen, file by file: models, calibration, thresholds."""
-    return {str(path.relative_to(MODELS)): path.read_text() for path in sorted(MODELS.rglob("*.*"))}
+    return {str(path.relative_to(MODELS)): path.read_bytes() for path in sorted(MODELS.rglob("*.*"))}
 
 
 def read_outs():
@@ -151,6 +151,27 @@ def test_labels_of_test_choose_nothing(tmp_path, monkeypatch, families, fusion):
     assert after["threshold"] == before["threshold"]
     assert after["val"] == before["val"]
     assert after["test"]["f1"] != before["test"]["f1"]
+
+
+@pytest.mark.parametrize("train_labelled", [True, False])
+def test_whether_test_has_labels_chooses_nothing(tmp_path, monkeypatch, families, train_labelled):
+    """A real test set has none. Without labels in train, val alone teaches the model of the full gallery."""
+    columns, channels = families
+    split = np.array(columns["split"])
+
+    def without_labels(columns, part):
+        labels = np.where(split == part, None, np.array(columns["label_group"], object)).tolist()
+        return columns | {"label_group": labels}
+
+    columns = columns if train_labelled else without_labels(columns, "train")
+    _, before = run(tmp_path / "before", monkeypatch, columns, channels)
+    chosen, matches = read_chosen(), read_matches()
+    _, after = run(tmp_path / "without", monkeypatch, without_labels(columns, "test"), channels)
+    assert read_chosen() == chosen
+    assert read_matches() == matches
+    assert after["threshold"] == before["threshold"]
+    assert after["val"] == before["val"]
+    assert "test" not in after
 
 
 def test_labels_of_train_teach_in_the_full_gallery_alone(tmp_path, monkeypatch, families):

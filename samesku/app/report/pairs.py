@@ -15,6 +15,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
+from samesku.reading import read_array
 from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
@@ -115,7 +116,7 @@ def score_pairs(
     """
     paths = {name: artefacts.embedding_path(name) for name in channels}
     arrays = {
-        name: np.load(path, mmap_mode="r") if path.is_file() else np.empty((0, 0), np.float32)
+        name: read_array(path) if path.is_file() else np.empty((0, 0), np.float32)
         for name, path in paths.items()
     }
     cosines = channel_cosines(arrays, query, listing, owner=owner)

@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from samesku.annotations.file import read_annotations, write_annotation
 from samesku.app import answers
-from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.system_index import SystemIndex
 from samesku.app.web.review_queue import PairQueue
 from samesku.errors import InputError
 
 
-def further_rows(index: CatalogueIndex, row: int) -> list[int]:
+def further_rows(index: SystemIndex, row: int) -> list[int]:
     """The rows of a listing's further pictures, as `picture` takes them."""
     return [len(index) + place for place in index.listings.further_of(row)]
 
@@ -27,33 +27,34 @@ class PairRoutes:
         annotations: annotations.csv; it may be missing. name: of the person who annotates; "" for none.
     """
 
-    def __init__(self, index: CatalogueIndex, queue: PairQueue, annotations: Path, name: str) -> None:
+    def __init__(self, index: SystemIndex, queue: PairQueue, annotations: Path, name: str) -> None:
         self.index, self.queue, self.annotations, self.name = index, queue, annotations, name
 
     async def explain(self, request: Request) -> Response:
         """Why two rows of the catalogue, `left` and `right`, match or not, as of `explain_pair`."""
         rows = [request.query_params.get(side, "") for side in ("left", "right")]
-        if not all(row.isdigit() and len(row) < 10 and int(row) < len(self.index) for row in rows):
+        if not all(
+            row.isascii() and row.isdigit() and len(row) < 10 and int(row) < len(self.index) for row in rows
+        ):
             raise InputError(f"left and right must be rows of the catalogue, 0 to {len(self.index) - 1}")
         answer = await run_in_threadpool(answers.explain_pair, self.index, *map(int, rows))
         return JSONResponse(answer | {"threshold": self.index.static_threshold})
 
     async def next(self, request: Request) -> Response:
         """The pair at `position` of the queue; without it, the next pair to annotate."""
-        position: int | None = None
-        if "position" in request.query_params:
-            text = request.query_params["position"]
-            position = int(text) if text.isdigit() and len(text) < 10 else -1
-        return JSONResponse(await run_in_threadpool(self._pair, position))
+        text = request.query_params.get("position")
+        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise InputError(f"position is {text[:20]!r}; allowed: a number from 0")
+        return JSONResponse(await run_in_threadpool(self._pair, None if text is None else int(text)))
 
     async def annotate(self, request: Request) -> Response:
         """Write the annotation of a pair, and answer with the next one."""
         try:
             body = json.loads(await request.body())
             position, annotation = body["position"], body["annotation"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError("the request is not JSON with the keys position and annotation") from None
-        if not isinstance(position, int) or not (annotation is None or isinstance(annotation, str)):
+        if type(position) is not int or not (annotation is None or isinstance(annotation, str)):
             raise InputError("position must be a number, and annotation a text or null")
 
         if not 0 <= position < len(self.queue):

@@ -106,7 +106,7 @@ class ProductRoutes:
         try:
             rows = json.loads(body)["answers"]
             answers = {sort_pair(left, right): answer for left, right, answer in rows}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError(
                 "the request is not JSON with the key answers, a list of [id, id, answer]"
             ) from None

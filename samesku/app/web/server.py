@@ -1,10 +1,12 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
+import asyncio
 import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import uvicorn
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -23,11 +25,12 @@ from starlette.routing import Route
 from samesku import artefacts
 from samesku.annotations.file import read_annotations
 from samesku.app import answers
-from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.evidence_names import name_evidence
+from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.report.catalogue import Catalogue
-from samesku.app.web.guard import LOOPBACK, Guard
+from samesku.app.system_index import SystemIndex
+from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.pair_routes import PairRoutes, further_rows
 from samesku.app.web.product_routes import ProductRoutes, product_system
 from samesku.app.web.review_queue import PairQueue, open_queue
@@ -35,6 +38,7 @@ from samesku.app.web.start import start_content
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
+from samesku.params.schema import ASKED_SYSTEMS
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parents[1] / "report" / "templates"  # what the report uses too
@@ -58,7 +62,7 @@ class Site:
 
     def __init__(
         self,
-        index: CatalogueIndex,
+        index: SystemIndex,
         queue: PairQueue,
         annotations: Path,
         token: str,
@@ -70,6 +74,7 @@ class Site:
         self.pairs = PairRoutes(index, queue, annotations, name)
         self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
         self.networks = threading.Lock()
+        self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
         environment = Environment(loader=FileSystemLoader([STATIC, TEMPLATES]), autoescape=True)
         self.template = environment.get_template("web.html")
 
@@ -77,13 +82,11 @@ class Site:
         """Load every network, so that the first request does not wait for them."""
         with self.networks:
             try:
-                for name in self.index.weights:
+                for name in self.index.encoders.channels:
                     self.index.encoders.encoder(name)
                 source = self.index.listings.source[0]  # one that match.link: within allows
                 answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
-                _ = (
-                    self.products.content
-                )  # the groups and listings, so that the first page does not wait either
+                _ = self.products.content  # so that the first page does not wait either
             except InputError as error:  # requests will get the same error; the review needs no network
                 print(f"samesku serve: {error}", file=sys.stderr)
 
@@ -136,7 +139,7 @@ class Site:
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
         """The listings of a form: fields title1, image1 and source1, title2, image2 and source2."""
         titles, pictures, sources = [], [], []
-        async with request.form(max_files=count, max_fields=3 * count) as form:
+        async with self._form(request, count) as form, self.decoding:
             for number in range(1, count + 1):
                 title, image = form.get(f"title{number}", ""), form.get(f"image{number}")
                 if not isinstance(title, str) or len(title) > MAX_TITLE:
@@ -149,13 +152,26 @@ class Site:
                 titles.append(title)
                 sources.append(source)
                 pictures.append(await image.read() if image is not None else None)
-        data = self.index.params.data
-        return [
-            await run_in_threadpool(
-                read_query_listing, title, picture, data, f"picture {number}", source=source
-            )
-            for number, (title, picture, source) in enumerate(zip(titles, pictures, sources, strict=True), 1)
-        ]
+            data = self.index.params.data
+            return [
+                await run_in_threadpool(
+                    read_query_listing, title, picture, data, f"picture {number}", source=source
+                )
+                for number, (title, picture, source) in enumerate(
+                    zip(titles, pictures, sources, strict=True), 1
+                )
+            ]
+
+    @asynccontextmanager
+    async def _form(self, request: Request, count: int) -> AsyncIterator[FormData]:
+        try:
+            form = await request.form(max_files=count, max_fields=3 * count)
+        except (LookupError, UnicodeError):
+            raise InputError("the form is in an unknown charset; allowed: UTF-8") from None
+        try:
+            yield form
+        finally:
+            await form.close()
 
 
 async def _input_error(request: Request, error: Exception) -> Response:
@@ -188,8 +204,8 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
             Route("/api/review", site.pairs.annotate, methods=["POST"]),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False),
             Middleware(Guard, token=site.token, max_body=MAX_BODY),
+            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False),
         ],
         exception_handlers={InputError: _input_error, HTTPException: _http_error},
     )
@@ -208,9 +224,12 @@ def run(
     """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken.
 
     Args:
-        system, precision: as of `open_queue`. person: the name that annotations get; "" for none.
+        system: the one that answers, if it can, and whose pairs and products are shown; None as of `open_index`,
+            `open_queue` and `product_system`.
+        precision: as of `open_queue`. person: the name that annotations get; "" for none.
     """
-    index = CatalogueIndex(params)
+    index = open_index(params, system=system if system in ASKED_SYSTEMS else None)
+    index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
     site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32), system, person)
@@ -225,5 +244,7 @@ def run(
         print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
     threading.Thread(target=site.warm_up, daemon=True).start()
     application = build(site, [*names, host])
-    config = uvicorn.Config(application, log_level="warning", server_header=False, proxy_headers=False)
+    config = uvicorn.Config(
+        application, http=TimedProtocol, log_level="warning", server_header=False, proxy_headers=False
+    )
     uvicorn.Server(config).run(sockets=[listening])

@@ -27,7 +27,7 @@ function waterfall(steps, { base = null, threshold = null, name = "Score", resul
   let from = 0;
   const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
   const add = (label, colour, value) => { rows.push({ label, colour, from, to: from + value, text: signed(value) }); from += value; };
-  if (base !== null) add(evidenceLabel("base"), "var(--muted)", base);
+  if (base) add(evidenceLabel("base"), "var(--muted)", base);
   for (const step of mergeSteps(steps)) add(...step);
   rows.push({ label: name, colour: "var(--text)", from: 0, to: from, text: result || from.toFixed(2), total: true });
   const places = rows.flatMap((row) => [row.from, row.to]).concat(threshold ?? 0, base === null ? 1 : 0);
@@ -46,12 +46,17 @@ function waterfall(steps, { base = null, threshold = null, name = "Score", resul
   }));
 }
 
-/** What each channel adds to the score of two listings, and how similar they are by it. */
-function whyBars(channels, threshold) {
+/**
+ * Why the server takes two listings for one product or not: what each channel adds to the score, or the strongest
+ * reasons of the pair model; and how similar the two are.
+ */
+function whyBars({ channels, threshold, reasons = [] }) {
   const both = Object.entries(channels).filter(([, { similarity }]) => similarity !== null);
   const missing = Object.keys(channels).filter((name) => channels[name].similarity === null).map(evidenceLabel);
   const similar = both.map(([name, { similarity }]) => `${evidenceLabel(name)} ${similarity.toFixed(2)}`).join(" · ");
-  return element("div", {},
-    both.length ? waterfall(both.map(([name, { similarity, weight }]) => [name, similarity * weight]), { threshold }) : null,
+  const steps = both.map(([name, { similarity, weight }]) => [name, similarity * weight]);
+  const bars = reasons.length ? waterfall(reasons, { base: 0, name: "These together" }) : steps.length ? waterfall(steps, { threshold }) : null;
+  return element("div", {}, bars,
+    reasons.length ? element("p", { className: "note" }, "Bars are the strongest log-odds of the pair model: to the right speaks for one product, to the left against it.") : null,
     element("p", { className: "note" }, similar ? `Similarities, 1 for equal: ${similar}.` : "", missing.length ? ` Not in both listings: ${missing.join(", ")}.` : ""));
 }

@@ -126,7 +126,7 @@
       element("div", { className: "summary" }, summary),
       conflictBox(answer.conflicts, left, right),
       attributeBox(answer.attributes),
-      whyBars(answer.channels, answer.threshold),
+      whyBars(answer),
       element("div", { className: "sides" }, sides))];
   });
 
@@ -206,7 +206,7 @@
         pair.probability === undefined ? null : scoreText(`probability ${pair.probability.toFixed(2)}`),
         pair.score === null ? null : scoreText(`score ${fourDecimals(pair.score)}`),
         pair.annotation ? element("span", { className: `tag ${tone}` }, `your annotation: ${pair.annotation}`) : null),
-      whyBars(pair.channels, pair.threshold)));
+      whyBars(pair)));
   }
   async function loadPair(url, body) {
     if (waiting) return false;

@@ -54,8 +54,7 @@ async function openProducts(place) {
       write: async (answers) => (await server.request("/api/annotations", JSON.stringify({ answers }))).answers,
       picture: (number) => (content.pictures[number] ? `/picture/${number}` : null),
       async explain(left, right) {
-        const { channels, threshold } = await server.request(`/api/pair?left=${left}&right=${right}`);
-        return whyBars(channels, threshold);
+        return whyBars(await server.request(`/api/pair?left=${left}&right=${right}`));
       },
     });
     message.textContent = "";
