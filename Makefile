@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-long lint types clean
+.PHONY: help install repro test test-long lint types screenshots clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -45,6 +45,9 @@ lint: install  ## Check style, security and the direction of imports (ruff, impo
 
 types: install  ## Check the type annotations (mypy)
 	mypy
+
+screenshots: install  ## Take the pictures of the pages for README.md and docs/ (needs chromium and a finished run)
+	python -m tests.fixtures.screenshots docs
 
 clean:  ## Remove the environment and the caches of tools; keep data and models
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis samesku.egg-info

@@ -7,21 +7,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from samesku.annotations.products import find_contradiction
 from samesku.artefacts import replace_out
+from samesku.catalogue.listings import Links
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
 
 COLUMNS = ("left", "right", "annotation", "time")
+NAMED = (*COLUMNS, "name")  # where any annotation has the name of a person
 ANSWERS = ("same", "different", "skip")
 
 Pair = tuple[str, str]
 
 
 class Annotation(NamedTuple):
-    """An answer of ANSWERS, and when it was given: UTC, as 2026-01-31T12:00:00Z."""
+    """An answer of ANSWERS, when it was given (UTC, as 2026-01-31T12:00:00Z), and the name of who gave it."""
 
     answer: str
     time: str
+    name: str = ""
 
 
 def sort_pair(left: str, right: str) -> Pair:
@@ -42,22 +48,22 @@ def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{name} is no CSV in UTF-8 ({error})") from None
-    if not rows or tuple(rows[0]) != COLUMNS:
+    if not rows or tuple(rows[0]) not in (COLUMNS, NAMED):
         raise InputError(f"{name} must begin with the line {','.join(COLUMNS)}")
     annotations: dict[Pair, Annotation] = {}
     for number, cells in enumerate(rows[1:], 2):
         if not cells:
             continue
-        if len(cells) != len(COLUMNS):
-            raise InputError(f"{name}, row {number}: has {len(cells)} cells; allowed: {', '.join(COLUMNS)}")
-        left, right, answer, time = cells
+        if len(cells) != len(rows[0]):
+            raise InputError(f"{name}, row {number}: has {len(cells)} cells; allowed: {', '.join(rows[0])}")
+        left, right, answer, *rest = cells
         if answer not in ANSWERS:
             raise InputError(f"{name}, row {number}: annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
         if fault := id_fault(left) or id_fault(right):
             raise InputError(f"{name}, row {number}: {fault}")
         if left == right:
             raise InputError(f"{name}, row {number}: names {left} twice; allowed: two listings")
-        annotations[sort_pair(left, right)] = Annotation(answer, time)
+        annotations[sort_pair(left, right)] = Annotation(answer, *rest)
     return annotations
 
 
@@ -65,8 +71,10 @@ def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:
     """The bytes of annotations.csv, ordered by the ids, so that a new annotation changes one line."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([*pair, *annotation] for pair, annotation in sorted(annotations.items()))
+    columns = NAMED if any(annotation.name for annotation in annotations.values()) else COLUMNS
+    writer.writerow(columns)
+    cells = ([*pair, *annotation] for pair, annotation in sorted(annotations.items()))
+    writer.writerows(row[: len(columns)] for row in cells)
     return out.getvalue().encode("utf-8")
 
 
@@ -75,21 +83,60 @@ def read_annotations(path: Path) -> dict[Pair, Annotation]:
     return parse_annotations(path.read_bytes(), path.as_posix()) if path.is_file() else {}
 
 
-def write_annotation(path: Path, pair: Pair, answer: str | None) -> None:
-    """Give a pair its answer, now; None removes its annotation.
+def write_annotation(path: Path, pair: Pair, answer: str | None, name: str = "") -> None:
+    """As `write_annotations`, for one pair."""
+    write_annotations(path, {pair: answer}, name)
+
+
+def write_annotations(
+    path: Path, answers: Mapping[Pair, str | None], name: str = ""
+) -> dict[Pair, str | None]:
+    """Give pairs their answers, now; None removes an annotation. Returns the answers that the pairs had before.
 
     The file is read and replaced while no other process can write it: of several servers with one file, none loses an
     annotation of another. When this returns, the annotation is on the disk.
 
+    Args:
+        answers: by pair, ordered as by `sort_pair`. name: of the person who gives them; "" for none.
+
     Raises:
-        InputError: there is no such answer, or the file cannot be read.
-        OSError: the file cannot be written; it is as it was.
+        InputError: there is no such answer, the file cannot be read, or the answers contradict each other or those
+            of the file.
+        OSError: the file cannot be written. After any error, the file is as it was.
     """
-    if answer is not None and answer not in ANSWERS:
-        raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
+    for answer in answers.values():
+        if answer is not None and answer not in ANSWERS:
+            raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
     with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
-        annotations.pop(pair, None)
-        if answer is not None:
-            annotations[pair] = Annotation(answer, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        contradicted = find_contradicted_pair(annotations)
+        before = {pair: annotations[pair].answer if pair in annotations else None for pair in answers}
+        time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for pair, answer in answers.items():
+            annotations.pop(pair, None)
+            if answer is not None:
+                annotations[pair] = Annotation(answer, time, name)
+        contradiction = find_contradicted_pair(annotations)
+        if contradiction and not contradicted:
+            left, right = contradiction
+            raise InputError(
+                f"{left} and {right} would be annotated as different, while pairs that are the same join them; undo "
+                "or change one of the earlier annotations first"
+            )
         partial.write_bytes(format_annotations(annotations))
+    return before
+
+
+def find_contradicted_pair(annotations: Mapping[Pair, Annotation]) -> Pair | None:
+    """The first pair that is annotated as different while pairs that are the same join it; None without any."""
+    ids = sorted({listing for pair in annotations for listing in pair})
+    number = {listing: i for i, listing in enumerate(ids)}
+    same, different = (
+        np.array(
+            [[number[left], number[right]] for (left, right), a in annotations.items() if a.answer == answer],
+            np.int32,
+        ).reshape(-1, 2)
+        for answer in ("same", "different")
+    )
+    contradiction = find_contradiction(Links(same, different), len(ids))
+    return (ids[contradiction[0]], ids[contradiction[1]]) if contradiction else None

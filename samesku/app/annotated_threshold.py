@@ -11,7 +11,7 @@ from samesku.annotations.file import read_annotations
 from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, read_drawn, stratify_pairs
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches
-from samesku.arrays import Ints
+from samesku.arrays import Float64, Int64, Ints
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.errors import InputError
 from samesku.params import Params
@@ -64,12 +64,10 @@ class SampleResult:
         return result | {"estimate": artefacts.round_floats(estimate)}
 
 
-def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
-    """The sample of a system's candidate pairs in the full gallery: each pair once, in a random order by data.seed.
+def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Float64]:
+    """A system's candidate pairs in the full gallery: low row, high row and score, each (P,) and each pair once.
 
-    Candidates are the neighbours of the main system, and the matches of any other system. Where train or val
-    has labels, pairs with a listing of test are left out: its labels choose nothing, and neither does what people say
-    of these listings.
+    Candidates are the neighbours of the main system, and the matches of any other system.
 
     Raises:
         InputError: the stage has not run, or ran on another sample.
@@ -89,12 +87,24 @@ def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSam
     low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs).astype(np.int64)
     best_first = np.lexsort((-score, high, low))  # an approximate search may score the two directions apart
     keys, first = np.unique((low * len(listings) + high)[best_first], return_index=True)
+    left, right = np.divmod(keys, max(1, len(listings)))
+    return left, right, score[best_first][first].round(6)
+
+
+def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:
+    """The sample of a system's candidate pairs in the full gallery: each pair once, in a random order by data.seed.
+
+    Where train or val has labels, pairs with a listing of test are left out: its labels choose nothing, and neither
+    does what people say of these listings.
+
+    Raises:
+        InputError: the stage has not run, or ran on another sample.
+    """
+    left, right, score = candidate_pairs(system, listings)
     # Where labels measure, test is measured with them or would be: its listings choose nothing, labelled or not.
     hidden = (listings.split == "test") & (visible_products(listings) >= 0).any()
-    left, right = np.divmod(keys, max(1, len(listings)))
     keep = ~hidden[left] & ~hidden[right]
-    scores = score[best_first][first][keep].round(6)
-    return stratify_pairs(listings.posting_id, left[keep], right[keep], scores, params.data.seed)
+    return stratify_pairs(listings.posting_id, left[keep], right[keep], score[keep], params.data.seed)
 
 
 def judge_sample(sample: PairSample, drawn: Drawn, precision: float) -> SampleResult:

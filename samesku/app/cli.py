@@ -79,7 +79,7 @@ def report(
 
     Example: samesku report rerank --out rerank.html
     """
-    from samesku.app.report.page import write_report
+    from samesku.app.report_page import write_report
 
     typer.echo(write_report(system, out, queries))
 
@@ -302,8 +302,11 @@ def serve(
             min=0.01, max=1.0, help="The precision for which sampled pairs shall settle a threshold."
         ),
     ] = 0.95,
+    person: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Your name; annotations.csv shows who gave an answer.")
+    ] = "",
 ) -> None:
-    """Open a web page: compare two listings, search the catalogue, review pairs.
+    """Open a web page: products to check, pairs to review, a search of the catalogue.
 
     The page asks the uncertain pairs of the system. Where it has none, as in a catalogue without labels, it asks a
     random sample of its pairs, with which `samesku threshold` finds a threshold. Annotations are written to
@@ -313,7 +316,15 @@ def serve(
     """
     from samesku.app.web.server import run
 
-    run(load_params(), host=host, port=port, names=allow or [], system=system, precision=precision)
+    run(
+        load_params(),
+        host=host,
+        port=port,
+        names=allow or [],
+        system=system,
+        precision=precision,
+        person=person,
+    )
 
 
 def _read_attributes(options: list[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from samesku.annotations.file import (
     parse_annotations,
     read_annotations,
     write_annotation,
+    write_annotations,
 )
 from samesku.errors import InputError
 from tests.conftest import ROOT
@@ -20,13 +21,13 @@ HEADER = b"left,right,annotation,time\n"
 
 def test_the_last_annotation_of_a_pair_counts_and_the_file_keeps_a_line():
     annotations = parse_annotations(HEADER + b"b,a,same,1\nc,d,skip,2\na,b,different,3\n", "file")
-    assert annotations == {("c", "d"): ("skip", "2"), ("a", "b"): ("different", "3")}
+    assert annotations == {("c", "d"): ("skip", "2", ""), ("a", "b"): ("different", "3", "")}
     assert format_annotations(annotations) == HEADER + b"a,b,different,3\nc,d,skip,2\n"
 
 
 def test_a_mark_and_blank_lines_are_read_over():
     assert parse_annotations(b"\xef\xbb\xbf" + HEADER + b"\nb,a,same,1\n", "file") == {
-        ("a", "b"): ("same", "1")
+        ("a", "b"): ("same", "1", "")
     }
 
 
@@ -85,3 +86,32 @@ def test_a_link_to_a_shared_file_is_followed_and_its_mode_stays(tmp_path):
     assert link.is_symlink()
     assert set(read_annotations(shared)) == {("x", "y"), ("a", "b")}
     assert shared.stat().st_mode & 0o777 == 0o660
+
+
+def test_several_answers_are_one_change_with_the_name_of_who_gave_them(tmp_path):
+    path = tmp_path / "annotations.csv"
+    write_annotation(path, ("a", "b"), "skip")
+    before = write_annotations(path, {("a", "b"): "same", ("b", "c"): "different"}, "Ada")
+    assert before == {("a", "b"): "skip", ("b", "c"): None}
+    assert path.read_text().splitlines()[0] == "left,right,annotation,time,name"
+    annotations = read_annotations(path)
+    assert {pair: (a.answer, a.name) for pair, a in annotations.items()} == {
+        ("a", "b"): ("same", "Ada"),
+        ("b", "c"): ("different", "Ada"),
+    }
+    write_annotations(path, before)  # undone: no name is left
+    assert path.read_text().splitlines()[0] == "left,right,annotation,time"
+
+
+def test_answers_that_contradict_the_file_are_refused_and_nothing_is_written(tmp_path):
+    path = tmp_path / "annotations.csv"
+    write_annotations(path, {("a", "b"): "same", ("b", "c"): "same"})
+    content = path.read_bytes()
+    with pytest.raises(
+        InputError, match="a and c would be annotated as different, while pairs that are the same"
+    ):
+        write_annotations(path, {("x", "y"): "same", ("a", "c"): "different"})
+    assert path.read_bytes() == content
+    write_annotations(
+        path, {("b", "c"): "different", ("a", "c"): "different"}
+    )  # both at once are no contradiction

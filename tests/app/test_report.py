@@ -13,9 +13,9 @@ import yaml
 from typer.testing import CliRunner
 
 from samesku import artefacts
+from samesku.app import report_page as page
 from samesku.app.cli import app
 from samesku.app.report import catalogue as report_catalogue
-from samesku.app.report import page
 from samesku.app.report.charts import make_charts
 from samesku.app.report.gallery import GROUPS
 from samesku.catalogue.images import read_thumbnails
@@ -116,8 +116,9 @@ def test_clerical_review_is_shown_with_its_probabilities_and_reasons(folder):
     content, blocks = gallery("pair_model")
     assert kinds(blocks["a1"]) == [("a2", "same"), ("a3", "same"), ("c1", "review")]
     assert [card.get("review") for card in blocks["a1"]["cards"][:2]] == [None, 1]
-    assert blocks["a1"]["cards"][0]["reasons"] == [["cnn", 1.5], ["words", 0.25]]
-    assert blocks["a1"]["cards"][1]["reasons"] == [["words", -2.0], ["cnn", 0.5]]
+    assert content["gallery"]["families"] == ["base", "words", "cnn"]
+    assert blocks["a1"]["cards"][0]["reasons"] == [-1.0, 0.25, 1.5]
+    assert blocks["a1"]["cards"][1]["reasons"] == [-1.0, -2.0, 0.5]
     assert blocks["a1"]["cards"][2]["score"] == 0.3
     # a missed pair of one product that is in review is shown once, as missed; from either side
     assert kinds(blocks["a2"]) == [("a3", "missed"), ("a1", "missed")]
@@ -166,7 +167,8 @@ def test_the_limit_of_queries_leaves_out_train_first(folder, monkeypatch):
     content, blocks = gallery(max_queries=4)
     assert list(blocks) == ["a1", "a2", "a3", "b1"]
     shown = [listing[0] for listing in content["gallery"]["listings"]]
-    assert shown == ["a1", "a2", "a3", "b1", "d1", "b2"]  # the listings of their cards come after them
+    # the listings of their cards come after them, then those of the products
+    assert shown == ["a1", "a2", "a3", "b1", "d1", "b2", "c1"]
     assert content["gallery"]["total"] == 7
     webps = read_thumbnails(artefacts.THUMBNAILS)
     assert base64.b64decode(content["pictures"][4]) == webps[6]
@@ -174,7 +176,7 @@ def test_the_limit_of_queries_leaves_out_train_first(folder, monkeypatch):
         report_catalogue, "MAX_PICTURE_CHARACTERS", sum(len(text) for text in content["pictures"][:3])
     )
     few, _ = gallery(max_queries=4)
-    assert few["pictures"] == [*content["pictures"][:3], None, None, None]
+    assert few["pictures"] == [*content["pictures"][:3], None, None, None, None]
 
 
 class Scripts(HTMLParser):
@@ -210,7 +212,7 @@ def test_a_hostile_title_stays_text_and_the_page_needs_no_other_file(folder):
     data = dict(parser.scripts)
     assert json.loads(data["gallery-data"])["listings"][0][1] == two_system_predictions.HOSTILE
     assert len(json.loads(data["picture-data"])) == 7
-    assert len(parser.scripts) == 8
+    assert len(parser.scripts) == 12
     assert all(address.startswith(("#", "data:")) for address in parser.addresses)
 
 

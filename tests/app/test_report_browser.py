@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from samesku.app.report.compare import write_comparison
-from samesku.app.report.page import report_content, write_report
+from samesku.app.report_page import report_content, write_report
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
+from tests.fixtures.accessibility import serious_violations
 
 PRODUCTS = 25
 
@@ -47,7 +48,11 @@ def pages(tmp_path_factory):
 
 def count(page):
     """How many queries pass the filters, as the page says."""
-    return int(re.search(r"(\d+) queries", page.inner_text(".count"))[1])
+    return int(re.search(r"(\d+) queries", page.inner_text("#gallery .count"))[1])
+
+
+def open_queries(page, address):
+    page.goto(f"{address}#gallery")
 
 
 def choose(page, view):
@@ -57,11 +62,13 @@ def choose(page, view):
 
 def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
     page.goto(pages["many"])
+    assert page.locator("#systems tbody th").all_inner_texts() == ["halves", "self_only"]
+    assert page.locator("#systems tbody tr.current td").all_inner_texts()[1::2][:2] == ["+0.2000", "+0.0500"]
+    page.click("nav >> text=Queries")
     expect(page.locator("article.query")).to_have_count(10)
     assert count(page) == 3 * PRODUCTS
     page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
-    assert page.locator("#systems tbody th").all_inner_texts() == ["halves", "self_only"]
-    assert page.locator("#systems tbody tr.current td").all_inner_texts()[1::2][:2] == ["+0.2000", "+0.0500"]
+    page.click("nav >> text=Charts")
     for plot in page.locator(".plot").all():
         plot.scroll_into_view_if_needed()
         expect(plot.locator("svg")).to_be_visible()
@@ -69,101 +76,139 @@ def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
 
 
 def test_filters_filter(page, pages):
-    page.goto(pages["many"])
+    open_queries(page, pages["many"])
     blocks = pages["gallery"]["queries"]
     for view, kind in (("wrong", "different"), ("missed", "missed"), ("correct", None), ("none", None)):
         passing = sum(view in block["views"] for block in blocks)
         assert 0 < passing < len(blocks)
         choose(page, view)
-        expect(page.locator(".count")).to_contain_text(f"of {passing} queries")
+        expect(page.locator("#gallery .count")).to_contain_text(f"of {passing} queries")
         if kind:
             expect(page.locator(f'article.query:has([data-kind="{kind}"])')).to_have_count(10)
         else:
             expect(page.locator('[data-kind="different"]')).to_have_count(0)
     choose(page, "all")
-    page.select_option('select[name="split"]', "val")
-    expect(page.locator(".count")).to_contain_text("of 24 queries")
+    page.select_option('#gallery select[name="split"]', "val")
+    expect(page.locator("#gallery .count")).to_contain_text("of 24 queries")
     assert set(page.locator("article.query .facts span:first-of-type").all_inner_texts()) == {"val"}
-    page.select_option('select[name="sort"]', "worst")
+    page.select_option('#gallery select[name="sort"]', "worst")
     f1 = [float(text.split()[1]) for text in page.locator(".facts b").all_inner_texts()]
     assert f1 == sorted(f1)
-    page.select_option('select[name="split"]', "")
-    assert page.locator('select[name="group"] option').all_inner_texts() == ["all", "3–5"]
+    page.select_option('#gallery select[name="split"]', "")
+    assert page.locator('#gallery select[name="group"] option').all_inner_texts() == ["all", "3–5"]
 
 
 def test_the_search_box_seeks_every_word_in_titles_and_ids(page, pages):
-    page.goto(pages["many"])
+    open_queries(page, pages["many"])
     page.keyboard.press("/")
     page.keyboard.type("NOMOR7 ÿ")
     expect(page.locator(".no-results")).to_be_visible()
     page.locator(".no-results button").click()
-    expect(page.locator(".count")).to_contain_text(f"of {3 * PRODUCTS} queries")
-    page.fill("input[name=words]", "nomor7 BARANG")
+    expect(page.locator("#gallery .count")).to_contain_text(f"of {3 * PRODUCTS} queries")
+    page.fill("#gallery input[name=words]", "nomor7 BARANG")
     expect(page.locator("article.query")).to_have_count(3)
     assert all("nomor7 " in title for title in page.locator(".query-listing .title").all_inner_texts())
-    page.fill("input[name=words]", "id004y")
+    page.fill("#gallery input[name=words]", "id004y")
     expect(page.locator("article.query")).to_have_count(1)
     page.keyboard.press("ArrowRight")  # moves the cursor, not the page
     page.keyboard.press("Escape")
-    expect(page.locator(".count")).to_contain_text(f"1–10 of {3 * PRODUCTS}")
+    expect(page.locator("#gallery .count")).to_contain_text(f"1–10 of {3 * PRODUCTS}")
 
 
 def test_arrows_turn_the_pages_and_j_and_k_the_queries(page, pages):
-    page.goto(pages["many"])
+    open_queries(page, pages["many"])
     first = page.locator("article.query").first.get_attribute("data-id")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".count")).to_contain_text("11–20 of")
+    expect(page.locator("#gallery .count")).to_contain_text("11–20 of")
     assert page.locator("article.query").first.get_attribute("data-id") != first
     for _ in range(12):
         page.keyboard.press("ArrowRight")
-    expect(page.locator(".count")).to_contain_text("71–75 of 75")
+    expect(page.locator("#gallery .count")).to_contain_text("71–75 of 75")
     page.locator('.page-buttons button[aria-label="first page"]').first.click()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".count")).to_contain_text("1–10 of 75")
+    expect(page.locator("#gallery .count")).to_contain_text("1–10 of 75")
     ids = [block.get_attribute("data-id") for block in page.locator("article.query").all()]
     for key, i in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
         page.keyboard.press(key)
         assert page.evaluate("document.activeElement.dataset.id") == ids[i]
     choose(page, "wrong")  # a filter that was clicked leaves the arrows to the pages
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".count")).to_contain_text("11–")
+    expect(page.locator("#gallery .count")).to_contain_text("11–")
     assert page.locator('.view[data-view="wrong"] input').is_checked()
 
 
 def test_the_address_brings_back_what_was_shown(page, pages):
-    page.goto(pages["many"])
+    open_queries(page, pages["many"])
     choose(page, "missed")
     page.keyboard.press("ArrowRight")
-    shown = page.inner_text(".count")
+    shown = page.inner_text("#gallery .count")
     page.goto("about:blank")
-    page.goto(pages["many"] + "#view=missed&page=1")
-    assert page.inner_text(".count") == shown
+    page.goto(pages["many"] + "#gallery?view=missed&page=1")
+    assert page.inner_text("#gallery .count") == shown
     assert page.locator('.view[data-view="missed"] input').is_checked()
     page.goto("about:blank")
-    page.goto(pages["many"] + "#view=nonsense&page=-9&sort=__proto__&group=x")
+    page.goto(pages["many"] + "#gallery?view=nonsense&page=-9&sort=__proto__&group=x")
     assert page.locator('.view[data-view="all"] input').is_checked()
 
 
 def test_a_card_opens_its_evidence(page, pages):
-    page.goto(pages["seven"])
+    open_queries(page, pages["seven"])
     page.locator("article.query").first.locator(".card").first.click()
     dialog = page.locator("dialog")
     expect(dialog).to_be_visible()
     assert dialog.locator("mark").all_inner_texts() == ["500 ml", "250 ml"]
     assert "500 ml ≠ 250 ml" in dialog.inner_text()
-    rows = [row.inner_text().split() for row in dialog.locator("tbody tr").all()]
-    assert [row[0] for row in rows] == ["cnn", "sbert"]
+    rows = [row.inner_text().split("\t") for row in dialog.locator("tbody tr").all()]
+    assert [row[0] for row in rows] == ["Picture", "Meaning of the title"]
+    steps = dialog.locator(".why-label").all_inner_texts()
+    assert steps == ["Picture", "Meaning of the title", "Score"]
     adds = sum(float(row[-1]) for row in rows)
     assert f"{adds:.2f}" == f"{float(re.search(r'score ([0-9.]+)', dialog.inner_text())[1]):.2f}"
     page.keyboard.press("ArrowRight")
-    expect(dialog.locator(".kind")).to_contain_text("wrong match")
+    expect(dialog.locator(".kind")).to_contain_text("wrongly matched")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
 
+def test_j_and_enter_open_the_first_card_of_a_query(page, pages):
+    open_queries(page, pages["seven"])
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog")).to_be_visible()
+
+
+def test_the_overview_says_what_the_catalogue_is_and_what_to_do(page, pages):
+    page.goto(pages["many"])
+    expect(page.locator(".lead")).to_contain_text(
+        "75 listings: all with a picture, all with a title, all have a label"
+    )
+    expect(page.locator(".lead")).to_contain_text("F1 is 0.550 (95%: 0.600 to 0.800) on 3 test queries")
+    page.click(".next >> text=test queries have a wrong match")
+    expect(page.locator('.view[data-view="wrong"] input')).to_be_checked()
+    assert page.locator('#gallery select[name="split"]').input_value() == "test"
+    page.go_back()
+    page.click("text=Words on this page")
+    expect(page.locator(".glossary dt").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_part_has_a_serious_fault_of_access(page, pages, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(pages["many"])
+    for part in ("overview", "products", "gallery", "threshold", "charts"):
+        page.evaluate("(part) => { location.hash = part; }", part)
+        expect(page.locator(f"#{part}")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, part
+        assert serious_violations(page) == [], part
+    page.goto(pages["compare"])
+    assert serious_violations(page) == []
+
+
 def test_a_hostile_title_is_shown_as_it_is_written(page, pages):
     page.on("dialog", lambda box: pytest.fail(box.message))
-    page.goto(pages["seven"])
+    open_queries(page, pages["seven"])
     assert page.locator(".query-listing .title").first.inner_text() == two_system_predictions.HOSTILE
     page.locator(".card").first.click()
     assert page.evaluate("window.hacked") is None
@@ -171,16 +216,16 @@ def test_a_hostile_title_is_shown_as_it_is_written(page, pages):
 
 
 def test_clerical_review_shows_the_pairs_that_wait_for_a_person(page, pages):
-    page.goto(pages["pair_model"])
+    open_queries(page, pages["pair_model"])
     assert page.locator('[data-kind="review"]').count() == 0
     choose(page, "review")
     expect(page.locator('[data-kind="review"]')).to_have_count(4)
-    assert "cnn +1.5" in page.locator(".card").first.inner_text()
+    assert "Picture +1.5" in page.locator(".card").first.inner_text()
     assert "0.30" in page.locator('[data-kind="review"]').first.inner_text()
 
 
 def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
-    page.goto(pages["bare"])
+    open_queries(page, pages["bare"])
     expect(page.locator("article.query")).to_have_count(7)
     assert page.locator(".view").all_text_contents() == ["all 7", "no match 4"]
     assert page.locator(".card.good, .card.bad, .card.warn").count() == 0
@@ -193,7 +238,10 @@ def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
 
 def test_what_changed_is_filtered_by_how(page, pages):
     page.goto(pages["compare"])
+    assert page.locator('#gallery select[name="split"]').input_value() == "test"  # it opens where it counts
+    page.select_option('#gallery select[name="split"]', "")
     assert count(page) == 4
+    assert set(page.locator(".won-and-lost h3").all_inner_texts()) >= {"Won (1)", "Lost (1)"}
     choose(page, "gained")
     expect(page.locator("article.query")).to_have_count(1)
     assert "✓ gained\n– → 0." in page.locator(".card").first.inner_text()
@@ -207,7 +255,7 @@ def test_what_changed_is_filtered_by_how(page, pages):
 @pytest.mark.parametrize("name", ["many", "pair_model", "compare", "bare"])
 def test_a_phone_shows_it_without_scrolling_sideways(page, pages, name):
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(pages[name])
+    open_queries(page, pages[name])
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.locator(".card").first.click()
     box = page.locator("dialog").bounding_box()
@@ -226,7 +274,7 @@ def test_light_and_dark_by_the_system_and_by_the_switch(page, pages):
         return text.get_attribute("fill")
 
     page.emulate_media(color_scheme="light")
-    page.goto(pages["many"])
+    page.goto(pages["many"] + "#charts")
     light, light_axis = paper(), axis()
     page.emulate_media(color_scheme="dark")
     dark = paper()

@@ -305,7 +305,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     artefacts.ANNOTATIONS.write_text("left,right,annotation,time\nx,y,same,2026-01-01T00:00:00Z\n")
     client.post("/api/review", json={"position": 0, "annotation": "same"})
     annotations = parse_annotations(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
-    assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z")
+    assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z", "")
     assert annotations["p00a", "p00b"].answer == "same"
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})

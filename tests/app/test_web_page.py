@@ -1,39 +1,18 @@
 """The page of samesku serve in a real browser, started by the real command."""
 
-import contextlib
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import expect
 
 from samesku import artefacts
 from tests.app.test_web import write_pairs
-from tests.conftest import ROOT
 from tests.fixtures import small_shop
+from tests.fixtures.accessibility import serious_violations
+from tests.fixtures.serving import serving
 
 pytestmark = pytest.mark.slow
 NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
-
-
-@contextlib.contextmanager
-def serving(folder):
-    """`samesku serve` in `folder` on a free port; its address."""
-    code = "from samesku.app.cli import app; app()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--port", "0"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield re.search(r"http://\S+", process.stdout.readline())[0]
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture
@@ -47,7 +26,7 @@ def test_compare_search_and_review(page, address, shop_copy, tmp_path):
     page.set_default_timeout(60_000)  # the first request waits for the networks
     expect.set_options(timeout=60_000)
     pictures = [shop_copy / f"shop/images/p00{letter}.png" for letter in "ab"]
-    page.goto(address)
+    page.goto(f"{address}/#compare")
 
     # compare: two pictures, two titles; titles stay text
     for i, picture in enumerate(pictures):
@@ -56,7 +35,8 @@ def test_compare_search_and_review(page, address, shop_copy, tmp_path):
     page.click("#compare .primary")
     answer = page.locator("#compare .answer")
     expect(answer.locator("strong")).to_have_text(re.compile("[Ss]ame product"))
-    expect(answer.locator(".channels > span:first-child")).to_have_text("pxk_image")
+    expect(answer.locator(".why-label").first).to_have_text(re.compile("Picture|Exact picture|Words|Meaning"))
+    assert "pxk_image" not in answer.inner_text()
     expect(answer.locator(".chip")).to_have_text("250 ml ≠ 500 ml")
     expect(answer.locator(".side .title").first).to_have_text(NASTY)
     expect(answer.locator("mark")).to_have_text(["250 ml", "500 ml"])
@@ -80,35 +60,83 @@ def test_compare_search_and_review(page, address, shop_copy, tmp_path):
     card.locator("img").evaluate("image => image.decode()")
 
     # review by keys; the file has the annotations
-    page.click("nav >> text=Review")
-    progress = page.locator("#review .progress")
+    page.click("nav >> text=Pairs")
+    progress = page.locator("#pairs .progress")
     expect(progress).to_have_text("0 of 3 pairs")
     page.keyboard.press("s")
     expect(progress).to_have_text("1 of 3 pairs")
     page.keyboard.press("d")
     expect(progress).to_have_text("2 of 3 pairs")
     page.keyboard.press("b")  # back to the second, and another annotation
-    expect(page.locator("#review .tag")).to_have_text("your annotation: different")
+    expect(page.locator("#pairs .tag")).to_have_text("your annotation: different")
     page.keyboard.press("k")
-    expect(page.locator("#review .side .id")).to_have_text(["p03a", "p04a"])
-    expect(page.locator("#review .side .no-picture")).to_have_text("no picture")
+    expect(page.locator("#pairs .side .id")).to_have_text(["p03a", "p04a"])
+    expect(page.locator("#pairs .side .no-picture")).to_have_text("no picture")
     page.keyboard.press("s")
-    expect(page.locator("#review .answer")).to_have_text("Every pair of the queue has an annotation.")
+    expect(page.locator("#pairs .answer")).to_have_text("Every pair of the queue has an annotation.")
     lines = [line.rsplit(",", 1)[0] for line in (shop_copy / artefacts.ANNOTATIONS).read_text().splitlines()]
     assert lines == ["left,right,annotation", "p00a,p00b,same", "p01a,p02a,skip", "p03a,p04a,same"]
 
     # a phone: nothing is wider than its screen
     page.set_viewport_size({"width": 390, "height": 844})
-    for part in ("compare", "search", "review"):
+    for part in ("products", "review", "pairs", "compare", "search"):
         page.click(f'nav >> a[href="#{part}"]')
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, part
 
 
-def test_a_file_that_is_no_picture_is_an_error(page, address, shop_copy, faults):
-    page.set_default_timeout(60_000)
+def test_a_file_that_is_no_picture_is_refused_at_once(page, address, shop_copy):
     page.goto(f"{address}/#search")
-    page.set_input_files("#search input", shop_copy / "params.yaml")
-    page.click("#search .primary")
-    expect(page.locator("#search .error")).to_have_text("picture 1: not a picture of a known format")
-    assert all("400" in fault for fault in faults)
-    faults.clear()
+    page.set_input_files("#search input[type=file]", shop_copy / "params.yaml")
+    expect(page.locator("#search .input-error")).to_contain_text(
+        "params.yaml is no picture that can be shown"
+    )
+    page.set_input_files("#search input[type=file]", shop_copy / "shop/images/p00a.png")
+    expect(page.locator("#search .input-error")).to_be_hidden()
+
+
+def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, address):
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    expect(page.locator("#start .lead")).to_contain_text("40 listings: 37 with a picture, 38 with a title")
+    assert [link.get_attribute("href") for link in page.locator(".three a").all()] == [
+        "#review",
+        "#products",
+        "#search",
+    ]
+    page.click(".three >> text=Ask about a listing")
+    page.fill("#search textarea", small_shop.rows()[0]["title"])
+    page.press("#search textarea", "Enter")
+    card = page.locator("#search .card").first
+    posting_id = card.locator(".id").inner_text()
+    card.locator("text=Open its product").click()
+    expect(page.locator("#products .count")).to_contain_text("1 product of")
+    ids = page.locator(".product .product-listing .id").all_inner_texts()
+    assert posting_id in ids
+
+
+def test_a_moved_threshold_shows_its_command(page, address):
+    page.goto(f"{address}/#threshold")
+    code = page.locator(".adopt code")
+    expect(code).to_have_text(re.compile(r"dvc exp run -S decision\.value=0\.\d+"))
+    before = code.inner_text()
+    page.locator("#threshold input[type=range]").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(code).not_to_have_text(before)
+    expect(page.locator(".above .pair-card")).to_have_count(4)
+    page.click("text=Back to the present threshold")
+    expect(code).to_have_text(before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_has_a_serious_fault_of_access(page, address, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(address)
+    for part in ("start", "products", "review", "pairs", "threshold", "search", "compare"):
+        page.evaluate("(part) => { location.hash = part; }", part)
+        expect(page.locator(f"#{part} h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, part
+        assert serious_violations(page) == [], part

@@ -18,7 +18,7 @@ from samesku.catalogue.title_tokens import Item, conflict_places, read_items
 from samesku.errors import InputError
 from samesku.params.schema import Match
 
-MAX_PICTURE_CHARACTERS = 18_000_000  # of base64 in one page, which then stays below 25 MB
+MAX_PICTURE_CHARACTERS = 34_000_000  # of base64 in one page, which then stays below 60 MB
 SPLITS = ("test", "val", "train")  # in the order in which queries are shown
 
 
@@ -110,17 +110,20 @@ class ShownListings:
         return self._number.setdefault(int(row), len(self._number))
 
     def listings(self) -> list[list[Any]]:
-        """[posting_id, title, split, number of listings of its product] of each listing, and its shop if it has one.
+        """[posting_id, title, split, number of listings of its product, shop, further pictures, price] of each listing.
 
-        With the number of its further pictures as the last, where it has any; the shop is "" then for none.
+        What a listing lacks at the end is left out: most have four values.
         """
         listings, size = self._catalogue.listings, self._catalogue.product_size
-        return [
-            [listings.posting_id[row], listings.title[row], str(listings.split[row]), int(size[row])]
-            + ([listings.source[row]] if listings.source[row] or listings.further_of(row) else [])
-            + ([len(further)] if (further := listings.further_of(row)) else [])
-            for row in self._number
-        ]
+        prices = listings.attribute("price")
+        rows = []
+        for row in self._number:
+            values = [listings.posting_id[row], listings.title[row], str(listings.split[row]), int(size[row])]
+            values += [listings.source[row], len(listings.further_of(row)), prices[row]]
+            while len(values) > 4 and not values[-1]:
+                values.pop()
+            rows.append(values)
+        return rows
 
     def pictures(self) -> list[Any]:
         """The WebP of each listing in base64, a list of all of them where it has several.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samesku.app.evidence_names import name_evidence
 from samesku.app.report import gallery
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings, read_catalogue
 from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches
@@ -91,7 +92,10 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
         "a": a,
         "b": b,
         "counts": count_changes(pairs.query, kinds, f1, queries, catalogue),
+        "evidence": name_evidence(params),
         "gallery": {
+            "families": [],
+            "threshold": None,
             "kinds": KINDS,
             "views": VIEWS,
             "groups": gallery.GROUPS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from samesku.reading import read_array
 from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
-MAX_REASONS = 4  # families of features that a card names
 EXPLAINED = 1e-4  # weights explain a score that they reproduce to this
 
 
@@ -30,7 +30,8 @@ class ReportPairs:
         query, listing: int (P,), rows of the catalogue.
         score: float (P,), NaN if there is none.
         cosines: channel -> float (P,), NaN if one of the two lacks the channel.
-        reasons: family of features -> float (P,), how far it moved the log-odds of the pair model.
+        reasons: family of features -> float (P,), how far it moved the log-odds of the pair model; `base` is where
+            they begin.
         review: bool (P,), the pair is in clerical review; None if the system has no clerical review.
     """
 
@@ -78,13 +79,15 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
         ids["match"],
         columns["score"].astype(np.float64),
         {n: column for n, column in columns.items() if _is_channel(n) and not _is_empty(column)},
-        {
-            name.removeprefix("why_"): column
-            for name, column in columns.items()
-            if name.startswith("why_") and name != "why_base"
-        },
+        {name.removeprefix("why_"): column for name, column in columns.items() if name.startswith("why_")},
         None if review is None else np.array([name == "review" for name in review.to_pylist()], dtype=bool),
     )
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json of a folder of data/predictions; nothing where there is none."""
+    path = folder / "metrics.json"
+    return artefacts.read_json(path) if path.is_file() else {}
 
 
 def _is_channel(name: str) -> bool:
@@ -168,14 +171,13 @@ def make_cards(
     """One card for each pair. A card has no key for what it lacks.
 
     Keys: listing (its number among the shown listings), kind, score, cosines (by channel, null if missing),
-    reasons ([family, log-odds], strongest first), conflicts (of the query's title, left, with the listing's,
-    right), attributes ([text, whether it agrees]), review, score_before.
+    reasons (the log-odds of each family, in the order of `pairs.reasons`), conflicts (of the query's title, left,
+    with the listing's, right), attributes ([text, whether it agrees]), review, score_before.
 
     Args:
         score_before: float (P,), the score of the system that is compared with; NaN if it has none.
     """
-    families = list(pairs.reasons)
-    moves = np.stack([pairs.reasons[name] for name in families], axis=1) if families else None
+    moves = np.stack(list(pairs.reasons.values()), axis=1) if pairs.reasons else None
     columns = list(pairs.cosines.values())
     cosines = np.stack(columns, axis=1) if columns else np.empty((len(pairs), 0))
     notes = catalogue.attributes.notes(pairs.query, pairs.listing)
@@ -187,8 +189,7 @@ def make_cards(
         if not np.isnan(cosines[i]).all():
             card["cosines"] = [None if np.isnan(value) else round(float(value), 3) for value in cosines[i]]
         if moves is not None:
-            strongest = np.argsort(-np.abs(moves[i]), kind="stable")[:MAX_REASONS]
-            card["reasons"] = [[families[f], round(float(moves[i, f]), 2)] for f in strongest if moves[i, f]]
+            card["reasons"] = [round(float(move), 2) for move in moves[i]]
         if score_before is not None and not np.isnan(score_before[i]):
             card["score_before"] = round(float(score_before[i]), 4)
         if pairs.review is not None and pairs.review[i]:

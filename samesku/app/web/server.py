@@ -1,7 +1,6 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
 import asyncio
-import json
 import secrets
 import socket
 import sys
@@ -24,26 +23,28 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from samesku import artefacts
-from samesku.annotations.file import read_annotations, write_annotation
+from samesku.annotations.file import read_annotations
 from samesku.app import answers
+from samesku.app.evidence_names import name_evidence
 from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_query_listing
+from samesku.app.report.catalogue import Catalogue
 from samesku.app.system_index import SystemIndex
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
+from samesku.app.web.pair_routes import PairRoutes, further_rows
+from samesku.app.web.product_routes import ProductRoutes, product_system
 from samesku.app.web.review_queue import PairQueue, open_queue
+from samesku.app.web.start import start_content
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
 from samesku.params.schema import ASKED_SYSTEMS
 
 STATIC = Path(__file__).parent / "static"
-TEMPLATES = Path(__file__).parents[1] / "report" / "templates"  # the style of the report
+TEMPLATES = Path(__file__).parents[1] / "report" / "templates"  # what the report uses too
+TYPES = {".css": "text/css", ".js": "text/javascript"}
 FILES = {
-    "page.css": (TEMPLATES / "page.css", "text/css"),
-    "theme.js": (TEMPLATES / "theme.js", "text/javascript"),
-    "elements.js": (TEMPLATES / "elements.js", "text/javascript"),
-    "web.css": (STATIC / "web.css", "text/css"),
-    "web.js": (STATIC / "web.js", "text/javascript"),
+    path.name: path for folder in (TEMPLATES, STATIC) for path in folder.iterdir() if path.suffix in TYPES
 }
 MAX_BODY = 2 * MAX_BYTES + 1_000_000
 MAX_TITLE = 100_000  # characters; a seller's title has some hundred
@@ -56,13 +57,25 @@ class Site:
     Args:
         annotations: annotations.csv; it may be missing. It is read for each request, so that several people can
             annotate.
+        system: whose products are shown, as of `product_system`. name: of the person who annotates; "" for none.
     """
 
-    def __init__(self, index: SystemIndex, queue: PairQueue, annotations: Path, token: str) -> None:
-        self.index, self.queue, self.annotations, self.token = index, queue, annotations, token
+    def __init__(
+        self,
+        index: SystemIndex,
+        queue: PairQueue,
+        annotations: Path,
+        token: str,
+        system: str | None = None,
+        name: str = "",
+    ) -> None:
+        self.index, self.token, self.name = index, token, name
+        catalogue = Catalogue(index.listings)
+        self.pairs = PairRoutes(index, queue, annotations, name)
+        self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
         self.networks = threading.Lock()
         self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
-        environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
+        environment = Environment(loader=FileSystemLoader([STATIC, TEMPLATES]), autoescape=True)
         self.template = environment.get_template("web.html")
 
     def warm_up(self) -> None:
@@ -73,19 +86,27 @@ class Site:
                     self.index.encoders.encoder(name)
                 source = self.index.listings.source[0]  # one that match.link: within allows
                 answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
+                _ = self.products.content  # so that the first page does not wait either
             except InputError as error:  # requests will get the same error; the review needs no network
                 print(f"samesku serve: {error}", file=sys.stderr)
 
     async def page(self, request: Request) -> Response:
-        shops = self.index.listings.allowed.names  # those that decide which pairs may match
-        body = self.template.render(token=self.token, listings=len(self.index), shops=shops)
+        content = await run_in_threadpool(start_content, self.products)
+        body = self.template.render(
+            content,
+            token=self.token,
+            listings=len(self.index),
+            shops=self.index.listings.allowed.names,  # those that decide which pairs may match
+            person=self.name,
+            evidence=name_evidence(self.index.params),
+        )
         return HTMLResponse(body, headers={"cache-control": "no-store"})
 
     async def static(self, request: Request) -> Response:
         file = FILES.get(request.path_params["name"])
         if file is None:
             raise HTTPException(404)
-        return FileResponse(file[0], media_type=file[1], headers={"cache-control": "no-cache"})
+        return FileResponse(file, media_type=TYPES[file.suffix], headers={"cache-control": "no-cache"})
 
     async def picture(self, request: Request) -> Response:
         row, pictures = request.path_params["row"], self.index.pictures
@@ -105,74 +126,8 @@ class Site:
         for result in answer["results"]:
             row = self.index.row_of[result["posting_id"]]
             result["row"] = row if result["image"] else None
-            result["further"] = self._further(row)
+            result["further"] = further_rows(self.index, row)
         return JSONResponse(answer | {"title": query.title})
-
-    async def review(self, request: Request) -> Response:
-        """The pair at `position` of the queue; without it, the next pair to annotate."""
-        text = request.query_params.get("position")
-        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise InputError(f"position is {text[:20]!r}; allowed: a number from 0")
-        return JSONResponse(await run_in_threadpool(self._pair, None if text is None else int(text)))
-
-    async def annotate(self, request: Request) -> Response:
-        """Write the annotation of a pair, and answer with the next one."""
-        try:
-            body = json.loads(await request.body())
-            position, annotation = body["position"], body["annotation"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise InputError("the request is not JSON with the keys position and annotation") from None
-        if type(position) is not int or not (annotation is None or isinstance(annotation, str)):
-            raise InputError("position must be a number, and annotation a text or null")
-
-        if not 0 <= position < len(self.queue):
-            raise InputError(f"there is no pair {position}; the queue has {len(self.queue)}")
-
-        def write() -> dict[str, Any]:
-            write_annotation(self.annotations, self.queue.pair(position), annotation)
-            return self._pair(position) if annotation is None else self._pair(None, position + 1)
-
-        return JSONResponse(await run_in_threadpool(write))
-
-    def _pair(self, position: int | None, start: int = 0) -> dict[str, Any]:
-        """A pair of the queue with its evidence, and the progress; position is None if there is no pair.
-
-        Args:
-            position: None takes the next pair to annotate, from `start` on.
-        """
-        queue, index = self.queue, self.index
-        annotations = read_annotations(self.annotations)
-        progress = queue.progress(annotations) | {"threshold": index.static_threshold}
-        position = queue.next_pair(annotations, start) if position is None else position
-        if position is None or not 0 <= position < len(queue):
-            return progress | {"position": None}
-        pair = queue.pair(position)
-        rows = [index.row_of[posting_id] for posting_id in pair]
-        listings = [
-            {
-                "posting_id": posting_id,
-                "title": index.listings.title[row],
-                "source": index.listings.source[row],
-                "row": row if index.listings.image[row] else None,
-                "further": self._further(row),
-            }
-            for posting_id, row in zip(pair, rows, strict=True)
-        ]
-        annotation = annotations.get(pair)
-        return (
-            progress
-            | answers.explain_pair(index, *rows)
-            | queue.evidence(position)
-            | {
-                "position": position,
-                "listings": listings,
-                "annotation": annotation.answer if annotation else None,
-            }
-        )
-
-    def _further(self, row: int) -> list[int]:
-        """The rows of a listing's further pictures, as `picture` takes them."""
-        return [len(self.index) + place for place in self.index.listings.further_of(row)]
 
     async def _ask(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         def answer() -> dict[str, Any]:
@@ -238,8 +193,15 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
             Route("/picture/{row:int}", site.picture),
             Route("/api/match", site.match, methods=["POST"]),
             Route("/api/search", site.search, methods=["POST"]),
-            Route("/api/review", site.review, methods=["GET"]),
-            Route("/api/review", site.annotate, methods=["POST"]),
+            Route("/thumbnail/{row:int}", site.products.thumbnail),
+            Route("/api/pair", site.pairs.explain),
+            Route("/api/threshold", site.products.threshold),
+            Route("/api/cards", site.products.review),
+            Route("/api/products", site.products.products),
+            Route("/api/annotations", site.products.read, methods=["GET"]),
+            Route("/api/annotations", site.products.write, methods=["POST"]),
+            Route("/api/review", site.pairs.next, methods=["GET"]),
+            Route("/api/review", site.pairs.annotate, methods=["POST"]),
         ],
         middleware=[
             Middleware(Guard, token=site.token, max_body=MAX_BODY),
@@ -250,19 +212,27 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
 
 
 def run(
-    params: Params, *, host: str, port: int, names: Sequence[str], system: str | None, precision: float
+    params: Params,
+    *,
+    host: str,
+    port: int,
+    names: Sequence[str],
+    system: str | None,
+    precision: float,
+    person: str = "",
 ) -> None:
     """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken.
 
     Args:
-        system: the one that answers, if it can, and whose pairs are reviewed; None as of `open_index` and `open_queue`.
-        precision: as of `open_queue`.
+        system: the one that answers, if it can, and whose pairs and products are shown; None as of `open_index`,
+            `open_queue` and `product_system`.
+        precision: as of `open_queue`. person: the name that annotations get; "" for none.
     """
     index = open_index(params, system=system if system in ASKED_SYSTEMS else None)
     index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
-    site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32))
+    site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32), system, person)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

@@ -1,4 +1,4 @@
-// Draws each chart when it comes into view, in the colours of the page, and again when the theme changes.
+// Draws the charts in the colours of the page, and again when the theme changes.
 "use strict";
 (() => {
   const charts = new Map(JSON.parse(document.getElementById("chart-data").textContent).map((chart) => [chart.id, chart]));
@@ -27,15 +27,15 @@
   const draw = async (place) => {
     const chart = charts.get(place.dataset.chart);
     const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: 240, autosize: { type: "fit-x", contains: "padding" }, ...coloured(chart.spec) };
-    drawn.get(place)?.finalize();
+    drawn.get(place)?.finalize?.();
+    drawn.set(place, {});
     const dark = colour("is-dark") === "rgb(255, 255, 255)";
     drawn.set(place, await vegaEmbed(place, spec, { actions: false, renderer: "svg", config: config(), tooltip: { theme: dark ? "dark" : "light" } }));
   };
-  const visibility = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) { visibility.unobserve(entry.target); draw(entry.target); }
-    }
-  }, { rootMargin: "200px" });
-  for (const place of document.querySelectorAll(".plot")) visibility.observe(place);
-  document.addEventListener("themechange", () => { for (const place of drawn.keys()) draw(place); });
+  // All charts are drawn when their section is shown, so that a full-page capture and a print have them.
+  sections.onShow((name) => {
+    if (name !== "charts") return;
+    for (const place of document.querySelectorAll(".plot")) if (!drawn.has(place)) draw(place);
+  });
+  document.addEventListener("themechange", () => { for (const place of [...drawn.keys()]) draw(place); });
 })();

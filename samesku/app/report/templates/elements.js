@@ -55,5 +55,13 @@ function attributeChips(attributes) {
   return (attributes ?? []).map(({ text, equal }) => element("span", { className: equal ? "chip up" : "chip" }, text));
 }
 
-const channelColour = (index) => `var(--channel-${index % 8})`;
+const evidenceNames = JSON.parse(document.getElementById("evidence-names")?.textContent ?? "{}");
+/** What a channel or a family of features is called: {label, colour}. */
+const evidenceName = (name) => evidenceNames[name] ?? { label: name, colour: 7 };
+const evidenceLabel = (name) => evidenceName(name).label;
+const evidenceColour = (name) => `var(--evidence-${evidenceName(name).colour})`;
 const barWidth = (share) => `${(100 * Math.max(0, Math.min(1, share))).toFixed(1)}%`;
+
+/** The entries of a legend: the colour and the label of each name. */
+const legendEntries = (names, after = () => null) => names.map((name) =>
+  element("span", { className: "legend-entry", title: name }, element("i", { style: { background: evidenceColour(name) } }), evidenceLabel(name), after(name)));

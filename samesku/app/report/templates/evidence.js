@@ -9,24 +9,37 @@ function evidenceSide(number, name, places) {
     element("p", { className: "note" }, name),
     element("span", { className: "picture" }, picture(number)),
     furtherPictures(pictureSources(number).slice(1)),
-    element("p", { className: "title" }, title ? markedTitle(title, places) : element("em", {}, "no title")),
+    element("p", { className: "title", dir: "auto" }, title ? markedTitle(title, places) : element("em", {}, "no title")),
     element("p", { className: "id" }, [...(source ? [source] : []), id, split].join(" · ")));
 }
 
 function channelTable(card) {
   const weighted = gallery.channels.some((channel) => channel.weight !== null);
-  const header = ["channel", "similarity", weighted ? "weight" : "", weighted ? "adds" : ""];
-  const rows = contributions(card).map(([channel, cosine, contribution], i) =>
+  const header = ["evidence", "similarity", weighted ? "weight" : "", weighted ? "adds" : ""];
+  const rows = contributions(card).map(([channel, cosine, contribution]) =>
     element("tr", {},
-      element("th", { scope: "row" }, element("i", { style: { background: channelColour(i) } }), channel.name),
+      element("th", { scope: "row", title: channel.name }, element("i", { style: { background: evidenceColour(channel.name) } }), evidenceLabel(channel.name)),
       element("td", {},
-        cosine === null ? "–" : element("span", { className: "meter" }, element("i", { style: { width: barWidth(cosine), background: channelColour(i) } })),
+        cosine === null ? "–" : element("span", { className: "meter" }, element("i", { style: { width: barWidth(cosine), background: evidenceColour(channel.name) } })),
         cosine === null ? "" : cosine.toFixed(3)),
       element("td", {}, channel.weight === null ? "" : `${Math.round(100 * channel.weight)}%`),
       element("td", {}, contribution === null ? "" : contribution.toFixed(3))));
   return element("div", { className: "scroll" }, element("table", {},
     element("thead", {}, element("tr", {}, header.map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, rows)));
+}
+
+/** The waterfall of a card; null where nothing explains its score. */
+function whyCard(card) {
+  if (card.reasons) {
+    const moves = gallery.families.map((family, i) => [family, card.reasons[i]]);
+    const base = moves.find(([family]) => family === "base")?.[1] ?? 0;
+    const result = card.score === undefined ? "" : `probability ${card.score.toFixed(2)}`;
+    return element("div", {}, waterfall(moves.filter(([family]) => family !== "base"), { base, name: "Together", result }),
+      element("p", { className: "note" }, "Bars are log-odds of the pair model: to the right speaks for one product, to the left against it."));
+  }
+  const steps = contributions(card).filter(([, , contribution]) => contribution).map(([channel, , contribution]) => [channel.name, contribution]);
+  return steps.length ? waterfall(steps, { threshold: gallery.threshold }) : null;
 }
 
 function showEvidence(query, card) {
@@ -46,8 +59,8 @@ function showEvidence(query, card) {
     card.conflicts && element("p", {}, "The titles contradict each other: ",
       conflictChips(card.conflicts, listing(query.query).title, listing(card.listing).title)),
     card.attributes && element("p", {}, "Attributes: ", attributeChips(card.attributes)),
+    whyCard(card),
     card.cosines && channelTable(card),
-    card.reasons && element("p", {}, "The strongest reasons of the pair model, in log-odds: ", reasonChips(card.reasons, 2)),
   ].filter(Boolean));
   opened = { query, card };
   if (!dialog.open) dialog.showModal();

@@ -3,6 +3,7 @@
 const gallery = JSON.parse(document.getElementById("gallery-data").textContent);
 const QUERIES_PER_PAGE = 10;
 const CARDS_PER_QUERY = 12; // the rest opens by a button
+const FEW = 2; // queries with so many cards share a line
 
 function listing(number) {
   const [id, title, split, productSize, source] = gallery.listings[number];
@@ -38,20 +39,22 @@ function channelBars(card) {
   const weighted = rows.some(([, , contribution]) => contribution !== null);
   const title = rows
     .filter(([, cosine]) => cosine !== null)
-    .map(([channel, cosine, contribution]) => `${channel.name} ${cosine.toFixed(2)}${contribution ? ` (adds ${contribution.toFixed(2)})` : ""}`)
+    .map(([channel, cosine, contribution]) => `${evidenceLabel(channel.name)} ${cosine.toFixed(2)}${contribution ? ` (adds ${contribution.toFixed(2)})` : ""}`)
     .join(", ");
-  const bars = rows.map(([, cosine, contribution], i) => {
+  const bars = rows.map(([channel, cosine, contribution]) => {
     const value = weighted ? contribution : cosine;
-    return value === null || (weighted && value <= 0) ? null : element("i", { style: { width: barWidth(value), background: channelColour(i) } });
+    return value === null || (weighted && value <= 0) ? null : element("i", { style: { width: barWidth(value), background: evidenceColour(channel.name) } });
   });
   return element("span", { className: weighted ? "stacked-bar" : "bars", title, role: "img", "aria-label": title }, bars);
 }
 
 const twoDecimals = (value) => (value === undefined || value === null ? "–" : value.toFixed(2));
 
-function reasonChips(reasons, decimals) {
-  return reasons.map(([family, logOdds]) =>
-    element("span", { className: logOdds > 0 ? "chip up" : "chip down" }, `${family} ${logOdds > 0 ? "+" : "−"}${Math.abs(logOdds).toFixed(decimals)}`));
+/** The two strongest reasons of the pair model. */
+function reasonChips(reasons) {
+  const moves = gallery.families.map((family, i) => [family, reasons[i]]).filter(([family]) => family !== "base");
+  return mergeSteps(moves).slice(0, 2).map(([label, , value]) =>
+    element("span", { className: value > 0 ? "chip up" : "chip down" }, `${label} ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`));
 }
 
 function makeCard(query, card) {
@@ -63,15 +66,37 @@ function makeCard(query, card) {
   const made = element("button", { type: "button", className: `card ${tone}`, "data-kind": card.kind },
     element("span", { className: "picture" }, picture(card.listing)),
     element("span", { className: "kind" }, element("b", {}, label), element("span", { className: "score", title: gallery.score }, score)),
-    element("span", { className: "title", title }, title ? markedTitle(title, conflictPlaces(card.conflicts, "right")) : element("em", {}, "no title")),
+    element("span", { className: "title", title, dir: "auto" }, title ? markedTitle(title, conflictPlaces(card.conflicts, "right")) : element("em", {}, "no title")),
     source && element("span", { className: "id" }, source),
     channelBars(card),
     card.conflicts && element("span", { className: "chips" }, conflictChips(card.conflicts, listing(query.query).title, title)),
     card.attributes && element("span", { className: "chips" }, attributeChips(card.attributes)),
-    card.reasons && element("span", { className: "chips" }, reasonChips(card.reasons.slice(0, 2), 1)),
+    card.reasons && element("span", { className: "chips" }, reasonChips(card.reasons)),
     card.review && element("span", { className: "chip info" }, "clerical review"));
   made.addEventListener("click", () => showEvidence(query, card));
   return made;
+}
+
+/** Cards side by side, the first CARDS_PER_QUERY of them; a button shows the rest. */
+function cardGrid(query, cards) {
+  const nShown = cards.length > CARDS_PER_QUERY + 3 ? CARDS_PER_QUERY : cards.length;
+  const grid = element("div", { className: "cards" }, cards.slice(0, nShown).map((card) => makeCard(query, card)));
+  const rest = cards.slice(nShown);
+  if (rest.length) {
+    const more = element("button", { type: "button", className: "more" }, `${rest.length} more`);
+    more.addEventListener("click", () => { more.replaceWith(...rest.map((card) => makeCard(query, card))); });
+    grid.append(more);
+  }
+  return grid;
+}
+
+/** What the second system wins and what it loses, side by side, and below it what neither changes. */
+function wonAndLost(query, cards) {
+  const part = (name, tones) => {
+    const of = cards.filter((card) => tones.includes(gallery.kinds[card.kind][1]));
+    return of.length ? element("div", {}, element("h3", { className: "note" }, `${name} (${of.length})`), cardGrid(query, of)) : null;
+  };
+  return element("div", { className: "won-and-lost" }, part("Won", ["good"]), part("Lost", ["bad"]), part("Changed", ["info", "warn"]), part("Same in both", ["plain"]));
 }
 
 function makeBlock(query) {
@@ -81,21 +106,14 @@ function makeBlock(query) {
   const facts = [...(source ? [source] : []), split, productSize ? `product of ${productSize}` : "no label"];
   const f1 = query.f1 === undefined ? null
     : Array.isArray(query.f1) ? `F1 ${twoDecimals(query.f1[0])} → ${twoDecimals(query.f1[1])}` : `F1 ${twoDecimals(query.f1)}`;
-  const nShown = cards.length > CARDS_PER_QUERY + 3 ? CARDS_PER_QUERY : cards.length;
-  const grid = element("div", { className: "cards" }, cards.slice(0, nShown).map((card) => makeCard(query, card)));
-  const rest = cards.slice(nShown);
-  if (rest.length) {
-    const more = element("button", { type: "button", className: "more" }, `${rest.length} more`);
-    more.addEventListener("click", () => { more.replaceWith(...rest.map((card) => makeCard(query, card))); });
-    grid.append(more);
-  }
+  const grid = gallery.systems ? wonAndLost(query, cards) : cardGrid(query, cards);
   if (!cards.length) grid.append(element("p", { className: "note" }, productSize === 1 ? "No match. Correct: its product has no other listing." : "No match."));
   if (query.hidden) grid.append(element("p", { className: "note" }, `${query.hidden} more listings of its product were missed.`));
-  return element("article", { className: "query", tabIndex: -1, "data-id": id },
+  return element("article", { className: `query${cards.length > FEW || gallery.systems ? " wide" : ""}`, tabIndex: -1, "data-id": id },
     element("div", { className: "query-listing" },
       element("span", { className: "picture" }, picture(query.query)),
       element("div", {},
-        element("p", { className: "title" }, title || element("em", {}, "no title")),
+        element("p", { className: "title", dir: "auto" }, title || element("em", {}, "no title")),
         element("p", { className: "facts" }, f1 && element("b", {}, f1), ...facts.map((fact) => element("span", {}, fact))),
         element("p", { className: "id" }, id))),
     grid);
@@ -118,7 +136,7 @@ const orders = {
   loss: (a, b) => gain(a) - gain(b) || a.position - b.position,
 };
 const form = document.getElementById("filters");
-const initialState = { view: "all", split: "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
+const initialState = { view: "all", split: gallery.systems && queries.some((query) => query.split === "test") ? "test" : "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
 const state = { ...initialState };
 
 /** The queries that pass every filter but the view. */
@@ -144,7 +162,7 @@ function render() {
     ...results.slice(first, first + QUERIES_PER_PAGE).map(makeBlock),
     ...(results.length ? [] : [element("p", { className: "note no-results" }, "No query passes these filters. ", resetButton())]));
   const last = Math.min(first + QUERIES_PER_PAGE, results.length);
-  document.querySelector(".count").textContent = results.length
+  document.querySelector("#gallery .count").textContent = results.length
     ? `${(first + 1).toLocaleString("en")}–${last.toLocaleString("en")} of ${results.length.toLocaleString("en")} queries`
     : "0 queries";
   for (const place of document.querySelectorAll(".page-buttons")) place.replaceChildren(...pageButtons(nPages));
@@ -194,9 +212,9 @@ function buildFilters() {
   setOptions(form.group, [["", "all"], ...groups]);
   if (!gallery.labelled) document.getElementById("group-label").textContent = "listings that match";
   setOptions(form.sort, Object.entries(gallery.sorts).filter(([sort]) => gallery.labelled || !["worst", "gain", "loss"].includes(sort)));
-  document.getElementById("legend").append(...gallery.channels.map((channel, i) =>
-    element("span", { className: "legend-entry" }, element("i", { style: { background: channelColour(i) } }), channel.name,
-      channel.weight === null ? null : element("small", {}, `${Math.round(100 * channel.weight)}%`))));
+  const weight = new Map(gallery.channels.map((channel) => [channel.name, channel.weight]));
+  document.getElementById("legend").append(...legendEntries([...weight.keys()], (name) =>
+    (weight.get(name) === null ? null : element("small", {}, `${Math.round(100 * weight.get(name))}%`))));
 }
 
 /** Set the form to the state. */
@@ -217,15 +235,18 @@ function readForm() {
 /** The address holds the state, so that a link shows the same queries to another reader of the file. */
 function writeAddress() {
   const changed = Object.entries(state).filter(([key, value]) => value !== initialState[key]);
-  const hash = changed.length ? `#${new URLSearchParams(changed)}` : location.hash.includes("=") ? "#gallery" : location.hash;
-  try { history.replaceState(null, "", hash || location.pathname); } catch { /* some browsers forbid it in files */ }
+  const [name, values] = location.hash.slice(1).split("?");
+  if (!changed.length && !values) return;
+  const hash = changed.length ? `#gallery?${new URLSearchParams(changed)}` : `#${name}`;
+  try { history.replaceState(null, "", hash); } catch { /* some browsers forbid it in files */ }
 }
 
 function readAddress() {
-  if (!location.hash.includes("=")) return false;
-  const values = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  const [name, values] = location.hash.slice(1).split("?");
+  if (name !== "gallery" || !values) return false;
+  const given = Object.fromEntries(new URLSearchParams(values));
   Object.assign(state, initialState);
-  for (const key of Object.keys(initialState)) if (key in values) state[key] = key === "page" ? Number(values.page) || 0 : values[key];
+  for (const key of Object.keys(initialState)) if (key in given) state[key] = key === "page" ? Number(given.page) || 0 : given[key];
   if (!Object.hasOwn(gallery.views, state.view)) state.view = "all";
   if (!Object.hasOwn(gallery.sorts, state.sort)) state.sort = initialState.sort;
   return true;
@@ -252,16 +273,18 @@ function focusQuery(step) {
 const keys = {
   ArrowRight: () => showPage(state.page + 1),
   ArrowLeft: () => showPage(state.page - 1),
+  Enter: () => document.activeElement.closest("article.query")?.querySelector(".card")?.click(),
   j: () => focusQuery(1),
   k: () => focusQuery(-1),
   "/": () => { form.words.focus(); form.words.select(); },
 };
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || !form.offsetParent) return;
   if (event.target.closest("input, select, textarea")) {
     if (event.key === "Escape" && event.target === form.words) { form.words.value = ""; form.dispatchEvent(new Event("input")); form.words.blur(); }
     return;
   }
+  if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
   if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
 });
 

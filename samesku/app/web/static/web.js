@@ -1,22 +1,10 @@
 // The page of samesku serve.
 "use strict";
 (() => {
-  const token = document.querySelector('meta[name="samesku-token"]').content;
   const $ = (selector, within = document) => within.querySelector(selector);
   const fourDecimals = (value) => (value === null ? "–" : value.toFixed(4));
 
-  // ---- requests ----
-  async function request(url, body) {
-    let response;
-    try {
-      response = await fetch(url, { method: body === undefined ? "GET" : "POST", body, headers: { "x-samesku-token": token } });
-    } catch {
-      throw new Error("The server does not answer; is samesku serve still running?");
-    }
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error || `The server answered with status ${response.status}.`);
-    return answer;
-  }
+  const request = (url, body) => server.request(url, body);
   const errorBox = (message) => element("p", { className: "error", role: "alert" }, message);
 
   // ---- the input of one listing: a picture and a title ----
@@ -31,6 +19,7 @@
       this.title = $("textarea", place);
       this.source = $(".shop", place);
       const input = $("input[type=file]", place);
+      this.image.addEventListener("error", () => this.refuse());
       input.addEventListener("change", () => { if (input.files.length) this.setPicture(input.files[0]); input.value = ""; });
       $(".remove", place).addEventListener("click", () => this.setPicture(null));
       this.pictureInput.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); input.click(); } });
@@ -46,12 +35,24 @@
     setPicture(file) {
       if (this.image.src) URL.revokeObjectURL(this.image.src);
       this.file = file;
+      this.showError("");
       if (file) this.image.src = URL.createObjectURL(file);
       else this.image.removeAttribute("src");
       this.image.hidden = !file;
       $(".no-picture", this.place).hidden = Boolean(file);
       $(".remove", this.place).hidden = !file;
       this.pictureInput.classList.toggle("has-picture", Boolean(file));
+    }
+    /** A file that is no picture is refused at once. */
+    refuse() {
+      const name = this.file?.name;
+      if (!name) return;
+      this.setPicture(null);
+      this.showError(`${name} is no picture that can be shown; allowed: JPEG, PNG, WebP, GIF, BMP or AVIF.`);
+    }
+    showError(message) {
+      $(".input-error", this.place).textContent = message;
+      $(".input-error", this.place).hidden = !message;
     }
     clear() { this.setPicture(null); this.title.value = ""; if (this.source) this.source.value = ""; }
     get empty() { return !this.file && !this.title.value.trim(); }
@@ -80,7 +81,7 @@
       try {
         const answer = await request(url, body);
         place.replaceChildren(...showAnswer(answer, inputs).filter(Boolean));
-        place.firstElementChild?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+        place.firstElementChild?.scrollIntoView({ block: "nearest" });
       } catch (error) {
         place.replaceChildren(errorBox(error.message));
       } finally {
@@ -91,21 +92,6 @@
   }
 
   // ---- evidence ----
-  function channelBars(channels) {
-    return element("div", { className: "channels" }, Object.entries(channels).flatMap(([name, { similarity, weight }], i) => [
-      element("span", {}, name),
-      ...(similarity === null ? [element("span", { className: "no-similarity" }, "not in both")] : [
-        element("span", { className: "track" }, element("i", { style: { width: barWidth(similarity), "--tone": channelColour(i) } })),
-        element("span", {}, similarity.toFixed(3)),
-        element("span", { className: "weight" }, `× ${weight.toFixed(2)}`)])]));
-  }
-  function scoreScale(score, threshold) {
-    const left = { left: barWidth(threshold) };
-    return element("div", { className: "score-scale", "aria-hidden": "true" },
-      element("i", { style: { width: barWidth(score) } }),
-      element("b", { style: left }),
-      element("span", { style: left }, `threshold ${fourDecimals(threshold)}`));
-  }
   function conflictBox(conflicts, left, right) {
     return conflicts.length
       ? element("div", { className: "conflicts" }, element("span", {}, "The titles contradict each other:"), conflictChips(conflicts, left, right))
@@ -121,7 +107,7 @@
   }
   function listingSide(source, title, places, id, further = []) {
     return element("div", { className: "side" }, picture(source, title || id), furtherPictures(further.map(pictureAt)),
-      element("p", { className: "title" }, title ? markedTitle(title, places) : element("span", { className: "no-picture" }, "no title")),
+      element("p", { className: "title", dir: "auto" }, title ? markedTitle(title, places) : element("span", { className: "no-picture" }, "no title")),
       id ? element("p", { className: "id" }, id) : null);
   }
   const scoreText = (text) => element("span", { className: "score" }, text);
@@ -138,31 +124,30 @@
       listingSide(inputs[i].image.getAttribute("src"), title, conflictPlaces(answer.conflicts, i ? "right" : "left"), ""));
     return [element("div", { className: `box ${answer.same ? "good" : "bad"}` },
       element("div", { className: "summary" }, summary),
-      comparable ? scoreScale(answer.score, answer.threshold) : null,
       conflictBox(answer.conflicts, left, right),
       attributeBox(answer.attributes),
-      channelBars(answer.channels),
+      whyBars(answer),
       element("div", { className: "sides" }, sides))];
   });
 
   // ---- search ----
   function resultCard(result) {
     const channels = Object.entries(result.channels);
-    const similarityText = ([name, { similarity }]) => `${name} ${similarity === null ? "–" : similarity.toFixed(3)}`;
-    const bars = channels.map(([, { similarity }], i) => element("i", { style: { width: barWidth(similarity ?? 0), background: channelColour(i) } }));
+    const similarityText = ([name, { similarity }]) => `${evidenceLabel(name)} ${similarity === null ? "–" : similarity.toFixed(3)}`;
+    const bars = channels.map(([name, { similarity }]) => element("i", { style: { width: barWidth(similarity ?? 0), background: evidenceColour(name) } }));
     return element("article", { className: `card ${result.match ? "good" : "plain"}`, title: channels.map(similarityText).join("\n") },
       element("div", { className: "kind" }, element("b", {}, result.match ? "match" : "no match"), scoreText(fourDecimals(result.score))),
       picture(pictureAt(result.row), result.title || result.posting_id, result.further),
-      element("p", { className: "title", title: result.title }, result.title ? markedTitle(result.title, conflictPlaces(result.conflicts, "right")) : "no title"),
+      element("p", { className: "title", title: result.title, dir: "auto" }, result.title ? markedTitle(result.title, conflictPlaces(result.conflicts, "right")) : "no title"),
       element("p", { className: "id" }, result.source ? `${result.source} · ${result.posting_id}` : result.posting_id),
       result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
-      element("div", { className: "bars", "aria-hidden": "true" }, bars));
+      element("div", { className: "bars", "aria-hidden": "true" }, bars),
+      element("a", { className: "open-product", href: `#products?${new URLSearchParams({ size: "", words: result.posting_id })}` }, "Open its product"));
   }
   connectForm($("#search"), "/api/search", "Give a picture, a title, or both.", (answer) => {
     if (!answer.results.length) return [element("p", { className: "note" }, "No listing can be compared with this one.")];
     const nMatches = answer.results.filter((result) => result.match).length;
-    const legend = Object.keys(answer.results[0].channels).map((name, i) =>
-      element("span", { className: "legend-entry" }, element("i", { style: { background: channelColour(i) } }), name));
+    const legend = legendEntries(Object.keys(answer.results[0].channels));
     const threshold = answer.threshold === null ? "" : ` (score ≥ ${fourDecimals(answer.threshold)})`;
     const summary = `${nMatches || "No"} ${nMatches === 1 ? "match" : "matches"}${threshold} among the ${answer.results.length} nearest listings`;
     return [element("div", { className: "results answer" },
@@ -172,7 +157,7 @@
   });
 
   // ---- review ----
-  const review = $("#review");
+  const review = $("#pairs");
   let current = null; // the pair that is shown
   let waiting = false;
   const history = [];
@@ -221,7 +206,7 @@
         pair.probability === undefined ? null : scoreText(`probability ${pair.probability.toFixed(2)}`),
         pair.score === null ? null : scoreText(`score ${fourDecimals(pair.score)}`),
         pair.annotation ? element("span", { className: `tag ${tone}` }, `your annotation: ${pair.annotation}`) : null),
-      channelBars(pair.channels)));
+      whyBars(pair)));
   }
   async function loadPair(url, body) {
     if (waiting) return false;
@@ -250,19 +235,7 @@
     else if (event.key.toLowerCase() === "b" || event.key === "Backspace") { event.preventDefault(); back(); }
   });
 
-  // ---- which section is shown ----
-  function showSection() {
-    const name = ["compare", "search", "review"].find((section) => location.hash === `#${section}`) || "compare";
-    for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
-    for (const link of document.querySelectorAll(".page-header nav a")) {
-      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-    scrollTo(0, 0);
-    if (name === "review" && !current) loadPair("/api/review");
-  }
-  addEventListener("hashchange", showSection);
+  sections.onShow((name) => { if (name === "pairs" && !current) loadPair("/api/review"); });
   // A file that is dropped beside an input does not replace the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
-  showSection();
 })();

@@ -7,12 +7,24 @@ from typing import Any
 import numpy as np
 
 from samesku import artefacts
+from samesku.annotations.file import read_annotations
+from samesku.app.evidence_names import name_evidence
+from samesku.app.products import count_contradictions, product_content
 from samesku.app.report import gallery
 from samesku.app.report.catalogue import Catalogue, ShownListings, read_catalogue
 from samesku.app.report.charts import make_charts
-from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches, score_pairs, score_weights
+from samesku.app.report.pairs import (
+    ReportPairs,
+    describe_channels,
+    read_matches,
+    read_metrics,
+    score_pairs,
+    score_weights,
+)
 from samesku.app.report.template import write_page
+from samesku.app.summary import describe_catalogue, describe_quality, next_steps
 from samesku.app.systems import describe_fallen, split_systems
+from samesku.app.threshold_choice import threshold_content
 from samesku.params import Params, load_params
 
 SORTS = {"id": "by posting_id", "worst": "lowest F1 first", "most": "most matches first"}
@@ -48,6 +60,9 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         review = gallery.review_pairs(probabilities, {*matches.keys, *missed.keys}, queries)
         review = score_pairs(review.query, review.listing, channels, None, review.score, owner)
     blocks = gallery.gallery_blocks(matches, missed, review, catalogue, shown, queries)
+    products = product_content(system, params, catalogue, shown)
+    annotations = read_annotations(artefacts.ANNOTATIONS)
+    threshold = threshold_content(system, params, catalogue, shown, annotations)
     spec = params if system == "samesku" else params.compare.get(system)
     decision = spec.decision.kind if spec else "static"  # those of `tune` and `rerank` are static
     systems = read_systems([*split_systems(params)[0], system])
@@ -66,7 +81,10 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
             artefacts.TUNED / "alpha.csv" if system == "samesku" else None,
             params.fusion.alpha,
         ),
+        "evidence": name_evidence(params),
         "gallery": {
+            "families": list(matches.reasons),
+            "threshold": metrics.get("threshold", {}).get("full") if decision == "static" else None,
             "kinds": gallery.KINDS,
             "views": gallery.VIEWS,
             "groups": gallery.GROUPS,
@@ -78,6 +96,19 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
             "queries": blocks,
             "score": "probability" if review is not None else "score",
         },
+        "products": products,
+        "threshold": threshold,
+        "catalogue": describe_catalogue(catalogue),
+        "quality": describe_quality(system, metrics, systems),
+        "next": next_steps(
+            catalogue,
+            count_contradictions(products),
+            len(annotations),
+            sum(
+                "wrong" in block["views"] and split == "test"
+                for block, split in zip(blocks, catalogue.listings.split[queries], strict=True)
+            ),
+        ),
         "pictures": shown.pictures(),
     }
 
@@ -88,11 +119,6 @@ def describe_decision(kind: str, metrics: dict[str, Any]) -> str | None:
     if threshold is None:
         return None
     return f"score ≥ {threshold:.4f}" if kind == "static" else f"score ≥ mean + {threshold:.4f} · std"
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    path = folder / "metrics.json"
-    return artefacts.read_json(path) if path.is_file() else {}
 
 
 def read_systems(names: Sequence[str]) -> list[dict[str, Any]]:

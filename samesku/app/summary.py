@@ -1,0 +1,107 @@
+"""A catalogue and a system's results in a few sentences, and what to do next: the beginning of the pages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+from samesku import artefacts
+from samesku.app.report.catalogue import Catalogue
+from samesku.catalogue.listings import can_tune
+
+ENOUGH_ANNOTATIONS = 40  # from which on nobody is asked to begin
+
+
+class NextStep(TypedDict):
+    """`text`, a sentence; `link`, a part of the page, or ""; `command`, of a shell, or ""."""
+
+    text: str
+    link: str
+    command: str
+
+
+def describe_catalogue(catalogue: Catalogue) -> str:
+    """What the catalogue is, in one sentence."""
+    listings, n = catalogue.listings, len(catalogue)
+    product = listings.product
+    n_labelled = int((product >= 0).sum())
+    labelled = "all" if n_labelled == n else f"{n_labelled:,}"
+    n_pictures = sum(picture is not None for picture in catalogue.pictures[:n])
+    n_titles = sum(bool(title) for title in listings.title)
+    shops = len({shop for shop in listings.source if shop})
+    parts = [f"{n:,} listings"]
+    if shops:
+        parts.append(f"from {shops:,} shops" if shops > 1 else "from one shop")
+    has = [
+        f"{'all' if count == n else f'{count:,}'} with a {name}"
+        for count, name in ((n_pictures, "picture"), (n_titles, "title"))
+        if count
+    ]
+    labels = (
+        f"{labelled} have a label, of {len(np.unique(product[product >= 0])):,} products"
+        if n_labelled
+        else "none has a label"
+    )
+    return f"{' '.join(parts)}: {', '.join([*has, labels])}."
+
+
+def describe_quality(system: str, metrics: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> str:
+    """How good the matches of a system are, in one sentence or two.
+
+    Args:
+        systems: metrics.json of the systems with figures, each with its `name`.
+    """
+    test = metrics.get("test_full")
+    if test is None:
+        return "No listing of test has a label, so no figure says how good the matches are."
+    interval = f" (95%: {test['f1_low']:.3f} to {test['f1_high']:.3f})" if "f1_low" in test else ""
+    text = (
+        f"F1 is {test['f1']:.3f}{interval} on {test['queries']:,} test queries in the gallery of "
+        f"{test['gallery']:,} listings"
+    )
+    if "self_only" in test:
+        text += f"; without any match it would be {test['self_only']:.3f}"
+    rivals = [row for row in systems if row["name"] != system and "test_full" in row]
+    if not rivals:
+        return f"{text}."
+    best = max(rivals, key=lambda row: row["test_full"]["f1"])
+    return f"{text}. The best of the {len(rivals)} other systems, {best['name']}, has {best['test_full']['f1']:.3f}."
+
+
+def next_steps(
+    catalogue: Catalogue, n_contradictions: int, n_annotations: int, n_wrong: int | None = None
+) -> list[NextStep]:
+    """What is worth doing next, the most useful first.
+
+    Args:
+        n_contradictions: groups with listings that contradict each other. n_annotations: annotated pairs.
+        n_wrong: test queries with a wrong match; None where the page does not show them.
+    """
+    steps: list[NextStep] = []
+
+    def add(text: str, link: str = "", command: str = "") -> None:
+        steps.append({"text": text, "link": link, "command": command})
+
+    if n_contradictions:
+        subject = (
+            f"{n_contradictions:,} groups have" if n_contradictions > 1 else "One group has"
+        ) + " listings that contradict each other, such as 500 ml and 250 ml."
+        add(f"{subject} Look at them first.", "#products?doubt=contradictions")
+    if n_wrong:
+        add(f"{n_wrong:,} test queries have a wrong match. See why.", "#gallery?view=wrong&split=test")
+    if not can_tune(catalogue.listings) and n_annotations < ENOUGH_ANNOTATIONS:
+        add(
+            "A default threshold decides. Annotate pairs, and the threshold for a wanted precision is found.",
+            command="samesku serve",
+        )
+    if n_annotations:
+        add(
+            f"{n_annotations:,} pairs are annotated. The next run uses them.",
+            command="dvc exp run -S data.annotations=data/annotations.csv",
+        )
+    n_quarantined = (
+        artefacts.read_json(artefacts.SUMMARY)["quarantined"] if artefacts.SUMMARY.is_file() else 0
+    )
+    if n_quarantined:
+        add(f"{n_quarantined:,} rows or pictures could not be used; {artefacts.QUARANTINE} says why.")
+    return steps
