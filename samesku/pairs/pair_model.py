@@ -50,6 +50,11 @@ class PairModel:
     second: Sequence[lightgbm.Booster]
     calibration: Platt
 
+    @property
+    def has_reader(self) -> bool:
+        """Whether the second round has a column of the pair reader."""
+        return READER in self.second[0].feature_name()
+
     def score(self, features: PairFeatures, threads: int, read: ReadPairs | None = None) -> PairScores:
         """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once.
 
@@ -58,7 +63,7 @@ class PairModel:
         """
         scored_by = np.ones((len(features.candidates), len(self.first)), dtype=bool)
         first = mean_log_odds(self.first, features.values(), scored_by, threads)
-        if read is None and READER in self.second[0].feature_name():
+        if read is None and self.has_reader:
             read = _read_none
         values = second_round_features(features, first, read).values()
         second = mean_log_odds(self.second, values, scored_by, threads)
