@@ -35,8 +35,8 @@ from samesku.pairs.evidence import collect_evidence
 from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
-from samesku.pairs.reading import open_reader
 from samesku.pairs.run_pairs import AskingSettings, write_run
+from samesku.pairs.uncertain_pairs import open_reader
 from samesku.params import Decision, load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from samesku.search.neighbours import stack_neighbours

@@ -43,7 +43,7 @@ def skip(reason: str) -> str:
 def draw_epochs(listings: Listings, params: Params, split: str, count: int) -> list[LabelledPairs]:
     """The pairs of `count` epochs, drawn among the listings of a split: near ones by the channel of the reader."""
     spec = params.reader
-    channels = load_channels([spec.title], artefacts.embedding_path)
+    channels = load_channels([spec.title], artefacts.embedding_path, listings)
     rows = concatenate_channels(channels, {spec.title: 1.0})
     neighbours = search_neighbours(rows, listings.gallery(split), NEIGHBOURS)
     product = visible_products(listings)

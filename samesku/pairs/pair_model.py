@@ -53,7 +53,7 @@ class PairModel:
     @property
     def has_reader(self) -> bool:
         """Whether the second round has a column of the pair reader."""
-        return READER in self.second[0].feature_name()
+        return any(READER in model.feature_name() for model in self.second)
 
     def score(self, features: PairFeatures, threads: int, read: ReadPairs | None = None) -> PairScores:
         """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once.

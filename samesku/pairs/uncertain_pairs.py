@@ -14,8 +14,9 @@ import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Ints
 from samesku.catalogue.listings import Listings
+from samesku.pairs.candidate_search import labelled_in_train
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.features import number_distinct
+from samesku.pairs.evidence import number_distinct
 from samesku.pairs.list_features import ranks_in_lists
 from samesku.pairs.pair_model import ReadPairs
 from samesku.params import Params
@@ -31,8 +32,7 @@ def open_reader(folder: Path, listings: Listings, params: Params) -> ReadPairs |
     reader = load_reader(folder, params)
     if reader is None:
         return None
-    in_sample = (listings.split == "train") & (listings.product >= 0)
-    return UncertainPairs(reader, listings.title, in_sample, params.rerank.reading).read
+    return UncertainPairs(reader, listings.title, labelled_in_train(listings), params.rerank.reading).read
 
 
 def load_reader(folder: Path, params: Params) -> PairReader | None:

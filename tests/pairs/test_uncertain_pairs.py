@@ -3,7 +3,7 @@
 import numpy as np
 
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.reading import UncertainPairs, choose_uncertain
+from samesku.pairs.uncertain_pairs import UncertainPairs, choose_uncertain
 from samesku.params.schema import Reading
 
 #: Five listings; the pairs 0-1, 0-2, 0-3, 1-2, 3-4.
