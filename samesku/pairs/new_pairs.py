@@ -24,7 +24,7 @@ from samesku.pairs.candidate_search import describe_candidates, searches_of_cand
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.local_evidence import ExtendedCounts, ListingEvidence, TextCounts, gather_evidence
-from samesku.pairs.pair_model import PairModel, PairScores, mean_log_odds
+from samesku.pairs.pair_model import READER, PairModel, PairScores, mean_log_odds
 from samesku.pairs.run_pairs import RunPairs
 from samesku.search.exact import group_gallery
 from samesku.search.extension import ExtendedGallery, augment_new, search_both_ways
@@ -125,7 +125,10 @@ class NewPairs:
         for pair, features in zip(blocks, described, strict=False):
             around, place = self.around(self.left[pair], self.right[pair])
             support = support_features(around.candidates, around.log_odds(self.catalogue.run, first))
-            values = support.select(place).join(features).values()
+            support = support.select(place)
+            if model.has_reader:  # a question does not wait for a network: its pairs are taken as unread
+                support.add("reader", READER, np.full(len(place), np.nan))
+            values = support.join(features).values()
             second[pair] = mean_log_odds(model.second, values, scored_by[pair], threads)
         probability = model.calibration.probability(second)
         scores = PairScores(probability, first, second, scored_by)

@@ -21,6 +21,7 @@ from samesku.params.schema import (
     LearnedFusion,
     Machine,
     Params,
+    Reader,
     Shares,
     TrainRun,
 )
@@ -204,6 +205,23 @@ def check_start(name: str, run: TrainRun, channels: Mapping[str, Channel]) -> It
             )
 
 
+def check_reader(reader: Reader, channels: Mapping[str, Channel]) -> Iterator[str]:
+    """What is wrong with the channel that the pair reader starts from. DVC needs its array also without a reader."""
+    allowed = sorted(
+        name
+        for name, channel in channels.items()
+        if channel.out == "data/embeddings"
+        and (
+            not reader.epochs or (channel.backend == "sentence_transformers" and channel.modality == "title")
+        )
+    )
+    if reader.title not in allowed:
+        yield (
+            f"reader.title is {reader.title}, from which no pair reader can start; "
+            f"allowed: {', '.join(allowed) or 'no channel that is configured'}"
+        )
+
+
 def _check_loss(run: TrainRun) -> Iterator[str]:
     """What does not fit between the loss of a run and its other keys."""
     if run.loss == "image_text" and len(run.towers) < 2:
@@ -296,8 +314,9 @@ def _check_names(params: Params) -> Iterator[str]:
             )
     for name, run in params.train.items():
         yield from check_start(name, run, params.channels)
+    yield from check_reader(params.reader, params.channels)
     # Each channel, run and learned fusion writes data/models/<name>, and a run two channels, <run>_image and _title.
-    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank"}
+    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank", "reader"}
     if clash := sorted(taken & set(params.channels)):
         yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
     if clash := sorted((taken | {*params.channels, *SYSTEMS}) & set(params.learned_fusion)):

@@ -260,6 +260,13 @@ class ClericalReview(Strict):
     missed: Share = 0.05
 
 
+class Reading(Strict):
+    """Which candidate pairs a pair reader reads, where there is one."""
+
+    uncertain: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
+    pairs: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class Rerank(Strict):
     """The pair model: how its candidates are found, how it learns, and what follows from its probabilities."""
 
@@ -267,6 +274,7 @@ class Rerank(Strict):
     k: Annotated[int, Field(ge=1, le=1000)] = 40
     augmentation_steps: Steps = 1
     model: PairModelParams = PairModelParams()
+    reading: Reading = Reading()
     value: Share | Literal["tune"] = "tune"
     at_least_one: bool = False
     link_density: Share = 0.7
@@ -281,6 +289,20 @@ class App(Strict):
 
 #: The systems that can be asked about new listings.
 ASKED_SYSTEMS = ("samesku", "tuned", "rerank")
+
+
+class Reader(Strict):
+    """The training of the pair reader, a cross-encoder of two titles."""
+
+    title: Name = "sbert"
+    epochs: Annotated[int, Field(ge=0, le=100)] = 0
+    pairs: Annotated[int, Field(ge=10, le=100_000_000)] = 40_000
+    negatives: Annotated[float, Field(gt=0, le=100)] = 1.5
+    max_length: Annotated[int, Field(ge=16, le=8192)] = 64
+    batch_size: PositiveInt = 32
+    unfreeze_blocks: PositiveInt | Literal["all"] = "all"
+    lr: Positive = 1e-4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class Machine(Strict):
@@ -320,6 +342,7 @@ class Params(Strict):
     compare: dict[Name, CompareSystem] = {}
     learned_fusion: dict[Name, LearnedFusion] = {}
     tune: Tune = Tune()
+    reader: Reader = Reader()
     rerank: Rerank
     app: App = App()
     machine: Machine

@@ -128,11 +128,14 @@ class Tower(FeatureTower):
             images = self.encoder.prepare.normalise(pixels).contiguous(memory_format=torch.channels_last)
             rows = self.encoder.forward(images)
         else:
-            rows = self._embed_titles(self.encoder.prepare(inputs))
+            rows = self.embed_tokens(self.encoder.prepare(inputs))
         return nn.functional.normalize(rows.float(), dim=-1)
 
-    def _embed_titles(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Rows of a batch of titles; on a CPU in groups of similar length, since padding costs time too."""
+    def embed_tokens(self, tokens: dict[str, Tensor]) -> Tensor:
+        """A batch of titles as tokens -> (b, dim), not normalised.
+
+        On a CPU in groups of similar length, since padding costs time too.
+        """
         encoder: Any = self.encoder
         if encoder.device.type != "cpu":
             return encoder.forward({key: value.to(encoder.device) for key, value in tokens.items()})
