@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import best_val_threshold
-from samesku.pairs.candidates import unite_candidates
+from samesku.pairs.candidates import candidate_threshold, limit_candidates, unite_candidates
 from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs
 from samesku.params.schema import Rerank
 from samesku.search.exact import search_neighbours
@@ -30,8 +30,9 @@ def find_candidates(
 ) -> tuple[list[Neighbours], list[PairFeatures]]:
     """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features.
 
-    The candidates of a listing are its `spec.k` nearest by the fused score, and its nearest after augmentation. Pairs
-    of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
+    The candidates of a listing are its nearest by the fused score, and its nearest after augmentation, `spec.k` of each
+    on average (`candidate_threshold`). Pairs of an equal GTIN are candidates where rules decide, and pairs of two
+    GTINs are none.
 
     Args:
         towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
@@ -40,7 +41,7 @@ def find_candidates(
     in_sample = (listings.split == "train") & (listings.product >= 0)
     searches, features = [], []
     for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
+        neighbours = search_neighbours(fused, listings.gallery(part), spec.max_k, allowed=listings.allowed)
         rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
         if part != "test":  # val comes first, and its threshold serves test
             threshold, _ = best_val_threshold(neighbours, listings, rows)
@@ -48,10 +49,14 @@ def find_candidates(
             augmented = augment_rows(fused, neighbours, threshold)
             steps = spec.augmentation_steps - 1
             nearest, augmented = search_augmented(
-                augmented, rows, spec.k, steps, threshold, allowed=listings.allowed
+                augmented, rows, spec.max_k, steps, threshold, allowed=listings.allowed
             )
             united.append(nearest)
             scored_rows["augmented"] = augmented
+        united = [
+            limit_candidates(nearest, spec.min_k, candidate_threshold(nearest, spec.min_k, spec.k))
+            for nearest in united
+        ]
         if rules is not None:
             united = [apply_rules(nearest, rules, listings.allowed) for nearest in united]
         searches.append(neighbours)
