@@ -223,9 +223,17 @@ def run_stage(stage: str, main: Callable[[], str]) -> None:
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
 
 
+#: Names the lock that a stage holds to the processes that it starts: torchrun's run the same script.
+_LOCK_HELD = "SAMESKU_STAGE_LOCK"
+
+
 @contextmanager
 def _run_alone(lock: Path) -> Iterator[None]:
     """Hold the lock of a stage. Raises InputError where another process holds it."""
+    name = str(lock.absolute())
+    if os.environ.get(_LOCK_HELD) == name:
+        yield
+        return
     with ExitStack() as stack:
         try:
             stack.enter_context(hold_lock(lock, 0))
@@ -233,6 +241,8 @@ def _run_alone(lock: Path) -> Iterator[None]:
             raise InputError(
                 "another process runs this stage in this folder; allowed: one; wait until it ends, or stop it"
             ) from None
+        os.environ[_LOCK_HELD] = name
+        stack.callback(os.environ.pop, _LOCK_HELD, None)
         yield
 
 

@@ -91,6 +91,8 @@ def _settle(partial: Path, path: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Bring a file or the names in a folder to the disk."""
+    if os.name != "posix":  # Windows syncs no folder, and no file that is open for reading
+        return
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

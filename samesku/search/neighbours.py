@@ -58,6 +58,12 @@ def select_top_k(rows: Int32, scores: Float64, k: int) -> tuple[Int32, Float64]:
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
 
 
+def without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, Float64]:
+    """(Q, m) rows and scores without each query itself, and without places that hold no listing (row −1)."""
+    left_out = (rows == queries[:, None]) | (rows < 0)
+    return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
+
+
 def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
     """The first k neighbours of several query sets as one table, padded to the same width."""
     width = min(k, max(part.k for part in parts))
@@ -132,7 +138,7 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
             the gallery, the same one twice, or one with a score outside −1 to 1.
     """
     with reading(path):
-        table = {
+        table: dict[str, NDArray[Any]] = {
             name: to_numpy(column)
             for name, column in read_columns(path, ["query", "neighbour", "rank", "score"]).items()
         }

@@ -1,11 +1,18 @@
 """The routes of samesku serve: answers, the review queue and its file, and which requests are refused."""
 
+import asyncio
+import errno
 import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from samesku import artefacts
@@ -14,6 +21,7 @@ from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import guard, server
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
+from samesku.catalogue.images import open_writer
 from samesku.catalogue.listings import read_listings
 from samesku.errors import InputError
 from samesku.params import load_params
@@ -152,6 +160,130 @@ def test_annotations_are_saved_one_line_for_each_pair_and_the_last_wins(client):
     assert client.post("/api/review", json={"position": 2, "annotation": "same"}).json()["position"] is None
     assert client.post("/api/review", json={"position": 1, "annotation": None}).json()["annotation"] is None
     assert "p01a" not in artefacts.ANNOTATIONS.read_text()
+
+
+def is_sentence(answer):
+    return set(answer.json()) == {"error"} and answer.headers["content-type"] == "application/json"
+
+
+def test_every_odd_request_is_answered_by_a_sentence(client, capsys):
+    form = b'--XX\r\nContent-Disposition: form-data; name="title1"\r\n\r\noil\r\n--XX--\r\n'
+    kind, charset = "multipart/form-data", "; boundary=XX; charset=undefined"
+    deep = b'{"position":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    answers = {
+        "digits": (400, client.get("/api/review?position=%C2%B2")),
+        "a word": (400, client.get("/api/review?position=x")),
+        "deep JSON": (400, client.post("/api/review", content=deep)),
+        "true": (400, client.post("/api/review", json={"position": True, "annotation": "skip"})),
+        "half a surrogate": (
+            400,
+            client.post("/api/review", content=b'{"position":0,"annotation":"\\ud800"}'),
+        ),
+        "origin": (403, client.post("/api/review", json={}, headers={"origin": "http://["})),
+        "length": (413, client.post("/api/review", content=b"{}", headers={"content-length": b"\xb2"})),
+        "charset": (400, client.post("/api/search", content=form, headers={"content-type": kind + charset})),
+        "no boundary": (400, client.post("/api/search", content=form, headers={"content-type": kind})),
+        "method": (405, client.delete("/api/review")),
+        "nothing there": (404, client.get("/nothing")),
+        "host": (400, client.get("/", headers={"host": "evil.example"})),
+    }
+    for name, (status, answer) in answers.items():
+        assert (name, answer.status_code, is_sentence(answer)) == (name, status, True)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not artefacts.ANNOTATIONS.is_file()
+
+
+def test_a_full_disk_is_a_sentence(client, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/annotations.csv")
+
+    monkeypatch.setattr(server, "write_annotation", full)
+    answer = client.post("/api/review", json={"position": 0, "annotation": "same"})
+    assert answer.status_code == 507
+    assert answer.json() == {"error": "data/annotations.csv: No space left on device; nothing was changed"}
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_more_requests_than_the_limit_are_asked_to_come_again(client, monkeypatch):
+    monkeypatch.setattr(guard, "MAX_REQUESTS", 0)
+    answer = client.get("/api/review")
+    assert (answer.status_code, answer.headers["retry-after"], is_sentence(answer)) == (503, "1", True)
+    assert client.get("/").status_code == 200
+
+
+def run_guard(messages, monkeypatch, seconds=5.0):
+    """What the guard answers to a request whose body comes by these messages, and then not at all."""
+
+    async def app(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        raise ClientDisconnect
+
+    async def receive():
+        if messages:
+            return messages.pop(0)
+        await asyncio.sleep(60)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    monkeypatch.setattr(guard, "BODY_SECONDS", seconds)
+    headers = [(guard.TOKEN.encode(), b"secret"), (b"content-type", b"multipart/form-data")]
+    scope = {"type": "http", "method": "POST", "path": "/api/search", "headers": headers}
+    asyncio.run(guard.Guard(app, "secret", 1_000)(scope, receive, send))
+    return sent
+
+
+def test_a_half_sent_request_ends(monkeypatch):
+    start, body = run_guard([{"type": "http.request", "body": b"a", "more_body": True}], monkeypatch, 0.1)
+    assert start["status"] == 408
+    assert json.loads(body["body"]) == {"error": "the request was not sent within 0.1 seconds"}
+
+
+def test_an_upload_that_is_given_up_is_not_answered(monkeypatch, capsys):
+    assert run_guard([{"type": "http.request", "body": b"a", "more_body": False}], monkeypatch) == []
+    assert capsys.readouterr().err == ""
+
+
+def test_pictures_and_titles_are_those_of_one_run(site, client, shop_copy):
+    """A stage replaces the catalogue beside an open page: here all rows are of the last listing."""
+    site.index.open_all()
+    before = [client.get(f"/picture/{row}").content for row in range(3)]
+    title = site.index.listings.title[0]
+    listings = pq.read_table(artefacts.LISTINGS)
+    artefacts.write_table(artefacts.LISTINGS, listings.take([len(listings) - 1] * len(listings)))
+    with artefacts.replace_out(artefacts.IMAGES) as partial, open_writer(partial) as writer:
+        for _ in range(len(listings)):
+            writer.append(before[1])
+    assert [client.get(f"/picture/{row}").content for row in range(3)] == before
+    assert site.index.listings.title[0] == title
+    answer = client.post("/api/search", data={"title1": "oil"})  # its encoders are of the new run
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("the pipeline has run since this catalogue was opened")
+
+
+def test_pictures_are_decoded_one_after_another(client, shop_copy, monkeypatch):
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    def read(*arguments, **options):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        raise InputError("no picture")
+
+    monkeypatch.setattr(server, "read_query_listing", read)
+    files = {"image1": (shop_copy / "shop/images/p00a.png").read_bytes()}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.post("/api/search", files=files), range(8)))
+    assert [answer.status_code for answer in answers] == [400] * 8
+    assert most == 1
 
 
 @pytest.mark.parametrize(

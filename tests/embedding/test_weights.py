@@ -76,6 +76,36 @@ def test_a_changed_package_is_refused(tmp_path, monkeypatch):
     assert "expected 579344248a93e230" in refusal(spec)
 
 
+@pytest.mark.parametrize("changed", ["vocab.txt", "1_Pooling/config.json", "added.json"])
+def test_a_changed_file_beside_the_tensors_of_a_package_is_refused(tmp_path, monkeypatch, changed):
+    """Two words of a vocabulary exchanged embed titles differently, without an error."""
+    folder = tmp_path / "some_package" / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    for name in ("model.safetensors", "vocab.txt", "1_Pooling/config.json"):
+        (folder / name).write_text(name)
+    tensors = folder / "model.safetensors"
+    known = weights.Package("model", weights.sha256(tensors), weights.digest_folder(folder, tensors))
+    monkeypatch.setitem(weights.PACKAGES, "some_package", known)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = Spec("title", SBERT, "t", "package:some_package")
+    assert weights.locate(spec, None, ["model.safetensors"]).file == tensors
+    (folder / changed).write_text("changed")
+    with pytest.raises(ValueError, match=r"a file beside model\.safetensors .* is not as the package has it"):
+        weights.locate(spec, None, ["model.safetensors"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_with_nan_or_infinity_are_refused(tmp_path, timm_file, value):
+    model, file = timm_file
+    tensors = load_file(file)
+    name = next(name for name in tensors if name.endswith("weight"))
+    tensors[name].view(-1)[0] = value
+    save_file(tensors, tmp_path / "odd.safetensors")
+    sentence = refusal(Spec("image", "timm", model, str(tmp_path / "odd.safetensors")))
+    assert "has NaN or infinity" in sentence
+
+
 def test_another_package_is_found_by_its_only_file(tmp_path, monkeypatch, timm_file):
     (tmp_path / "my_weights" / "deep").mkdir(parents=True)
     (tmp_path / "my_weights" / "__init__.py").touch()

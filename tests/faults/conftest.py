@@ -22,6 +22,8 @@ SECTIONS = {
     "disk": "Full disk, and folders that cannot be written",
     "input": "Hostile and broken input",
     "leak": "Leaks",
+    "at once": "Several at once (two processors)",
+    "doubling": "Hostile sizes: every reader of foreign input, with an input and with one twice as large",
     "again": "Repeatability, clones, experiments",
 }
 ROWS: dict[str, list[tuple[str, str, str]]] = {}

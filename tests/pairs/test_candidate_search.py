@@ -6,7 +6,7 @@ import pytest
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidate_search import find_candidates
-from samesku.pairs.features import PairEvidence
+from samesku.pairs.evidence import PairEvidence
 from samesku.params.schema import Fusion, Rerank
 from samesku.search.fusion import concatenate_channels
 
@@ -61,19 +61,18 @@ def test_without_a_tower_nothing_is_hidden(evidence):
 def test_val_and_test_are_searched_apart(evidence):
     searches, features = find(evidence, set(), ("val", "test"))
     assert [len(part.candidates) for part in features] == [1, 0]
-    assert searches[0].neighbour.tolist() == [[4], [3]]
-    assert searches[1].k == 0
+    assert searches[0].neighbours[0].neighbour.tolist() == [[4], [3]]
+    assert searches[1].neighbours[0].k == 0
 
 
 def test_the_candidates_are_as_many_as_params_ask_for(evidence):
     """Of six listings: each with its nearest alone, and with all five others."""
     fused = concatenate_channels(evidence.channels, {"pxk_image": 0.5, "title": 0.5})
-    for most, widths in ((1, {1}), (5, {5})):
+    for most in (1, 5):
         spec = Rerank(fusion=Fusion(alpha=0.5), k=most, min_k=1, max_k=most, augmentation_steps=0)
         searches, (features,) = find_candidates(evidence, fused, set(), LISTINGS, ("full",), spec, None)
-        pairs = {
-            frozenset(p) for p in zip(*(s.tolist() for s in features.candidates.catalogue_rows), strict=True)
-        }
-        nearest = searches[0]
-        assert {nearest.k} == widths
+        sides = (side.tolist() for side in features.candidates.catalogue_rows)
+        pairs = {frozenset(pair) for pair in zip(*sides, strict=True)}
+        nearest = searches[0].neighbours[0]
+        assert nearest.k == most
         assert pairs == {frozenset((q, n)) for q, row in enumerate(nearest.neighbour.tolist()) for n in row}

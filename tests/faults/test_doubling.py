@@ -1,0 +1,118 @@
+"""Every reader of foreign input: twice the input takes twice the time, and a bounded multiple of it in memory."""
+
+import io
+import time
+import tracemalloc
+
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from samesku.annotations.file import parse_annotations
+from samesku.catalogue.attributes import read_attributes
+from samesku.catalogue.picture import shrink_picture
+from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.reader import ATTRIBUTES, read_table
+from samesku.catalogue.title_tokens import conflict_places, read_items
+from samesku.catalogue.titles import normalise_title
+from samesku.errors import InputError
+
+pytestmark = pytest.mark.long
+RATIO = 2.5  # of times; what is quadratic has 4
+MEMORY = 150  # bytes for each byte of input, and 20 MB: a short row becomes Python objects
+
+
+def titles(*parts):
+    """A title of some length, of these parts over and over."""
+    return lambda n: "".join(parts) * (n // sum(map(len, parts)))
+
+
+def read_catalogue(data):
+    try:
+        return read_table(data, Quarantine())
+    except InputError:
+        return None
+
+
+def compare_items(title):
+    return conflict_places(read_items(title), read_items(title.translate(str.maketrans("1a", "2b"))))
+
+
+def fold_attributes(text):
+    return read_attributes({name: [text, "b"] for name in ATTRIBUTES}, ["t", "u"])
+
+
+def marks(n):
+    return "a" + "\u0301" * (n // 2) + "\u0316" * (n // 2)
+
+
+def table(row, head=b"posting_id,title,image\n"):
+    return lambda n: head + b"".join(row % (i, i) for i in range(n // len(row % (0, 0))))
+
+
+def png(n):
+    out = io.BytesIO()
+    Image.effect_noise((4000, n // 4000), 50).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def yaml(n):
+    return "data:\n" + "".join(f"  k{i}: {i}\n" for i in range(n // 12))
+
+
+CASES = {
+    "title: marks out of order": (marks, normalise_title, 100_000),
+    "title: escapes within escapes": (lambda n: "\\u005c" + "u005c" * (n // 5), normalise_title, 25_000),
+    "title: entities within entities": (lambda n: "&" + "amp;" * (n // 4), normalise_title, 25_000),
+    "title: bytes": (titles("\\xe2\\x98\\x85"), normalise_title, 100_000),
+    "numbers of a title": (titles("1 "), compare_items, 20_000),
+    "codes of a title": (lambda n: " ".join(f"a{'b' * (i % 50)}1{i}" for i in range(n // 30)), compare_items, 30_000),
+    "dimensions of a title": (titles("1x"), compare_items, 20_000),
+    "quantities of a title": (titles("1 lb 1 g "), compare_items, 20_000),
+    "attributes: marks out of order": (marks, fold_attributes, 50_000),
+    "CSV: a quote closed and the next one opened": (table(b'p%d,Screen 12","%d.jpg\n'), read_catalogue, 100_000),
+    "CSV: a quote never closed": (table(b'p%d,"Screen %d\n'), read_catalogue, 100_000),
+    "CSV: doubled quotes": (table(b'p%d,"""""""%d"""""",\n'), read_catalogue, 100_000),
+    "CSV: one long cell": (lambda n: b'posting_id,title\na,"' + b'""' * (n // 2) + b'"\n', read_catalogue, 2_000_000),
+    "CSV: rows of one id": (lambda n: b"posting_id,title\n" + b"a,b\n" * (n // 4), read_catalogue, 100_000),
+    "CSV: pictures of one id": (table(b"a,b,%d%d.jpg\n"), read_catalogue, 100_000),
+    "JSON Lines": (table(b'{"posting_id":"%d","title":"%d"}\n', b""), read_catalogue, 100_000),
+    "JSON Lines: deep": (lambda n: b'{"posting_id":' + b"[" * n + b"\n", read_catalogue, 4_000_000),
+    "annotations": (
+        lambda n: b"left,right,annotation,time\n" + b"".join(b"a%d,b,same,t\n" % i for i in range(n // 13)),
+        lambda data: parse_annotations(data, "annotations.csv"),
+        200_000,
+    ),
+    "params": (yaml, lambda text: YAML(typ="safe").load(text), 40_000),
+    "a picture": (png, lambda data: shrink_picture(data, image_size=256, max_pixels=100_000_000), 4_000_000),
+}  # fmt: skip
+
+
+def seconds(read, content):
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        read(content)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_twice_the_input_takes_twice_the_time(name, report):
+    make, read, size = CASES[name]
+    ratios = []
+    while len(ratios) < 3 and (not ratios or min(ratios) > RATIO):  # another process may have disturbed
+        once, twice = (seconds(read, make(n)) for n in (size, 2 * size))
+        ratios.append(twice / max(once, 0.005))
+    assert min(ratios) <= RATIO, ratios
+    content = make(size)
+    tracemalloc.start()
+    read(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= MEMORY * len(content) + 20_000_000
+    report(
+        "doubling",
+        f"{name}, {size:,} and {2 * size:,}",
+        "at most 2.5 times the time; memory bounded by the size",
+    )
