@@ -15,6 +15,7 @@ data/predictions/rerank/ and data/models/rerank/.
 """
 
 import faiss
+import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import (
@@ -111,9 +112,11 @@ def main() -> str:
                 searches["full"][0].threshold,
                 by_threshold["full"].threshold,
                 by_threshold["full"].min_score,
+                spec.min_k,
+                np.clip(searches["full"][0].candidate_thresholds, -2, 2).tolist(),  # JSON has no infinity
             )
             pairs, scores = reranked["full"].features[0].candidates, reranked["full"].scores[0]
-            write_run(partial / "full", searches["full"][0], spec.k, pairs, scores, settings)
+            write_run(partial / "full", searches["full"][0], spec.max_k, pairs, scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)
