@@ -23,7 +23,8 @@ from samesku import artefacts
 from samesku.catalogue.listings import read_listings, val_labelled, visible_products
 from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
-from samesku.pairs.features import collect_evidence, describe_pairs
+from samesku.pairs.evidence import collect_evidence
+from samesku.pairs.features import describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import load_params

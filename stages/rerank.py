@@ -28,10 +28,11 @@ from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.candidates import best_candidates
-from samesku.pairs.features import collect_evidence
+from samesku.pairs.evidence import collect_evidence
 from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
+from samesku.pairs.run_pairs import AskingSettings, write_run
 from samesku.params import Decision, load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from samesku.search.neighbours import stack_neighbours
@@ -47,7 +48,8 @@ def main() -> str:
     product, val, component = visible_products(listings), val_labelled(listings), listings.component
     if not can_tune(listings):
         predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
-        write_models(artefacts.MODELS / "rerank", {}, {}, {})
+        with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
+            write_models(partial, {}, {}, {})
         return "skipped: val has no two labelled listings of one product to learn from"
 
     fusion = spec.fusion
@@ -57,10 +59,10 @@ def main() -> str:
     weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
-    neighbours, reranked, models = {}, {}, {}
+    searches, neighbours, reranked, models = {}, {}, {}, {}
     for name, parts in GALLERIES.items():
         in_gallery = rules and rules.within(listings, name)
-        searches, features = find_candidates(evidence, fused, towers, listings, parts, spec, in_gallery)
+        searches[name], features = find_candidates(evidence, fused, towers, listings, parts, spec, in_gallery)
         pairs = [part.candidates for part in features]
         teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
         try:
@@ -68,7 +70,8 @@ def main() -> str:
             labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
             model, val_scores = fit_pair_model(features[0], labels, fitted, threads)
         except NotEnoughPairs as error:
-            neighbours[name], models[name] = stack_neighbours(searches, k), f"fused score: {error}"
+            by_fused_score = [part.neighbours[0] for part in searches[name]]
+            neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
             continue
         scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
         best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
@@ -77,13 +80,13 @@ def main() -> str:
         models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    decisions, decided_by = {}, {}
+    by_threshold, decisions, decided_by = {}, {}, {}
     for name, nearest in neighbours.items():
-        decisions[name] = by_threshold = decide(nearest, listings, decision, name, rules)
+        decisions[name] = by_threshold[name] = decide(nearest, listings, decision, name, rules)
         if spec.value == "tune" and not spec.at_least_one:
             groups = params.groups.model_copy(update={"link_density": spec.link_density})
-            decisions[name] = decide_by_clusters(by_threshold, listings, groups, name)
-        decided_by[name] = "threshold" if decisions[name] is by_threshold else "clusters"
+            decisions[name] = decide_by_clusters(by_threshold[name], listings, groups, name)
+        decided_by[name] = "threshold" if decisions[name] is by_threshold[name] else "clusters"
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
@@ -93,7 +96,19 @@ def main() -> str:
         predictions.write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
         if "full" in reranked:
             add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
-    write_models(artefacts.MODELS / "rerank", reranked, decisions, thresholds)
+    with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
+        write_models(partial, reranked, decisions, thresholds)
+        if "full" in reranked:
+            settings = AskingSettings(
+                weights,
+                list(channels),
+                evidence.attributes.present,
+                searches["full"][0].threshold,
+                by_threshold["full"].threshold,
+                by_threshold["full"].min_score,
+            )
+            pairs, scores = reranked["full"].features[0].candidates, reranked["full"].scores[0]
+            write_run(partial / "full", searches["full"][0], spec.k, pairs, scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)

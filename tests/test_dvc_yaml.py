@@ -123,3 +123,9 @@ def test_dvc_sees_a_catalogue_that_git_ignores(tmp_path):
             os.path.relpath(tmp_path / "data/raw/mine.dvc")
         ]
         assert repo.scm.is_ignored(str(tmp_path / "data/raw/mine/listings.csv"))
+
+
+def test_no_stage_lists_the_params_of_this_machine_and_of_the_app():
+    """So a change of them runs nothing again."""
+    keys = {key.split(".")[0] for stage in STAGES for key in definition(stage)["params"]}
+    assert not keys & {"machine", "app"}

@@ -1,32 +1,32 @@
 """Answers about listings as plain values: programs read them as JSON, people as text or on the web page."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import QueryListing
+from samesku.app.system_index import SystemIndex
 from samesku.catalogue.attributes import read_attributes, read_gtins
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError
-from samesku.search.fusion import DECIMALS, channel_cosines, pair_scores
-from samesku.search.neighbours import Neighbours
+from samesku.search.fusion import DECIMALS, channel_cosines
 
+MAX_REASONS = 4  # families of features that are named
 Channels = dict[str, dict[str, float | None]]
 
 
-def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListing) -> dict[str, Any]:
+def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) -> dict[str, Any]:
     """Whether two new listings are the same product, and why.
 
     Returns:
-        same: bool. score: −1 to 1, None if the two have nothing in common to compare. threshold: the score
-        from which they are the same. channels: name -> similarity (−1 to 1, None if one of the two lacks the
-        channel) and weight (its share of the score, 0 to 1, among the channels that both have). conflicts:
-        as `conflict_places`. attributes: what agrees and what does not, as of `Attributes.notes`. rule: `equal
-        GTIN` or `different GTINs` where match.rules decided, whatever the score; else None.
+        system: the one that answers. same: bool. score: −1 to 1, None if the two have nothing in common to compare.
+        threshold: the score from which they are the same. channels: name -> similarity (−1 to 1, None if one of the
+        two lacks the channel) and weight (its share of the fused score, 0 to 1, among the channels that both have).
+        reasons: of the pair model, as `_strongest_reasons`; else empty. conflicts: as `conflict_places`. attributes:
+        what agrees and what does not, as of `Attributes.notes`. rule: `equal GTIN` or `different GTINs` where
+        match.rules decided, whatever the score; else None.
 
     Raises:
         InputError: a listing has neither a title nor a picture.
@@ -36,32 +36,34 @@ def match_listings(index: CatalogueIndex, left: QueryListing, right: QueryListin
             raise InputError(
                 f"listing {number} has neither a title nor a picture; allowed: one of them, or both"
             )
-    queries = index.embed_listings([left, right])
-    score, threshold = index.pair_score(queries), index.pair_threshold(queries)
-    cosines = channel_cosines(queries.channels, np.array([0]), np.array([1]), owner=queries.owner)
+    comparison, threshold = index.compare(left, right)
+    score = comparison.score
     gtins = read_gtins([listing.attributes.get("gtin", "") for listing in (left, right)])
     rule = None
     if index.rules is not None and gtins.min() >= 0:
         rule = "equal GTIN" if gtins[0] == gtins[1] else "different GTINs"
     return {
+        "system": index.name,
         "same": rule == "equal GTIN" if rule else score is not None and score >= threshold,
         "score": score,
         "threshold": threshold,
-        "channels": _channel_shares(index, cosines, 0),
+        "channels": _channel_shares(index, comparison.cosines),
+        "reasons": _strongest_reasons(comparison.reasons),
         "conflicts": conflict_places(read_items(left.title), read_items(right.title)),
         "attributes": _attribute_notes([left], [right])[0],
         "rule": rule,
     }
 
 
-def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) -> dict[str, Any]:
+def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> dict[str, Any]:
     """The k nearest listings of the catalogue that may match one of the query's shop, by match.link.
 
     Returns:
-        threshold: of a static decision, else None. results, best first: posting_id, title, source
-        (its shop, "" for none), image (its file name), further_images, score, match (whether the decision accepts
-        it), channels, conflicts and attributes as in `match_listings`. With match.rules, listings of the query's
-        GTIN come first, beyond k; those that are not among the nearest have the score None.
+        system: the one that answers. threshold: of a static decision, else None. results, best first: posting_id,
+        title, source (its shop, "" for none), image (its file name), further_images, score, match (whether the
+        decision accepts it), channels, reasons, conflicts and attributes as in `match_listings`. With match.rules,
+        listings of the query's GTIN come first, beyond k; those that are not among the nearest have the score None.
+        The pair model gives the candidates of the query alone, which may be fewer than k.
 
     Raises:
         InputError: the listing has neither a title nor a picture, or match.link is within and the catalogue does not
@@ -69,33 +71,28 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
     """
     if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
-    queries = index.embed_listings([query])
-    decision_k = index.params.index.k  # a dynamic decision sees as many neighbours as in the pipeline
-    neighbours = index.search(queries, max(k, decision_k), query.source)
-    if index.static_threshold is None:
-        neighbours = Neighbours(
-            neighbours.query, neighbours.neighbour[:, :decision_k], neighbours.score[:, :decision_k]
-        )
-    decided = index.follow_rules(
-        neighbours, int(read_gtins([query.attributes.get("gtin", "")])[0]), query.source
-    )
-    if index.listings.allowed.one_to_one:
-        allowed, groups, query_rows = index.with_queries(queries, query.source)
-        kept, accepted = index.find_matches(replace(decided, query=query_rows), groups, allowed)
-    else:
-        kept, accepted = index.find_matches(decided)
-    matches = kept.neighbour[accepted]
-    nearest, by_rule = (
-        neighbours.neighbour[0, neighbours.valid[0]],
-        decided.neighbour[np.isposinf(decided.score)],
-    )
-    scores = dict(zip(nearest.tolist(), neighbours.score[0].tolist(), strict=False))
-    nearest = nearest[:k]
-    rows = np.concatenate([by_rule[~np.isin(by_rule, nearest)], nearest])
-    listings, query_items = index.listings, read_items(query.title)
+    index.check_shop(query.source)
+    asked, decision_k = index.ask([query]), index.params.index.k
+    # A dynamic decision sees as many neighbours as in the pipeline.
+    nearest = index.search(asked, decision_k if index.static_threshold is None else max(k, decision_k))
+    neighbours, decided = nearest.neighbours, index.decide(asked, nearest)
+    matches = decided.neighbours.neighbour[decided.is_match]
+    by_rule = decided.neighbours.neighbour[np.isposinf(decided.neighbours.score)]
+    scored = neighbours.neighbour[0, neighbours.valid[0]]
+    scores = dict(zip(scored.tolist(), neighbours.score[0].tolist(), strict=False))
+    shown = scored[:k]
+    # Without an id, the query is the last listing: a place is the row of a listing.
+    rows = np.concatenate([by_rule[~np.isin(by_rule, shown)], shown])
+    listings, query_items, channels = index.listings, read_items(query.title), asked.rows.channels
     cosines = channel_cosines(
-        queries.channels, np.zeros(len(rows), np.int32), rows, index.channels, queries.owner, listings.owner
+        channels, np.zeros(len(rows), np.int32), rows, index.channels, asked.rows.owner, listings.owner
     )
+    of_run = rows[np.isin(rows, scored)]
+    reasons = nearest.explain(np.full(len(of_run), len(index)), of_run)
+    of_row = {
+        row: {family: float(moves[place]) for family, moves in reasons.items()}
+        for place, row in enumerate(of_run.tolist())
+    }
     notes = _attribute_notes([query] * len(rows), [_catalogue_listing(index, row) for row in rows.tolist()])
     results = [
         {
@@ -106,30 +103,31 @@ def search_catalogue(index: CatalogueIndex, query: QueryListing, k: int = 10) ->
             "further_images": [listings.further.image[place] for place in listings.further_of(row)],
             "score": round(scores[row], DECIMALS) if row in scores else None,
             "match": row in matches,
-            "channels": _channel_shares(index, cosines, rank),
+            "channels": _channel_shares(
+                index, {name: float(column[rank]) for name, column in cosines.items()}
+            ),
+            "reasons": _strongest_reasons(of_row.get(row, {})),
             "conflicts": conflict_places(query_items, read_items(listings.title[row])),
             "attributes": notes[rank],
         }
         for rank, row in enumerate(rows.tolist())
     ]
-    return {"threshold": index.static_threshold, "results": results}
+    return {"system": index.name, "threshold": index.static_threshold, "results": results}
 
 
-def explain_pair(index: CatalogueIndex, left: int, right: int) -> dict[str, Any]:
-    """Score, channels, conflicts and attributes, as in `match_listings`, of two rows of the catalogue."""
-    rows = np.array([left]), np.array([right])
-    channels = {name: index.channels[name] for name in index.weights}
-    score = float(pair_scores(index.fused, *rows)[0])
-    titles = index.listings.title
+def explain_pair(index: SystemIndex, left: int, right: int) -> dict[str, Any]:
+    """Score, channels, reasons, conflicts and attributes, as in `match_listings`, of two rows of the catalogue."""
+    comparison, titles = index.compare_rows(left, right), index.listings.title
     return {
-        "score": None if np.isnan(score) else round(score, DECIMALS),
-        "channels": _channel_shares(index, channel_cosines(channels, *rows, owner=index.listings.owner), 0),
+        "score": comparison.score,
+        "channels": _channel_shares(index, comparison.cosines),
+        "reasons": _strongest_reasons(comparison.reasons),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
         "attributes": _attribute_notes(*([_catalogue_listing(index, row)] for row in (left, right)))[0],
     }
 
 
-def _catalogue_listing(index: CatalogueIndex, row: int) -> QueryListing:
+def _catalogue_listing(index: SystemIndex, row: int) -> QueryListing:
     """A listing of the catalogue as a query without its picture."""
     attributes = {name: cells[row] for name, cells in index.cells.items()}
     return QueryListing(index.listings.title[row], None, "", attributes=attributes)
@@ -145,13 +143,20 @@ def _attribute_notes(
     return read_attributes(cells, [listing.title for listing in listings]).notes(place, place + len(left))
 
 
-def _channel_shares(index: CatalogueIndex, cosines: dict[str, np.ndarray], pair: int) -> Channels:
-    """Similarity and weight of each channel for one of the pairs."""
-    values = {name: float(column[pair]) for name, column in cosines.items()}
-    total = sum(index.weights[name] for name, value in values.items() if not np.isnan(value))
+def _channel_shares(index: SystemIndex, cosines: Mapping[str, float]) -> Channels:
+    """Similarity and weight of each channel for a pair."""
+    weights = {name: index.weights.get(name, 0.0) for name in cosines}
+    total = sum(weights[name] for name, value in cosines.items() if not np.isnan(value)) or 1.0
     return {
         name: {"similarity": None, "weight": None}
         if np.isnan(value)
-        else {"similarity": round(value, DECIMALS), "weight": round(index.weights[name] / total, DECIMALS)}
-        for name, value in values.items()
+        else {"similarity": round(value, DECIMALS), "weight": round(weights[name] / total, DECIMALS)}
+        for name, value in cosines.items()
     }
+
+
+def _strongest_reasons(reasons: Mapping[str, float]) -> list[list[Any]]:
+    """[family of features, how far it moved the log-odds] for the strongest families, strongest first."""
+    moves = [(family, move) for family, move in reasons.items() if family != "base" and move]
+    strongest = sorted(moves, key=lambda item: -abs(item[1]))[:MAX_REASONS]
+    return [[family, round(move, 2)] for family, move in strongest]

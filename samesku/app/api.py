@@ -18,10 +18,11 @@ from PIL import Image
 from samesku import artefacts
 from samesku.app import answers
 from samesku.app.add import match_table
-from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.frames import TABLE, faults_table, to_parquet
 from samesku.app.new_listings import NewListings, read_new_listings
+from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_picture_file, read_query_listing
+from samesku.app.system_index import SystemIndex
 from samesku.arrays import Float32
 from samesku.catalogue import sample
 from samesku.catalogue.further import FILE, write_further
@@ -119,31 +120,39 @@ def match_catalogue(
     return CatalogueMatches(matches, faults_table(quarantine), decisions.threshold, groups)
 
 
-def load(repository: str | Path) -> Index:
+def load(repository: str | Path, system: str | None = None) -> Index:
     """Open what the pipeline has left in a repository, to search it and to match new listings.
 
     Args:
         repository: the folder of params.yaml, after `dvc repro`.
+        system: the one that answers: samesku, tuned or rerank. None: as app.system of params.yaml says.
+
+    A line on standard error says which system answers, and why.
 
     Raises:
-        InputError: there is no params.yaml, or the pipeline has not run with it.
+        InputError: there is no params.yaml, the pipeline has not run with it, or `system` cannot be asked.
     """
     root = Path(repository)
-    return Index(CatalogueIndex(load_params(root / "params.yaml"), root))
+    return Index(open_index(load_params(root / "params.yaml"), root, system))
 
 
 class Index:
-    """The catalogue of a repository, by its main system. The encoders are loaded when they are first needed.
+    """The catalogue of a repository, as a system searches it. The encoders are loaded when they are first needed.
 
     A listing is given by its posting_id, or as a mapping: title, image (a file, its bytes or a PIL image), source,
     brand, price, gtin, mpn and category, each of which may be missing.
     """
 
-    def __init__(self, catalogue: CatalogueIndex) -> None:
+    def __init__(self, catalogue: SystemIndex) -> None:
         self._catalogue = catalogue
 
     def __len__(self) -> int:
         return len(self._catalogue)
+
+    @property
+    def system(self) -> str:
+        """The system that answers. The score of rerank is the probability that two listings match."""
+        return self._catalogue.name
 
     @property
     def threshold(self) -> float | None:
@@ -173,13 +182,14 @@ class Index:
             | {name: channel["similarity"] for name, channel in result["channels"].items()}
             for result in nearest
         ]
-        return pd.DataFrame(rows, columns=[*columns, *self._catalogue.weights])
+        return pd.DataFrame(rows, columns=[*columns, *self._catalogue.channels])
 
     def match(self, left: str | Mapping[str, Any], right: str | Mapping[str, Any]) -> dict[str, Any]:
         """Whether two listings are the same product, and why.
 
         Returns:
-            same, score, threshold, channels, conflicts, attributes and rule, as of `samesku match --json`.
+            system, same, score, threshold, channels, reasons, conflicts, attributes and rule, as of
+            `samesku match --json`.
 
         Raises:
             InputError: no listing of the catalogue has this posting_id, or a listing has neither a title nor a

@@ -16,6 +16,14 @@ __all__ = ["app", "catalogue"]
 
 System = Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")]
 Queries = Annotated[int, typer.Option(min=1, help="The most queries on the page; those of test come first.")]
+Asked = Annotated[
+    str | None,
+    typer.Option(
+        "--system",
+        help="The system that answers: samesku, tuned or rerank; by default as app.system of params.yaml says.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object on standard output.")]
 
 
@@ -156,6 +164,7 @@ def match(
         list[str] | None,
         typer.Option(help='A title; "" if a listing has none. Give it twice, or not at all.'),
     ] = None,
+    system: Asked = None,
     as_json: Json = False,
 ) -> None:
     """Show whether two listings are the same product, and why.
@@ -172,17 +181,18 @@ def match(
 
       samesku match --image a.jpg --title "" --image b.jpg --title "Oil 1 l"    (the left has no title)
 
-    With --json: same, score (null if nothing can be compared), threshold, channels (similarity and weight
-    of each; null if one of the two lacks it), conflicts (for each kind, the places in both titles).
+    With --json: system, same, score (null if nothing can be compared), threshold, channels (similarity and weight
+    of each; null if one of the two lacks it), reasons (of rerank: the families of features that moved the log-odds of
+    its probability most), conflicts (for each kind, the places in both titles).
     """
     images, titles = _two_values(image, "--image"), _two_values(title, "--title")
     if not image and not title:
         raise InputError("nothing to compare; give --image twice, --title twice, or both")
     from samesku.app import answers, text
-    from samesku.app.catalogue_index import CatalogueIndex
+    from samesku.app.open_index import open_index
     from samesku.app.query_listing import read_picture_file, read_query_listing
 
-    index = CatalogueIndex(load_params())
+    index = open_index(load_params(), system=system)
     left, right = (
         read_query_listing(words, read_picture_file(path, "--image"), index.params.data, f"--image {path}")
         for path, words in zip(images, titles, strict=True)
@@ -210,25 +220,26 @@ def search(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of listings.")] = 10,
+    system: Asked = None,
     as_json: Json = False,
 ) -> None:
     """Find the nearest listings of the catalogue by a picture, a title or both.
 
-    A match is a neighbour that the decision of params.yaml accepts. Exit status: 0 with or without a match,
+    A match is a neighbour that the decision of the system accepts. Exit status: 0 with or without a match,
     2 for bad input.
 
     Example: samesku search --image q.jpg --title "Oil 500 ml" -k 5
 
-    With --json: threshold, results (posting_id, title, source, image, score, match, channels, conflicts, attributes),
-    best first.
+    With --json: system, threshold, results (posting_id, title, source, image, score, match, channels, reasons,
+    conflicts, attributes), best first.
     """
     if not image and not title:
         raise InputError("nothing to search for; give --image, --title, or both")
     from samesku.app import answers, text
-    from samesku.app.catalogue_index import CatalogueIndex
+    from samesku.app.open_index import open_index
     from samesku.app.query_listing import read_picture_file, read_query_listing
 
-    index = CatalogueIndex(load_params())
+    index = open_index(load_params(), system=system)
     picture = read_picture_file(image, "--image")
     attributes = _read_attributes(attribute or [])
     query = read_query_listing(title, picture, index.params.data, f"--image {image}", attributes, source)
@@ -249,21 +260,22 @@ def add(
         typer.Option(help="The folder of its pictures; without it, titles and hashes alone are used."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write; it is replaced.")] = Path("added"),
+    system: Asked = None,
 ) -> None:
     """Match new listings against the catalogue and each other, without embedding the catalogue again.
 
     Rows are read, and put in quarantine, as the pipeline does it. Three files are written to OUT; the order
     of the rows does not change them. matches.csv: posting_id, matches (the listing itself, then its matches,
     best first). matches.parquet: query, match, new (whether the match is a new listing), score, and the
-    similarity of each channel. quarantine.csv: row, posting_id, file, reason. A new listing with an id of
-    the catalogue replaces the old one. Nothing in data/ is changed.
+    similarity of each channel; with rerank also why_<family>. quarantine.csv: row, posting_id, file, reason. A
+    new listing with an id of the catalogue replaces the old one. Nothing in data/ is changed.
 
     Example: samesku add new.csv --images new_pictures --out added
     """
     from samesku.app.add import add_listings
-    from samesku.app.catalogue_index import CatalogueIndex
+    from samesku.app.open_index import open_index
 
-    typer.echo(add_listings(CatalogueIndex(load_params()), csv, images, out))
+    typer.echo(add_listings(open_index(load_params(), system=system), csv, images, out))
 
 
 @command
@@ -279,7 +291,8 @@ def serve(
     system: Annotated[
         str | None,
         typer.Option(
-            help="The system whose pairs are reviewed; by default rerank if it has uncertain pairs, else samesku.",
+            help="The system that answers and whose pairs are reviewed. By default app.system of params.yaml says "
+            "which one answers; the pairs are those of rerank if it has uncertain ones, else of samesku.",
             show_default=False,
         ),
     ] = None,

@@ -23,7 +23,7 @@ class QueryListing:
         title: normalised; "" for none. image: the stored picture, decoded. jpeg: its bytes.
         image_phash: its hash; "" for none, or if the picture has one colour only.
         attributes: cells by the names of reader.ATTRIBUTES; one that is not there is "".
-        source: its shop; "" for none.
+        source: its shop; "" for none. row: its row in the catalogue; None where it is none of its listings.
     """
 
     title: str
@@ -32,6 +32,7 @@ class QueryListing:
     jpeg: bytes | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    row: int | None = None
 
     @property
     def empty(self) -> bool:

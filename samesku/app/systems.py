@@ -24,7 +24,11 @@ def split_systems(params: Params) -> tuple[list[str], list[str]]:
     if not artefacts.LISTINGS.is_file():
         return systems, []
     sample = artefacts.fingerprint(None, [artefacts.LISTINGS])
-    current = [system for system in systems if _is_of(WRITTEN_BY.get(system, system), sample)]
+    current = [
+        system
+        for system in systems
+        if is_of_sample(artefacts.PREDICTIONS / WRITTEN_BY.get(system, system), sample)
+    ]
     return current, [system for system in systems if system not in current]
 
 
@@ -94,10 +98,9 @@ def describe_fallen(params: Params, systems: Sequence[str]) -> str:
     return f"{', '.join(fallen)}: {KEPT_THOUGH_WORSE}" if fallen else ""
 
 
-def _is_of(system: str, sample: str) -> bool:
-    """Whether a system was run on this sample; one that was skipped has an empty folder."""
-    folder = artefacts.PREDICTIONS / system
-    metrics = folder / "metrics.json"
+def is_of_sample(predictions: Path, sample: str) -> bool:
+    """Whether the predictions of a system are of this sample; one that was skipped has an empty folder."""
+    metrics = predictions / "metrics.json"
     if metrics.is_file():
         return bool(artefacts.read_json(metrics).get("sample") == sample)
-    return folder.is_dir() and not any(folder.iterdir())
+    return predictions.is_dir() and not any(predictions.iterdir())

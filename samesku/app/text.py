@@ -116,8 +116,9 @@ def match_text(answer: dict[str, Any], left: str, right: str) -> str:
         head = f"not the same product: score {score:.4f} < threshold {threshold:.4f}"
     return "\n".join(
         [
-            head,
+            f"{head}, by {answer['system']}",
             *_channel_lines(answer["channels"]),
+            *_reason_lines(answer["reasons"]),
             *_conflict_lines(answer["conflicts"], left, right),
             *(f"  {note['text']}" for note in answer["attributes"]),
         ]
@@ -135,7 +136,8 @@ def search_text(answer: dict[str, Any]) -> str:
         for rank, result in enumerate(answer["results"], 1)
     ]
     threshold = answer["threshold"]
-    lines.append("* match" + ("" if threshold is None else f": score ≥ {threshold:.4f}"))
+    decided = "" if threshold is None else f": score ≥ {threshold:.4f}"
+    lines.append(f"* match by {answer['system']}{decided}")
     return "\n".join(lines)
 
 
@@ -159,6 +161,12 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
             bar = "█" * filled + "░" * (BAR_WIDTH - filled)
             lines.append(f"  {name:{longest}}  {bar} {similarity:7.4f}  weight {weight:.2f}")
     return lines
+
+
+def _reason_lines(reasons: Sequence[tuple[str, float]]) -> list[str]:
+    """What moved the log-odds of the pair model; no line for a system without reasons."""
+    named = ", ".join(f"{family} {move:+.2f}" for family, move in reasons)
+    return [f"  what moved the log-odds: {named}"] if named else []
 
 
 def _conflict_lines(conflicts: list[dict[str, Any]], left: str, right: str) -> list[str]:

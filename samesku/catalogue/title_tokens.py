@@ -54,11 +54,13 @@ class ItemSets:
     Attributes:
         items: float32 (N, V) of 0 and 1. kind: int (V,), the number of each item's kind. agreement: float32 (V, V), 1
             where two items are one value (`values_agree`); None where each agrees with itself alone.
+        values: the V values.
     """
 
     items: csr_array
     kind: Int64
     agreement: csr_array | None = None
+    values: Sequence[str] = ()
 
     @property
     def n_kinds(self) -> int:
@@ -66,7 +68,7 @@ class ItemSets:
 
     def __getitem__(self, rows: Ints) -> ItemSets:
         """The sets of some listings."""
-        return ItemSets(self.items[rows], self.kind, self.agreement)
+        return ItemSets(self.items[rows], self.kind, self.agreement, self.values)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class TitleTokens:
 def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     """Read N titles into sets of items; upper and lower case are equal."""
     folded = [title.casefold() for title in titles]
-    words = [{("", word) for word in WORD.findall(title)} for title in folded]
+    words = [{("", word) for word in read_words(title)} for title in titles]
     items = [list(_parse_items(title)) for title in folded]
     groups = {
         group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
@@ -97,6 +99,11 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     }
     length = np.array([len(title) for title in folded], dtype=np.float32)
     return TitleTokens(_item_sets(words), **groups, length=length)
+
+
+def read_words(title: str) -> set[str]:
+    """The distinct words of a title; upper and lower case are equal."""
+    return set(WORD.findall(title.casefold()))
 
 
 def read_items(title: str) -> list[Item]:
@@ -209,12 +216,13 @@ def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
 
     items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
     agreeing = _find_agreeing(list(vocabulary))
+    values = [value for _, value in vocabulary]
     if not len(agreeing):
-        return ItemSets(items, kind.astype(np.int64))
+        return ItemSets(items, kind.astype(np.int64), values=values)
     each = np.arange(len(vocabulary))
     places = np.concatenate([each, *agreeing.T]), np.concatenate([each, *agreeing.T[::-1]])
     agreement = csr_array((np.ones(len(places[0]), np.float32), places), shape=(len(each), len(each)))
-    return ItemSets(items, kind.astype(np.int64), agreement)
+    return ItemSets(items, kind.astype(np.int64), agreement, values)
 
 
 def _find_agreeing(vocabulary: Sequence[tuple[str, str]]) -> Ints:

@@ -6,17 +6,46 @@ zero-shot channels are worth, val's labels what the tower is worth beside them.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from samesku.catalogue.listings import Listings
+from samesku.arrays import Bools
+from samesku.catalogue.listings import AllowedPairs, Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import best_val_threshold
-from samesku.pairs.candidates import unite_candidates
-from samesku.pairs.features import PairEvidence, PairFeatures, describe_pairs
+from samesku.pairs.candidates import Candidates, unite_candidates
+from samesku.pairs.evidence import PairEvidence
+from samesku.pairs.features import PairFeatures, describe_pairs
+from samesku.pairs.gallery_counts import GalleryCounts
 from samesku.params.schema import Rerank
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
-from samesku.search.galleries import augment_rows, search_augmented
+from samesku.search.galleries import augment_rows
 from samesku.search.neighbours import Neighbours
+
+
+@dataclass(frozen=True)
+class GallerySearches:
+    """The searches that give the candidate pairs of a gallery.
+
+    Attributes:
+        fused: the rows of each search: the fused rows, then those after each step of augmentation.
+        neighbours: the nearest of every listing by each of them.
+        threshold: the score from which a neighbour moves a row.
+    """
+
+    fused: Sequence[Fused]
+    neighbours: Sequence[Neighbours]
+    threshold: float
+
+
+def searches_of_candidates(augmentation_steps: int) -> list[int]:
+    """Which searches give candidates: that by the fused rows, and that by the rows after the last augmentation."""
+    return [0, augmentation_steps] if augmentation_steps else [0]
+
+
+def rows_of_features(fused: Sequence[Fused]) -> dict[str, Fused]:
+    """The rows whose scores are features, of those of all searches."""
+    return {"fused": fused[0], "augmented": fused[-1]} if len(fused) > 1 else {"fused": fused[0]}
 
 
 def find_candidates(
@@ -27,8 +56,8 @@ def find_candidates(
     parts: Sequence[str],
     spec: Rerank,
     rules: Rules | None,
-) -> tuple[list[Neighbours], list[PairFeatures]]:
-    """For each part of a gallery its neighbours by the fused score, and its candidate pairs with features.
+) -> tuple[list[GallerySearches], list[PairFeatures]]:
+    """For each part of a gallery its searches, and its candidate pairs with features.
 
     The candidates of a listing are its `spec.k` nearest by the fused score, and its nearest after augmentation. Pairs
     of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
@@ -37,27 +66,60 @@ def find_candidates(
         towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
             listings is hidden.
     """
-    in_sample = (listings.split == "train") & (listings.product >= 0)
+    in_sample = labelled_in_train(listings)
     searches, features = [], []
     for part in parts:
         neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
-        rows, united, scored_rows = neighbours.query, [neighbours], {"fused": fused}
         if part != "test":  # val comes first, and its threshold serves test
-            threshold, _ = best_val_threshold(neighbours, listings, rows)
-        if spec.augmentation_steps:
-            augmented = augment_rows(fused, neighbours, threshold)
-            steps = spec.augmentation_steps - 1
-            nearest, augmented = search_augmented(
-                augmented, rows, spec.k, steps, threshold, allowed=listings.allowed
-            )
-            united.append(nearest)
-            scored_rows["augmented"] = augmented
-        if rules is not None:
-            united = [apply_rules(nearest, rules, listings.allowed) for nearest in united]
-        searches.append(neighbours)
-        described = describe_pairs(unite_candidates(rows, united), evidence, scored_rows)
-        if towers:
-            left, right = described.candidates.catalogue_rows
-            described.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
-        features.append(described)
+            threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
+        of_part = _augment(fused, neighbours, spec, threshold, listings.allowed)
+        candidates = _unite(of_part, rules, listings.allowed)
+        searches.append(of_part)
+        features.append(describe_candidates(candidates, evidence, of_part.fused, towers, in_sample))
     return searches, features
+
+
+def describe_candidates(
+    candidates: Candidates,
+    evidence: PairEvidence,
+    fused: Sequence[Fused],
+    towers: Collection[str],
+    in_sample: Bools,
+    counts: GalleryCounts | None = None,
+) -> PairFeatures:
+    """The features of candidate pairs, without what a tower says of two listings that it was trained on.
+
+    Args:
+        fused: the rows of all searches. in_sample: bool (N,), the listings whose labels taught the towers.
+        counts: as of `describe_pairs`.
+    """
+    described = describe_pairs(candidates, evidence, rows_of_features(fused), counts)
+    if towers:
+        left, right = described.candidates.catalogue_rows
+        described.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
+    return described
+
+
+def labelled_in_train(listings: Listings) -> Bools:
+    """bool (N,): the listings whose labels taught the towers."""
+    return (listings.split == "train") & (listings.product >= 0)
+
+
+def _augment(
+    fused: Fused, neighbours: Neighbours, spec: Rerank, threshold: float, allowed: AllowedPairs
+) -> GallerySearches:
+    """The searches of a gallery, of which the first one has been made."""
+    rows, nearest = [fused], [neighbours]
+    for _ in range(spec.augmentation_steps):
+        rows.append(augment_rows(rows[-1], nearest[-1], threshold))
+        nearest.append(search_neighbours(rows[-1], neighbours.query, spec.k, allowed=allowed))
+    return GallerySearches(rows, nearest, threshold)
+
+
+def _unite(searches: GallerySearches, rules: Rules | None, allowed: AllowedPairs) -> Candidates:
+    """The candidate pairs that the searches of a gallery give."""
+    steps = len(searches.fused) - 1
+    united = [searches.neighbours[step] for step in searches_of_candidates(steps)]
+    if rules is not None:
+        united = [apply_rules(nearest, rules, allowed) for nearest in united]
+    return unite_candidates(searches.neighbours[0].query, united)

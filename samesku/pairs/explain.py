@@ -1,6 +1,7 @@
 """Explanations: how far each family of features moves the score of a pair, along the paths of the trees."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import lightgbm
@@ -58,7 +59,7 @@ def family_contributions(
         That score and the moves of a pair sum to its log-odds.
     """
     names = list(dict.fromkeys(families))
-    family = np.array([names.index(name) for name in families])
+    family = tuple(names.index(name) for name in families)
     contributions, base = np.zeros((len(values), len(names)), np.float32), np.zeros(len(values))
     share = 1.0 / scored_by.sum(axis=1)
     for k, model in enumerate(models):
@@ -74,7 +75,10 @@ def family_contributions(
     return names, contributions, base
 
 
-def _leaf_moves(model: lightgbm.Booster, family: Ints, n_families: int) -> tuple[Float64, Int64, float]:
+@lru_cache(maxsize=64)  # it takes longer than the scores of a few pairs
+def _leaf_moves(
+    model: lightgbm.Booster, family: tuple[int, ...], n_families: int
+) -> tuple[Float64, Int64, float]:
     """The moves of each family on the way to each of the L leaves of all trees.
 
     Returns:
@@ -92,7 +96,9 @@ def _leaf_moves(model: lightgbm.Booster, family: Ints, n_families: int) -> tuple
     return np.array(rows).reshape(len(rows), n_families), np.array(first_leaf, dtype=np.int64), roots
 
 
-def _collect_leaves(node: dict[str, Any], moves: Float64, family: Ints, leaves: dict[int, Float64]) -> None:
+def _collect_leaves(
+    node: dict[str, Any], moves: Float64, family: Sequence[int], leaves: dict[int, Float64]
+) -> None:
     """Put the moves to every leaf below `node` into `leaves`; `moves` are those to `node`."""
     if "split_feature" not in node:
         leaves[node.get("leaf_index", 0)] = moves

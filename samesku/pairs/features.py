@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
-from samesku.catalogue.attributes import Attributes, read_attributes
-from samesku.catalogue.listings import Listings
-from samesku.catalogue.reader import ATTRIBUTES
-from samesku.catalogue.title_tokens import ItemSets, TitleTokens, tokenize_titles
+from samesku.arrays import Bools, Float32, Float64, Ints
+from samesku.catalogue.attributes import Attributes
+from samesku.catalogue.title_tokens import ItemSets, TitleTokens
 from samesku.pairs import list_features as lists
 from samesku.pairs import title_features as items
 from samesku.pairs.candidates import Candidates
-from samesku.search.fusion import Channels, Fused, Owner, channel_cosines, count_owners, pair_scores
+from samesku.pairs.evidence import PairEvidence, group_pictures
+from samesku.pairs.gallery_counts import NUMBERS, GalleryCounts, count_gallery
+from samesku.search.fusion import Fused, channel_cosines, pair_scores
 
 MIN_SUPPORT = 0.01  # a less probable pair supports no pair
 
@@ -58,6 +58,12 @@ class PairFeatures:
             return np.empty((len(self.candidates), 0), np.float32)[pair]
         return np.stack([column[pair] for column in self.columns], axis=1)
 
+    def select(self, pair: Ints) -> PairFeatures:
+        """The features of some pairs: int (M,), ascending."""
+        few = self.candidates
+        few = Candidates(few.rows, few.left[pair], few.right[pair])
+        return PairFeatures(few, self.names, self.families, [column[pair] for column in self.columns])
+
     def join(self, right: PairFeatures) -> PairFeatures:
         """These columns, then those of `right` for the same pairs."""
         return PairFeatures(
@@ -68,45 +74,18 @@ class PairFeatures:
         )
 
 
-@dataclass(frozen=True)
-class PairEvidence:
-    """What the features of pairs are computed from: N listings, none of their labels.
-
-    Attributes:
-        channels: name -> float32 (N, d), rows L2-normalised or zero; (N, 0) where no listing has the channel.
-        pictures: name -> int (N,), a number for each distinct picture (file or hash); −1 where there is none.
-        attributes: None for a catalogue without any.
-        owner: the listing of each row of channels and pictures that have N + M; None where M is 0.
-    """
-
-    channels: Channels
-    titles: TitleTokens
-    pictures: Mapping[str, Ints]
-    attributes: Attributes | None = None
-    owner: Owner = None
-
-
-def collect_evidence(listings: Listings, channels: Channels) -> PairEvidence:
-    """The evidence of a catalogue: its channels, titles, picture files, hashes and attributes."""
-    files = listings.image + listings.further.image
-    pictures = {"file": number_distinct(files), "hash": number_distinct(listings.hashes)}
-    attributes = read_attributes({name: listings.attribute(name) for name in ATTRIBUTES}, listings.title)
-    return PairEvidence(channels, tokenize_titles(listings.title), pictures, attributes, listings.owner)
-
-
-def number_distinct(names: Sequence[str]) -> Int64:
-    """A number for each distinct name, −1 for the empty one: int64 (N,)."""
-    distinct, number = np.unique(np.array(names, dtype=str), return_inverse=True)
-    return np.where(distinct[number] == "", -1, number)
-
-
 def describe_pairs(
-    candidates: Candidates, evidence: PairEvidence, fused: Mapping[str, Fused]
+    candidates: Candidates,
+    evidence: PairEvidence,
+    fused: Mapping[str, Fused],
+    counts: GalleryCounts | None = None,
 ) -> PairFeatures:
     """The features of the candidate pairs of a gallery. No listing outside the gallery changes them.
 
     Args:
         fused: rows of the catalogue whose scores are features: `fused`, and `augmented` where they are.
+        counts: those of the gallery, where `candidates` are some of its pairs and `evidence` that of their listings;
+            None: it is all of its pairs.
     """
     rows, (left, right) = candidates.rows, candidates.catalogue_rows
     channels = {name: channel for name, channel in evidence.channels.items() if channel.shape[1]}
@@ -117,19 +96,9 @@ def describe_pairs(
         name: number[rows] if evidence.owner is None else group_pictures(number, evidence.owner)[rows]
         for name, number in evidence.pictures.items()
     }
-    return pair_features(candidates, similarities, evidence.titles[rows], pictures, evidence.attributes)
-
-
-def group_pictures(number: Ints, owner: Int32) -> csr_array:
-    """The pictures of each listing: sparse (N, pictures), 1 where a listing has a picture.
-
-    Args:
-        number: int (N + M,), a number for each distinct picture, −1 for none. owner: the listing of each.
-    """
-    is_one = number >= 0
-    places = owner[is_one], number[is_one]
-    shape = count_owners(owner), int(number.max(initial=-1)) + 2
-    return csr_array((np.ones(len(places[0]), np.float32), places), shape=shape).sign()  # twice counts once
+    return pair_features(
+        candidates, similarities, evidence.titles[rows], pictures, evidence.attributes, counts
+    )
 
 
 def pair_features(
@@ -138,28 +107,32 @@ def pair_features(
     titles: TitleTokens,
     pictures: Mapping[str, Ints | csr_array],
     attributes: Attributes | None = None,
+    counts: GalleryCounts | None = None,
 ) -> PairFeatures:
     """The features that need no label and no first score.
 
     Args:
         similarities: name -> float32 (P,), of each channel and of the channels `fused`, perhaps of the rows
             after augmentation too; NaN where one of the two listings lacks it.
-        titles: those of the G listings of the gallery, so that word frequencies are the gallery's.
+        titles: those of the G listings of the candidates.
         pictures: name -> int (G,), as of `PairEvidence`; where listings have several, as of `group_pictures`.
         attributes: of the catalogue. One that none of its listings has adds no feature.
+        counts: as of `describe_pairs`.
     """
+    if counts is None:
+        counts = count_gallery(titles, pictures, attributes, candidates.rows)
     features = PairFeatures(candidates)
     for name, similarity in similarities.items():
         _add_similarity(features, name, similarity)
     _add_density(features, similarities["fused"])
-    _add_titles(features, titles)
+    _add_titles(features, titles, items.inverse_document_frequency(counts.words, counts.n_listings))
     for name, picture in pictures.items():
         if isinstance(picture, csr_array):
-            _add_pictures(features, name, picture)
+            _add_pictures(features, name, picture, counts.copies[name])
         else:
-            _add_number(features, "picture", name, picture)
+            _add_number(features, "picture", name, picture, counts.copies[name])
     if attributes is not None:
-        _add_attributes(features, attributes)
+        _add_attributes(features, attributes, counts)
     return features
 
 
@@ -217,9 +190,9 @@ def _add_density(features: PairFeatures, fused: Float32) -> None:
     features.add("density", "shared_neighbours", lists.shared_neighbours(candidates, weight))
 
 
-def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
+def _add_titles(features: PairFeatures, titles: TitleTokens, idf: Float32) -> None:
+    """Args: idf: float32 (V,), of each word of the titles."""
     left, right = pairs = features.candidates.left, features.candidates.right
-    idf = items.inverse_document_frequency(titles.words.items)
     shared, total = items.shared_weight(titles.words, pairs, idf), items.total_weight(titles.words, idf)
     union = total[left] + total[right] - shared
     coverage = shared / np.maximum(total[left], 1e-6), shared / np.maximum(total[right], 1e-6)
@@ -238,22 +211,21 @@ def _add_titles(features: PairFeatures, titles: TitleTokens) -> None:
     features.add_low_high("length", "title_length", (titles.length[left], titles.length[right]))
 
 
-def _add_number(features: PairFeatures, family: str, name: str, number: Ints) -> None:
+def _add_number(features: PairFeatures, family: str, name: str, number: Ints, copies: Ints) -> None:
     """Whether both have one number (NaN where a listing has none), and how many listings have that of each."""
-    left, right = number[features.candidates.left], number[features.candidates.right]
-    copies = np.bincount(number[number >= 0], minlength=int(number.max(initial=-1)) + 2)
-    features.add(family, f"same_{name}", np.where((left >= 0) & (right >= 0), left == right, np.nan))
+    left, right = features.candidates.left, features.candidates.right
+    a, b = number[left], number[right]
+    features.add(family, f"same_{name}", np.where((a >= 0) & (b >= 0), a == b, np.nan))
     features.add_low_high(family, f"{name}_copies", (copies[left], copies[right]))
 
 
-def _add_attributes(features: PairFeatures, attributes: Attributes) -> None:
+def _add_attributes(features: PairFeatures, attributes: Attributes, counts: GalleryCounts) -> None:
     """How the two compare in each attribute that the catalogue has; NaN where a listing lacks it."""
     rows, (left, right) = features.candidates.rows, features.candidates.catalogue_rows
-    for name in attributes.present:
-        if name == "gtin":
-            _add_number(features, name, name, attributes.gtin[rows])
-        elif name == "mpn":
-            _add_number(features, name, name, attributes.mpn[rows])
+    for name in counts.attributes:
+        if name in NUMBERS:
+            _add_number(features, name, name, getattr(attributes, name)[rows], counts.copies[name])
+        if name == "mpn":
             features.add(name, "mpn_in_title", attributes.mpn_in_title(left, right))
         elif name == "brand":
             features.add(name, "brand_agreement", attributes.compare(name, left, right))
@@ -266,13 +238,11 @@ def _add_attributes(features: PairFeatures, attributes: Attributes) -> None:
             features.add(name, "category_shared_part", shared / np.maximum(shallower, 1))
 
 
-def _add_pictures(features: PairFeatures, name: str, pictures: csr_array) -> None:
+def _add_pictures(features: PairFeatures, name: str, pictures: csr_array, copies: Ints) -> None:
     """As `_add_number`: the two have a picture in common; copies of the picture of each that most listings have."""
     left, right = features.candidates.left, features.candidates.right
     sets = ItemSets(pictures, np.zeros(pictures.shape[1], np.int64))
     has_one = items.total_weight(sets) > 0
-    n_copies = np.bincount(pictures.indices, minlength=pictures.shape[1])
-    copies = (pictures * n_copies).max(axis=1).toarray()
     features.add(
         "picture",
         f"same_{name}",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Float64, Int32
-from samesku.artefacts import replace_out, round_floats, write_csv, write_json, write_table
+from samesku.artefacts import round_floats, write_csv, write_json, write_table
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.evaluation.decisions import Decisions
 from samesku.evaluation.rules import Rules
@@ -120,18 +120,17 @@ def write_models(
     thresholds: Mapping[str, ReviewThresholds],
 ) -> None:
     """Write `folder`/<gallery>/: LightGBM's text files, and numbers.json with what else decides a match."""
-    with replace_out(folder) as beside:
-        beside.mkdir()
-        for name, gallery in galleries.items():
-            (beside / name).mkdir()
-            gallery.model.save(beside / name)
-            numbers = {
-                "calibration": asdict(gallery.model.calibration),
-                "threshold": decisions[name].threshold,
-                "min_score": decisions[name].min_score,
-                "clerical_review": asdict(thresholds[name]),
-            }
-            write_json(beside / name / "numbers.json", numbers)
+    folder.mkdir()
+    for name, gallery in galleries.items():
+        (folder / name).mkdir()
+        gallery.model.save(folder / name)
+        numbers = {
+            "calibration": asdict(gallery.model.calibration),
+            "threshold": decisions[name].threshold,
+            "min_score": decisions[name].min_score,
+            "clerical_review": asdict(thresholds[name]),
+        }
+        write_json(folder / name / "numbers.json", numbers)
 
 
 def _query_pairs(

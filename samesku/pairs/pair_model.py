@@ -4,6 +4,8 @@ No pair is scored by a model that has learned from it. The second round sees wha
 a pair.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,6 +59,16 @@ class PairModel:
         for name, models in (("pair", self.first), ("support", self.second)):
             for k, model in enumerate(models):
                 model.save_model(folder / f"{name}_{k}.txt", importance_type="gain")
+
+    @staticmethod
+    def load(folder: Path, calibration: Platt) -> PairModel:
+        """What `save` wrote; there are no models where it wrote nothing."""
+
+        def read(name: str) -> list[lightgbm.Booster]:
+            files = (folder / f"{name}_{k}.txt" for k in range(len(list(folder.glob(f"{name}_*.txt")))))
+            return [lightgbm.Booster(model_file=file) for file in files]
+
+        return PairModel(read("pair"), read("support"), calibration)
 
 
 def fit_pair_model(

@@ -17,11 +17,10 @@ BLOCK = 65_536  # pairs at once
 Pairs = tuple[Ints, Ints]  # (P,) left and right listings
 
 
-def inverse_document_frequency(items: csr_array) -> Float32:
+def inverse_document_frequency(n_with_item: Ints, n_listings: int) -> Float32:
     """log(N / n) of each item that n of N listings have: float32 (V,), 0 where none has it."""
-    n_listings = np.bincount(items.indices, minlength=items.shape[1])
-    size = max(1, items.shape[0])
-    return np.log(size / np.maximum(n_listings, 1)).astype(np.float32) * (n_listings > 0)
+    size = max(1, n_listings)
+    return np.log(size / np.maximum(n_with_item, 1)).astype(np.float32) * (n_with_item > 0)
 
 
 def shared_weight(sets: ItemSets, pairs: Pairs, weight: Float32 | None = None) -> Float32:

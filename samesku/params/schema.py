@@ -251,6 +251,16 @@ class Rerank(Strict):
     clerical_review: ClericalReview = ClericalReview()
 
 
+class App(Strict):
+    """Who answers about new listings; no stage reads it."""
+
+    system: Literal["samesku", "tuned", "rerank"] | None = None
+
+
+#: The systems that can be asked about new listings.
+ASKED_SYSTEMS = ("samesku", "tuned", "rerank")
+
+
 class Machine(Strict):
     """What this machine gives; it changes no result."""
 
@@ -278,4 +288,5 @@ class Params(Strict):
     compare: dict[Name, CompareSystem] = {}
     tune: Tune = Tune()
     rerank: Rerank
+    app: App = App()
     machine: Machine

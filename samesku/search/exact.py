@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from samesku.arrays import Float32, Float64, Int32, Int64
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.search.fusion import Fused, ranking_scores
-from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.pictures import PictureGroup, search_picture_queries, search_pictures
+from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k, without_self
+from samesku.search.pictures import PictureGroup, score_listings, search_picture_queries, search_pictures
 
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
@@ -404,11 +404,34 @@ def _merge(
             unseen = np.maximum(unseen, score[:, -1])
         rows.append(np.where(position < 0, np.int32(-1), group.rows[position]))
         scores.append(score)
-    row, score = _without_self(queries, np.concatenate(rows, 1), np.concatenate(scores, 1))
+    row, score = without_self(queries, np.concatenate(rows, 1), np.concatenate(scores, 1))
     row, score = select_top_k(row, score, k)
     # A listing that was not fetched may tie with the last one here, and come before it by its row.
     unsettled = np.flatnonzero((score[:, -1] <= unseen) | (row[:, -1] < 0))
     return row, score, unsettled[np.isfinite(unseen[unsettled])]
+
+
+def score_gallery(
+    queries: Fused, groups: Sequence[Group], allowed: AllowedPairs = ALL_PAIRS, shop: Int32 | None = None
+) -> tuple[Int32, Float64]:
+    """The score of each of Q queries with each listing of a gallery, −inf where the two may not match.
+
+    Args:
+        allowed, shop: as of `search_queries`.
+
+    Returns:
+        int32 (G,), the rows of the groups, one after the other, and float64 (Q, G).
+    """
+    by_mask = [group for group in groups if isinstance(group, MaskGroup)]
+    if queries.owner is None and len(by_mask) == len(groups):
+        scores = score_matrix(queries, by_mask)
+    else:
+        parts = [score_listings(queries, _picture_group(group, queries).fused) for group in groups]
+        scores = np.concatenate([np.empty((len(queries), 0)), *parts], axis=1)
+    if shop is not None and allowed.link != "all":
+        of_gallery = np.concatenate([group.shop for group in groups if group.shop is not None])
+        scores[~allowed.of_shops(shop[:, None], of_gallery)] = -np.inf
+    return np.concatenate([np.empty(0, np.int32), *(group.rows for group in groups)]), scores
 
 
 def _search_whole_rows(
@@ -420,18 +443,8 @@ def _search_whole_rows(
     shop: Int32 | None,
 ) -> tuple[Int32, Float64]:
     """The k nearest of a few queries, by their scores with every listing of the gallery that may match."""
-    scores = score_matrix(queries, groups)
-    if shop is not None and allowed.link != "all":
-        of_gallery = np.concatenate([group.shop for group in groups if group.shop is not None])
-        scores[~allowed.of_shops(shop[:, None], of_gallery)] = -np.inf
-    gallery = np.broadcast_to(np.concatenate([group.rows for group in groups]), scores.shape)
-    return select_top_k(*_without_self(rows, gallery, scores), k)
-
-
-def _without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, Float64]:
-    """Without each query itself, and without places that hold no listing."""
-    left_out = (rows == queries[:, None]) | (rows < 0)
-    return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
+    gallery, scores = score_gallery(queries, groups, allowed, shop)
+    return select_top_k(*without_self(rows, np.broadcast_to(gallery, scores.shape), scores), k)
 
 
 def _fill(neighbours: Neighbours, positions: Int64, rows: Int32, scores: NDArray) -> None:

@@ -58,6 +58,12 @@ def select_top_k(rows: Int32, scores: Float64, k: int) -> tuple[Int32, Float64]:
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
 
 
+def without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, Float64]:
+    """(Q, m) rows and scores without each query itself, and without places that hold no listing (row −1)."""
+    left_out = (rows == queries[:, None]) | (rows < 0)
+    return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
+
+
 def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
     """The neighbours of several query sets as one table, padded to the same width, at most k."""
     width = min(k, max(part.k for part in parts))

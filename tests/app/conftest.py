@@ -38,3 +38,30 @@ def shop_copy(built, tmp_path, monkeypatch):
     shutil.copytree(built, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built_reranked(built, tmp_path_factory):
+    """The small shop on which the stage rerank has run, with few trees."""
+    from tests.fixtures import small_shop
+
+    folder = tmp_path_factory.mktemp("reranked") / "shop"
+    shutil.copytree(built, folder)
+    small_shop.rerank(folder)
+    return folder
+
+
+@pytest.fixture
+def reranked(built_reranked, monkeypatch):
+    """It as the current folder; only for reading."""
+    monkeypatch.chdir(built_reranked)
+    return built_reranked
+
+
+@pytest.fixture
+def reranked_copy(built_reranked, tmp_path, monkeypatch):
+    """A copy that a test may write to."""
+    folder = tmp_path / "copy"
+    shutil.copytree(built_reranked, folder)
+    monkeypatch.chdir(folder)
+    return folder

@@ -6,7 +6,7 @@ import pytest
 from samesku.catalogue.listings import Listings
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidate_search import find_candidates
-from samesku.pairs.features import PairEvidence
+from samesku.pairs.evidence import PairEvidence
 from samesku.params.schema import Fusion, Rerank
 from samesku.search.fusion import concatenate_channels
 
@@ -61,5 +61,5 @@ def test_without_a_tower_nothing_is_hidden(evidence):
 def test_val_and_test_are_searched_apart(evidence):
     searches, features = find(evidence, set(), ("val", "test"))
     assert [len(part.candidates) for part in features] == [1, 0]
-    assert searches[0].neighbour.tolist() == [[4], [3]]
-    assert searches[1].k == 0
+    assert searches[0].neighbours[0].neighbour.tolist() == [[4], [3]]
+    assert searches[1].neighbours[0].k == 0

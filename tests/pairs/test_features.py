@@ -6,14 +6,8 @@ import pytest
 from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.features import (
-    PairEvidence,
-    describe_pairs,
-    group_pictures,
-    number_distinct,
-    pair_features,
-    support_features,
-)
+from samesku.pairs.evidence import PairEvidence, group_pictures, number_distinct
+from samesku.pairs.features import describe_pairs, pair_features, support_features
 from samesku.search.fusion import concatenate_channels
 from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE, A, B, C, D, E
 

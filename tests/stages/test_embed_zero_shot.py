@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from samesku import artefacts
-from samesku.app.catalogue_index import QueryEncoders
+from samesku.app.query_encoders import QueryEncoders
 from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.picture import to_jpeg
 from samesku.embedding.encoder import Content, Spec

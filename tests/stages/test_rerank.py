@@ -48,7 +48,7 @@ def read_numbers(gallery):
 
 def read_chosen():
     """Everything that is learned or chosen, file by file: models, calibration, thresholds."""
-    return {str(path.relative_to(MODELS)): path.read_text() for path in sorted(MODELS.rglob("*.*"))}
+    return {str(path.relative_to(MODELS)): path.read_bytes() for path in sorted(MODELS.rglob("*.*"))}
 
 
 def read_outs():

@@ -26,13 +26,15 @@ from starlette.routing import Route
 from samesku import artefacts
 from samesku.annotations.file import read_annotations, write_annotation
 from samesku.app import answers
-from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_query_listing
+from samesku.app.system_index import SystemIndex
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
+from samesku.params.schema import ASKED_SYSTEMS
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parents[1] / "report" / "templates"  # the style of the report
@@ -56,7 +58,7 @@ class Site:
             annotate.
     """
 
-    def __init__(self, index: CatalogueIndex, queue: PairQueue, annotations: Path, token: str) -> None:
+    def __init__(self, index: SystemIndex, queue: PairQueue, annotations: Path, token: str) -> None:
         self.index, self.queue, self.annotations, self.token = index, queue, annotations, token
         self.networks = threading.Lock()
         self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
@@ -67,7 +69,7 @@ class Site:
         """Load every network, so that the first request does not wait for them."""
         with self.networks:
             try:
-                for name in self.index.weights:
+                for name in self.index.encoders.channels:
                     self.index.encoders.encoder(name)
                 source = self.index.listings.source[0]  # one that match.link: within allows
                 answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
@@ -253,9 +255,10 @@ def run(
     """Serve until Ctrl-C. Raises InputError if the pipeline has not run, or the address is taken.
 
     Args:
-        system, precision: as of `open_queue`.
+        system: the one that answers, if it can, and whose pairs are reviewed; None as of `open_index` and `open_queue`.
+        precision: as of `open_queue`.
     """
-    index = CatalogueIndex(params)
+    index = open_index(params, system=system if system in ASKED_SYSTEMS else None)
     index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now

@@ -1,0 +1,200 @@
+"""The catalogue as the pair model of `rerank` searches it: the score is the probability that two listings match.
+
+What the features of a pair of new listings are is said in samesku/pairs/new_pairs.py. Two listings of the catalogue
+that the run has scored keep its score.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from samesku import artefacts
+from samesku.app.asked_listings import AskedListings, Comparison
+from samesku.app.query_listing import QueryListing
+from samesku.app.system_index import SystemIndex
+from samesku.arrays import Float32, Float64, Int32, Int64, Ints
+from samesku.errors import InputError
+from samesku.pairs.calibration import Platt
+from samesku.pairs.candidate_search import labelled_in_train
+from samesku.pairs.candidates import Candidates, best_candidates
+from samesku.pairs.evidence import ListingTexts, read_texts
+from samesku.pairs.explain import explain_scores
+from samesku.pairs.features import PairFeatures
+from samesku.pairs.local_evidence import ListingEvidence
+from samesku.pairs.new_pairs import NewPairs, ScoredCatalogue, ScoredPairs
+from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.pairs.run_pairs import SETTINGS, read_run
+from samesku.params import Decision, Params
+from samesku.reading import reading
+from samesku.search.fusion import (
+    DECIMALS,
+    channel_cosines,
+    channel_weights,
+    concatenate_channels,
+    pair_scores,
+)
+from samesku.search.neighbours import Neighbours
+
+GALLERY = artefacts.MODELS / "rerank" / "full"
+
+
+@dataclass(frozen=True)
+class PairNearest:
+    """As of `Nearest`, by the probability of each candidate pair."""
+
+    neighbours: Neighbours
+    catalogue: ScoredCatalogue
+    pairs: NewPairs
+    scored: ScoredPairs
+
+    def lists(self, places: Ints, k: int) -> Neighbours:
+        gallery, run = self.pairs.gallery, self.catalogue.run
+        numbers = gallery.number[places]
+        old = run.pairs_of(numbers[numbers < gallery.n_old])
+        left = np.concatenate([run.candidates.left[old], self.scored.left])
+        right = np.concatenate([run.candidates.right[old], self.scored.right])
+        probability = np.concatenate([run.scores(old).probability, self.scored.scores.probability])
+        return _best(places, gallery.position, left, right, probability, k)
+
+    def explain(self, left: Int64, right: Int64) -> dict[str, Float32]:
+        """As of `explain_scores`."""
+        scored = self.scored
+        size = len(self.pairs.gallery.position)
+        keys = scored.right * size + scored.left
+        pair = np.searchsorted(keys, np.maximum(left, right) * size + np.minimum(left, right))
+        return explain_scores(self.catalogue.model, scored.features, scored.scores, pair)
+
+
+class PairModelIndex(SystemIndex):
+    """The catalogue and the decision of `rerank`.
+
+    Raises:
+        InputError: as of SystemIndex, or the run left no pair model of the full gallery.
+    """
+
+    name = "rerank"
+
+    def __init__(self, params: Params, root: Path = Path()) -> None:
+        self.spec = spec = params.rerank
+        fusion = spec.fusion
+        super().__init__(params, root, [*fusion.image, *fusion.title])
+        folder = root / GALLERY
+        if not (folder / SETTINGS).is_file():
+            raise InputError(f"{folder / SETTINGS} is missing; run `dvc repro rerank`")
+        rows = np.arange(len(self), dtype=np.int32)
+        numbers = artefacts.read_json(folder / "numbers.json")
+        with reading(folder):
+            model = PairModel.load(folder, Platt(**numbers["calibration"]))
+        run = read_run(folder, rows, model)
+        fused_weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
+        settings = run.settings
+        if settings.channels != list(self.channels) or settings.weights != fused_weights:
+            raise InputError(
+                f"{GALLERY} was made with other weights than rerank.fusion of params.yaml has; run `dvc repro rerank`"
+            )
+        self.weights = fused_weights
+        fused = concatenate_channels(self.channels, fused_weights, self.listings.owner)
+        evidence = ListingEvidence(read_texts(self.listings), self.channels, [fused])
+        towers = self.channels.keys() - params.channels.keys()
+        in_sample, threads = labelled_in_train(self.listings), params.machine.threads
+        self.catalogue = ScoredCatalogue(
+            evidence, run, model, self.listings, towers, in_sample, spec.k, threads
+        )
+        self.decision_value, self._min_score = settings.threshold, settings.min_score
+        _ = self.encoders  # they see when the pipeline runs after this
+
+    @property
+    def decision(self) -> Decision:
+        return Decision(kind="static", value=self.decision_value, at_least_one=self.spec.at_least_one)
+
+    @property
+    def min_score(self) -> float:
+        return self._min_score
+
+    def search(self, asked: AskedListings, k: int) -> PairNearest:
+        pairs = NewPairs(self.catalogue, asked.gallery, _evidence(asked), asked.rules)
+        gallery, scored = asked.gallery, pairs.score()
+        probability = scored.scores.probability
+        neighbours = _best(gallery.new, gallery.position, scored.left, scored.right, probability, k)
+        return PairNearest(neighbours, self.catalogue, pairs, scored)
+
+    def compare(self, left: QueryListing, right: QueryListing) -> tuple[Comparison, float]:
+        """A listing of the catalogue (`QueryListing.row`) stays what it is there, another one is new.
+
+        The pair is a candidate, whatever the searches say.
+        """
+        if left.row is not None and right.row is not None:
+            return self.compare_rows(left.row, right.row), self.decision_value
+        new = [listing for listing in (left, right) if listing.row is None]
+        asked, numbers = self.ask(new), iter((len(self), len(self) + 1))
+        pair = tuple(next(numbers) if of.row is None else of.row for of in (left, right))
+        return self._compare_new(asked, (pair[0], pair[1])), self.decision_value
+
+    def compare_rows(self, left: int, right: int) -> Comparison:
+        """The score is that of the run; a pair that was no candidate there is scored as one that is added."""
+        catalogue, rows = self.catalogue, np.array([[left], [right]])
+        cosines = channel_cosines(self.channels, *rows, owner=self.listings.owner)
+        of_channels = {name: float(column[0]) for name, column in cosines.items()}
+        if np.isnan(pair_scores(catalogue.evidence.fused[0], *rows)).all():
+            return Comparison(None, of_channels, {})
+        place = catalogue.run.find(left, right)
+        if place is None:
+            return replace(self._compare_new(self._nothing, (left, right)), cosines=of_channels)
+        pairs = NewPairs(catalogue, self._nothing.gallery, _evidence(self._nothing))
+        _, features = pairs.describe(*np.sort(rows, axis=0))
+        return _comparison(catalogue.model, features, catalogue.run.scores(np.array([place])), 0, of_channels)
+
+    def _compare_new(self, asked: AskedListings, pair: tuple[int, int]) -> Comparison:
+        """Of two numbers of the gallery."""
+        pairs = NewPairs(self.catalogue, asked.gallery, _evidence(asked), asked.rules, pair)
+        scored = pairs.score()
+        (place,) = np.flatnonzero((scored.left == min(pair)) & (scored.right == max(pair))).tolist()
+        columns = dict(zip(scored.features.names, scored.features.columns, strict=True))
+        cosines = {name: float(columns[name][place]) if name in columns else np.nan for name in self.channels}
+        if max(pair) >= len(self) and np.isnan(columns["fused"][place]):
+            return Comparison(None, cosines, {})
+        return _comparison(self.catalogue.model, scored.features, scored.scores, place, cosines)
+
+    @cached_property
+    def _nothing(self) -> AskedListings:
+        """No new listing beside the catalogue."""
+        return self.ask([])
+
+
+def _evidence(asked: AskedListings) -> ListingEvidence:
+    rows = asked.rows
+    texts = ListingTexts(asked.titles, asked.files, asked.hashes, asked.cells, rows.owner)
+    return ListingEvidence(texts, rows.channels, [rows.fused])
+
+
+def _comparison(
+    model: PairModel, features: PairFeatures, scores: PairScores, place: int, cosines: Mapping[str, float]
+) -> Comparison:
+    """Of the pair at a place."""
+    reasons = explain_scores(model, features, scores, np.array([place]))
+    return Comparison(
+        round(float(scores.probability[place]), DECIMALS),
+        cosines,
+        {family: float(moves[0]) for family, moves in reasons.items()},
+    )
+
+
+def _best(places: Ints, position: Int32, left: Ints, right: Ints, probability: Float64, k: int) -> Neighbours:
+    """The k best pairs of some listings; all rows of the result are places.
+
+    Args:
+        places: int (Q,), of the listings. position: the place of each listing; −1 for one that is replaced.
+        left, right: (P,), the pairs, by numbers. probability: float64 (P,).
+    """
+    sides = np.sort(np.stack([position[left], position[right]]), axis=0)
+    remains = sides[0] >= 0
+    (low, high), probability = sides[:, remains], probability[remains]
+    order = np.lexsort((high, low))
+    rows = np.unique(np.concatenate([low, high, places])).astype(np.int32)
+    of_rows = (np.searchsorted(rows, side[order]).astype(np.int32) for side in (low, high))
+    nearest = best_candidates(Candidates(rows, *of_rows), probability[order], k)
+    mine = np.searchsorted(rows, places)
+    return Neighbours(places.astype(np.int32), nearest.neighbour[mine], nearest.score[mine])

@@ -1,0 +1,174 @@
+"""What a run leaves of the full gallery, so that a new listing can be asked about: its pairs and their log-odds.
+
+The files lie beside the models of the gallery. Pairs of the catalogue are not scored again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samesku.arrays import Bools, Float64, Int32, Int64, Ints
+from samesku.artefacts import read_columns, read_json, to_numpy, write_array, write_json, write_table
+from samesku.pairs.calibration import Platt
+from samesku.pairs.candidate_search import GallerySearches, searches_of_candidates
+from samesku.pairs.candidates import Candidates
+from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.reading import read_array, reading
+from samesku.search.extension import lowest_scores
+from samesku.search.fusion import Fused
+from samesku.search.galleries import augment_rows
+from samesku.search.neighbours import Neighbours, read_neighbours, write_neighbours
+
+PAIRS = "pairs.parquet"
+LOWEST = "lowest_scores.npy"
+SETTINGS = "asking.json"
+COLUMNS = ("left", "right", "first", "second", "scored_by")
+
+
+@dataclass(frozen=True)
+class AskingSettings:
+    """How the candidates of a run were found, and how a pair of it is decided.
+
+    Attributes:
+        weights: name -> weight of the channels of the fused rows. channels: all that are features, in their order.
+        attributes: those that the catalogue has. augmentation_threshold: as of `GallerySearches`.
+        threshold, min_score: of a match without clusters.
+    """
+
+    weights: Mapping[str, float]
+    channels: Sequence[str]
+    attributes: Sequence[str]
+    augmentation_threshold: float
+    threshold: float
+    min_score: float
+
+
+@dataclass(frozen=True)
+class RunPairs:
+    """The candidate pairs of the N listings of a gallery, as a run scored them.
+
+    Attributes:
+        candidates: P pairs. first, second: float64 (P,), log-odds of both rounds. scored_by: bool (P, folds), as of
+            `PairScores`.
+        lowest: float64 (searches of candidates, N), as of `search_both_ways`.
+        moved_by: the neighbours that moved each listing in each step of augmentation.
+    """
+
+    candidates: Candidates
+    first: Float64
+    second: Float64
+    scored_by: Bools
+    lowest: Float64
+    moved_by: Sequence[Neighbours]
+    settings: AskingSettings
+    calibration: Platt
+
+    def scores(self, pair: Ints) -> PairScores:
+        """The scores of some pairs, by their indices."""
+        second = self.second[pair]
+        return PairScores(
+            self.calibration.probability(second), self.first[pair], second, self.scored_by[pair]
+        )
+
+    @cached_property
+    def _lists(self) -> tuple[Int64, Int64]:
+        """The pairs of all lists, one after the other, and where each listing's begin, with the end."""
+        listing, _, pair = self.candidates.lists
+        return pair, np.searchsorted(listing, np.arange(len(self.candidates.rows) + 1))
+
+    def pairs_of(self, listings: Ints) -> Int64:
+        """The pairs of some listings, each once, ascending."""
+        pair, start = self._lists
+        parts = [pair[start[row] : start[row + 1]] for row in np.asarray(listings).tolist()]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+
+    def find(self, left: int, right: int) -> int | None:
+        """The pair of two listings; None where they are no candidates of each other."""
+        (pair,) = self.candidates.index(np.array([left]), np.array([right])).tolist()
+        low, high = min(left, right), max(left, right)
+        is_pair = pair < len(self.candidates) and (
+            self.candidates.left[pair] == low and self.candidates.right[pair] == high
+        )
+        return pair if is_pair else None
+
+    def augmented(self, fused: Fused) -> list[Fused]:
+        """The rows of each search: the fused rows, then those after each step of augmentation."""
+        rows = [fused]
+        for neighbours in self.moved_by:
+            rows.append(augment_rows(rows[-1], neighbours, self.settings.augmentation_threshold))
+        return rows
+
+
+def write_run(
+    folder: Path,
+    searches: GallerySearches,
+    k: int,
+    candidates: Candidates,
+    scores: PairScores,
+    settings: AskingSettings,
+) -> None:
+    """Write what `read_run` reads into a folder that is there.
+
+    Args:
+        k: neighbours that each search was asked for.
+    """
+    folds = np.arange(scores.scored_by.shape[1], dtype=np.uint32)
+    columns = {
+        "left": candidates.left,
+        "right": candidates.right,
+        "first": scores.first,
+        "second": scores.second,
+        "scored_by": (scores.scored_by.astype(np.uint32) << folds).sum(axis=1).astype(np.uint32),
+    }
+    write_table(folder / PAIRS, columns)
+    steps = len(searches.fused) - 1
+    lowest = [lowest_scores(searches.neighbours[step], k) for step in searches_of_candidates(steps)]
+    write_array(folder / LOWEST, np.stack(lowest))
+    for step in range(steps):
+        nearest = searches.neighbours[step]
+        moves = nearest.score >= searches.threshold
+        moved_by = Neighbours(nearest.query, np.where(moves, nearest.neighbour, -1), nearest.score)
+        write_neighbours(folder / f"moved_by_{step}.parquet", moved_by)
+    write_json(folder / SETTINGS, asdict(settings))
+
+
+def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
+    """What `write_run` wrote.
+
+    Args:
+        rows: int32 (N,), the gallery. model: of the same folder.
+
+    Raises:
+        DamagedFile: a file is missing, damaged, or holds impossible numbers.
+    """
+    with reading(folder):
+        columns: dict[str, Any] = {
+            name: to_numpy(column) for name, column in read_columns(folder / PAIRS, COLUMNS).items()
+        }
+        candidates = Candidates(rows, columns["left"], columns["right"])
+        settings = AskingSettings(**read_json(folder / SETTINGS))
+        lowest = read_array(folder / LOWEST, mapped=False)
+        if lowest.shape[1:] != (len(rows),):
+            raise ValueError(f"{LOWEST} has shape {lowest.shape} for {len(rows)} listings")
+        if (candidates.left < 0).any() or (candidates.right >= len(rows)).any():
+            raise ValueError(f"{PAIRS} has a pair outside the {len(rows)} listings")
+        if not (np.isfinite(columns["first"]) & np.isfinite(columns["second"])).all():
+            raise ValueError(f"{PAIRS} has log-odds that are no number")
+    folds = np.arange(len(model.first), dtype=np.uint32)
+    steps = len(list(folder.glob("moved_by_*.parquet")))
+    return RunPairs(
+        candidates,
+        columns["first"],
+        columns["second"],
+        (columns["scored_by"][:, None] >> folds & 1).astype(bool),
+        lowest,
+        [read_neighbours(folder / f"moved_by_{step}.parquet", rows) for step in range(steps)],
+        settings,
+        model.calibration,
+    )

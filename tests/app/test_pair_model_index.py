@@ -1,0 +1,171 @@
+"""The system that answers, and the answers of the pair model: those of the run for listings of the catalogue."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import samesku
+from samesku import artefacts
+from samesku.app import answers
+from samesku.app.cli import app
+from samesku.app.open_index import open_index, rank_systems
+from samesku.errors import InputError
+from samesku.params import load_params, read_params
+from tests.fixtures import small_shop
+
+RUN = CliRunner()
+MODELS = artefacts.MODELS / "rerank/full"
+
+
+@pytest.fixture
+def index(reranked):
+    return open_index(load_params(), system="rerank")
+
+
+def set_f1(system, f1):
+    """Give a system another val f1 in the full gallery."""
+    path = artefacts.PREDICTIONS / system / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["val_full"]["f1"] = f1
+    path.write_text(json.dumps(metrics))
+
+
+def set_system(name):
+    params = read_params(Path("params.yaml"))
+    params["app"] = {"system": name}
+    with open("params.yaml", "w") as file:
+        yaml.safe_dump(params, file, sort_keys=False)
+
+
+def test_pairs_of_the_catalogue_score_as_in_the_run(index):
+    table = pq.read_table("data/predictions/rerank/matches.parquet").to_pylist()
+    assert len(table) > 10
+    for row in table:
+        answer = answers.match_listings(
+            index, *(index.query_listing(row[side]) for side in ("query", "match"))
+        )
+        assert answer["score"] == pytest.approx(row["score"], abs=1e-5)
+        comparison = index.compare_rows(*(index.row_of[row[side]] for side in ("query", "match")))
+        moves = {name: move for name, move in row.items() if name.startswith("why_")}
+        assert comparison.reasons == pytest.approx(
+            {name.removeprefix("why_"): move for name, move in moves.items()}, abs=1e-3
+        )
+        strongest = sorted(answer["reasons"], key=lambda reason: -abs(reason[1]))
+        assert answer["reasons"] == strongest
+        assert answer["system"] == "rerank"
+        cosines = {name: row[name] for name in answer["channels"]}
+        shown = {name: channel["similarity"] for name, channel in answer["channels"].items()}
+        for name, cosine in cosines.items():
+            assert shown[name] == (None if np.isnan(cosine) else pytest.approx(cosine, abs=1e-5))
+
+
+def test_a_pair_that_was_no_candidate_is_scored_all_the_same(index):
+    run, ids = index.catalogue.run, index.listings.posting_id
+    n = len(index)
+    absent = [(a, b) for a in range(n) for b in range(a + 1, n) if run.find(a, b) is None]
+    assert absent
+    answer = answers.match_listings(index, *(index.query_listing(ids[row]) for row in absent[0]))
+    assert answer["score"] is None or 0 <= answer["score"] <= 1
+    index.compare_rows(*absent[0][::-1])
+
+
+def test_a_copy_of_a_listing_finds_it_and_its_product(index):
+    query = index.query_listing("p00a")
+    answer = answers.search_catalogue(index, query, 10)
+    assert answer["system"] == "rerank"
+    scores = [result["score"] for result in answer["results"]]
+    assert scores == sorted(scores, reverse=True)
+    assert "p00a" in {result["posting_id"] for result in answer["results"]}
+    for result in answer["results"]:
+        assert result["match"] == (result["score"] >= answer["threshold"])
+    assert any(result["reasons"] for result in answer["results"])
+    fewer = answers.search_catalogue(index, query, 2)["results"]
+    assert fewer == answer["results"][:2]
+
+
+def test_the_reasons_of_a_new_pair_sum_to_its_log_odds(index):
+    left = index.query_listing("p00a")
+    new = answers.QueryListing(left.title, left.image, left.image_phash, left.jpeg)
+    comparison, threshold = index.compare(new, index.query_listing("p00b"))
+    calibration = index.catalogue.model.calibration
+    log_odds = np.log(comparison.score / (1 - comparison.score))
+    total = calibration.slope * sum(comparison.reasons.values()) + calibration.intercept
+    assert log_odds == pytest.approx(total, abs=1e-3)
+    both_new, _ = index.compare(new, new)
+    assert both_new.score is not None
+    assert threshold == index.static_threshold
+
+
+def test_new_listings_of_a_table(reranked, tmp_path):
+    rows = [row | {"posting_id": f"new{row['posting_id']}"} for row in small_shop.rows()[:6]]
+    outs = []
+    for order in (1, -1):
+        small_shop.write_csv(tmp_path / "new.csv", rows[::order])
+        arguments = ["add", str(tmp_path / "new.csv"), "--images=shop/images", "--system=rerank", "--out"]
+        done = RUN.invoke(app, [*arguments, str(tmp_path / "out")])
+        assert done.exit_code == 0, done.output
+        outs.append([(tmp_path / "out" / name).read_bytes() for name in ("matches.csv", "matches.parquet")])
+    assert outs[0] == outs[1]
+    table = pq.read_table(tmp_path / "out/matches.parquet")
+    assert {"why_base", "why_fused", "why_support", "score", "new"} <= set(table.column_names)
+    threshold = json.loads((MODELS / "asking.json").read_text())["threshold"]
+    assert min(table["score"].to_pylist(), default=1) >= threshold - 1e-6
+
+
+def test_the_best_on_val_answers_and_says_so(reranked_copy, capsys):
+    set_f1("samesku", 0.5)
+    set_f1("rerank", 0.6)
+    assert open_index(load_params()).name == "rerank"
+    assert capsys.readouterr().err == (
+        "samesku: rerank answers; val f1 0.6000 in the full gallery, the highest of 2\n"
+    )
+    assert list(rank_systems()) == ["rerank", "samesku"]
+    set_f1("rerank", 0.4)
+    assert open_index(load_params()).name == "samesku"
+    set_system("rerank")
+    assert open_index(load_params()).name == "rerank"
+    assert capsys.readouterr().err.endswith("samesku: rerank answers; by app.system\n")
+    assert samesku.load(".", system="samesku").system == "samesku"
+    assert samesku.load(".").system == "rerank"
+
+
+def test_a_system_that_cannot_be_asked_gives_way_or_is_refused(reranked_copy, capsys):
+    set_system("rerank")
+    (MODELS / "asking.json").unlink()
+    assert open_index(load_params()).name == "samesku"
+    assert "not rerank: data/models/rerank/full/asking.json is missing" in capsys.readouterr().err
+    for system, sentence in (
+        ("rerank", "asking.json is missing; run `dvc repro rerank`"),
+        ("tuned", "tuned was skipped, or not run on this sample; run `dvc repro tune`"),
+        ("phash", "system is 'phash'; allowed: samesku, tuned, rerank"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            open_index(load_params(), system=system)
+
+
+def test_what_was_made_with_other_weights_is_refused(reranked_copy):
+    params = read_params(Path("params.yaml"))
+    params["rerank"]["fusion"]["alpha"] = 0.25
+    (reranked_copy / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(InputError, match=r"other weights than rerank\.fusion"):
+        open_index(load_params(), system="rerank")
+
+
+def test_the_text_says_which_system_answers(reranked):
+    titles = ["--title=oil best 250 ml seri 0", "--title=oil super 250 ml seri 0"]
+    for system in ("samesku", "rerank"):
+        matched = RUN.invoke(app, ["match", *titles, f"--system={system}"])
+        assert f", by {system}" in matched.stdout
+        searched = RUN.invoke(app, ["search", titles[0], f"--system={system}"])
+        assert f"* match by {system}: score ≥" in searched.stdout
+    answer = json.loads(RUN.invoke(app, ["match", *titles, "--system=rerank", "--json"]).stdout)
+    assert answer["reasons"]
+    assert f"what moved the log-odds: {answer['reasons'][0][0]} " in matched.stdout
+    refused = RUN.invoke(app, ["search", titles[0], "--system=phash"])
+    assert refused.exit_code == 2
+    assert "allowed: samesku, tuned, rerank" in refused.output
