@@ -84,7 +84,7 @@ def measure(name: str, params: Params, target: torch.device, precision: str, n: 
         column = Repeated(PackedImages(sample / IMAGES.name), np.flatnonzero(listings.has_image).tolist(), n)
     else:
         column = [title for title in listings.title if title][:n]
-    batches = runner.chunks(runner.embedding_order(encoder.spec.modality, column), encoder.at_once)
+    batches = encoder.make_batches(column, runner.embedding_order(encoder.spec.modality, column))
     read = encoder.reader(column)
     inputs = [read(batch)[1] for batch in batches]
     rate = rates(

@@ -1,9 +1,9 @@
 """Measure how much F1 changes with the seed of training: python -m benchmarks.seeds [--seeds 5]
 
 Works on the pipeline that has been run in the current folder. For each seed, the training runs and all stages after
-them run again in a temporary folder, with that seed in every run of `train`. Prints mean ± sd of F1 as Markdown, for
-every system that a training run decides, and writes metrics/seeds.json, which `samesku compare` reads. Nothing else
-in the current folder changes. If it is stopped, the next call goes on from the seeds that are done.
+them run again in a temporary folder, with that seed in every run of `train` and `learned_fusion`. Prints mean ± sd of
+F1 as Markdown, for every system that a training run decides, and writes metrics/seeds.json, which `samesku compare`
+reads. Nothing else in the current folder changes. If it is stopped, the next call goes on from the seeds that are done.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 from samesku import artefacts
 from samesku.app.training_noise import SEEDS, SPLITS, train_fingerprint
 from samesku.errors import InputError
-from samesku.params import CompareSystem, Fusion, Params, list_alphas, load_params, read_params
+from samesku.params import CompareSystem, Fusion, LearnedFusion, Params, list_alphas, load_params, read_params
 
 ROOT = Path(__file__).parents[1]
 TUNED = ("tuned", "tuned_augmented", "tuned_augmented_one")
@@ -43,7 +43,7 @@ def trained_channels(params: Params) -> dict[str, str]:
     return {f"{name}_{side}": name for name, run in params.train.items() for side in run.towers}
 
 
-def weighed_channels(spec: Fusion | CompareSystem) -> set[str]:
+def weighed_channels(spec: Fusion | CompareSystem | LearnedFusion) -> set[str]:
     """The channels that count in a fused score, at any of its alphas."""
     alphas = list_alphas(spec)
     sides = [(spec.image, max(alphas) > 0), (spec.title, min(alphas) < 1)]
@@ -60,6 +60,7 @@ def list_trained_systems(params: Params) -> list[str]:
     channels = {
         "samesku": weighed_channels(params.fusion),
         **{name: weighed_channels(system) for name, system in params.compare.items()},
+        **{name: weighed_channels(learned) for name, learned in params.learned_fusion.items()},
         **{row: {*params.fusion.image, *params.fusion.title} for row in TUNED},
         "rerank": {*params.rerank.fusion.image, *params.rerank.fusion.title},
     }
@@ -69,7 +70,9 @@ def list_trained_systems(params: Params) -> list[str]:
 def list_stages(params: Params, systems: Sequence[str]) -> list[str]:
     """What runs for one seed: the training runs whose channels these systems name, and the systems' own stages."""
     run_of = {f"{run}_{side}": run for run in params.train for side in ("image", "title")}
-    specs: list[Fusion | CompareSystem] = [params.compare[name] for name in systems if name in params.compare]
+    learned = [name for name in systems if name in params.learned_fusion]
+    specs: list[Fusion | CompareSystem | LearnedFusion] = [params.learned_fusion[name] for name in learned]
+    specs += [params.compare[name] for name in systems if name in params.compare]
     if {"samesku", *TUNED} & set(systems):
         specs.append(params.fusion)
     if "rerank" in systems:
@@ -80,6 +83,7 @@ def list_stages(params: Params, systems: Sequence[str]) -> list[str]:
     if "samesku" in systems:
         stages += ["fuse", "index", "evaluate"]
     stages += [f"compare {name}" for name in systems if name in params.compare]
+    stages += [f"learn_fusion {name}" for name in learned]
     if TUNED[0] in systems:
         stages.append("tune")
     return [*stages, "rerank"] if "rerank" in systems else stages
@@ -92,7 +96,7 @@ def prepare_folder(folder: Path, params: Params, seed: int) -> None:
         InputError: a zero-shot channel has no array here.
     """
     content = read_params(Path("params.yaml"))
-    for run in content["train"].values():
+    for run in (*content["train"].values(), *content.get("learned_fusion", {}).values()):
         run["seed"] = seed
     for channel in content["channels"].values():
         weights = channel.get("weights")
@@ -188,7 +192,7 @@ def noise_table(systems: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str
 def progress_folder(params: Params, sample: str) -> Path:
     """Where the figures of each seed are kept: a folder named after all that decides them, but the seed."""
     content = params.model_dump(exclude={"machine", "data"}, mode="json")
-    for run in content["train"].values():
+    for run in (*content["train"].values(), *content["learned_fusion"].values()):
         del run["seed"]
     links = [
         path

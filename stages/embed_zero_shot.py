@@ -5,11 +5,10 @@
 Writes <channel>.npy to the folder `out` of the channel: float32 (N, dim), rows of norm 1, or zero where a
 listing lacks what the channel embeds; no columns where every listing does. A channel of pictures has M rows more
 where listings have M further pictures. Writes to data/models/<channel>/
-what embeds new listings in the same way. A network's rows go to data/checkpoints/ as they come: a run that is
-killed goes on from them when it is started again.
+what embeds new listings in the same way. A network's rows go to the embedding store (machine.store) as they come:
+the next run, also of one that was killed, embeds only titles and pictures that are not there.
 """
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -23,7 +22,6 @@ from samesku.artefacts import (
     IMAGES,
     LISTINGS,
     MODELS,
-    fingerprint,
     replace_out,
     run_stage,
     write_array,
@@ -37,10 +35,8 @@ from samesku.errors import InputError
 from samesku.params import Params, find_entry, load_params
 from samesku.params.schema import Channel
 from samesku.reading import check_rows
+from samesku.store import prune
 
-#: Rows of runs that have not ended; git-ignored.
-CHECKPOINTS = Path("data/checkpoints/embed_zero_shot")
-ROOT = Path(__file__).parents[1]
 #: How messages call what a channel embeds.
 COLUMN_NAMES = {"title": "title", "image": "picture", "image_phash": "perceptual hash"}
 
@@ -93,18 +89,16 @@ def embed(name: str, channel: Channel, params: Params, listings: Listings) -> st
             "again"
         )
     with open_channel(name, channel, params.embed, params.machine) as encoder:
-        kept = folder_of_rows(name, channel, params.embed.batch_size, encoder)
         start = time.perf_counter()
         encoder.fit(items, rows_to_fit(listings, present[: len(listings)]))
-        rows = encoder.embed(items, present=present, folder=kept, label=name)
-        rate = present.sum() / (time.perf_counter() - start)
+        rows = encoder.embed(items, present=present, store=params.machine.store_folder(), label=name)
+        rate = encoder.n_embedded / (time.perf_counter() - start)
         info = encoder.run_info()
         write_outs(name, channel, rows, info.record, encoder)
-    for checkpoint in CHECKPOINTS.glob(f"{name}-*"):
-        shutil.rmtree(checkpoint)
+    prune(params.machine.store_folder(), params.machine.store_bytes)
     return (
         f"{len(listings):,} listings, {present[: len(listings)].sum():,} with a {COLUMN_NAMES[column]}{further}, "
-        f"{rate:,.0f}/s, {info.summary}"
+        f"{encoder.n_embedded:,} embedded at {rate:,.0f}/s, {info.summary}"
     )
 
 
@@ -112,25 +106,6 @@ def rows_to_fit(listings: Listings, present: Bools) -> list[int]:
     """The rows that an encoder may learn from: labelled ones of train; of an unlabelled catalogue, all."""
     train = present & (listings.split == "train") & (listings.product >= 0)
     return np.flatnonzero(train if train.any() else present).tolist()
-
-
-def folder_of_rows(name: str, channel: Channel, batch_size: int, encoder: Encoder) -> Path | None:
-    """Where a network keeps its rows, for a run that goes on after a kill; None for a backend that takes seconds.
-
-    Its name stands for all that decides the rows: params, weights, processor, data and code.
-    """
-    info = encoder.run_info()
-    if not info.record:
-        return None
-    data = [LISTINGS, IMAGES] if channel.modality == "image" else [LISTINGS]
-    code = [
-        Path(__file__),
-        ROOT / "samesku/catalogue/images.py",
-        ROOT / "samesku/embedding",
-        ROOT / f"samesku/encoders/{channel.backend}.py",
-    ]
-    values = [channel.model_dump(), batch_size, info.processor, info.record]
-    return CHECKPOINTS / f"{name}-{fingerprint(values, [*data, *code])}"
 
 
 if __name__ == "__main__":

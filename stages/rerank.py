@@ -7,11 +7,15 @@ calibration and every threshold. Test is scored once. Where the labels cannot te
 
 Matches are decided by a threshold; where that is better on val, clusters of the matches decide.
 
-Reads listings.parquet and the channels of `rerank.fusion`; writes metrics/compare/rerank.json,
+Where the stage train_reader has trained a pair reader, it reads the titles of the pairs that the first round of the
+pair model is not sure of, and the second round sees what it says.
+
+Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/compare/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
 
 import faiss
+import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import (
@@ -33,6 +37,7 @@ from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
 from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.pairs.run_pairs import AskingSettings, write_run
+from samesku.pairs.uncertain_pairs import open_reader
 from samesku.params import Decision, load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from samesku.search.neighbours import stack_neighbours
@@ -59,6 +64,7 @@ def main() -> str:
     weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
+    read = open_reader(artefacts.MODELS / "reader", listings, params)  # None where the pair reader is off
     searches, neighbours, reranked, models = {}, {}, {}, {}
     for name, parts in GALLERIES.items():
         in_gallery = rules and rules.within(listings, name)
@@ -68,12 +74,12 @@ def main() -> str:
         try:
             fitted = limit_folds(spec.model, component, val)
             labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
-            model, val_scores = fit_pair_model(features[0], labels, fitted, threads)
+            model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read)
         except NotEnoughPairs as error:
             by_fused_score = [part.neighbours[0] for part in searches[name]]
             neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
             continue
-        scores = [val_scores, *(model.score(part, threads) for part in features[1:])]
+        scores = [val_scores, *(model.score(part, threads, read) for part in features[1:])]
         best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
         neighbours[name] = stack_neighbours(best, k)
         reranked[name] = RerankedGallery(features, scores, model)
@@ -106,9 +112,11 @@ def main() -> str:
                 searches["full"][0].threshold,
                 by_threshold["full"].threshold,
                 by_threshold["full"].min_score,
+                spec.min_k,
+                np.clip(searches["full"][0].candidate_thresholds, -2, 2).tolist(),  # JSON has no infinity
             )
             pairs, scores = reranked["full"].features[0].candidates, reranked["full"].scores[0]
-            write_run(partial / "full", searches["full"][0], spec.k, pairs, scores, settings)
+            write_run(partial / "full", searches["full"][0], spec.max_k, pairs, scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)

@@ -18,12 +18,14 @@ from samesku import artefacts
 from samesku.catalogue import sample
 from samesku.catalogue.further import FILE, FurtherPicture, write_further
 from samesku.catalogue.packing import Packer, store_pictures
+from samesku.catalogue.picture_store import picture_folder
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import clean_row, read_table
 from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Data, Split
+from samesku.store import prune
 from samesku.workers.local import Workers, open_workers
 
 
@@ -35,12 +37,14 @@ def make_sample(
     images: Path,
     thumbnails: Path,
     quarantine: Quarantine,
+    store: Path | None = None,
 ) -> tuple[pa.Table, list[tuple[FurtherPicture, ...]], dict[str, Any]]:
     """Turn a catalogue into the listings on which all later stages work.
 
     Args:
         workers: what decodes pictures. images, thumbnails: where to store them.
         quarantine: takes every fault of a row that was read, also where the sample is refused.
+        store: the folder of `machine.store`; pictures that are there are not decoded again.
 
     Returns:
         listings.parquet as a table, the further pictures of each listing, and the summary.
@@ -68,7 +72,8 @@ def make_sample(
     )
     check_share()  # before the long part
     has_pictures = data.images is not None and "image" in table.columns
-    packer = Packer(source, data.image_size, data.max_pixels) if has_pictures else None
+    stored = picture_folder(store, data)
+    packer = Packer(source, data.image_size, data.max_pixels, stored) if has_pictures else None
     listings = store_pictures(rows, packer, images, thumbnails, workers, quarantine)
     check_share()
     if not listings:
@@ -97,7 +102,14 @@ def main() -> str:
             open_workers(params.machine) as workers,
         ):
             listings, further, summary = make_sample(
-                source, params.data, params.split, workers, images, thumbnails, quarantine
+                source,
+                params.data,
+                params.split,
+                workers,
+                images,
+                thumbnails,
+                quarantine,
+                params.machine.store_folder(),
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
             write_further(artefacts.SAMPLE / FILE, further)
@@ -106,6 +118,7 @@ def main() -> str:
         raise
     quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
+    prune(params.machine.store_folder(), params.machine.store_bytes)
     return sample.describe_sample(summary, quarantine)
 
 

@@ -27,11 +27,12 @@ from samesku.catalogue.listings import Listings, read_links, read_listings, val_
 from samesku.embedding.encoder import Content
 from samesku.embedding.network import NetworkEncoder
 from samesku.embedding.weights import save_towers
-from samesku.evaluation.thresholds import best_val_threshold
+from samesku.evaluation.validation import measure_val
 from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.reading import check_rows
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels, load_channels
+from samesku.store import prune
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
 from samesku.training.epochs import NO_BETTER_EPOCH, Epoch, describe_epochs, is_start_kept
@@ -79,11 +80,12 @@ def train(name: str, params: Params, processes: Processes) -> str:
         trainer, examples, sampler,
         lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
     )  # fmt: skip
-    embeddings = embedder.embed(towers, np.ones(len(listings), bool), folder / "rows")
+    embeddings = embedder.embed(towers, np.ones(len(listings), bool), params.machine.store_folder())
     if processes.is_first:
         write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
+        prune(params.machine.store_folder(), params.machine.store_bytes)
         if is_start_kept(history):
             print(f"train_pxk@{name}: {NO_BETTER_EPOCH}", file=sys.stderr)
     processes.wait()
@@ -127,13 +129,10 @@ def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, f
 
     Two towers have half the weight each. k reaches as far as val's largest product, at least 50.
     """
-    rows, products = listings.gallery("val"), listings.product[val_labelled(listings)]
-    if not len(products):
-        return None
-    fused = concatenate_channels(embeddings, dict.fromkeys(embeddings, 1 / len(embeddings)), listings.owner)
-    neighbours = search_neighbours(fused, rows, max(50, int(np.bincount(products).max()) - 1))
-    threshold, f1 = best_val_threshold(neighbours, listings, rows)
-    return {"f1": f1, "threshold": threshold}
+    weights = dict.fromkeys(embeddings, 1 / len(embeddings))
+    largest = int(np.bincount(listings.product[val_labelled(listings)]).max(initial=0))
+    fused = concatenate_channels(embeddings, weights, listings.owner)
+    return measure_val(fused, listings, max(50, largest - 1))
 
 
 def write_outs(

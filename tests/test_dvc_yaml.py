@@ -16,14 +16,32 @@ from samesku.params.backends import BACKENDS
 from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
-#: What checks params, writes files, names types and shares out work: it never changes a result, so it is no dep.
+#: What checks params, writes and keeps files, names types, shares out work: it never changes a result, so it is no dep.
 PLUMBING = tuple(
     f"samesku.{name}"
-    for name in ("params", "artefacts", "arrays", "errors", "processor", "reading", "replacing", "workers")
+    for name in (
+        "params",
+        "artefacts",
+        "arrays",
+        "errors",
+        "processor",
+        "reading",
+        "replacing",
+        "store",
+        "workers",
+    )
 )
 #: Other ways to the same result (another machine, another processor): no deps either.
 ENGINES = ("samesku.search.cuda", "samesku.search.ray_search", "samesku.embedding.ray_encoder")
 RANKING = ("fuse", "index", "evaluate", "compare", "tune")
+#: Without a pair reader they need no torch either.
+READING = ("train_reader", "rerank")
+#: The encoders that a stage can open by the name of their backend, where it cannot open all of them.
+OPENED = {
+    "train_pxk": {name for name, backend in BACKENDS.items() if backend.trainable},
+    "train_reader": {"sentence_transformers"},
+    "rerank": {"sentence_transformers"},  # of the pair reader
+}
 
 
 def definition(stage):
@@ -46,8 +64,7 @@ def files_of(imports, stage):
         modules.add(module)
         queue += imports.find_modules_directly_imported_by(module)
         if module == "samesku.encoders.registry":  # it imports an encoder by the name of its backend
-            used = [name for name, backend in BACKENDS.items() if backend.trainable or stage != "train_pxk"]
-            queue += [f"samesku.encoders.{name}" for name in used]
+            queue += [f"samesku.encoders.{name}" for name in OPENED.get(stage, BACKENDS)]
     paths = [Path(*module.split(".")) for module in modules]
     files = [
         p.with_suffix(".py") if (ROOT / p).with_suffix(".py").is_file() else p / "__init__.py" for p in paths
@@ -93,6 +110,13 @@ def test_an_encoder_knows_nothing_of_the_registry_that_opens_it(imports):
 def test_ranking_stages_start_without_torch_and_pandas():
     names = ", ".join(f"stages.{stage}" for stage in RANKING)
     code = f"import sys, {names}; print(sorted({{'torch', 'transformers', 'pandas'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr
+
+
+def test_stages_of_the_pair_reader_start_without_torch():
+    names = ", ".join(f"stages.{stage}" for stage in READING)
+    code = f"import sys, {names}; print(sorted({{'torch', 'transformers'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stdout + done.stderr
 

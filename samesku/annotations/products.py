@@ -3,7 +3,15 @@
 import numpy as np
 
 from samesku.arrays import Int64, Ints
-from samesku.catalogue.listings import Links
+from samesku.catalogue.listings import Links, Listings
+
+
+def products_to_train(listings: Listings, links: Links) -> Int64:
+    """int64 (N,): the product of each listing, −1 for none; in train by must-links and cannot-links too."""
+    in_train = listings.split == "train"
+    links = links.within(in_train)
+    product = join_products(listings.product, links.must_link, links.cannot_link)
+    return np.where(in_train, product, listings.product)
 
 
 def join_products(product: Ints, must_link: Ints, cannot_link: Ints) -> Int64:

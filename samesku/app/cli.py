@@ -8,11 +8,11 @@ import typer
 
 from samesku import artefacts
 from samesku.app.command import app, command
-from samesku.app.commands import catalogue
+from samesku.app.commands import catalogue, runs
 from samesku.errors import InputError
 from samesku.params import load_params
 
-__all__ = ["app", "catalogue"]
+__all__ = ["app", "catalogue", "runs"]
 
 System = Annotated[str, typer.Argument(help="A system: a folder of data/predictions.")]
 Queries = Annotated[int, typer.Option(min=1, help="The most queries on the page; those of test come first.")]

@@ -80,7 +80,7 @@ def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> Spl
 
 
 def threshold_key(system: str, params: Params) -> str | None:
-    """The key of params.yaml that holds a system's threshold; None for the systems of `tune`.
+    """The key of params.yaml that holds a system's threshold; None for the rows of `tune` and `learned_fusion`.
 
     Raises:
         InputError: the system decides by mean + m · std of each query, not by a threshold on the score.

@@ -234,7 +234,8 @@ def read_listings(path: Path, match: Match | None = None) -> Listings:
             split=np.asarray(table["split"].to_pylist(), dtype=str),
             path=path,
         )
-        wrong = ~np.isin(listings.split, ("train", "val", "test")) | (listings.component < 0)
+        # A catalogue that is matched without the pipeline has no splits.
+        wrong = ~np.isin(listings.split, ("train", "val", "test", "")) | (listings.component < 0)
         if wrong.any():
             raise ValueError(f"row {int(wrong.argmax())} has no split, or no component")
     return listings if match is None else replace(listings, allowed=allow_pairs(match, listings.source))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,6 +18,7 @@ from samesku.catalogue import quarantine as q
 from samesku.catalogue.further import FurtherPicture
 from samesku.catalogue.images import make_thumbnail, open_writer
 from samesku.catalogue.picture import is_flat, perceptual_hash, shrink_picture, to_jpeg
+from samesku.catalogue.picture_store import PictureStore, picture_key
 from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import Row
 from samesku.catalogue.source import Source
@@ -67,44 +69,64 @@ class PackedFiles(NamedTuple):
     thumbnail: bytes
 
 
-Result = tuple[PackedFiles | None, PackResult]
+#: Of one picture: its files (None where it fails), how it went, and its key where the store lacks it.
+Result = tuple[PackedFiles | None, PackResult, bytes | None]
 
 
 @dataclass(frozen=True)
 class Packer:
-    """Reads, decodes and shrinks one picture; picklable, so that it can work in another process."""
+    """Reads, decodes and shrinks one picture; picklable, so that it can work in another process.
+
+    store: the folder of stored pictures, whose files are not decoded again; None: each is decoded.
+    """
 
     source: Source
     image_size: int
     max_pixels: int
+    store: Path | None = None
 
     def __call__(self, item: tuple[str, bool]) -> Result:
-        """A picture's name, and whether to hash it -> its files (None where it fails), and how it went."""
+        """A picture's name, and whether to hash it -> what became of it."""
         return self.shrink(self.read(item))
 
-    def read(self, item: tuple[str, bool]) -> tuple[bytes | Fault, bool]:
-        """The first half, for a machine that has the source: the file, or what is wrong with it."""
+    def read(self, item: tuple[str, bool]) -> tuple[bytes | Fault | Result, bool]:
+        """The first half, for a machine that has the source: the file, what is wrong with it, or what is stored."""
         name, hash_ = item
         try:
-            return self.source.picture(name), hash_
+            data = self.source.picture(name)
         except Fault as fault:
             return fault, hash_
+        stored = self.stored.get(data, hash_) if self.stored else None
+        if stored is None:
+            return data, hash_
+        return (PackedFiles(*stored[:2]), PackResult("", stored[2], content=stored[3]), None), hash_
 
-    def shrink(self, item: tuple[bytes | Fault, bool]) -> Result:
+    def shrink(self, item: tuple[bytes | Fault | Result, bool]) -> Result:
         """The second half, for any machine."""
         data, hash_ = item
         try:
             if isinstance(data, Fault):
                 raise data
+            if not isinstance(data, bytes):
+                return data
             image = shrink_picture(data, image_size=self.image_size, max_pixels=self.max_pixels)
         except Fault as fault:
-            return None, PackResult(fault.reason, "")
+            return None, PackResult(fault.reason, ""), None
         # The hash of the shrunk picture: that of the full one differs from it in 2 bits of 64 for one picture
         # in thirty, and takes as long as decoding it.
         files = PackedFiles(to_jpeg(image), make_thumbnail(image))
         has_one_colour = image.getcolors(1) is not None
         content = "" if has_one_colour else blake2b(files.image, digest_size=16).hexdigest()
-        return files, PackResult("", perceptual_hash(image) if hash_ else "", content=content)
+        result = PackResult("", perceptual_hash(image) if hash_ else "", content=content)
+        return files, result, picture_key(data, hash_)
+
+    @cached_property
+    def stored(self) -> PictureStore | None:
+        """The pictures that are stored, as this process has them open."""
+        return None if self.store is None else PictureStore(self.store)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "stored"}
 
 
 @dataclass
@@ -215,7 +237,8 @@ def pack_pictures(
     outcomes = []
     further: list[str] = []
     work: Callable[[Any], Result] = packer
-    crashed: Result = None, PackResult(q.IMAGE_CRASH, "")
+    store = PictureStore(packer.store) if packer.store else None
+    crashed: Result = None, PackResult(q.IMAGE_CRASH, ""), None
     items: Iterable[Any] = names.items()
     if not isinstance(workers, int) and not packer.source.everywhere:
         work, items = packer.shrink, map(packer.read, items)
@@ -233,7 +256,9 @@ def pack_pictures(
                 return None, PackResult(q.IMAGE_UNNAMED, "")
             if name in done:
                 return shared_files.get(name), done[name]
-            files, done[name] = next(results)
+            files, done[name], key = next(results)
+            if store and files and key:
+                store.add(key, (*files, done[name].phash, done[name].content))
             shared_files.put(name, files)
             bar.update()
             return files, done[name]
@@ -252,4 +277,6 @@ def pack_pictures(
             outcomes.append(outcome)
         for name in further:
             write(shared_files.get(name))
+    if store:
+        store.flush()
     return outcomes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int64, Ints
-from samesku.catalogue.units import FIGURE, FRACTION, LETTER, QUANTITY, read_unit
+from samesku.catalogue.units import FIGURE, FRACTION, LETTER, quantity_pattern, read_unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -187,11 +187,11 @@ def _parse_items(text: str) -> Iterator[Item]:
     """
     text = TIMES.sub(" x ", text)
     text = QUOTED.sub(lambda match: f" {match[1] or match[2] or ''} ", text)
-    for match in QUANTITY.finditer(text):
+    for match in quantity_pattern().finditer(text):
         dimension, factor, converted = read_unit(match[2])
         value = f"{_parse_figure(match[1]) * factor:g}"
         yield Item("quantities", dimension, f"~{value}" if converted else value, *match.span())
-    text = QUANTITY.sub(lambda match: " " * len(match[0]), text)
+    text = quantity_pattern().sub(lambda match: " " * len(match[0]), text)
     codes = [match for match in CODE.finditer(text) if DIGIT.search(match[0]) and ALPHABETIC.search(match[0])]
     rest: list[str] = []
     done = 0

@@ -1,6 +1,7 @@
 """Quantities of titles: units as sellers write them in many languages, and the pattern that finds a figure with one."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 #: Scripts without blanks between words: 牛奶500毫升 is a word, a figure and a unit.
@@ -88,16 +89,18 @@ def _unit_pattern(name: str) -> str:
     return pattern + (rf"(?!{LETTER})" if name[-1].isalnum() else "")
 
 
-#: A figure and a unit: 500 ml, 500-ml, 500毫升, 1/2 kg.
-QUANTITY = re.compile(
-    _START
-    + rf"((?:\d+ )?[1-9]\d?[/⁄](?:2|3|4|8|16|32)|{_DECIMAL})"
-    + "[ -]?("
-    + "|".join(map(_unit_pattern, sorted(UNITS, key=len, reverse=True)))
-    + ")"
-)
+@cache
+def quantity_pattern() -> re.Pattern[str]:
+    """A figure and a unit: 500 ml, 500-ml, 500毫升, 1/2 kg. Compiled at its first use: that takes 0.3 s."""
+    return re.compile(
+        _START
+        + rf"((?:\d+ )?[1-9]\d?[/⁄](?:2|3|4|8|16|32)|{_DECIMAL})"
+        + "[ -]?("
+        + "|".join(map(_unit_pattern, sorted(UNITS, key=len, reverse=True)))
+        + ")"
+    )
 
 
 def read_unit(written: str) -> Unit:
-    """The unit that QUANTITY found."""
+    """The unit that `quantity_pattern` matches."""
     return UNITS.get(written) or UNITS[re.sub(r"[ .]+", "_", written)]

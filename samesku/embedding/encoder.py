@@ -13,6 +13,7 @@ from PIL import Image
 
 from samesku.arrays import Bools, Float32
 from samesku.catalogue.images import Jpegs, PackedImages
+from samesku.store import Store
 
 BLOCK = 4096  # listings that a backend without batches of its own embeds at a time
 
@@ -29,6 +30,7 @@ class Spec:
         sha256: of the weights file; checked before it is read.
         pooling: how a sentence_transformers model makes one vector of its tokens; None: as the model says.
         dim: columns of a row, where the backend leaves the choice.
+        views: 2 embeds a picture as the mean of the picture and its mirror image; 1: the picture alone.
     """
 
     modality: str
@@ -39,6 +41,7 @@ class Spec:
     sha256: str | None = None
     pooling: str | None = None
     dim: int | None = None
+    views: int = 1
 
     @classmethod
     def of(cls, channel: Any) -> Spec:
@@ -113,6 +116,8 @@ class Encoder:
 
     spec: Spec
     dim: int
+    #: Titles or pictures that the last `embed` computed; the others were in the store, or came twice.
+    n_embedded: int = 0
 
     def fit(self, column: Sequence[Any], rows: Sequence[int]) -> None:
         """Learn from the listings `rows` of `column`; most backends learn nothing."""
@@ -132,7 +137,7 @@ class Encoder:
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        folder: Path | None = None,
+        store: Path | None = None,
         label: str | None = None,
     ) -> Float32:
         """Embed listings.
@@ -141,7 +146,7 @@ class Encoder:
             column: N titles, pictures or hashes, as BACKENDS says for the backend.
             present: bool (N,), the listings that have something to embed, where that is known. A network
                 reads no others, and their rows are zero.
-            folder: where a network keeps its rows as they come; those that are there are not embedded again.
+            store: the folder of the embedding store; a network embeds nothing again that is there.
             label: name of a network's progress bar; None: no bar.
 
         Returns:
@@ -151,7 +156,16 @@ class Encoder:
         for start in range(0, len(column), BLOCK):
             block = range(start, min(start + BLOCK, len(column)))
             rows[start : start + BLOCK] = self.encode(take(column, block))
+        self.n_embedded = len(column) if present is None else int(present.sum())
         return rows
+
+    def identity(self) -> str:
+        """All that decides a row beside the content that it is computed from; only networks have one."""
+        raise NotImplementedError
+
+    def open_store(self, root: Path | None) -> Store | None:
+        """This encoder's rows in the embedding store; None without a store."""
+        return None if root is None else Store(root / f"{self.spec.modality}-{self.identity()}")
 
     def run_info(self) -> RunInfo:
         return RunInfo()

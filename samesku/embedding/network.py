@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import starmap
 from pathlib import Path
 from typing import Any, Self
@@ -15,14 +15,16 @@ from torch import Tensor, nn
 from samesku.arrays import Bools, Float32
 from samesku.embedding import device as devices
 from samesku.embedding import runner
-from samesku.embedding.encoder import Encoder, RunInfo
+from samesku.embedding.encoder import BLOCK, Encoder, RunInfo
+from samesku.embedding.identity import digest_state, identify
 from samesku.embedding.preprocess import Preprocess
 from samesku.embedding.products import use_portable_products
 from samesku.embedding.runner import RowList
+from samesku.embedding.title_tokens import TitleTokens, group_by_width, padded_width
 
 #: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
-#: a third slower.
-CPU_PICTURES = 8
+#: a third slower. Titles: as fast as 64, and a few new ones do not wait for the padding of a large batch.
+CPU_PICTURES, CPU_TITLES = 8, 16
 
 
 class Head(nn.Sequential):
@@ -42,6 +44,7 @@ class NetworkEncoder(Encoder):
         block_of: parameter name of `module` -> number of its block, front to back.
         origin: what was loaded (weights, revision, sha256), for the record.
         engine: with its version.
+        state: a digest of trunk and head, where they no longer hold their tensors; else "".
         batch_size: titles or pictures at once, at most.
         workers: processes that read pictures ahead of an accelerator; 0: none.
     """
@@ -53,6 +56,7 @@ class NetworkEncoder(Encoder):
     precision: str = "fp32"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     engine: str = "torch"
+    state: str = ""
     batch_size: int = 64
     workers: int = 0
 
@@ -74,11 +78,15 @@ class NetworkEncoder(Encoder):
         """A batch on the encoder's device -> (B, dim), not normalised; gradients flow."""
         return self.head(self.module(batch))
 
+    def forward_views(self, batch: Any) -> Tensor:
+        """As `forward`, but pictures with all `views` of the spec: what a listing is embedded by."""
+        return self.forward(batch)
+
     @torch.inference_mode()
     def compute(self, batch: Any) -> Float32:
         """A batch -> (B, dim) float32, normalised in float32 whatever the precision of the model."""
         with devices.autocast(self.device, self.precision):
-            vectors = self.forward(batch)
+            vectors = self.forward_views(batch)
         return nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
     def embed(
@@ -86,17 +94,22 @@ class NetworkEncoder(Encoder):
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        folder: Path | None = None,
+        store: Path | None = None,
         label: str | None = None,
     ) -> Float32:
-        """As Encoder.embed; on a CPU as many batches at the same time as torch has threads."""
+        """As Encoder.embed; on a CPU as many batches at the same time as torch has threads.
+
+        Every batch has the same shape: a smaller one is filled up. So a row depends on its title or picture alone.
+        """
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.at_once, folder, label) as (batches, done):
+        with runner.fill_rows(out, rows, column, self.open_store(store), label) as (missing, done):
+            self.n_embedded = len(missing)
+            batches = self.make_batches(column, missing)
 
             def fill(batch: RowList, rows: RowList, inputs: Any) -> None:
                 if rows:
-                    out[rows] = self.compute(inputs)
+                    out[rows] = self.compute(inputs)[: len(rows)]
                 done(batch)
 
             if self.device.type == "cpu":
@@ -111,6 +124,21 @@ class NetworkEncoder(Encoder):
     def at_once(self) -> int:
         """Titles or pictures of one forward pass."""
         return self.batch_size
+
+    def make_batches(self, column: Sequence[Any], rows: RowList) -> list[RowList]:
+        """The rows in batches of `at_once`, the last of which may be smaller."""
+        return runner.chunks(rows, self.at_once)
+
+    def identity(self) -> str:
+        """All that decides a row beside its title or picture, in 16 hex digits; a few tenths of a second."""
+        spec = asdict(self.spec) | {"weights": None, "revision": None, "sha256": None}
+        state = self.state or digest_state(self.module, self.head)
+        values = [spec, state, self.describe_inputs(), self.at_once, self.precision, self.engine]
+        return identify([*values, *devices.processor(self.device)])
+
+    def describe_inputs(self) -> str:
+        """What makes the model's inputs of titles or pictures."""
+        raise NotImplementedError
 
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, Any]]:
         """A function that reads the listings of a batch, callable by several threads.
@@ -139,6 +167,14 @@ class ImageEncoder(NetworkEncoder):
     def at_once(self) -> int:
         return min(self.batch_size, CPU_PICTURES) if self.device.type == "cpu" else self.batch_size
 
+    def describe_inputs(self) -> str:
+        return repr(self.prepare)
+
+    def forward_views(self, batch: Tensor) -> Tensor:
+        """The sum over the views. The head is linear, so it may come before the sum or after it."""
+        vectors = self.forward(batch)
+        return vectors if self.spec.views == 1 else vectors + self.forward(batch.flip(-1))
+
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, Tensor]]:
         read = runner.picture_reader(column, self.prepare)
         return lambda batch: self._normalise(*read(batch))
@@ -147,21 +183,43 @@ class ImageEncoder(NetworkEncoder):
         return starmap(self._normalise, runner.read_ahead(column, batches, self.prepare, self.workers))
 
     def _normalise(self, rows: RowList, pixels: Tensor) -> tuple[RowList, Tensor]:
-        return rows, self.prepare.normalise(pixels.to(self.device)) if rows else pixels
+        if len(rows) in (0, self.at_once):
+            return rows, self.prepare.normalise(pixels.to(self.device)) if rows else pixels
+        whole = pixels.new_zeros(self.at_once, *pixels.permute(0, 2, 3, 1).shape[1:]).permute(0, 3, 1, 2)
+        whole[: len(rows)] = pixels
+        return rows, self.prepare.normalise(whole.to(self.device))
 
 
 @dataclass(kw_only=True)
 class TitleEncoder(NetworkEncoder):
-    """An encoder of titles; `prepare` makes its inputs, tokens (B, length) int64: truncated, padded to the longest."""
+    """An encoder of titles; `prepare` makes its inputs."""
 
-    prepare: Callable[[list[str]], dict[str, Tensor]]
+    prepare: TitleTokens
+
+    @property
+    def at_once(self) -> int:
+        return min(self.batch_size, CPU_TITLES) if self.device.type == "cpu" else self.batch_size
+
+    def make_batches(self, column: Sequence[Any], rows: RowList) -> list[RowList]:
+        """Titles that are padded to the same length, in batches of `at_once`; the longest come first."""
+        counts: list[int] = []
+        for block in runner.chunks(rows, BLOCK):
+            counts += self.prepare.count([column[row] for row in block])
+        groups = group_by_width(rows, counts, self.prepare.limit)
+        return [batch for group in groups for batch in runner.chunks(group, self.at_once)]
+
+    def describe_inputs(self) -> str:
+        return self.prepare.describe()
 
     def reader(self, column: Sequence[Any]) -> Callable[[RowList], tuple[RowList, dict[str, Tensor]]]:
         lock = threading.Lock()  # a tokenizer keeps its padding and truncation in itself
 
         def read(batch: RowList) -> tuple[RowList, dict[str, Tensor]]:
+            titles = [column[row] for row in batch]
+            titles += titles[-1:] * (self.at_once - len(titles))
             with lock:
-                tokens = self.prepare([column[row] for row in batch])
+                width = padded_width(self.prepare.count(titles[:1])[0], self.prepare.limit)
+                tokens = self.prepare(titles, width)
             return batch, {key: ids.to(self.device) for key, ids in tokens.items()}
 
         return read

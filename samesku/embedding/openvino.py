@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from samesku.embedding.identity import digest_state
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.errors import InputError
 
@@ -54,7 +55,8 @@ def compile_encoder(encoder: ImageEncoder | TitleEncoder) -> ImageEncoder | Titl
             f"embed.engine is {ENGINE!r}, which cannot convert {encoder.spec.backend} model "
             f"{encoder.spec.model}: {reason}; way out: embed.engine torch"
         ) from error
-    return replace(encoder, module=module, head=nn.Identity(), engine=engine)
+    state = digest_state(encoder.module, encoder.head)
+    return replace(encoder, module=module, head=nn.Identity(), engine=engine, state=state)
 
 
 class _Positional(nn.Module):

@@ -33,19 +33,20 @@ class Worker:
     def __init__(self, load: Callable[[], Encoder]) -> None:
         self.encoder = load()
 
-    def __call__(self, column: Sequence[Any] | None) -> Float32 | tuple[Spec, int, RunInfo]:
+    def __call__(self, column: Sequence[Any] | None) -> Float32 | tuple[Spec, int, RunInfo, str]:
         if column is None:
-            return self.encoder.spec, self.encoder.dim, self.encoder.run_info()
+            return self.encoder.spec, self.encoder.dim, self.encoder.run_info(), self.encoder.identity()
         return self.encoder.embed(column)
 
 
 @dataclass(kw_only=True)
 class RayEncoder(Encoder):
-    """An encoder whose rows are computed by `n_workers` workers, with the `info` of the first of them."""
+    """An encoder whose rows are computed by `n_workers` workers, with `info` and `key` (identity) of the first."""
 
     map_workers: MapWorkers
     n_workers: int
     info: RunInfo
+    key: str
     batch_size: int
 
     def embed(
@@ -53,12 +54,14 @@ class RayEncoder(Encoder):
         column: Sequence[Any],
         *,
         present: Bools | None = None,
-        folder: Path | None = None,
+        store: Path | None = None,
         label: str | None = None,
     ) -> Float32:
         out = np.zeros((len(column), self.dim), np.float32)
         rows = runner.embedding_order(self.spec.modality, column, present)
-        with runner.fill_rows(out, rows, self.batch_size, folder, label) as (batches, done):
+        with runner.fill_rows(out, rows, column, self.open_store(store), label) as (missing, done):
+            self.n_embedded = len(missing)
+            batches = runner.chunks(missing, self.batch_size)
             together = max(1, min(MAX_BATCHES, len(batches) // (SHARES * self.n_workers)))
             jobs = runner.chunks(batches, together)
             sent = (take(column, list(chain.from_iterable(job))) for job in jobs)
@@ -67,6 +70,9 @@ class RayEncoder(Encoder):
                 for batch in job:
                     done(batch)
         return out
+
+    def identity(self) -> str:
+        return self.key
 
     def run_info(self) -> RunInfo:
         return replace(self.info, summary=f"{self.n_workers} workers of Ray, each {self.info.summary}")
@@ -84,7 +90,13 @@ def open_on_cluster(load: Callable[[], Encoder], machine: Machine, batch_size: i
             that they are sent to.
     """
     with encoder_workers(partial(Worker, load), machine) as (n_workers, map_workers):
-        [(spec, dim, info)] = map_workers([None])
+        [(spec, dim, info, key)] = map_workers([None])
         yield RayEncoder(
-            spec=spec, dim=dim, map_workers=map_workers, n_workers=n_workers, info=info, batch_size=batch_size
+            spec=spec,
+            dim=dim,
+            map_workers=map_workers,
+            n_workers=n_workers,
+            info=info,
+            key=key,
+            batch_size=batch_size,
         )

@@ -1,4 +1,4 @@
-"""How a network is run over a catalogue: batches, threads, reading ahead, rows kept as they come, progress.
+"""How a network is run over a catalogue: batches, threads, reading ahead, rows of the store, progress.
 
 On a CPU whole batches are computed at the same time, one to a thread, each from reading to its vectors: no
 thread waits for another inside a layer, and no vector depends on the number of threads. On an accelerator,
@@ -6,14 +6,11 @@ worker processes read ahead of it.
 """
 
 import copy
-import os
 import sys
 import threading
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,127 +21,83 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from samesku.arrays import Bools, Float32
+from samesku.catalogue.images import Jpegs
 from samesku.embedding.device import autocast
 from samesku.embedding.preprocess import Preprocess, stack
+from samesku.store import Store, content_key
 
 Images = Sequence[Image.Image | None]
 RowList = list[int]  # row numbers
 Item = TypeVar("Item")
-#: Rows of a shard. A kill loses at most these and the batches that are computed: seconds of work.
-SHARD_ROWS = 2048
 
 
 def embedding_order(modality: str, column: Sequence[Any], present: Bools | None = None) -> RowList:
-    """The rows to embed, in the order in which batches take them.
-
-    Titles go longest first: a batch of like lengths pads little. Empty titles are left out.
-    """
+    """The rows that have something to embed; titles go longest first, and empty ones are left out."""
     rows = range(len(column)) if present is None else np.flatnonzero(present).tolist()
     if modality == "title":
         return sorted((row for row in rows if column[row]), key=lambda row: -len(column[row]))
+    if isinstance(column, Jpegs) and present is None:
+        return [row for row in rows if column.jpeg(row) is not None]
     return list(rows)
 
 
 @contextmanager
 def fill_rows(
-    out: Float32, rows: RowList, size: int, folder: Path | None, label: str | None
-) -> Iterator[tuple[list[RowList], Callable[[RowList], None]]]:
-    """The batches of `rows` that are still to embed, and what to call when one of them stands in `out`.
+    out: Float32, rows: RowList, column: Sequence[Any], store: Store | None, label: str | None
+) -> Iterator[tuple[RowList, Callable[[RowList], None]]]:
+    """The rows of `rows` that are still to embed, and what to call when a batch of them stands in `out`.
 
-    The batches are the same whatever is kept, so a run that was stopped and goes on gives the bits of one that
-    was not. What was embedded is also kept where embedding fails or is stopped.
+    A title or picture that several listings have is embedded once. No row depends on its batch, so the bits are the
+    same whatever the store holds.
 
     Args:
-        folder: where rows are kept as they come; None: nowhere. label: of the progress bar; None: no bar.
+        out: float32 (N, dim), zero. store: has and keeps rows by their content; None: every row is embedded.
+        label: of the progress bar; None: no bar.
     """
-    batches = chunks(rows, size)
-    shards = Shards(folder) if folder else None
-    if shards:
-        embedded = shards.load(out)
-        batches = [batch for batch in batches if not embedded[batch].all()]
+    first: dict[bytes, int] = {}  # content -> the first row that has it
+    same: list[tuple[int, int]] = []  # rows that repeat the content of an earlier one
+    missing, keys = [], {}
+    for row in rows:
+        content = _content(column, row)
+        key = content_key(content) if content is not None else row.to_bytes(8)
+        if key in first:
+            same.append((row, first[key]))
+            continue
+        first[key] = row
+        value = None if store is None else store.get(key)
+        if value is not None and len(value) == out[row].nbytes:
+            out[row] = np.frombuffer(value, np.float32)
+        else:
+            missing.append(row)
+            if content is not None:
+                keys[row] = key
     # On a terminal the bar moves; in a log it is a line every ten seconds.
     pace = 0.2 if sys.stderr.isatty() else 10.0
-    left = sum(map(len, batches))
-    with tqdm(total=len(rows), initial=len(rows) - left, desc=f"embed {label}", unit="listing",
+    with tqdm(total=len(first), initial=len(first) - len(missing), desc=f"embed {label}", unit="listing",
               mininterval=pace, disable=label is None) as bar:  # fmt: skip
 
         def done(batch: RowList) -> None:
-            if shards:
-                shards.add(batch, out[batch])
+            if store is not None:
+                for row in batch:
+                    if row in keys:
+                        store.add(keys[row], out[row].tobytes())
             bar.update(len(batch))
 
         try:
-            yield batches, done
-        except BaseException:
-            with suppress(OSError):  # a full disk, which may be what has failed
-                if shards:
-                    shards.flush()
-            raise
-        if shards:
-            shards.flush()
-
-
-class Shards:
-    """The rows of one array that are embedded, in a folder of their own.
-
-    A shard is one file of row numbers and vectors, written under another name and renamed. Any rows can form
-    a shard, so threads may add batches in any order.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._waiting: list[tuple[Sequence[int], Float32]] = []
-        self._lock = threading.Lock()
-
-    def load(self, out: Float32) -> Bools:
-        """Read the rows of all shards into `out`, float32 (N, dim).
-
-        A file that is no whole shard, or has rows of another width, is removed.
-
-        Returns:
-            bool (N,): the rows that were read; the rest of `out` is set to zero.
-        """
-        done = np.zeros(len(out), bool)
-        for file in sorted(self.folder.glob("*.npz")):
-            try:
-                with np.load(file, allow_pickle=False) as shard:
-                    rows, vectors = shard["rows"], shard["vectors"]
-                out[rows] = vectors
-            except (ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
-                file.unlink()
-                continue
-            done[rows] = True
-        out[~done] = 0
-        return done
-
-    def add(self, rows: Sequence[int], vectors: Float32) -> None:
-        """Add a batch: its row numbers, and float32 (B, dim); written when the shard is full."""
-        with self._lock:
-            self._waiting.append((rows, vectors))
-            if sum(len(rows) for rows, _ in self._waiting) >= SHARD_ROWS:
-                self._write()
-
-    def flush(self) -> None:
-        """Write the batches that wait for their shard to be full."""
-        with self._lock:
-            self._write()
-
-    def _write(self) -> None:
-        if not self._waiting:
-            return
-        rows = np.concatenate([np.asarray(rows, np.int64) for rows, _ in self._waiting])
-        vectors = np.concatenate([vectors for _, vectors in self._waiting])
-        self._waiting = []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / ".partial"
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, rows=rows, vectors=vectors)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self.folder / f"{rows.min():08d}.npz")
+            yield missing, done
         finally:
-            partial.unlink(missing_ok=True)
+            if store is not None:
+                store.flush()
+    for row, earlier in same:
+        out[row] = out[earlier]
+
+
+def _content(column: Sequence[Any], row: int) -> bytes | None:
+    """What a row is embedded from, as bytes; None where it is a picture in memory, which is not compared."""
+    if isinstance(column, Jpegs):
+        return column.jpeg(row)
+    value = column[row] if isinstance(column[row], str) else None
+    return None if value is None else value.encode("utf-8", "surrogatepass")
 
 
 def run_threads(items: Iterable[Item], work: Callable[[Item], object], precision: str = "fp32") -> None:

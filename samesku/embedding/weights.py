@@ -242,8 +242,9 @@ def save_towers(file: Path, towers: Mapping[str, NetworkEncoder]) -> None:
         for part, module in (("trunk", encoder.module), ("head", encoder.head)):
             state = {f"{modality}.{part}.{key}": value for key, value in module.state_dict().items()}
             tensors |= {key: value.detach().cpu().contiguous() for key, value in state.items()}
-        # A network has no `dim` of its own choice.
-        specs[modality] = {key: value for key, value in asdict(encoder.spec).items() if key != "dim"}
+        # A network has no `dim` of its own choice. One view is not written, as in files from before there were two.
+        left_out = {"dim"} if encoder.spec.views > 1 else {"dim", "views"}
+        specs[modality] = {key: value for key, value in asdict(encoder.spec).items() if key not in left_out}
     # One key alone: safetensors writes the keys of its metadata in no fixed order.
     save_file(tensors, file, {FORMAT: json.dumps(specs, sort_keys=True)})
 

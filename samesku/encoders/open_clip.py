@@ -11,6 +11,7 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
+from samesku.artefacts import fingerprint
 from samesku.embedding import weights
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import ImageEncoder, TitleEncoder, by_layers, by_timm
@@ -145,6 +146,7 @@ class Tokens:
 
     def __init__(self, config: dict[str, Any], tower: Any) -> None:
         length, kwargs = config.get("context_length", 77), config.get("tokenizer_kwargs") or {}
+        self.config, self.limit = config, length
         if source := config.get("hf_tokenizer_name"):
             mode = config.get("tokenizer_mode")
             self.tokenizer: Any = HFTokenizer(source, context_length=length, tokenizer_mode=mode, **kwargs)
@@ -154,12 +156,25 @@ class Tokens:
         causal = getattr(tower, "attn_mask", None) is not None and tower.pool_type in ("argmax", "eos")
         self.pad = tower.config.pad_token_id if hasattr(tower, "config") else 0 if causal else None
 
-    def __call__(self, titles: list[str]) -> dict[str, Tensor]:
+    def __call__(self, titles: list[str], width: int | None = None) -> dict[str, Tensor]:
         ids = self.tokenizer(titles)
-        if self.pad is not None:
-            used = torch.nonzero((ids != self.pad).any(dim=0))
-            ids = ids[:, : max(int(used.max()) + 1, MIN_TOKENS)]
-        return {"input_ids": ids}
+        return {"input_ids": ids[:, : width or max(MIN_TOKENS, *self._lengths(ids))]}
+
+    def count(self, titles: list[str]) -> list[int]:
+        return self._lengths(self.tokenizer(titles))
+
+    def describe(self) -> str:
+        """The config, and a digest of the tokenizer's files where it has any."""
+        folder = Path(self.config.get("hf_tokenizer_name") or "")
+        files = sorted(folder.glob("*.json")) + sorted(folder.glob("*.txt")) if folder.name else []
+        return f"{type(self.tokenizer).__name__} {self.pad} {fingerprint(self.config, files)}"
+
+    def _lengths(self, ids: Tensor) -> list[int]:
+        """The tokens of each title up to its last one that is no padding."""
+        if self.pad is None:
+            return [ids.shape[1]] * len(ids)
+        places = torch.arange(1, ids.shape[1] + 1)
+        return ((ids != self.pad) * places).amax(dim=1).tolist()
 
 
 def image_blocks(tower: Any) -> Any:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -84,7 +85,8 @@ def find_channel(name: str, params: Params, models: Path) -> Channel:
     run, _, side = name.rpartition("_")
     start = params.channels[getattr(params.train[run], side)]
     weights = (models / f"{run}.safetensors").as_posix()
-    return start.model_copy(update={"weights": weights, "revision": None, "sha256": None})
+    # The file says how many views the tower was measured by.
+    return start.model_copy(update={"weights": weights, "revision": None, "sha256": None, "views": 1})
 
 
 def load_encoder(
@@ -121,7 +123,8 @@ def load_encoder(
         openvino.check_installed()
     with weights.one_sentence(name, spec):
         tower = weights.read_tower(spec)
-        encoder = import_module(module).load(tower.spec if tower else spec)
+        start = replace(tower.spec, views=max(tower.spec.views, spec.views)) if tower else spec
+        encoder = import_module(module).load(start)
         if tower:
             tower.restore(encoder)
         weights.check_finite(encoder.module)

@@ -1,16 +1,20 @@
-"""Sentence encoders: SBERT as sentence-transformers saves it, or a plain BERT with mean or CLS pooling."""
+"""Sentence encoders: SBERT as sentence-transformers saves it, or a plain BERT with mean or CLS pooling.
+
+A BERT with one pooling, as most are, is read by samesku.embedding.bert; the library, whose import takes seconds, reads
+the others.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
+from samesku.artefacts import fingerprint
 from samesku.embedding import weights
+from samesku.embedding.bert import TokenPooling, read_bert
 from samesku.embedding.encoder import Spec
 from samesku.embedding.network import TitleEncoder, by_layers
 from samesku.embedding.products import MIN_TOKENS
@@ -25,18 +29,18 @@ TAIL = r"after\.|transformer\.(pooler|final_layer_norm|norm|encoder\.final_layer
 class SentenceTrunk(nn.Module):
     """A transformer and what follows it (pooling, perhaps a dense layer), without a final normalisation.
 
-    The parts are the library's. They are put together here, so that its version does not change the names of
-    their tensors.
+    The parts are put together here, so that the version of a library does not change the names of their tensors.
     """
 
-    def __init__(self, transformer: nn.Module, after: list[nn.Module]) -> None:
+    def __init__(self, transformer: nn.Module, after: Sequence[nn.Module]) -> None:
         super().__init__()
         self.transformer = transformer
         self.after = nn.ModuleList(after)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens, each (B, length) int64 -> (B, width) float."""
-        features = {**tokens, "token_embeddings": self.transformer(**tokens).last_hidden_state}
+        states = self.transformer(**tokens)
+        features = {**tokens, "token_embeddings": getattr(states, "last_hidden_state", states)}
         for part in self.after:
             features = part(features)
         return features["sentence_embedding"]
@@ -52,19 +56,12 @@ def load(spec: Spec) -> TitleEncoder:
     located = weights.locate(spec, repository, TENSORS, CONFIGS)
     folder = located.path if located.path.is_dir() else located.path.parent
     refuse_code(folder)
-    transformers.logging.disable_progress_bar()
-    model = SentenceTransformer(str(folder), device="cpu", trust_remote_code=False, local_files_only=True)
-    transformer: Any = model.float()[0].auto_model
-    after: list[Any] = [part for part in list(model)[1:] if type(part).__name__ != "Normalize"]
-    pooling = next((i for i, part in enumerate(after) if type(part).__name__ == "Pooling"), None)
-    if pooling is None:
-        raise ValueError("it pools no tokens into a vector")
-    if spec.pooling:
-        after[pooling] = type(after[pooling])(transformer.config.hidden_size, pooling_mode=spec.pooling)
-    module = SentenceTrunk(transformer, after)
-    # The longest title in tokens: the model's own limit, or what its positions hold.
-    positions = int(getattr(transformer.config, "max_position_embeddings", 512))
-    tokens = Tokens(model.tokenizer, min(int(model.max_seq_length or positions), positions))
+    if bert := read_bert(folder, located.file):
+        module = SentenceTrunk(bert.transformer, [TokenPooling(spec.pooling or bert.pooling)])
+        tokens: Tokens = WordPieces(bert.tokenizer, bert.limit, folder, bert.pad)
+    else:
+        module, tokens = read_by_library(folder, spec.pooling)
+    module.eval()
     with torch.inference_mode():
         dim = module(tokens(["a"])).shape[1]
     return TitleEncoder(
@@ -77,18 +74,81 @@ def load(spec: Spec) -> TitleEncoder:
     )
 
 
+def open_library_model(folder: Path) -> Any:
+    """The SentenceTransformer of a folder, on the CPU; it runs no code of the folder."""
+    import transformers
+    from sentence_transformers import SentenceTransformer
+
+    transformers.logging.disable_progress_bar()
+    return SentenceTransformer(str(folder), device="cpu", trust_remote_code=False, local_files_only=True)
+
+
+def read_by_library(folder: Path, pooling: str | None) -> tuple[SentenceTrunk, "Tokens"]:
+    """Any sentence encoder that sentence-transformers reads; ValueError: it pools no tokens into a vector."""
+    model = open_library_model(folder)
+    transformer: Any = model.float()[0].auto_model
+    after: list[Any] = [part for part in list(model)[1:] if type(part).__name__ != "Normalize"]
+    place = next((i for i, part in enumerate(after) if type(part).__name__ == "Pooling"), None)
+    if place is None:
+        raise ValueError("it pools no tokens into a vector")
+    if pooling:
+        after[place] = type(after[place])(transformer.config.hidden_size, pooling_mode=pooling)
+    # The longest title in tokens: the model's own limit, or what its positions hold.
+    positions = int(getattr(transformer.config, "max_position_embeddings", 512))
+    limit = min(int(model.max_seq_length or positions), positions)
+    return SentenceTrunk(transformer, after), Tokens(model.tokenizer, limit, folder)
+
+
 class Tokens:
-    """Titles -> input_ids, attention_mask, token_type_ids: truncated, and padded to the longest or MIN_TOKENS."""
+    """Titles -> input_ids, attention_mask, token_type_ids: truncated, and padded to the longest or MIN_TOKENS.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int) -> None:
-        self.tokenizer, self.limit = tokenizer, limit
+    Attributes:
+        limit: the longest title in tokens. folder: of the model.
+    """
 
-    def __call__(self, titles: list[str]) -> dict[str, Tensor]:
+    def __init__(self, tokenizer: Any, limit: int, folder: Path) -> None:
+        self.tokenizer, self.limit, self.folder = tokenizer, limit, folder
+
+    def __call__(self, titles: list[str], width: int | None = None) -> dict[str, Tensor]:
+        """(B, length) int64 each; `width`: the length to pad to, at least that of the longest title."""
         options: dict[str, Any] = {"truncation": True, "return_tensors": "pt"}
-        tokens = self.tokenizer(titles, padding=True, max_length=self.limit, **options)
-        if tokens["input_ids"].shape[1] < (width := min(MIN_TOKENS, self.limit)):
-            tokens = self.tokenizer(titles, padding="max_length", max_length=width, **options)
-        return dict(tokens)
+        if width is None:
+            tokens = self.tokenizer(titles, padding=True, max_length=self.limit, **options)
+            if tokens["input_ids"].shape[1] >= (width := min(MIN_TOKENS, self.limit)):
+                return dict(tokens)
+        return dict(self.tokenizer(titles, padding="max_length", max_length=width, **options))
+
+    def count(self, titles: list[str]) -> list[int]:
+        """The tokens of each title, truncated."""
+        return list(map(len, self.tokenizer(titles, truncation=True, max_length=self.limit)["input_ids"]))
+
+    def describe(self) -> str:
+        """The limit, and a digest of the tokenizer's files."""
+        files = sorted(file for kind in ("*.json", "*.txt", "*.model") for file in self.folder.glob(kind))
+        return f"{type(self).__name__} {fingerprint(self.limit, files)}"
+
+
+class WordPieces(Tokens):
+    """The same by the tokenizer alone, without transformers."""
+
+    def __init__(self, tokenizer: Any, limit: int, folder: Path, pad: int) -> None:
+        super().__init__(tokenizer, limit, folder)
+        self.pad = pad
+        tokenizer.enable_truncation(limit)
+        tokenizer.no_padding()
+
+    def __call__(self, titles: list[str], width: int | None = None) -> dict[str, Tensor]:
+        encoded = [encoding.ids for encoding in self.tokenizer.encode_batch(titles)]
+        width = width or max(min(MIN_TOKENS, self.limit), *map(len, encoded))
+        ids = torch.full((len(encoded), width), self.pad, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, title in enumerate(encoded):
+            ids[row, : len(title)] = torch.tensor(title)
+            mask[row, : len(title)] = 1
+        return {"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": mask}
+
+    def count(self, titles: list[str]) -> list[int]:
+        return [len(encoding) for encoding in self.tokenizer.encode_batch(titles)]
 
 
 def refuse_code(folder: Path) -> None:

@@ -21,10 +21,10 @@ from samesku.arrays import Bools, Float64, Int64
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.pairs.candidate_search import describe_candidates, searches_of_candidates
-from samesku.pairs.candidates import Candidates
+from samesku.pairs.candidates import Candidates, limit_candidates
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.local_evidence import ExtendedCounts, ListingEvidence, TextCounts, gather_evidence
-from samesku.pairs.pair_model import PairModel, PairScores, mean_log_odds
+from samesku.pairs.pair_model import READER, PairModel, PairScores, mean_log_odds
 from samesku.pairs.run_pairs import RunPairs
 from samesku.search.exact import group_gallery
 from samesku.search.extension import ExtendedGallery, augment_new, search_both_ways
@@ -125,7 +125,10 @@ class NewPairs:
         for pair, features in zip(blocks, described, strict=False):
             around, place = self.around(self.left[pair], self.right[pair])
             support = support_features(around.candidates, around.log_odds(self.catalogue.run, first))
-            values = support.select(place).join(features).values()
+            support = support.select(place)
+            if model.has_reader:  # a question does not wait for a network: its pairs are taken as unread
+                support.add("reader", READER, np.full(len(place), np.nan))
+            values = support.join(features).values()
             second[pair] = mean_log_odds(model.second, values, scored_by[pair], threads)
         probability = model.calibration.probability(second)
         scores = PairScores(probability, first, second, scored_by)
@@ -206,7 +209,9 @@ def find_new_pairs(
         else:
             lowest = catalogue.run.lowest[of_candidates.index(step)]
             neighbours, owner, entering = search_both_ways(gallery, fused[step], groups, catalogue.k, lowest)
-            nearest = neighbours
+            settings = catalogue.run.settings
+            limit = settings.candidate_thresholds[of_candidates.index(step)]
+            nearest = limit_candidates(neighbours, settings.min_k, limit)
             if rules is not None:
                 nearest = apply_rules(neighbours, rules, gallery.allowed)
                 differ = (rules.gtin[owner] >= 0) & (rules.gtin[entering] >= 0)

@@ -6,7 +6,7 @@ a pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,15 @@ import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int32
 from samesku.pairs.calibration import Platt, fit_platt
+from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.labels import PairLabels, check_training_pairs
 from samesku.params.schema import PairModelParams
 
 ROWS = 65_536  # scored in one block
+READER = "reader_log_odds"  # the column of the pair reader
+#: Candidate pairs and the first round's log-odds float64 (P,) -> the reader's float32 (P,), NaN where it did not read.
+ReadPairs = Callable[[Candidates, Float64], Float32]
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,22 @@ class PairModel:
     second: Sequence[lightgbm.Booster]
     calibration: Platt
 
-    def score(self, features: PairFeatures, threads: int) -> PairScores:
-        """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once."""
+    @property
+    def has_reader(self) -> bool:
+        """Whether the second round has a column of the pair reader."""
+        return any(READER in model.feature_name() for model in self.second)
+
+    def score(self, features: PairFeatures, threads: int, read: ReadPairs | None = None) -> PairScores:
+        """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once.
+
+        Args:
+            read: as of `fit_pair_model`. A model that learned with one takes pairs that nobody has read, too.
+        """
         scored_by = np.ones((len(features.candidates), len(self.first)), dtype=bool)
         first = mean_log_odds(self.first, features.values(), scored_by, threads)
-        values = second_round_features(features, first).values()
+        if read is None and self.has_reader:
+            read = _read_none
+        values = second_round_features(features, first, read).values()
         second = mean_log_odds(self.second, values, scored_by, threads)
         return PairScores(self.calibration.probability(second), first, second, scored_by)
 
@@ -72,7 +87,11 @@ class PairModel:
 
 
 def fit_pair_model(
-    features: PairFeatures, labels: PairLabels, params: PairModelParams, threads: int
+    features: PairFeatures,
+    labels: PairLabels,
+    params: PairModelParams,
+    threads: int,
+    read: ReadPairs | None = None,
 ) -> tuple[PairModel, PairScores]:
     """Train on the labelled pairs, and score all pairs out of fold.
 
@@ -81,6 +100,7 @@ def fit_pair_model(
 
     Args:
         threads: models that train or score at once, each on one thread: their number changes no result.
+        read: the pair reader's log-odds of the pairs that the first round is not sure of, a column of the second.
 
     Raises:
         NotEnoughPairs: the labels cannot teach a model.
@@ -98,16 +118,28 @@ def fit_pair_model(
     first_models, first = fit_round(features, params)
     smaller = {"trees": max(1, params.trees // 2), "leaves": max(2, params.leaves // 2)}
     second_models, second = fit_round(
-        second_round_features(features, first), params.model_copy(update=smaller)
+        second_round_features(features, first, read), params.model_copy(update=smaller)
     )
     calibration = fit_platt(second[calibration_pairs], of_val.same_product, of_val.n_queries)
     scores = PairScores(calibration.probability(second), first, second, scored_by)
     return PairModel(first_models, second_models, calibration), scores
 
 
-def second_round_features(features: PairFeatures, log_odds: Float64) -> PairFeatures:
-    """The first round's log-odds of a pair and of the pairs around it, then all that the first round sees."""
-    return support_features(features.candidates, log_odds).join(features)
+def second_round_features(
+    features: PairFeatures, log_odds: Float64, read: ReadPairs | None = None
+) -> PairFeatures:
+    """The first round's log-odds of a pair and of the pairs around it, then all that the first round sees.
+
+    Where there is a pair reader, its log-odds stand between them.
+    """
+    second = support_features(features.candidates, log_odds)
+    if read is not None:
+        second.add("reader", READER, read(features.candidates, log_odds))
+    return second.join(features)
+
+
+def _read_none(candidates: Candidates, log_odds: Float64) -> Float32:
+    return np.full(len(candidates), np.nan, np.float32)
 
 
 def fit_folds(

@@ -9,7 +9,16 @@ from samesku.params.load import (
     load_params,
     parse_params,
 )
-from samesku.params.schema import Channel, CompareSystem, Decision, Fusion, Groups, Params, TrainRun
+from samesku.params.schema import (
+    Channel,
+    CompareSystem,
+    Decision,
+    Fusion,
+    Groups,
+    LearnedFusion,
+    Params,
+    TrainRun,
+)
 
 __all__ = [
     "Channel",
@@ -17,6 +26,7 @@ __all__ = [
     "Decision",
     "Fusion",
     "Groups",
+    "LearnedFusion",
     "Params",
     "TrainRun",
     "add_way_back",

@@ -18,8 +18,10 @@ from samesku.params.schema import (
     Decision,
     Embed,
     Fusion,
+    LearnedFusion,
     Machine,
     Params,
+    Reader,
     Shares,
     TrainRun,
 )
@@ -78,7 +80,7 @@ def _without_auto(params: Params) -> Params:
 
 def list_systems(params: Params) -> list[str]:
     """The systems that these params run, by the name of their folder in data/predictions."""
-    return [*SYSTEMS, *params.compare]
+    return [*SYSTEMS, *params.compare, *params.learned_fusion]
 
 
 def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
@@ -92,12 +94,12 @@ def find_entry(group: Mapping[str, T], name: str, key: str) -> T:
     return group[name]
 
 
-def list_alphas(system: Fusion | CompareSystem) -> list[float]:
+def list_alphas(system: Fusion | CompareSystem | LearnedFusion) -> list[float]:
     """The alpha of a system: one, or those from which val chooses."""
     return system.alpha if isinstance(system.alpha, list) else [system.alpha]
 
 
-def check_weights(fusion: Fusion | CompareSystem, alpha: float) -> Iterator[str]:
+def check_weights(fusion: Fusion | CompareSystem | LearnedFusion, alpha: float) -> Iterator[str]:
     """What is wrong with the channel weights at this alpha: a modality that counts needs one above 0."""
     for side, share in zip(SIDES, (alpha, 1 - alpha), strict=True):
         if share > 0 and not any(getattr(fusion, side).values()):
@@ -149,8 +151,7 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"backend is {name!r}; allowed: {', '.join(BACKENDS)}"
         return
     if channel.modality not in backend.modalities:
-        allowed = " or ".join(backend.modalities)
-        yield f"modality {channel.modality} with backend {name}; allowed: {allowed}"
+        yield f"modality {channel.modality} with backend {name}; allowed: {' or '.join(backend.modalities)}"
     if backend.is_network:
         if not channel.model:
             yield f"model is missing; backend {name} needs the name of one"
@@ -164,6 +165,8 @@ def check_channel(channel: Channel) -> Iterator[str]:
         yield f"dim is {channel.dim}; allowed with backend phash: 8 to 41664, or null"
     if channel.pooling and name != "sentence_transformers":
         yield "pooling is given; allowed with backend sentence_transformers alone"
+    if channel.views > 1 and not (backend.is_network and channel.modality == "image"):
+        yield f"views is {channel.views} with modality {channel.modality} and backend {name}; allowed: 1"
 
 
 def check_run(run: TrainRun) -> Iterator[str]:
@@ -179,6 +182,8 @@ def check_run(run: TrainRun) -> Iterator[str]:
         yield f"head_epochs is {run.head_epochs} without a head; allowed: 0, or a head_dim"
     if run.unfreeze_blocks == 0 and run.head_dim is None:
         yield "unfreeze_blocks is 0 without a head, which leaves nothing to train; give a head_dim"
+    if (run.image_size or run.views) and "image" not in run.towers:
+        yield "image_size or views is given without the image tower; allowed: null"
     yield from _check_loss(run)
 
 
@@ -198,6 +203,23 @@ def check_start(name: str, run: TrainRun, channels: Mapping[str, Channel]) -> It
                 f"train.{name}.{side} is {start}, from which no {side} tower can start; "
                 f"allowed: {', '.join(allowed) or 'no channel that is configured'}"
             )
+
+
+def check_reader(reader: Reader, channels: Mapping[str, Channel]) -> Iterator[str]:
+    """What is wrong with the channel that the pair reader starts from. DVC needs its array also without a reader."""
+    allowed = sorted(
+        name
+        for name, channel in channels.items()
+        if channel.out == "data/embeddings"
+        and (
+            not reader.epochs or (channel.backend == "sentence_transformers" and channel.modality == "title")
+        )
+    )
+    if reader.title not in allowed:
+        yield (
+            f"reader.title is {reader.title}, from which no pair reader can start; "
+            f"allowed: {', '.join(allowed) or 'no channel that is configured'}"
+        )
 
 
 def _check_loss(run: TrainRun) -> Iterator[str]:
@@ -244,6 +266,9 @@ def _contradictions(params: Params) -> Iterator[str]:
     local += [("fusion", check_weights(params.fusion, params.fusion.alpha))]
     local += [("rerank.fusion", check_weights(params.rerank.fusion, params.rerank.fusion.alpha))]
     local += [("decision", check_decision(params.decision))]
+    local += [
+        (f"learned_fusion.{n}", check_weights(row, row.alpha)) for n, row in params.learned_fusion.items()
+    ]
     for name, system in params.compare.items():
         local += [(f"compare.{name}", check_weights(system, alpha)) for alpha in list_alphas(system)]
         local += [(f"compare.{name}.decision", check_decision(system.decision))]
@@ -254,6 +279,9 @@ def _contradictions(params: Params) -> Iterator[str]:
             "match.one_to_one is true with match.link within, which matches no other shop; "
             "allowed: match.one_to_one: false, or match.link across or all"
         )
+    least, k, most = params.rerank.min_k, params.rerank.k, params.rerank.max_k
+    if not least <= k <= most:
+        problems.append(f"rerank.k is {k}; allowed: rerank.min_k to rerank.max_k, {least} to {most}")
     yield from dict.fromkeys(problems)
     if not problems:  # names are checked once each entry is valid by itself
         yield from _check_names(params)
@@ -262,9 +290,10 @@ def _contradictions(params: Params) -> Iterator[str]:
 def _check_names(params: Params) -> Iterator[str]:
     """Channels that do not exist, and names that two stages would write to."""
     modality = find_modalities(params)
-    users: dict[str, Fusion | CompareSystem] = {
+    users: dict[str, Fusion | CompareSystem | LearnedFusion] = {
         "fusion": params.fusion,
         "rerank.fusion": params.rerank.fusion,
+        **{f"learned_fusion.{name}": learned for name, learned in params.learned_fusion.items()},
         **{f"compare.{name}": system for name, system in params.compare.items()},
     }
     for key, user in users.items():
@@ -280,7 +309,7 @@ def _check_names(params: Params) -> Iterator[str]:
     baselines |= {
         f"{n}_{side}" for n, run in params.train.items() if run.out == "data/baselines" for side in SIDES
     }
-    for key in ("fusion", "rerank.fusion"):
+    for key in (key for key in users if not key.startswith("compare.")):
         for name in sorted(baselines & {*users[key].image, *users[key].title}):
             yield (
                 f"{key} names {name}, which is kept in data/baselines for rows of compare alone; "
@@ -288,9 +317,12 @@ def _check_names(params: Params) -> Iterator[str]:
             )
     for name, run in params.train.items():
         yield from check_start(name, run, params.channels)
-    # Each channel and run writes data/models/<name>, and a run two channels <name>_image and <name>_title.
-    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank"}
+    yield from check_reader(params.reader, params.channels)
+    # Each channel, run and learned fusion writes data/models/<name>, and a run two channels, <run>_image and _title.
+    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank", "reader"}
     if clash := sorted(taken & set(params.channels)):
         yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
-    if clash := sorted(set(SYSTEMS) & set(params.compare)):
+    if clash := sorted((taken | {*params.channels, *SYSTEMS}) & set(params.learned_fusion)):
+        yield f"learned_fusion.{clash[0]} has the name of a channel, a run or a row; allowed: another name"
+    if clash := sorted({*SYSTEMS, *params.learned_fusion} & set(params.compare)):
         yield f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"

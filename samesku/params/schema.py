@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -83,6 +84,7 @@ class Channel(Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     pooling: Literal["mean", "cls"] | None = None
     dim: Annotated[int, Field(ge=8, le=65536)] | None = None
+    views: Literal[1, 2] = 1
     out: Folder = "data/embeddings"
 
 
@@ -126,11 +128,14 @@ class TrainRun(Strict):
     hard_negatives: Annotated[int, Field(ge=0, le=1000)] = 0
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | None = None
     augment: Augment | None = Augment()
+    image_size: Annotated[int, Field(ge=32, le=2048)] | None = None
+    views: Literal[1, 2] | None = None
 
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
     patience: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     head_epochs: Annotated[int, Field(ge=0)] = 0
     unfreeze_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 3
     batch_norm: Literal["frozen", "train"] = "frozen"
@@ -160,6 +165,23 @@ class Fusion(Strict):
     method: Literal["concat", "average"] = "concat"
     image: dict[Name, NotNegative] = {}
     title: dict[Name, NotNegative] = {}
+
+
+class LearnedFusion(Strict):
+    """A row whose fusion is learned: the weights that it starts from, the network, and its P x K training."""
+
+    kind: Literal["gated", "attention"]
+    alpha: Share
+    image: dict[Name, NotNegative] = {}
+    title: dict[Name, NotNegative] = {}
+    width: Literal[16, 32, 64, 128, 256] = 64
+    P: Annotated[int, Field(ge=2, le=65_536)] = 128
+    K: Annotated[int, Field(ge=2, le=65_536)] = 4
+    temperature: Annotated[float, Field(ge=0.001, le=10)] = 0.03
+    epochs: PositiveInt = 6
+    lr: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class Augmentation(Strict):
@@ -238,13 +260,23 @@ class ClericalReview(Strict):
     missed: Share = 0.05
 
 
+class Reading(Strict):
+    """Which candidate pairs a pair reader reads, where there is one."""
+
+    uncertain: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
+    pairs: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class Rerank(Strict):
     """The pair model: how its candidates are found, how it learns, and what follows from its probabilities."""
 
     fusion: Fusion
-    k: Annotated[int, Field(ge=1, le=1000)] = 40
+    k: Annotated[int, Field(ge=1, le=1000)] = 50
+    min_k: Annotated[int, Field(ge=1, le=1000)] = 20
+    max_k: Annotated[int, Field(ge=1, le=1000)] = 100
     augmentation_steps: Steps = 1
     model: PairModelParams = PairModelParams()
+    reading: Reading = Reading()
     value: Share | Literal["tune"] = "tune"
     at_least_one: bool = False
     link_density: Share = 0.7
@@ -261,6 +293,20 @@ class App(Strict):
 ASKED_SYSTEMS = ("samesku", "tuned", "rerank")
 
 
+class Reader(Strict):
+    """The training of the pair reader, a cross-encoder of two titles."""
+
+    title: Name = "sbert"
+    epochs: Annotated[int, Field(ge=0, le=100)] = 0
+    pairs: Annotated[int, Field(ge=10, le=100_000_000)] = 40_000
+    negatives: Annotated[float, Field(gt=0, le=100)] = 1.5
+    max_length: Annotated[int, Field(ge=16, le=8192)] = 64
+    batch_size: PositiveInt = 32
+    unfreeze_blocks: PositiveInt | Literal["all"] = "all"
+    lr: Positive = 1e-4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
 class Machine(Strict):
     """What this machine gives; it changes no result."""
 
@@ -270,6 +316,16 @@ class Machine(Strict):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     engine: Literal["local", "ray"] = "local"
     address: Annotated[str, Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})$")] | None = None
+    store: Annotated[str, Field(min_length=1)] | None = "data/store"
+    store_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
+
+    def store_folder(self, root: Path = Path()) -> Path | None:
+        """The folder of the store of embeddings and pictures; None where nothing is kept."""
+        return root / self.store if self.store else None
+
+    @property
+    def store_bytes(self) -> int:
+        return int(self.store_gb * 1e9)
 
 
 class Params(Strict):
@@ -286,7 +342,9 @@ class Params(Strict):
     decision: Decision
     groups: Groups = Groups()
     compare: dict[Name, CompareSystem] = {}
+    learned_fusion: dict[Name, LearnedFusion] = {}
     tune: Tune = Tune()
+    reader: Reader = Reader()
     rerank: Rerank
     app: App = App()
     machine: Machine

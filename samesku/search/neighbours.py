@@ -65,11 +65,12 @@ def without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, F
 
 
 def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
-    """The neighbours of several query sets as one table, padded to the same width, at most k."""
+    """The first k neighbours of several query sets as one table, padded to the same width."""
     width = min(k, max(part.k for part in parts))
 
     def padded(values: np.ndarray, fill: float) -> np.ndarray:
-        return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=fill)
+        first = values[:, :width]
+        return np.pad(first, ((0, 0), (0, width - first.shape[1])), constant_values=fill)
 
     return Neighbours(
         np.concatenate([part.query for part in parts]),

@@ -1,27 +1,27 @@
 """Weights and α that are best by an objective, over similarities that are computed once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from samesku.arrays import Float32, Floats, Int32
+from samesku.arrays import Float32, Int32
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
+from samesku.search.exact import search_neighbours
 from samesku.search.fusion import (
     DECIMALS,
     Channels,
     Owner,
+    channel_cosines,
     concatenate_channels,
     fusion_weights,
     mean_cosine,
-    owner_of_rows,
     ranking_scores,
     shared_weights,
 )
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 from samesku.search.pictures import sum_listings
 
-QUERIES = 256  # in one block of channels: C × 256 × G cosines are held at once
 SWEEP_QUERIES = 512  # in one block of sides
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
 SURFACE_ALPHAS = tuple(step / 10 for step in range(11))
@@ -72,72 +72,23 @@ def unite_neighbours(
         query: int32 (Q,) rows. rows: int32 (G,), the gallery, ascending.
         owner: of the rows of channels with further pictures.
     """
-    channels = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
-    blocks = list(_unite_blocks(channels, query, rows, k, allowed, owner))
-    width = max((neighbour.shape[1] for neighbour, _ in blocks), default=0)
-    neighbour = np.full((len(query), width), -1, dtype=np.int32)
-    cosine = np.zeros((len(query), width, len(channels)), dtype=np.float32)
+    filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
+    alone = (concatenate_channels({name: filled[name]}, {name: 1.0}, owner) for name in filled)
+    searches = [search_neighbours(fused, rows, k, allowed=allowed, queries=query) for fused in alone]
+    n, keys = int(rows.max(initial=-1)) + 1, [np.empty(0, np.int64)]
+    for nearest in searches:
+        position, rank = np.nonzero(nearest.valid)
+        keys.append(position * n + nearest.neighbour[position, rank])
+    position, row = np.divmod(np.unique(np.concatenate(keys)), n)
+    count = np.bincount(position, minlength=len(query))
+    place = position, np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
+    neighbour = np.full((len(query), int(count.max(initial=0))), -1, dtype=np.int32)
+    neighbour[place] = row
+    cosine = np.zeros((*neighbour.shape, len(filled)), dtype=np.float32)
     present = np.zeros_like(cosine)
-    start = 0
-    for united, cosines in blocks:
-        place = slice(start, start + len(united)), slice(0, united.shape[1])
-        neighbour[place] = united
-        present[place] = ~np.isnan(cosines)
-        cosine[place] = np.nan_to_num(cosines)
-        start += len(united)
-    return CandidatePool(query, list(channels), neighbour, cosine, present)
-
-
-def _unite_blocks(
-    channels: Channels, query: Int32, rows: Int32, k: int, allowed: AllowedPairs, owner: Owner
-) -> Iterator[tuple[Int32, Float32]]:
-    """For each block of queries, (Q, M) neighbours and their (Q, M, C) cosines, NaN where unknown."""
-    compare = {name: _cosines_with(vectors, rows, owner) for name, vectors in channels.items()}
-    k = min(k, len(rows))
-    for start in range(0, len(query), QUERIES):
-        block = query[start : start + QUERIES]
-        left_out = (block[:, None] == rows) | ~allowed.of_rows(block[:, None], rows)
-        united = np.zeros(left_out.shape, dtype=bool)
-        cosines = []
-        for name in channels:
-            cosine = compare[name](block)
-            first = np.argpartition(-np.where(np.isnan(cosine) | left_out, -2, cosine), k - 1, axis=1)[:, :k]
-            np.put_along_axis(united, first, True, axis=1)
-            cosines.append(cosine)
-        united &= ~left_out
-        position, column = np.nonzero(united)
-        count = united.sum(axis=1)
-        rank = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-        neighbour = np.full((len(block), int(count.max(initial=0))), -1, dtype=np.int32)
-        values = np.full((*neighbour.shape, len(cosines)), np.nan, dtype=np.float32)
-        neighbour[position, rank] = rows[column]
-        values[position, rank] = np.stack([cosine[position, column] for cosine in cosines], axis=-1)
-        yield neighbour, values
-
-
-def _cosines_with(vectors: Float32, rows: Int32, owner: Owner) -> Callable[[Int32], Floats]:
-    """(Q,) listings -> the cosines (Q, G) of one channel with the gallery `rows`, NaN where one lacks it."""
-    if owner_of_rows(len(vectors), owner) is not None:
-        fused = concatenate_channels({"channel": vectors}, {"channel": 1.0}, owner)
-        several = fused[rows]
-
-        def compare_pictures(listings: Int32) -> Floats:
-            cosine, present = sum_listings(fused[listings], several)
-            cosine[present == 0] = np.nan
-            return cosine
-
-        return compare_pictures
-    gallery = np.ascontiguousarray(vectors[rows])
-    has_channel = gallery.any(axis=1)
-
-    def compare_rows(listings: Int32) -> Floats:
-        queries = vectors[listings]
-        cosine = queries @ gallery.T
-        cosine[~queries.any(axis=1)] = np.nan
-        cosine[:, ~has_channel] = np.nan
-        return cosine
-
-    return compare_rows
+    cosines = np.stack([*channel_cosines(filled, query[position], row, owner=owner).values()], axis=-1)
+    cosine[place], present[place] = np.nan_to_num(cosines), ~np.isnan(cosines)
+    return CandidatePool(query, list(filled), neighbour, cosine, present)
 
 
 def ascend_weights(

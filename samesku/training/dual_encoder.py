@@ -9,19 +9,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from samesku.embedding.network import Head, ImageEncoder, NetworkEncoder, TitleEncoder
+from samesku.encoders.sentence_transformers import open_library_model
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 
 
 def is_dual_encoder(encoders: Mapping[str, NetworkEncoder]) -> bool:
-    """Whether open_clip can hold the towers: timm and mean-pooled Hugging Face trunks with linear heads."""
+    """Whether open_clip can hold the towers: linear heads on timm of one view and a mean-pooled Hugging Face trunk."""
     if set(encoders) != {"image", "title"}:
         return False
     image, title = encoders["image"], encoders["title"]
     modules: Any = getattr(title.module, "after", [])
     return (
         (image.spec.backend, title.spec.backend) == ("timm", "sentence_transformers")
+        and image.spec.views == 1
         and all(isinstance(head, Head) for head in (image.head, title.head))
         and [getattr(module, "pooling_mode", None) for module in modules] == ["mean"]
     )
@@ -40,7 +42,7 @@ def save_dual_encoder(folder: Path, encoders: Mapping[str, Any], logit_scale: Te
     image, title = encoders["image"], encoders["title"]
     folder.mkdir(parents=True, exist_ok=True)
     name = title.spec.model if "/" in title.spec.model else f"sentence-transformers/{title.spec.model}"
-    prepare, tokens, text = image.prepare, title.prepare, title.module.transformer
+    prepare, tokens = image.prepare, title.prepare
     config: dict[str, Any] = {
         "model_cfg": {
             "embed_dim": image.dim,
@@ -71,8 +73,9 @@ def save_dual_encoder(folder: Path, encoders: Mapping[str, Any], logit_scale: Te
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     save_file(_tensors(image, title, logit_scale), folder / WEIGHTS)
-    text.config.save_pretrained(folder)
-    tokens.tokenizer.save_pretrained(folder)
+    library = open_library_model(tokens.folder)
+    library[0].auto_model.config.save_pretrained(folder)
+    library.tokenizer.save_pretrained(folder)
 
 
 def _tensors(image: ImageEncoder, title: TitleEncoder, logit_scale: Tensor) -> dict[str, Tensor]:

@@ -29,9 +29,10 @@ def fit(
     examples: TrainingExamples,
     sampler: Sampler,
     validate: Validate,
-    folder: Path,
-    curves: Path,
+    folder: Path | None,
+    curves: Path | None,
     name: str,
+    group: str = "train",
 ) -> list[Epoch]:
     """Train, and leave the towers as they were at their best epoch, or with `keep: last` at the last one.
 
@@ -40,8 +41,8 @@ def fit(
 
     Args:
         folder: of the checkpoint. A run that finds a checkpoint there goes on from it, and ends with the same
-            weights as a run that was never interrupted; at most one epoch is repeated.
-        curves: DVCLive folder. name: of the run.
+            weights as a run that was never interrupted; at most one epoch is repeated. None: a run of seconds has none.
+        curves: DVCLive folder, or None. name, group: of the run in params.yaml.
 
     Returns:
         One row an epoch, the start first: epoch, step, loss (mean of the epoch), lr (at its end), val_f1,
@@ -51,7 +52,7 @@ def fit(
     Raises:
         InputError: the loss diverged. The towers are left as they were at the best epoch so far, and saved.
     """
-    state = load_checkpoint(folder)
+    state = load_checkpoint(folder) if folder else None
     if state is None:
         state = {
             "history": [_epoch(0, 0, validate())],
@@ -59,21 +60,23 @@ def fit(
         }
     else:
         trainer.load_state(state["trainer"])
-    live = Live(str(curves), save_dvc_exp=False, dvcyaml=None) if trainer.processes.is_first else None
+    live = None
+    if curves and trainer.processes.is_first:
+        live = Live(str(curves), save_dvc_exp=False, dvcyaml=None)
     for epoch in state["history"]:  # DVC empties a stage's outs before it runs: those of a checkpoint, too
         _write_curves(live, epoch)
     try:
         _train_epochs(trainer, examples, sampler, validate, state, live, folder, name)
     except DivergenceError as error:
         trainer.load_tower_states(state["best"]["towers"])
-        file = folder / "best.safetensors"
-        if trainer.processes.is_first:
-            folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "best.safetensors" if folder else None
+        if file and trainer.processes.is_first:
+            file.parent.mkdir(parents=True, exist_ok=True)
             save_towers(file, trainer.encoders)
+        saved = f"the best epoch before it is kept in {file}; " if file else ""
         ids = ", ".join(examples.posting_ids[row] for row in error.rows)
         raise InputError(
-            f"train.{name}: {error}, whose batch has the posting_ids {ids}; the best epoch before it is kept in "
-            f"{file}; try a lower lr"
+            f"{group}.{name}: {error}, whose batch has the posting_ids {ids}; {saved}try a lower lr"
         ) from error
     finally:
         if live:
@@ -81,6 +84,8 @@ def fit(
     best = kept = state["best"]["epoch"]
     if trainer.run.keep == "last":
         kept = state["history"][-1]["epoch"]  # whose towers these are
+        if trainer.average:
+            trainer.load_tower_states(trainer.average.states)
     else:
         trainer.load_tower_states(state["best"]["towers"])
     return [
@@ -96,7 +101,7 @@ def _train_epochs(
     validate: Validate,
     state: dict[str, Any],
     live: Live | None,
-    folder: Path,
+    folder: Path | None,
     name: str,
 ) -> None:
     """Go on from `state` to the end, and keep `state` and the checkpoint up to date."""
@@ -121,11 +126,12 @@ def _train_epochs(
                 bar.set_postfix(epoch=number, loss=f"{losses[-1]:.3f}", refresh=False)
             for tower in trainer.towers.values():
                 tower.eval()
-            epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
-            history.append(epoch)
-            if _is_better(epoch, history[state["best"]["epoch"]], trainer):
-                state["best"] = {"epoch": number, "towers": trainer.tower_states()}
-            if processes.is_first:
+            with trainer.averaged():
+                epoch = _epoch(number, plan.end_of(number), validate(), float(np.mean(losses)), trainer)
+                history.append(epoch)
+                if _is_better(epoch, history[state["best"]["epoch"]], trainer):
+                    state["best"] = {"epoch": number, "towers": trainer.tower_states()}
+            if folder and processes.is_first:
                 save_checkpoint(folder, state | {"trainer": trainer.state()})
             _write_curves(live, epoch)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from samesku.annotations.products import join_products
+from samesku.annotations.products import products_to_train
 from samesku.arrays import Bools, Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.embedding.encoder import Content
-from samesku.embedding.network import NetworkEncoder
+from samesku.embedding.network import ImageEncoder, NetworkEncoder
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
@@ -42,17 +42,14 @@ class TrainingSet:
     @classmethod
     def annotated(cls, listings: Listings, content: Content, links: Links) -> TrainingSet:
         """The products of train joined by its must-links, and parted by its cannot-links."""
-        in_train = listings.split == "train"
-        links = links.within(in_train)
-        product = join_products(listings.product, links.must_link, links.cannot_link)
-        return cls(listings, content, np.where(in_train, product, listings.product))
+        return cls(listings, content, products_to_train(listings, links))
 
     def __len__(self) -> int:
         return len(self.listings)
 
     def reason_to_skip(self, run: TrainRun) -> str | None:
         """Why the run does not apply to this catalogue; None where it does."""
-        if (self.product < 0).all():
+        if run.loss != "image_text" and (self.product < 0).all():
             return "no listing has a label_group"
         missing = [modality for modality in run.towers if not self.content.present(modality).any()]
         if missing:
@@ -64,8 +61,11 @@ class TrainingSet:
         return None
 
     def select(self, run: TrainRun) -> tuple[Int64, Int64]:
-        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,)."""
-        chosen = (self.listings.split == "train") & (self.product >= 0)
+        """Rows of train with a product and all that the towers need, (n,); their products, numbered from 0, (n,).
+
+        The loss image_text needs no product: listings without one count too, as one product.
+        """
+        chosen = (self.listings.split == "train") & ((self.product >= 0) | (run.loss == "image_text"))
         for modality in run.towers:
             chosen &= self.content.present(modality)[: len(self)]  # batches hold first pictures
         rows = np.flatnonzero(chosen)
@@ -88,12 +88,11 @@ class TowerEmbedder:
         self.features: dict[str, Float32] = {}
 
     def embed(
-        self, towers: Mapping[str, Tower], chosen: Bools, folder: Path | None = None
+        self, towers: Mapping[str, Tower], chosen: Bools, store: Path | None = None
     ) -> dict[str, Float32]:
         """By modality, float32 (N, dim): rows of norm 1, zero where a listing lacks it or is not `chosen`.
 
-        Pictures have M rows more where listings have M further pictures. `folder` keeps the rows of these very
-        towers as they come.
+        Pictures have M rows more where listings have M further pictures. `store` is that of `Encoder.embed`.
         """
         embeddings = {}
         for modality, tower in towers.items():
@@ -101,11 +100,11 @@ class TowerEmbedder:
             if modality in self.features:
                 embeddings[modality] = self._embed_features(tower, modality, chosen)
             else:
-                embeddings[modality] = self.embed_content(tower.encoder, modality, chosen, folder)
+                embeddings[modality] = self.embed_content(tower.encoder, modality, chosen, store)
         return embeddings
 
     def embed_content(
-        self, encoder: NetworkEncoder, modality: str, chosen: Bools, folder: Path | None = None
+        self, encoder: NetworkEncoder, modality: str, chosen: Bools, store: Path | None = None
     ) -> Float32:
         """As `embed`, of one encoder."""
         content, processes = self.training_set.content, self.compute.processes
@@ -113,11 +112,10 @@ class TowerEmbedder:
         rows = np.flatnonzero(wanted)
         share = np.zeros(len(wanted), bool)
         share[rows[processes.rank :: processes.count]] = True
-        part = modality if processes.count == 1 else f"{modality}-{processes.rank}-of-{processes.count}"
         embeddings = encoder.embed(
             content.column(modality),
             present=share,
-            folder=folder / part if folder else None,
+            store=store,
             label=f"{self.label} {modality}" if processes.is_first else None,
         )
         return processes.sum_array(embeddings)
@@ -156,8 +154,13 @@ def load_towers(
             batch_size=compute.batch_size,
             workers=compute.workers,
         )
+        file: Path | None = path_of(start)
+        if modality == "image" and run.views and run.views != encoder.spec.views:
+            encoder.spec, file = replace(encoder.spec, views=run.views), None
         if run.unfreeze_blocks == 0 and run.augment is None:  # the trunk gives the same features every time
-            embedder.features[modality] = _frozen_features(encoder, modality, embedder, path_of(start))
+            embedder.features[modality] = _frozen_features(encoder, modality, embedder, file)
+        elif modality == "image" and run.image_size:
+            _check_size(encoder, run.image_size)
         towers[modality] = Tower(
             encoder,
             head_dim=run.head_dim,
@@ -188,8 +191,25 @@ def load_start(
     return encoders, rows
 
 
-def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path) -> Float32:
+def _check_size(encoder: ImageEncoder, size: int) -> None:
+    """InputError where the network does not take pictures of `size` pixels."""
+    try:
+        with torch.inference_mode():
+            encoder.forward(torch.zeros(1, 3, size, size, device=encoder.device))
+    except Exception as error:
+        raise InputError(
+            f"image_size is {size}, which {encoder.spec.backend} model {encoder.spec.model} does not take; "
+            f"allowed: {encoder.prepare.size}, or null"
+        ) from error
+
+
+def _frozen_features(
+    encoder: NetworkEncoder, modality: str, embedder: TowerEmbedder, file: Path | None
+) -> Float32:
     """float32 (N, d): what the encoder, still without the tower's head, gives for every listing.
+
+    Args:
+        file: the rows of the encoder, where they may be read in place of embedding the listings again.
 
     That these rows have norm 1 changes nothing: the head has no bias, and its rows are normalised.
 
@@ -197,7 +217,7 @@ def _frozen_features(encoder: NetworkEncoder, modality: str, embedder: TowerEmbe
         InputError: the file has the rows of another sample.
     """
     every = np.ones(len(embedder.training_set), bool)
-    if not file.is_file():
+    if file is None or not file.is_file():
         return embedder.embed_content(encoder, modality, every)
     features = np.load(file, mmap_mode="r")
     if len(features) != len(embedder.training_set.rows_of(modality, every)):
@@ -214,6 +234,8 @@ def make_examples(
     content, features, augment = embedder.training_set.content, embedder.features, run.augment
     reads = [modality for modality in run.towers if modality not in features]
     prepare: Any = towers["image"].encoder.prepare if "image" in reads else None
+    if prepare and run.image_size:
+        prepare = replace(prepare, size=run.image_size)
     augmentation = None
     if augment and prepare:
         augmentation = PictureAugmentation(

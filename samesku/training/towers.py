@@ -15,7 +15,36 @@ from samesku.embedding.products import MIN_TOKENS
 from samesku.errors import InputError
 
 
-class Tower(nn.Module):
+class FeatureTower(nn.Module):
+    """A head in training, on features that training does not change."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+        self.learning_blocks: list[nn.Module] = []  # of a trunk
+
+    def freeze(self) -> None:
+        """Let the head learn alone."""
+
+    def unfreeze(self) -> None:
+        """Let the blocks of the trunk learn too, where there is one."""
+
+    def forward(self, inputs: Any) -> Tensor:
+        """Features (b, d) -> float32 (b, dim), L2-normalised."""
+        return nn.functional.normalize(self.head(inputs).float(), dim=-1)
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """The tensors that training can change, by name."""
+        return {f"head.{key}": tensor for key, tensor in self.head.state_dict().items()}
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `learned_state` gave."""
+        with torch.no_grad():
+            for name, tensor in self.learned_state().items():
+                tensor.copy_(state[name])
+
+
+class Tower(FeatureTower):
     """An encoder in training.
 
     What is frozen stays in eval mode, so that its statistics do not change and its dropout does not act, and
@@ -42,11 +71,10 @@ class Tower(nn.Module):
         Raises:
             InputError: more blocks than the trunk has; a head on an encoder that already has one.
         """
-        super().__init__()
-        self.encoder = encoder
         if head_dim is not None:
             _add_head(encoder, head_dim, seed)
-        self.trunk, self.head = encoder.module, encoder.head
+        super().__init__(encoder.head)
+        self.encoder, self.trunk = encoder, encoder.module
         self.train_batch_norm = train_batch_norm
         blocks = encoder.blocks()
         if unfreeze_blocks != "all" and unfreeze_blocks > len(blocks):
@@ -100,11 +128,14 @@ class Tower(nn.Module):
             images = self.encoder.prepare.normalise(pixels).contiguous(memory_format=torch.channels_last)
             rows = self.encoder.forward(images)
         else:
-            rows = self._embed_titles(self.encoder.prepare(inputs))
+            rows = self.embed_tokens(self.encoder.prepare(inputs))
         return nn.functional.normalize(rows.float(), dim=-1)
 
-    def _embed_titles(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Rows of a batch of titles; on a CPU in groups of similar length, since padding costs time too."""
+    def embed_tokens(self, tokens: dict[str, Tensor]) -> Tensor:
+        """A batch of titles as tokens -> (b, dim), not normalised.
+
+        On a CPU in groups of similar length, since padding costs time too.
+        """
         encoder: Any = self.encoder
         if encoder.device.type != "cpu":
             return encoder.forward({key: value.to(encoder.device) for key, value in tokens.items()})
@@ -116,15 +147,7 @@ class Tower(nn.Module):
         """The tensors that training can change, by name: the head's and those of the blocks that learn."""
         ids = {id(t) for block in self.learning_blocks for t in (*block.parameters(), *block.buffers())}
         trunk = {key: t for key, t in self.trunk.state_dict(keep_vars=True).items() if id(t) in ids}
-        return {f"trunk.{key}": t.detach() for key, t in trunk.items()} | {
-            f"head.{key}": t for key, t in self.head.state_dict().items()
-        }
-
-    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
-        """Put back what `learned_state` gave."""
-        with torch.no_grad():
-            for name, tensor in self.learned_state().items():
-                tensor.copy_(state[name])
+        return {f"trunk.{key}": t.detach() for key, t in trunk.items()} | super().learned_state()
 
 
 def group_by_length(tokens: dict[str, Tensor], size: int = 16) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
@@ -143,7 +166,7 @@ def group_by_length(tokens: dict[str, Tensor], size: int = 16) -> Iterator[tuple
 
 
 def parameter_groups(
-    towers: Mapping[str, Tower], loss: nn.Module, *, lr: float, head_lr: float, weight_decay: float
+    towers: Mapping[str, FeatureTower], loss: nn.Module, *, lr: float, head_lr: float, weight_decay: float
 ) -> list[dict[str, Any]]:
     """AdamW's groups: trunks at `lr`, heads and the loss's parameters at `head_lr`.
 

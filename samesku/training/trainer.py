@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,11 @@ from samesku.embedding.device import autocast
 from samesku.embedding.network import ImageEncoder, TitleEncoder
 from samesku.params import TrainRun
 from samesku.training.augment import draw_seed
+from samesku.training.average import WeightAverage
 from samesku.training.batches import TrainingBatch
 from samesku.training.losses import batch_loss
 from samesku.training.processes import ComputeConfig
-from samesku.training.towers import Tower, parameter_groups
+from samesku.training.towers import FeatureTower, Tower, parameter_groups
 
 
 class DivergenceError(ArithmeticError):
@@ -58,7 +60,7 @@ class Trainer:
     def __init__(
         self,
         run: TrainRun,
-        towers: Mapping[str, Tower],
+        towers: Mapping[str, FeatureTower],
         loss: nn.Module,
         products: Ints,
         steps_per_epoch: int,
@@ -78,11 +80,12 @@ class Trainer:
         groups = parameter_groups(towers, loss, lr=run.lr, head_lr=run.head_lr, weight_decay=run.weight_decay)
         self.optimizer = torch.optim.AdamW(groups)
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
+        self.average = WeightAverage(towers, run.ema) if run.ema else None
 
     @property
     def encoders(self) -> dict[str, ImageEncoder | TitleEncoder]:
-        """By modality, what the towers train."""
-        return {modality: tower.encoder for modality, tower in self.towers.items()}
+        """By modality, what the towers train; not of a tower that is a head alone."""
+        return {name: tower.encoder for name, tower in self.towers.items() if isinstance(tower, Tower)}
 
     def begin_epoch(self, step: int) -> None:
         """Training mode, in which what learns from `step` on is unfrozen."""
@@ -114,7 +117,20 @@ class Trainer:
             raise DivergenceError(batch.step, batch.rows, norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average:
+            self.average.update()
         return value
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """As long as the context lasts, the towers hold what is measured and written: with `ema`, the average."""
+        if self.average is None:
+            yield
+            return
+        weights = self.tower_states()
+        self.load_tower_states(self.average.states)
+        yield
+        self.load_tower_states(weights)
 
     def compute_loss(self, batch: TrainingBatch) -> Tensor:
         """The loss of the whole batch, a scalar."""
@@ -135,7 +151,8 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that steps have changed, as tensors and plain values."""
-        return {
+        average = {"average": self.average.states} if self.average else {}
+        return average | {
             "towers": self.tower_states(),
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -147,6 +164,8 @@ class Trainer:
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.load(state["average"])
 
     def tower_states(self) -> dict[str, dict[str, Tensor]]:
         """What the towers have learned, by modality; copies on the CPU."""

@@ -65,7 +65,7 @@ def run(tmp_path, monkeypatch):
         params = read_params(ROOT / "params.yaml")
         params["data"] |= {"source": "shop", "images": None, "n_listings": None}
         params["channels"] = {"tfidf": params["channels"]["tfidf"]}
-        params |= {"train": {}, "compare": {}}
+        params |= {"train": {}, "compare": {}, "learned_fusion": {}}
         params["fusion"] |= {"alpha": 0.0, "image": {}, "title": {"tfidf": 1.0}}
         params["rerank"]["fusion"] = {"alpha": 0.0, "image": {}, "title": {"tfidf": 1.0}}
         params["decision"]["value"] = 0.6

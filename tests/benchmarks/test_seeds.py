@@ -48,6 +48,7 @@ def test_the_stages_of_a_seed_are_those_after_training():
     assert seeds.list_stages(params, ["samesku", "siamese"]) == [
         "train_pxk pxk", "train_pxk siamese", "fuse", "index", "evaluate", "compare siamese",
     ]  # fmt: skip
+    assert seeds.list_stages(params, ["attention"]) == ["train_pxk pxk", "learn_fusion attention"]
     assert seeds.list_stages(params, ["rerank"]) == ["train_pxk pxk", "rerank"]
     assert seeds.list_stages(params, list(seeds.TUNED)) == ["train_pxk pxk", "tune"]
 
@@ -69,6 +70,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "data/predictions/samesku").mkdir(parents=True)
     content = read_params(tmp_path / "params.yaml")
     content["compare"] = {name: content["compare"][name] for name in ("image_only", "pxk_image")}
+    content["learned_fusion"] = {}
     content["fusion"]["title"]["pxk_title"] = content["rerank"]["fusion"]["image"]["pxk_image"] = 0.0
     content["fusion"]["title"].pop("pxk_title")
     content["rerank"]["fusion"]["image"] = {"cnn": 1.0}

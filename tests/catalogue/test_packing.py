@@ -6,16 +6,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from samesku.catalogue import packing
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, open_writer, read_thumbnails
-from samesku.catalogue.packing import Packer, PackRequest, pack_pictures
+from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
 from samesku.catalogue.picture import perceptual_hash
 from samesku.catalogue.source import open_source
 from samesku.workers.local import _block_interrupts, map_in_order
@@ -229,3 +232,55 @@ def test_every_file_of_several_listings_is_decoded_once(
     pack_pictures(tmp_path / "images.arrow", tmp_path / "small.arrow", requests, work, workers=0)
     assert read == [f"{i}.jpg" for i in range(6)]
     assert len(PackedImages(tmp_path / "images.arrow")) == 12
+
+
+def test_a_stored_picture_is_not_decoded_again_and_every_byte_is_the_same(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [PackRequest(f"{i}.jpg", hash=i % 2 == 0, keep=True) for i in range(6)]
+    requests += [PackRequest("text.jpg", hash=True, keep=True), PackRequest("3.jpg", hash=False, keep=True)]
+    decoded: list[int] = []
+    shrink = packing.shrink_picture
+
+    def spy(data: bytes, **sizes: int) -> Image.Image:
+        decoded.append(len(data))
+        return shrink(data, **sizes)
+
+    def pack(requests: list[PackRequest], store: str | None) -> tuple[list[PackResult], bytes, bytes]:
+        decoded.clear()
+        folder = tmp_path / store if store else None
+        results = pack_pictures(
+            tmp_path / "images.arrow",
+            tmp_path / "small.arrow",
+            requests,
+            replace(packer(catalogue), store=folder),
+            0,
+        )
+        return results, (tmp_path / "images.arrow").read_bytes(), (tmp_path / "small.arrow").read_bytes()
+
+    monkeypatch.setattr(packing, "shrink_picture", spy)
+    expected = pack(requests, None)
+    assert len(decoded) == 7
+    pack(requests[:3], "store")
+    assert len(decoded) == 3
+    assert pack(requests, "store") == expected
+    assert len(decoded) == 4  # three pictures, and the file that is none
+    assert pack(requests, "store") == expected
+    assert len(decoded) == 1
+    # Where a hash is wanted now, it is computed.
+    hashed = [request._replace(hash=True) for request in requests]
+    assert pack(hashed, "store") == pack(hashed, None)
+
+
+def test_workers_read_the_store(catalogue: Path, tmp_path: Path) -> None:
+    stored = replace(packer(catalogue), store=tmp_path / "store")
+    requests = [PackRequest(f"{i}.jpg", hash=True, keep=True) for i in range(20)]
+    first, second = (
+        pack_pictures(tmp_path / f"{n}.arrow", tmp_path / "small.arrow", requests, stored, workers=2)
+        for n in range(2)
+    )
+    assert first == second
+    assert (tmp_path / "0.arrow").read_bytes() == (tmp_path / "1.arrow").read_bytes()
+    assert len(list((tmp_path / "store").glob("*.shard"))) == 1  # the second run added nothing
+    assert stored.stored
+    assert "stored" not in vars(pickle.loads(pickle.dumps(stored)))  # noqa: S301  (each worker opens it)

@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch import nn
 
 from samesku.embedding import network, runner
 from samesku.embedding.device import autocast
+from samesku.embedding.encoder import Spec
+from samesku.embedding.preprocess import Preprocess
 from samesku.encoders.registry import load_encoder
 
 TITLES = [
@@ -66,15 +70,6 @@ def test_titles_keep_their_rows_and_an_empty_one_is_zero(encoders, name):
             np.testing.assert_allclose(row, unit(encoder.forward(encoder.prepare([title])))[0], atol=1e-5)
         else:
             assert not row.any()
-
-
-def test_titles_are_batched_by_length(encoders):
-    tokenize, seen = encoders["bert"].prepare, []
-    encoder = replace(
-        encoders["bert"], batch_size=2, prepare=lambda titles: seen.append(titles) or tokenize(titles)
-    )
-    encoder.embed(TITLES)
-    assert sorted(seen) == [[TITLES[3], TITLES[0]], [TITLES[5], TITLES[2]]]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -146,8 +141,8 @@ def test_a_processor_takes_few_pictures_at_once(encoders, images):
     many = images * 5
     spy = Spy(**vars(encoders["timm"]))
     rows = spy.embed(many)
-    assert max(sizes) <= network.CPU_PICTURES
-    assert sum(sizes) == sum(image is not None for image in many)
+    assert set(sizes) == {network.CPU_PICTURES}  # the last batch is filled up
+    assert len(sizes) == 5  # of 35 listings
     np.testing.assert_allclose(rows, replace(spy, batch_size=1).embed(many), atol=1e-5)
 
 
@@ -185,3 +180,22 @@ def test_autocast_of_full_precision_is_none():
         assert not torch.is_autocast_enabled("cpu")
     with autocast(torch.device("cpu"), "bf16"):
         assert torch.get_autocast_dtype("cpu") is torch.bfloat16
+
+
+def test_two_views_are_the_mean_of_a_picture_and_its_mirror_image():
+    """A network that gives the left half and the right half: (3, 4) and (4, 3) have the mean direction (1, 1)."""
+
+    class Halves(nn.Module):
+        def forward(self, batch):
+            return batch[:, 0].mean(dim=1).unflatten(1, (2, -1)).mean(dim=2)
+
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, :4], pixels[:, 4:] = 60, 80
+    encoder = network.ImageEncoder(
+        spec=Spec("image", "timm", "halves"), dim=2, module=Halves(), block_of=lambda _: 0,
+        prepare=Preprocess(8, (0.0,) * 3, (1.0,) * 3),
+    )  # fmt: skip
+    picture = [Image.fromarray(pixels)]
+    np.testing.assert_allclose(encoder.embed(picture), [[0.6, 0.8]], atol=1e-6)
+    both = replace(encoder, spec=replace(encoder.spec, views=2))
+    np.testing.assert_allclose(both.embed(picture), [[0.5**0.5, 0.5**0.5]], atol=1e-6)

@@ -24,13 +24,13 @@ def lengths(columns):
 def make_encoder(map_workers=lengths, n_workers=1):
     return RayEncoder(
         spec=Spec("title", "sentence_transformers", "t"), dim=2, map_workers=map_workers, n_workers=n_workers,
-        info=RunInfo(summary="cpu (2 threads), fp32"), batch_size=2,
+        info=RunInfo(summary="cpu (2 threads), fp32"), key="this encoder", batch_size=2,
     )  # fmt: skip
 
 
 def test_each_vector_stands_in_its_row(tmp_path):
     expected = np.array([[len(title), bool(title)] for title in TITLES], np.float32)
-    assert np.array_equal(make_encoder().embed(TITLES, folder=tmp_path), expected)
+    assert np.array_equal(make_encoder().embed(TITLES, store=tmp_path), expected)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_run_that_was_stopped_goes_on_from_the_rows_that_came(tmp_path):
             yield vectors
 
     with pytest.raises(KeyboardInterrupt):
-        make_encoder(stopped).embed(TITLES, folder=tmp_path)
+        make_encoder(stopped).embed(TITLES, store=tmp_path)
     sent = []
 
     def spy(columns):
@@ -66,7 +66,7 @@ def test_a_run_that_was_stopped_goes_on_from_the_rows_that_came(tmp_path):
         sent.extend(columns)
         return lengths(columns)
 
-    rows = make_encoder(spy).embed(TITLES, folder=tmp_path)
+    rows = make_encoder(spy).embed(TITLES, store=tmp_path)
     assert sent == [[TITLES[row] for row in ORDER[4:6]], [TITLES[row] for row in ORDER[6:]]]
     assert np.array_equal(rows, make_encoder().embed(TITLES))
 
@@ -83,10 +83,11 @@ def test_workers_embed_as_the_encoder_here(specs, encoders, monkeypatch):
     with ray_encoder.open_on_cluster(load, None, batch_size=2) as encoder:
         assert (encoder.dim, encoder.spec) == (16, specs["bert"])
         assert encoder.run_info().record == encoders["bert"].run_info().record
+        assert encoder.identity() == encoders["bert"].identity()
         assert encoder.run_info().summary == f"1 workers of Ray, each {encoders['bert'].run_info().summary}"
         np.testing.assert_allclose(encoder.embed(titles), encoders["bert"].embed(titles), atol=1e-6)
 
 
 def test_a_worker_says_what_it_is():
     encoder = make_encoder()
-    assert Worker(lambda: encoder)(None) == (encoder.spec, 2, encoder.run_info())
+    assert Worker(lambda: encoder)(None) == (encoder.spec, 2, encoder.run_info(), "this encoder")

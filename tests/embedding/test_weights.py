@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,12 +98,11 @@ def test_a_changed_file_beside_the_tensors_of_a_package_is_refused(tmp_path, mon
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_with_nan_or_infinity_are_refused(tmp_path, timm_file, value):
-    model, file = timm_file
-    tensors = load_file(file)
+    tensors = load_file(timm_file)
     name = next(name for name in tensors if name.endswith("weight"))
     tensors[name].view(-1)[0] = value
     save_file(tensors, tmp_path / "odd.safetensors")
-    sentence = refusal(Spec("image", "timm", model, str(tmp_path / "odd.safetensors")))
+    sentence = refusal(Spec("image", "timm", "test_resnet", str(tmp_path / "odd.safetensors")))
     assert "has NaN or infinity" in sentence
 
 
@@ -246,6 +246,17 @@ def test_a_channel_may_name_the_file(trained_file, specs, images, side, name):
     assert np.array_equal(again, rows[side])
     assert encoder.origin["weights"] == file.as_posix()
     assert encoder.origin["base"]["weights"] == specs[name].weights
+
+
+def test_a_tower_keeps_its_views_and_a_channel_may_add_them(specs, images, tmp_path):
+    one = load_encoder("i", specs["timm"])
+    two = load_encoder("i", replace(specs["timm"], views=2))
+    assert not np.allclose(one.embed(images), two.embed(images), atol=1e-3)
+    for name, encoder in (("one", one), ("two", two)):
+        save_towers(tmp_path / f"{name}.safetensors", {"image": encoder})
+    for name, views, expected in (("one", 1, one), ("one", 2, two), ("two", 1, two)):
+        spec = replace(specs["timm"], weights=str(tmp_path / f"{name}.safetensors"), views=views)
+        assert np.array_equal(load_encoder("i", spec).embed(images), expected.embed(images))
 
 
 def test_the_file_is_the_same_bytes_again(specs, tmp_path):

@@ -95,6 +95,8 @@ def test_a_trained_tower_is_the_channel_that_it_started_from_with_its_weights(tm
         start.backend, start.model, f"{tmp_path.as_posix()}/pxk.safetensors",
     )  # fmt: skip
     assert find_channel("cnn", params, tmp_path) is start
+    two = params.model_copy(update={"channels": {"cnn": start.model_copy(update={"views": 2})}})
+    assert find_channel("pxk_image", two, tmp_path).views == 1, "the run may have asked for one view"
 
 
 def test_what_was_fitted_and_is_not_there_is_an_error_of_its_file(tmp_path):

@@ -16,16 +16,19 @@ pytestmark = pytest.mark.slow
 # Every stage behind the zero-shot channels, in one process: the libraries are imported once.
 STAGES = """
 import sys
-from stages import annotations, compare, evaluate, fuse, index, rerank, train_pxk, tune
+from stages import annotations, compare, evaluate, fuse, index, learn_fusion
+from stages import rerank, train_pxk, train_reader, tune
 from samesku.params import load_params
 params = load_params()
 annotations.main()
 for run in params.train:
     train_pxk.main(run)
-for stage in (fuse, index, evaluate, tune, rerank):
+for stage in (fuse, index, evaluate, tune, train_reader, rerank):
     stage.main()
 for system in params.compare:
     compare.main(system)
+for system in params.learned_fusion:
+    learn_fusion.main(system)
 """
 
 

@@ -84,7 +84,6 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, report):
     assert broken.digests(folder, outs_of(pipeline)) == expected
     assert locks(folder) == locks(pipeline)
     assert broken.leftovers(folder) == []
-    assert not any((folder / "data/checkpoints").rglob("*.npz"))
     assert sum(landed.values()) >= 20, landed
     groups = {}
     for name, hit in landed.items():

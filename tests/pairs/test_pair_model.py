@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from samesku.pairs.candidates import Candidates
+from samesku.pairs.features import PairFeatures
 from samesku.pairs.labels import PairLabels
-from samesku.pairs.pair_model import fit_folds, mean_log_odds, scoring_mask
+from samesku.pairs.pair_model import fit_folds, fit_pair_model, mean_log_odds, scoring_mask
 from samesku.params.schema import PairModelParams
 
 SMALL = PairModelParams(folds=3, trees=8, leaves=4)
@@ -94,3 +96,28 @@ def test_drawn_negatives_weigh_as_all_of_them(values, labels):
     models = fit(values, labels, SMALL.model_copy(update={"negatives": 225}))
     log_odds = mean_log_odds(models, values, np.ones((900, 3), bool))
     assert (1 / (1 + np.exp(-log_odds))).mean() == pytest.approx(labels.same_product.mean(), abs=0.05)
+
+
+def test_a_column_of_the_second_round_that_only_some_pairs_have(labels):
+    """The first round sees noise; the reader knows the labels of two thirds of the pairs."""
+    left, right = np.triu_indices(43, 1)
+    pairs = Candidates(
+        np.arange(43, dtype=np.int32), left[:900].astype(np.int32), right[:900].astype(np.int32)
+    )
+    features = PairFeatures(pairs)
+    features.add("noise", "noise", np.random.default_rng(3).normal(size=900))
+
+    def read(candidates, log_odds):
+        assert np.isfinite(log_odds).all()
+        known = np.where(labels.same_product, 5.0, -5.0).astype(np.float32)
+        return np.where(np.arange(len(candidates)) % 3 > 0, known, np.float32(np.nan))
+
+    is_read = np.arange(900) % 3 > 0
+    model, scores = fit_pair_model(features, labels, SMALL, 1, read)
+    right_of = (scores.probability > 0.5) == labels.same_product
+    assert right_of[is_read].mean() > 0.95 > right_of[~is_read].mean() + 0.2
+    again = model.score(features, 1, read)
+    assert ((again.probability > 0.5) == labels.same_product)[is_read].mean() > 0.95
+    unread = model.score(features, 1)  # the model takes pairs that nobody has read, too
+    assert np.isfinite(unread.probability).all()
+    assert unread.first.tolist() == again.first.tolist()

@@ -16,6 +16,7 @@ from samesku.params.load import parse_params
 from tests.conftest import ROOT
 
 SHIPPED = read_params(ROOT / "params.yaml")
+LEARNED = SHIPPED["learned_fusion"]["gated"]
 
 
 def changed(tmp_path, key, value):
@@ -64,8 +65,46 @@ def test_the_shipped_params_are_right():
         ),
         ("fusion.image.siamese_image", 1.0, "fusion names siamese_image, which is kept in data/baselines"),
         ("rerank.fusion.title.bert", 1.0, "rerank.fusion.title names bert, which is no title channel"),
+        (
+            "learned_fusion.attention.title.pxk",
+            1.0,
+            "learned_fusion.attention.title names pxk, which is no title channel",
+        ),
+        (
+            "learned_fusion.attention.image.siamese_image",
+            1.0,
+            "learned_fusion.attention names siamese_image, which is kept in data/baselines",
+        ),
+        ("learned_fusion.gated.alpha", 1.5, "learned_fusion.gated.alpha is 1.5; allowed: 0 to 1"),
+        ("learned_fusion.gated.title", {}, "learned_fusion.gated: title weights are all zero"),
+        ("learned_fusion.gated.width", 6, "learned_fusion.gated.width is 6; allowed: 16"),
+        (
+            "learned_fusion.gated.kind",
+            "mean",
+            "learned_fusion.gated.kind is 'mean'; allowed: 'gated' or 'att",
+        ),
+        ("learned_fusion.pxk", LEARNED, "learned_fusion.pxk has the name of a channel, a run or a row"),
+        ("learned_fusion.cnn", LEARNED, "learned_fusion.cnn has the name of a channel, a run or a row"),
+        ("learned_fusion.tuned", LEARNED, "learned_fusion.tuned has the name of a channel, a run or a row"),
+        (
+            "compare.gated",
+            SHIPPED["compare"]["phash"],
+            "compare.gated has the name of a row of another stage",
+        ),
+        ("rerank.k", 19, "rerank.k is 19; allowed: rerank.min_k to rerank.max_k, 20 to 100"),
+        ("rerank.min_k", 51, "rerank.k is 50; allowed: rerank.min_k to rerank.max_k, 51 to 100"),
+        ("rerank.max_k", 49, "rerank.k is 50; allowed: rerank.min_k to rerank.max_k, 20 to 49"),
         ("rerank.model.trees", 0, "rerank.model.trees is 0; allowed: 1 to 5000"),
         ("rerank.fusion.image", {"phash": 0.0}, "rerank.fusion: image weights are all zero"),
+        ("reader.title", "bert", "reader.title is bert, from which no pair reader can start; allowed: cnn, "),
+        (
+            "reader",
+            {"title": "tfidf", "epochs": 1},
+            "reader.title is tfidf, from which no pair reader can start; allowed: sbert",
+        ),
+        ("reader.epochs", -1, "reader.epochs is -1; allowed: 0 to 100"),
+        ("channels.reader", SHIPPED["channels"]["sbert"], "channels.reader has a name that is taken"),
+        ("rerank.reading.uncertain", 0.5, "rerank.reading.uncertain is 0.5; allowed: above 0 to below 0.5"),
         ("tune.augmentation_steps", 6, "tune.augmentation_steps is 6; allowed: 0 to 5"),
         ("index.augmentation.threshold", 1.5, "index.augmentation.threshold is 1.5; allowed: -1 to 1"),
         ("groups.link_density", 1.2, "groups.link_density is 1.2; allowed: 0 to 1"),
@@ -92,6 +131,11 @@ def test_the_shipped_params_are_right():
         ("channels.cnn.modality", "title", "channels.cnn: modality title with backend timm; allowed: image"),
         ("channels.cnn.model", None, "channels.cnn: model is missing; backend timm needs the name of one"),
         ("channels.tfidf.dim", None, "channels.tfidf: dim is missing"),
+        (
+            "channels.phash.views",
+            2,
+            "channels.phash: views is 2 with modality image and backend phash; allowed: 1",
+        ),
         ("channels.phash.weights", "x", "channels.phash: backend phash has no weights"),
         ("channels", {"a.b": SHIPPED["channels"]["cnn"]}, "channels.a.b is no name; allowed: letters"),
         ("channels.pxk", SHIPPED["channels"]["cnn"], "channels.pxk has a name that is taken by training"),

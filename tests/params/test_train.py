@@ -22,6 +22,7 @@ CLIP = BOTH | {"loss": "image_text", "sampler": "listings", "batch_size": 64}
         CLIP | {"unfreeze_blocks": 0, "head_dim": 256, "augment": None},
         IMAGE | {"loss": "contrastive", "sampler": "pairs", "margin": 0.5},
         IMAGE | {"loss": "arcface", "margin": 45.0, "unfreeze_blocks": "all"},
+        IMAGE | {"image_size": 160, "views": 2, "ema": 0.9},
     ],
 )
 def test_what_is_allowed(params):
@@ -58,6 +59,11 @@ def test_what_is_allowed(params):
             IMAGE | {"sampler": "pairs", "loss": "contrastive", "hard_negatives": 2},
             "hard_negatives is 2 with sampler pairs; allowed: 0, or pk",
         ),
+        (IMAGE | {"image_size": 16}, "greater than or equal to 32"),
+        (IMAGE | {"views": 3}, "1 or 2"),
+        (IMAGE | {"ema": 1.0}, "less than 1"),
+        ({"towers": ["title"], "title": "sbert", "views": 2}, "without the image tower; allowed: null"),
+        ({"towers": ["title"], "title": "sbert", "image_size": 96}, "without the image tower; allowed: null"),
         (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),
         (IMAGE | {"loss": "triplet", "learnable_temperature": True}, "learnable_temperature with loss trip"),
         (IMAGE | {"margin": 0.2}, "margin is 0.2 with loss infonce, which has none; allowed: null"),

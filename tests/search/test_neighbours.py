@@ -36,6 +36,7 @@ def test_stacked_tables_are_padded_to_the_widest():
     assert stacked.query.tolist() == [0, 1, 5, 6, 7]
     assert stacked.neighbour.tolist() == [[1, -1], [0, -1], [6, 7], [7, 5], [6, -1]]
     assert stacked.valid.sum(axis=1).tolist() == [1, 1, 2, 2, 1]
+    assert stack_neighbours([narrow, wide], 1).neighbour.tolist() == [[1], [0], [6], [7], [6]]
 
 
 def test_what_is_written_is_read_with_the_queries_that_have_no_neighbour(tmp_path):

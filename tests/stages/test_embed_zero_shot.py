@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,7 @@ def test_each_channel_writes_unit_rows_and_a_zero_where_the_modality_is_absent(p
     expected[absent] = 0
     np.testing.assert_allclose(np.linalg.norm(written, axis=1), expected, atol=1e-5)
     assert summary.startswith("5 listings, 4 with a ")
+    assert "4 embedded at " in summary
     assert "/s, cpu" in summary
     assert record(channel)["dim"] == width
     if channel not in ("tfidf", "phash"):
@@ -192,14 +194,7 @@ def test_weights_that_cannot_be_loaded_leave_the_last_outs(place):
 
 
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `engines` is not installed")
-def test_another_engine_is_recorded_and_the_app_follows_the_record(place, monkeypatch):
-    folders, folder_of_rows = [], embed_zero_shot.folder_of_rows
-
-    def spy(*args):
-        folders.append(folder_of_rows(*args))
-        return folders[-1]
-
-    monkeypatch.setattr(embed_zero_shot, "folder_of_rows", spy)
+def test_another_engine_is_recorded_and_the_app_follows_the_record(place):
     assert embed_zero_shot.main("cnn").endswith("threads), fp32")
     by_torch = np.array(rows("cnn"))
     set_params(place, engine="openvino", reproducible=False)
@@ -207,7 +202,9 @@ def test_another_engine_is_recorded_and_the_app_follows_the_record(place, monkey
     by_openvino = np.array(rows("cnn"))
     np.testing.assert_allclose(by_openvino, by_torch, atol=1e-5)
     assert not np.array_equal(by_openvino, by_torch)
-    assert len(set(folders)) == 2  # rows that a killed run left are never mixed with those of another engine
+    assert (
+        len(list(Path("data/store").iterdir())) == 2
+    )  # rows of one engine are never taken for those of another
     assert record("cnn")["engine"] == "openvino"
 
     set_params(place, engine="torch")  # and the catalogue not embedded anew
@@ -254,3 +251,28 @@ def test_a_baseline_whose_weights_are_missing_is_skipped_in_one_line(place):
         "backend": "sentence_transformers",
         "dim": 0,
     }
+
+
+@pytest.mark.parametrize("channel", ["cnn", "bert", "clip_title"])
+def test_only_what_is_new_is_embedded_and_every_byte_is_the_same(place, channel):
+    titles, hashes, pictures = [*TITLES[:4], "a mug"], HASHES, PICTURES
+    write_sample(["an old title", *titles[1:]], hashes, pictures)
+    embed_zero_shot.main(channel)
+    write_sample(titles, hashes, pictures)
+    new = 0 if channel == "cnn" else 1
+    assert f", {new} embedded at " in embed_zero_shot.main(channel)
+    written = artefacts.embedding_path(channel).read_bytes()
+    params = read_params(place / "params.yaml")
+    params["machine"]["store"] = None
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+    assert ", 4 embedded at " in embed_zero_shot.main(channel)
+    assert artefacts.embedding_path(channel).read_bytes() == written
+
+
+def test_a_store_of_no_size_keeps_nothing(place):
+    params = read_params(place / "params.yaml")
+    params["machine"]["store_gb"] = 0
+    (place / "params.yaml").write_text(yaml.safe_dump(params))
+    for _ in range(2):
+        assert ", 4 embedded at " in embed_zero_shot.main("bert")
+    assert not list(Path("data/store").rglob("*.shard"))

@@ -141,7 +141,13 @@ def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
 
 
 @pytest.mark.parametrize(
-    "params", [IMAGE | {"head_dim": 8, "head_epochs": 1}, BOTH | {"cross_modal": 0.5, "head_dim": 8}]
+    "params",
+    [
+        IMAGE | {"head_dim": 8, "head_epochs": 1},
+        IMAGE | {"head_dim": 8, "image_size": 64, "views": 2, "ema": 0.5},
+        IMAGE | {"head_dim": 8, "unfreeze_blocks": 0, "augment": None, "views": 2},
+        BOTH | {"cross_modal": 0.5, "head_dim": 8},
+    ],
 )
 def test_the_trained_towers_embed_without_the_training_data(run, channels, listings, params):
     run(params)
@@ -334,6 +340,17 @@ def test_a_baseline_without_pairs_is_skipped_and_stops_nothing(run, listings):
     assert np.load("data/baselines/r_image.npy").shape == (64, 0)
 
 
+def test_pairs_of_picture_and_title_need_no_labels_and_a_tower_goes_on_from_there(run, listings, channels):
+    """Pre-training on the catalogue's own pairs; then P x K, from a channel with the weights that it wrote."""
+    pairs = CLIP | {"unfreeze_blocks": 1, "augment": {}, "epochs": 1}
+    assert "best epoch 1 of 1, no val f1" in run(pairs, listings.assign(label_group=None))
+    before, pretrained = rows("image").copy(), artefacts.MODELS / "pairs.safetensors"
+    (artefacts.MODELS / "r.safetensors").rename(pretrained)
+    channels["domain"] = channels["cnn"].model_copy(update={"weights": str(pretrained)})
+    run(IMAGE | {"image": "domain", "lr": 1e-9, "head_lr": 1e-9, "keep": "last"})
+    np.testing.assert_allclose(rows("image"), before, atol=1e-4)  # at so low a rate it stays where it starts
+
+
 @pytest.mark.parametrize(
     ("params", "lowered"),
     [
@@ -355,6 +372,11 @@ def test_a_listing_without_the_modality_has_a_zero_row(run, listings):
     ("params", "change", "sentence"),
     [
         (IMAGE | {"unfreeze_blocks": 99}, {}, "unfreeze_blocks is 99; allowed with test_efficientnet: 0 to"),
+        (
+            IMAGE | {"image": "vit", "image_size": 96},
+            {},
+            "image_size is 96, which open_clip model .* allowed: 32, or",
+        ),
         (BOTH | {"cross_modal": 0.5}, {}, "image 256 and title 16 columns; give a head_dim"),
     ],
 )

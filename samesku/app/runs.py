@@ -1,0 +1,65 @@
+"""The groups of two runs, read from the workspace, a folder, or a commit of git by way of DVC's cache."""
+
+import io
+from pathlib import Path
+from typing import IO
+
+import pyarrow.parquet as pq
+
+from samesku import artefacts
+from samesku.errors import InputError
+from samesku.evaluation.changes import Change, describe_changes, find_changes
+
+GROUPS = "groups.parquet"
+
+
+def compare_runs(before: str, after: str | None, system: str, out: Path) -> str:
+    """Write what became of the products of a system from one run to another as CSV; one line on it.
+
+    Args:
+        before, after: a commit of git, or the folder with the system's files; None: the workspace.
+
+    Raises:
+        InputError: one of the two has no groups of the system.
+    """
+    changes = find_changes(read_groups(before, system), read_groups(after, system))
+    artefacts.write_csv(out, [change._asdict() for change in changes], Change._fields)
+    return f"{describe_changes(changes)}; {out}"
+
+
+def read_groups(run: str | None, system: str) -> dict[str, int]:
+    """posting_id -> group, of listings that have one."""
+    path = artefacts.PREDICTIONS / system / GROUPS
+    if run is None or Path(run).is_dir():
+        file = path if run is None else Path(run) / GROUPS
+        if not file.is_file():
+            raise InputError(
+                f"{file} is missing; run `dvc repro`, or name a folder of data/predictions that has it"
+            )
+        with file.open("rb") as opened:
+            return _read(opened)
+    return _read(io.BytesIO(_read_commit(run, path)))
+
+
+def _read_commit(commit: str, path: Path) -> bytes:
+    """A file of a commit's outs."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    if artefacts.read_git(Path(), "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") is None:
+        raise InputError(
+            f"{commit} is no commit of git, and no folder; allowed: a commit such as HEAD~1, or a folder"
+        )
+    try:
+        return DVCFileSystem(".", rev=commit).read_bytes(f"/{path.as_posix()}")
+    except (DvcException, OSError) as error:
+        raise InputError(
+            f"{path} of the commit {commit} is not in DVC's cache ({error}); run the pipeline on that commit, or "
+            "`dvc pull` its outs"
+        ) from None
+
+
+def _read(file: IO[bytes]) -> dict[str, int]:
+    table = pq.read_table(file)
+    pairs = zip(table["posting_id"].to_pylist(), table["group"].to_pylist(), strict=True)
+    return {name: group for name, group in pairs if group >= 0}

@@ -1,0 +1,137 @@
+"""learn_fusion: a small network learns from train how to weigh the channels; a row of the table.
+
+Run as `python -m stages.learn_fusion <name>`. The channels stay as they are on disk, so training takes seconds. It
+starts from the plain fusion with the weights of params.yaml, and the epoch with the highest F1 on val is kept, the
+start among them. Writes data/models/<name>/ (network.safetensors, epochs.json, shares.json), data/predictions/<name>/
+and metrics/compare/<name>.json. `samesku compare tuned <name>` says whether it is better than the tuned weights.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from samesku import artefacts
+from samesku.annotations.products import products_to_train
+from samesku.arrays import Float64
+from samesku.catalogue.listings import Listings, can_tune, read_links, read_listings
+from samesku.embedding.device import set_threads
+from samesku.errors import DamagedFile, InputError
+from samesku.evaluation import predictions
+from samesku.evaluation.decisions import decide
+from samesku.evaluation.rules import read_rules
+from samesku.evaluation.validation import measure_val
+from samesku.params import Decision, LearnedFusion, Params, TrainRun, find_entry, load_params
+from samesku.processor import sum_threads
+from samesku.search.fusion import Fused, concatenate_channels, fusion_weights, load_channels
+from samesku.search.galleries import search_galleries
+from samesku.search.learned_fusion import change_fused
+from samesku.training.batches import TrainingExamples
+from samesku.training.epochs import Epoch, describe_epochs
+from samesku.training.fusion_networks import KINDS, FusionNetwork, change_rows
+from samesku.training.loop import fit
+from samesku.training.losses import InfoNCE
+from samesku.training.processes import ComputeConfig
+from samesku.training.sampler import fit_batches, make_sampler
+from samesku.training.towers import FeatureTower
+from samesku.training.trainer import Trainer
+
+
+def main(name: str) -> str:
+    params = load_params()
+    find_entry(params.learned_fusion, name, "learned_fusion")
+    try:
+        return learn_fusion(name, params)
+    except DamagedFile:
+        raise
+    except InputError as error:  # a row that cannot be learned does not stop the main system
+        predictions.write_skipped(artefacts.PREDICTIONS / name, metrics_file(name))
+        with artefacts.replace_out(artefacts.MODELS / name) as folder:
+            folder.mkdir()
+        return f"skipped: {error}"
+
+
+def learn_fusion(name: str, params: Params) -> str:
+    """Learn, match, measure and write a row; one line of its result.
+
+    Raises:
+        InputError: this catalogue lacks what the row needs.
+    """
+    spec, k = params.learned_fusion[name], params.index.k
+    set_threads(sum_threads(params.machine.threads))
+    listings = read_listings(artefacts.LISTINGS, params.match)
+    if not can_tune(listings):
+        raise InputError("val has no two labelled listings of one product to tune on")
+    channels = load_channels([*spec.image, *spec.title], artefacts.embedding_path, listings)
+    weights = fusion_weights(spec.image, spec.title, spec.alpha, channels)
+    if not weights:
+        raise InputError(f"no listing has a row of {', '.join(channels)}")
+    plain = concatenate_channels(channels, dict.fromkeys(weights, 1.0), listings.owner)
+    network = KINDS[spec.kind](plain.widths, list(weights.values()), spec.width, spec.seed)
+    history = train(network, plain, listings, name, spec, k)
+
+    fused, shares = change_fused(
+        plain, listings.gallery("full"), partial(change_rows, network), network.weights
+    )
+    rules = read_rules(listings, params.match, params.groups)
+    decisions = {
+        gallery: decide(nearest, listings, Decision(), gallery, rules)
+        for gallery, nearest in search_galleries(fused, listings, k).items()
+    }
+    metrics = predictions.all_metrics(decisions, listings, params.groups)
+    metrics["weights"] = artefacts.round_floats(dict(zip(weights, fused.weights.tolist(), strict=True)))
+    predictions.write_predictions(
+        artefacts.PREDICTIONS / name, decisions, metrics, listings, channels, params.groups
+    )
+    write_model(name, network, history, dict(zip(weights, shares.T.astype(np.float64), strict=True)))
+    short = predictions.short_metrics(metrics)
+    artefacts.write_json(metrics_file(name), short)
+    described = f"{describe_epochs(history)}, {predictions.describe_metrics(short)}"
+    return described + artefacts.describe_untracked(metrics_file(name))
+
+
+def train(
+    network: FusionNetwork, plain: Fused, listings: Listings, name: str, spec: LearnedFusion, k: int
+) -> list[Epoch]:
+    """Train the network on batches of P products × K listings of train, and leave it as at its best epoch."""
+    product = products_to_train(listings, read_links(artefacts.LINKS / "train.parquet", len(listings)))
+    rows = np.flatnonzero((listings.split == "train") & (product >= 0) & (plain.listing_mask > 0))
+    products = np.unique(product[rows], return_inverse=True)[1]
+    shared = spec.model_dump(include={"P", "K", "temperature", "epochs", "weight_decay", "seed"})
+    # What sampler and trainer read of a run: a head alone learns, on features that nothing augments.
+    run = fit_batches(TrainRun(towers=["image"], augment=None, head_lr=spec.lr, **shared), products)
+    sampler = make_sampler(run, products)
+    compute = ComputeConfig(torch.device("cpu"), "fp32")
+    towers, loss = {"fused": FeatureTower(network)}, InfoNCE(run.temperature)
+    trainer = Trainer(run, towers, loss, products, sampler.steps_per_epoch, compute)
+    examples = TrainingExamples(rows, listings.posting_id[rows], spec.seed, features={"fused": plain.vectors})
+
+    def val_f1() -> dict[str, float] | None:
+        of_val = change_fused(plain, listings.gallery("val"), partial(change_rows, network), network.weights)
+        return measure_val(of_val[0], listings, k)
+
+    return fit(trainer, examples, sampler, val_f1, None, None, name, "learned_fusion")
+
+
+def write_model(name: str, network: FusionNetwork, history: list[Epoch], shares: dict[str, Float64]) -> None:
+    """Write data/models/<name>/; shares.json has the mean of each channel's share, and its 5th and 95th percentile."""
+    spread = {
+        channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
+        for channel, share in shares.items()
+    }
+    with artefacts.replace_out(artefacts.MODELS / name) as folder:
+        folder.mkdir()
+        save_file(network.state_dict(), folder / "network.safetensors")
+        artefacts.write_json(folder / "epochs.json", history)
+        artefacts.write_json(folder / "shares.json", artefacts.round_floats(spread))
+
+
+def metrics_file(name: str) -> Path:
+    return artefacts.METRICS / "compare" / f"{name}.json"
+
+
+if __name__ == "__main__":
+    artefacts.run_stage(f"learn_fusion@{sys.argv[1]}", lambda: main(sys.argv[1]))
