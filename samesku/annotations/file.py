@@ -84,12 +84,12 @@ def read_annotations(path: Path) -> dict[Pair, Annotation]:
 
 
 def write_annotation(path: Path, pair: Pair, answer: str | None, name: str = "") -> None:
-    """As `write_annotations`, for one pair."""
-    write_annotations(path, {pair: answer}, name)
+    """As `write_annotations`, for one pair; a contradiction is written too, and the stage `annotations` reports it."""
+    write_annotations(path, {pair: answer}, name, refuse_contradictions=False)
 
 
 def write_annotations(
-    path: Path, answers: Mapping[Pair, str | None], name: str = ""
+    path: Path, answers: Mapping[Pair, str | None], name: str = "", *, refuse_contradictions: bool = True
 ) -> dict[Pair, str | None]:
     """Give pairs their answers, now; None removes an annotation. Returns the answers that the pairs had before.
 
@@ -101,7 +101,7 @@ def write_annotations(
 
     Raises:
         InputError: there is no such answer, the file cannot be read, or the answers contradict each other or those
-            of the file.
+            of the file, which is refused where it was free of contradictions.
         OSError: the file cannot be written. After any error, the file is as it was.
     """
     for answer in answers.values():
@@ -109,15 +109,14 @@ def write_annotations(
             raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
     with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
-        contradicted = find_contradicted_pair(annotations)
+        refuse = refuse_contradictions and find_contradicted_pair(annotations) is None
         before = {pair: annotations[pair].answer if pair in annotations else None for pair in answers}
         time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         for pair, answer in answers.items():
             annotations.pop(pair, None)
             if answer is not None:
                 annotations[pair] = Annotation(answer, time, name)
-        contradiction = find_contradicted_pair(annotations)
-        if contradiction and not contradicted:
+        if refuse and (contradiction := find_contradicted_pair(annotations)):
             left, right = contradiction
             raise InputError(
                 f"{left} and {right} would be annotated as different, while pairs that are the same join them; undo "

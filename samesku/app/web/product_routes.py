@@ -1,6 +1,7 @@
 """The routes of the products: groups of listings, small pictures, and what people say of them."""
 
 import json
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from samesku.annotations.file import Pair, read_annotations, sort_pair, write_an
 from samesku.app.group_review import card_content, review_cards
 from samesku.app.products import product_content
 from samesku.app.report.catalogue import Catalogue, ShownListings
+from samesku.app.summary import describe_catalogue
 from samesku.app.threshold_choice import threshold_content
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
@@ -36,11 +38,22 @@ class ProductRoutes:
     ) -> None:
         self.catalogue, self.system, self.params = catalogue, system, params
         self.annotations, self.name = annotations, name
+        self._reading = threading.Lock()
+        self._groups: dict[str, Any] | None = None
+
+    @property
+    def groups(self) -> dict[str, Any]:
+        """The groups, as of `product_content`, read once; the number of a listing is its row."""
+        with self._reading:
+            if self._groups is None:
+                shown = self._number_by_row()
+                self._groups = product_content(self.system, self.params, self.catalogue, shown)
+            return self._groups
 
     @cached_property
-    def groups(self) -> dict[str, Any]:
-        """The groups, as of `product_content`; the number of a listing is its row."""
-        return product_content(self.system, self.params, self.catalogue, self._number_by_row())
+    def description(self) -> str:
+        """What the catalogue is, in one sentence."""
+        return describe_catalogue(self.catalogue)
 
     @cached_property
     def content(self) -> bytes:

@@ -8,7 +8,7 @@ from samesku.annotations.file import read_annotations
 from samesku.app.products import count_contradictions
 from samesku.app.report.pairs import read_metrics
 from samesku.app.report_page import read_systems
-from samesku.app.summary import describe_catalogue, describe_quality, next_steps
+from samesku.app.summary import describe_quality, next_steps
 from samesku.app.systems import split_systems
 from samesku.app.web.product_routes import ProductRoutes
 
@@ -21,7 +21,7 @@ def start_content(products: ProductRoutes) -> dict[str, Any]:
     groups = products.groups
     last_run = datetime.fromtimestamp((folder / "metrics.json").stat().st_mtime)
     return {
-        "catalogue": describe_catalogue(products.catalogue),
+        "catalogue": products.description,
         "quality": describe_quality(products.system, metrics, systems),
         "next": next_steps(
             products.catalogue, count_contradictions(groups), len(read_annotations(products.annotations))

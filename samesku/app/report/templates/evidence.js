@@ -24,7 +24,7 @@ function channelTable(card) {
         cosine === null ? "" : cosine.toFixed(3)),
       element("td", {}, channel.weight === null ? "" : `${Math.round(100 * channel.weight)}%`),
       element("td", {}, contribution === null ? "" : contribution.toFixed(3))));
-  return element("div", { className: "scroll" }, element("table", {},
+  return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Similarities" }, element("table", {},
     element("thead", {}, element("tr", {}, header.map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, rows)));
 }
