@@ -15,7 +15,6 @@ data/predictions/rerank/ and data/models/rerank/.
 """
 
 import faiss
-import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import (
@@ -105,18 +104,10 @@ def main() -> str:
     with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
         write_models(partial, reranked, decisions, thresholds)
         if "full" in reranked:
-            settings = AskingSettings(
-                weights,
-                list(channels),
-                evidence.attributes.present,
-                searches["full"][0].threshold,
-                by_threshold["full"].threshold,
-                by_threshold["full"].min_score,
-                spec.min_k,
-                np.clip(searches["full"][0].candidate_thresholds, -2, 2).tolist(),  # JSON has no infinity
-            )
-            pairs, scores = reranked["full"].features[0].candidates, reranked["full"].scores[0]
-            write_run(partial / "full", searches["full"][0], spec.max_k, pairs, scores, settings)
+            search, decided, full = searches["full"][0], by_threshold["full"], reranked["full"]
+            settings = AskingSettings.of_run(weights, evidence, search, decided.threshold, decided.min_score)
+            candidates, run_scores = full.features[0].candidates, full.scores[0]
+            write_run(partial / "full", search, spec.max_k, candidates, run_scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from samesku.app.query_encoders import QueryRows
-from samesku.arrays import Bools, Float32, Int64, Ints
+from samesku.arrays import Bools, Float32, Int32, Int64
 from samesku.evaluation.rules import Rules
 from samesku.search.extension import ExtendedGallery
 from samesku.search.neighbours import Neighbours
@@ -27,15 +27,13 @@ class Comparison:
 
 
 class Nearest(Protocol):
-    """The catalogue's listings that are nearest to new ones, in an ExtendedGallery.
+    """The catalogue's listings that are nearest to new ones, in an ExtendedGallery."""
 
-    Attributes:
-        neighbours: of each new listing; all rows are places.
-    """
+    @property
+    def neighbours(self) -> Neighbours:
+        """Of each new listing; all rows are places."""
 
-    neighbours: Neighbours
-
-    def lists(self, places: Ints, k: int) -> Neighbours:
+    def lists(self, places: Int32, k: int) -> Neighbours:
         """The k nearest of some listings, old or new, given by their places, ascending."""
 
     def explain(self, left: Int64, right: Int64) -> dict[str, Float32]:

@@ -11,7 +11,7 @@ from samesku import artefacts
 from samesku.app.query_encoders import QueryRows
 from samesku.app.query_listing import QueryListing
 from samesku.app.system_index import AskedListings, Comparison, SystemIndex
-from samesku.arrays import Float32, Int64, Ints
+from samesku.arrays import Float32, Int32, Int64, Ints
 from samesku.errors import InputError
 from samesku.params import Decision, Params
 from samesku.reading import reading
@@ -42,7 +42,7 @@ class FusedNearest:
     groups: Sequence[Group]
     rows: Fused
 
-    def lists(self, places: Ints, k: int) -> Neighbours:
+    def lists(self, places: Int32, k: int) -> Neighbours:
         allowed = self.gallery.allowed
         fused = take_listings(places, self.groups, self.rows)
         shop = allowed.shop[places] if allowed.names else None

@@ -50,7 +50,7 @@ class PairNearest:
     pairs: NewPairs
     scored: ScoredPairs
 
-    def lists(self, places: Ints, k: int) -> Neighbours:
+    def lists(self, places: Int32, k: int) -> Neighbours:
         gallery, run = self.pairs.gallery, self.catalogue.run
         numbers = gallery.number[places]
         old = run.pairs_of(numbers[numbers < gallery.n_old])
@@ -135,7 +135,7 @@ class PairModelIndex(SystemIndex):
 
     def compare_rows(self, left: int, right: int) -> Comparison:
         """The score is that of the run; a pair that was no candidate there is scored as one that is added."""
-        catalogue, rows = self.catalogue, np.array([[left], [right]])
+        catalogue, rows = self.catalogue, (np.array([left]), np.array([right]))
         cosines = channel_cosines(self.channels, *rows, owner=self.listings.owner)
         of_channels = {name: float(column[0]) for name, column in cosines.items()}
         if np.isnan(pair_scores(catalogue.evidence.fused[0], *rows)).all():

@@ -18,6 +18,7 @@ from samesku.artefacts import read_columns, read_json, to_numpy, write_array, wr
 from samesku.pairs.calibration import Platt
 from samesku.pairs.candidate_search import GallerySearches, searches_of_candidates
 from samesku.pairs.candidates import Candidates
+from samesku.pairs.evidence import PairEvidence
 from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.reading import read_array, reading
 from samesku.search.extension import lowest_scores
@@ -50,6 +51,27 @@ class AskingSettings:
     min_score: float
     min_k: int
     candidate_thresholds: Sequence[float]
+
+    @classmethod
+    def of_run(
+        cls,
+        weights: Mapping[str, float],
+        evidence: PairEvidence,
+        searches: GallerySearches,
+        threshold: float,
+        min_score: float,
+    ) -> AskingSettings:
+        """The settings of a gallery that has been searched and decided."""
+        return cls(
+            weights,
+            list(evidence.channels),
+            evidence.attributes.present if evidence.attributes else [],
+            searches.threshold,
+            threshold,
+            min_score,
+            searches.min_k,
+            np.clip(searches.candidate_thresholds, -2, 2).tolist(),  # JSON has no infinity
+        )
 
 
 @dataclass(frozen=True)

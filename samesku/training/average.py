@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from samesku.training.towers import Tower
+from samesku.training.towers import FeatureTower
 
 
 class WeightAverage:
@@ -16,10 +16,10 @@ class WeightAverage:
     norm, are taken as they are.
 
     Attributes:
-        states: by modality, as Tower.learned_state.
+        states: by modality, as FeatureTower.learned_state.
     """
 
-    def __init__(self, towers: Mapping[str, Tower], decay: float) -> None:
+    def __init__(self, towers: Mapping[str, FeatureTower], decay: float) -> None:
         self.towers, self.decay = towers, decay
         self.states: dict[str, dict[str, Tensor]] = {
             modality: {name: tensor.clone() for name, tensor in tower.learned_state().items()}
