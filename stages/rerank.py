@@ -107,7 +107,7 @@ def main() -> str:
             search, decided, full = searches["full"][0], by_threshold["full"], reranked["full"]
             settings = AskingSettings.of_run(weights, evidence, search, decided.threshold, decided.min_score)
             candidates, run_scores = full.features[0].candidates, full.scores[0]
-            write_run(partial / "full", search, spec.max_k, candidates, run_scores, settings)
+            write_run(partial / "full", search, spec.k, candidates, run_scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)

@@ -101,7 +101,7 @@ class PairModelIndex(SystemIndex):
         towers = self.channels.keys() - params.channels.keys()
         in_sample, threads = labelled_in_train(self.listings), params.machine.threads
         self.catalogue = ScoredCatalogue(
-            evidence, run, model, self.listings, towers, in_sample, spec.max_k, threads
+            evidence, run, model, self.listings, towers, in_sample, spec.k, threads
         )
         self.decision_value, self._min_score = settings.threshold, settings.min_score
         _ = self.encoders  # they see when the pipeline runs after this

@@ -12,7 +12,7 @@ from samesku.arrays import Bools
 from samesku.catalogue.listings import AllowedPairs, Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import best_val_threshold
-from samesku.pairs.candidates import Candidates, candidate_threshold, limit_candidates, unite_candidates
+from samesku.pairs.candidates import Candidates, unite_candidates
 from samesku.pairs.evidence import PairEvidence
 from samesku.pairs.features import PairFeatures, describe_pairs
 from samesku.pairs.gallery_counts import GalleryCounts
@@ -31,14 +31,11 @@ class GallerySearches:
         fused: the rows of each search: the fused rows, then those after each step of augmentation.
         neighbours: the nearest of every listing by each of them.
         threshold: the score from which a neighbour moves a row.
-        min_k: as of `limit_candidates`. candidate_thresholds: likewise, of each search that gives candidates.
     """
 
     fused: Sequence[Fused]
     neighbours: Sequence[Neighbours]
     threshold: float
-    min_k: int
-    candidate_thresholds: Sequence[float]
 
 
 def searches_of_candidates(augmentation_steps: int) -> list[int]:
@@ -62,9 +59,8 @@ def find_candidates(
 ) -> tuple[list[GallerySearches], list[PairFeatures]]:
     """For each part of a gallery its searches, and its candidate pairs with features.
 
-    The candidates of a listing are its nearest by the fused score, and its nearest after augmentation, `spec.k` of each
-    on average (`candidate_threshold`). Pairs of an equal GTIN are candidates where rules decide, and pairs of two
-    GTINs are none.
+    The candidates of a listing are its `spec.k` nearest by the fused score, and its nearest after augmentation. Pairs
+    of an equal GTIN are candidates where rules decide, and pairs of two GTINs are none.
 
     Args:
         towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
@@ -73,7 +69,7 @@ def find_candidates(
     in_sample = labelled_in_train(listings)
     searches, features = [], []
     for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.max_k, allowed=listings.allowed)
+        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
         if part != "test":  # val comes first, and its threshold serves test
             threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
         of_part = _augment(fused, neighbours, spec, threshold, listings.allowed)
@@ -116,19 +112,14 @@ def _augment(
     rows, nearest = [fused], [neighbours]
     for _ in range(spec.augmentation_steps):
         rows.append(augment_rows(rows[-1], nearest[-1], threshold))
-        nearest.append(search_neighbours(rows[-1], neighbours.query, spec.max_k, allowed=allowed))
-    of_candidates = [nearest[step] for step in searches_of_candidates(spec.augmentation_steps)]
-    limits = [candidate_threshold(neighbours, spec.min_k, spec.k) for neighbours in of_candidates]
-    return GallerySearches(rows, nearest, threshold, spec.min_k, limits)
+        nearest.append(search_neighbours(rows[-1], neighbours.query, spec.k, allowed=allowed))
+    return GallerySearches(rows, nearest, threshold)
 
 
 def _unite(searches: GallerySearches, rules: Rules | None, allowed: AllowedPairs) -> Candidates:
     """The candidate pairs that the searches of a gallery give."""
     steps = len(searches.fused) - 1
-    united = [
-        limit_candidates(searches.neighbours[step], searches.min_k, limit)
-        for step, limit in zip(searches_of_candidates(steps), searches.candidate_thresholds, strict=True)
-    ]
+    united = [searches.neighbours[step] for step in searches_of_candidates(steps)]
     if rules is not None:
         united = [apply_rules(nearest, rules, allowed) for nearest in united]
     return unite_candidates(searches.neighbours[0].query, united)

@@ -47,33 +47,6 @@ class Candidates:
         return np.searchsorted(keys, _pair_keys(self.rows, left, right))
 
 
-def candidate_threshold(neighbours: Neighbours, min_k: int, k: int) -> float:
-    """The score from which further neighbours are candidates: with the first `min_k` of each query, k on average.
-
-    The best of all queries are taken, so a listing that many others resemble has more candidates than a listing that
-    none resembles. −inf where all neighbours are k on average or fewer; +inf where the first alone are.
-    """
-    is_further = neighbours.valid & (np.arange(neighbours.k) >= min_k)
-    n_further = k * len(neighbours.query) - int((neighbours.valid & ~is_further).sum())
-    further = neighbours.score[is_further]
-    if n_further >= len(further):
-        return -np.inf
-    return float(np.partition(further, -n_further)[-n_further]) if n_further > 0 else np.inf
-
-
-def limit_candidates(neighbours: Neighbours, min_k: int, threshold: float) -> Neighbours:
-    """The first `min_k` neighbours of each query, and the further ones whose score reaches the threshold."""
-    taken = neighbours.valid & ((np.arange(neighbours.k) < min_k) | (neighbours.score >= threshold))
-    width = int(
-        taken.sum(axis=1).max(initial=0)
-    )  # neighbours are in falling order, so what is taken comes first
-    return Neighbours(
-        neighbours.query,
-        np.where(taken, neighbours.neighbour, np.int32(-1))[:, :width],
-        np.where(taken, neighbours.score, np.float32(-np.inf))[:, :width],
-    )
-
-
 def unite_candidates(rows: Int32, searches: Iterable[Neighbours]) -> Candidates:
     """The pairs of several searches in one gallery, each pair once.
 

@@ -21,7 +21,7 @@ from samesku.arrays import Bools, Float64, Int64
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.pairs.candidate_search import describe_candidates, searches_of_candidates
-from samesku.pairs.candidates import Candidates, limit_candidates
+from samesku.pairs.candidates import Candidates
 from samesku.pairs.features import PairFeatures, support_features
 from samesku.pairs.local_evidence import ExtendedCounts, ListingEvidence, TextCounts, gather_evidence
 from samesku.pairs.pair_model import READER, PairModel, PairScores, mean_log_odds
@@ -209,9 +209,7 @@ def find_new_pairs(
         else:
             lowest = catalogue.run.lowest[of_candidates.index(step)]
             neighbours, owner, entering = search_both_ways(gallery, fused[step], groups, catalogue.k, lowest)
-            settings = catalogue.run.settings
-            limit = settings.candidate_thresholds[of_candidates.index(step)]
-            nearest = limit_candidates(neighbours, settings.min_k, limit)
+            nearest = neighbours
             if rules is not None:
                 nearest = apply_rules(neighbours, rules, gallery.allowed)
                 differ = (rules.gtin[owner] >= 0) & (rules.gtin[entering] >= 0)

@@ -40,7 +40,6 @@ class AskingSettings:
         weights: name -> weight of the channels of the fused rows. channels: all that are features, in their order.
         attributes: those that the catalogue has. augmentation_threshold: as of `GallerySearches`.
         threshold, min_score: of a match without clusters.
-        min_k, candidate_thresholds: as of `GallerySearches`; −2 and 2 stand for −inf and +inf.
     """
 
     weights: Mapping[str, float]
@@ -49,8 +48,6 @@ class AskingSettings:
     augmentation_threshold: float
     threshold: float
     min_score: float
-    min_k: int
-    candidate_thresholds: Sequence[float]
 
     @classmethod
     def of_run(
@@ -69,8 +66,6 @@ class AskingSettings:
             searches.threshold,
             threshold,
             min_score,
-            searches.min_k,
-            np.clip(searches.candidate_thresholds, -2, 2).tolist(),  # JSON has no infinity
         )
 
 
@@ -141,7 +136,7 @@ def write_run(
     """Write what `read_run` reads into a folder that is there.
 
     Args:
-        k: neighbours that each search was asked for, `rerank.max_k`.
+        k: neighbours that each search was asked for.
     """
     folds = np.arange(scores.scored_by.shape[1], dtype=np.uint32)
     columns = {
@@ -153,15 +148,7 @@ def write_run(
     }
     write_table(folder / PAIRS, columns)
     steps = len(searches.fused) - 1
-    lowest = [
-        # A listing enters a list of fewer than k where it is among the first min_k, or reaches the threshold.
-        np.maximum(lowest_scores(nearest, k), np.minimum(limit, lowest_scores(nearest, searches.min_k)))
-        for nearest, limit in zip(
-            (searches.neighbours[step] for step in searches_of_candidates(steps)),
-            searches.candidate_thresholds,
-            strict=True,
-        )
-    ]
+    lowest = [lowest_scores(searches.neighbours[step], k) for step in searches_of_candidates(steps)]
     write_array(folder / LOWEST, np.stack(lowest))
     for step in range(steps):
         nearest = searches.neighbours[step]

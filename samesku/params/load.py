@@ -279,9 +279,6 @@ def _contradictions(params: Params) -> Iterator[str]:
             "match.one_to_one is true with match.link within, which matches no other shop; "
             "allowed: match.one_to_one: false, or match.link across or all"
         )
-    least, k, most = params.rerank.min_k, params.rerank.k, params.rerank.max_k
-    if not least <= k <= most:
-        problems.append(f"rerank.k is {k}; allowed: rerank.min_k to rerank.max_k, {least} to {most}")
     yield from dict.fromkeys(problems)
     if not problems:  # names are checked once each entry is valid by itself
         yield from _check_names(params)

@@ -271,9 +271,7 @@ class Rerank(Strict):
     """The pair model: how its candidates are found, how it learns, and what follows from its probabilities."""
 
     fusion: Fusion
-    k: Annotated[int, Field(ge=1, le=1000)] = 50
-    min_k: Annotated[int, Field(ge=1, le=1000)] = 20
-    max_k: Annotated[int, Field(ge=1, le=1000)] = 100
+    k: Annotated[int, Field(ge=1, le=1000)] = 40
     augmentation_steps: Steps = 1
     model: PairModelParams = PairModelParams()
     reading: Reading = Reading()

@@ -63,16 +63,3 @@ def test_val_and_test_are_searched_apart(evidence):
     assert [len(part.candidates) for part in features] == [1, 0]
     assert searches[0].neighbours[0].neighbour.tolist() == [[4], [3]]
     assert searches[1].neighbours[0].k == 0
-
-
-def test_the_candidates_are_as_many_as_params_ask_for(evidence):
-    """Of six listings: each with its nearest alone, and with all five others."""
-    fused = concatenate_channels(evidence.channels, {"pxk_image": 0.5, "title": 0.5})
-    for most in (1, 5):
-        spec = Rerank(fusion=Fusion(alpha=0.5), k=most, min_k=1, max_k=most, augmentation_steps=0)
-        searches, (features,) = find_candidates(evidence, fused, set(), LISTINGS, ("full",), spec, None)
-        sides = (side.tolist() for side in features.candidates.catalogue_rows)
-        pairs = {frozenset(pair) for pair in zip(*sides, strict=True)}
-        nearest = searches[0].neighbours[0]
-        assert nearest.k == most
-        assert pairs == {frozenset((q, n)) for q, row in enumerate(nearest.neighbour.tolist()) for n in row}

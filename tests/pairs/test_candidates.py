@@ -1,11 +1,10 @@
 """Candidate pairs: each once, whichever listing has which as its neighbour."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samesku.pairs.candidates import best_candidates, candidate_threshold, limit_candidates, unite_candidates
+from samesku.pairs.candidates import best_candidates, unite_candidates
 from samesku.search.neighbours import Neighbours
 
 
@@ -17,44 +16,6 @@ def neighbours_of(query, neighbour):
 
 ROWS = np.array([2, 5, 7, 9], dtype=np.int32)
 SEARCH = neighbours_of(ROWS, [[5, 7], [2, -1], [9, -1], [7, 2]])  # pairs 2–5, 2–7, 2–9, 7–9
-
-
-#: Of listing 2 three neighbours, of 5 two, of 7 none, of 9 one.
-SCORED = Neighbours(
-    ROWS,
-    np.array([[5, 7, 9], [2, 7, -1], [-1, -1, -1], [7, -1, -1]], np.int32),
-    np.array([[0.9, 0.8, 0.2], [0.5, 0.3, -np.inf], [-np.inf] * 3, [0.1, -np.inf, -np.inf]], np.float32),
-)
-
-
-@pytest.mark.parametrize(
-    ("min_k", "k", "threshold", "count"),
-    [
-        (
-            1,
-            1,
-            0.8,
-            [2, 1, 0, 1],
-        ),  # 3 are the first ones; of 0.8, 0.3 and 0.2 one more makes 4 for 4 listings
-        (1, 2, -np.inf, [3, 2, 0, 1]),  # 8 places for 6 neighbours
-        (2, 2, -np.inf, [3, 2, 0, 1]),
-        (2, 1, np.inf, [2, 2, 0, 1]),  # the first ones are already more
-    ],
-)
-def test_a_listing_in_a_crowd_has_more_candidates(min_k, k, threshold, count):
-    assert candidate_threshold(SCORED, min_k, k) == pytest.approx(threshold)
-    limited = limit_candidates(SCORED, min_k, candidate_threshold(SCORED, min_k, k))
-    assert limited.valid.sum(axis=1).tolist() == count
-    assert limited.k == max(count)
-    for neighbour, whole, n in zip(limited.neighbour, SCORED.neighbour, count, strict=True):
-        assert neighbour[:n].tolist() == whole[:n].tolist()
-    assert (limited.score[~limited.valid] == -np.inf).all()
-
-
-def test_equal_scores_are_all_taken():
-    equal = Neighbours(ROWS, SCORED.neighbour, np.where(SCORED.valid, 0.5, -np.inf).astype(np.float32))
-    limited = limit_candidates(equal, 1, candidate_threshold(equal, 1, 1))
-    assert limited.valid.sum() == 6  # one more was wanted; three have its score
 
 
 def test_each_pair_of_two_searches_once_in_order():

@@ -79,7 +79,7 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
     """What the stage leaves of a catalogue, with boosted trees that have learned something arbitrary."""
     listings, spec = (
         list_listings(len(evidence), match, shops),
-        Rerank(fusion=Fusion(alpha=0.5), k=k, min_k=k, max_k=k, augmentation_steps=steps),
+        Rerank(fusion=Fusion(alpha=0.5), k=k, augmentation_steps=steps),
     )
     of_all = read_evidence(evidence.texts, evidence.channels)
     (searches,), (features,) = find_candidates(
@@ -96,14 +96,7 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
     model = PairModel(first, [fit(support, seed) for seed in range(2)], Platt(1.5, 0.1))
     scores = model.score(features, 1)
     settings = AskingSettings(
-        WEIGHTS,
-        list(evidence.channels),
-        of_all.attributes.present,
-        searches.threshold,
-        0.5,
-        0.4,
-        spec.min_k,
-        np.clip(searches.candidate_thresholds, -2, 2).tolist(),
+        WEIGHTS, list(evidence.channels), of_all.attributes.present, searches.threshold, 0.5, 0.4
     )
     write_run(folder, searches, k, features.candidates, scores, settings)
     in_sample = listings.split == "train"
