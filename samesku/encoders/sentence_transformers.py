@@ -122,6 +122,16 @@ class Tokens:
         """The tokens of each title, truncated."""
         return list(map(len, self.tokenizer(titles, truncation=True, max_length=self.limit)["input_ids"]))
 
+    @property
+    def pad_token(self) -> int:
+        """The token that fills up shorter titles."""
+        return int(self.tokenizer.pad_token_id)
+
+    def read_pairs(self, pairs: list[tuple[str, str]], limit: int) -> dict[str, list[list[int]]]:
+        """The tokens of pairs of titles, `limit` at most (the longer title is truncated first), not padded."""
+        left, right = map(list, zip(*pairs, strict=True))
+        return dict(self.tokenizer(left, right, truncation="longest_first", max_length=limit))
+
     def describe(self) -> str:
         """The limit, and a digest of the tokenizer's files."""
         files = sorted(file for kind in ("*.json", "*.txt", "*.model") for file in self.folder.glob(kind))
@@ -146,6 +156,20 @@ class WordPieces(Tokens):
             ids[row, : len(title)] = torch.tensor(title)
             mask[row, : len(title)] = 1
         return {"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": mask}
+
+    @property
+    def pad_token(self) -> int:
+        return self.pad
+
+    def read_pairs(self, pairs: list[tuple[str, str]], limit: int) -> dict[str, list[list[int]]]:
+        self.tokenizer.enable_truncation(limit)
+        encoded = self.tokenizer.encode_batch(pairs)
+        self.tokenizer.enable_truncation(self.limit)
+        return {
+            "input_ids": [encoding.ids for encoding in encoded],
+            "token_type_ids": [encoding.type_ids for encoding in encoded],
+            "attention_mask": [encoding.attention_mask for encoding in encoded],
+        }
 
     def count(self, titles: list[str]) -> list[int]:
         return [len(encoding) for encoding in self.tokenizer.encode_batch(titles)]

@@ -33,20 +33,19 @@ class PairReader:
 
     def __init__(self, encoder: TitleEncoder, max_length: int) -> None:
         prepare: Any = encoder.prepare
-        self.encoder, self.tokenizer = encoder, prepare.tokenizer
+        self.encoder, self.tokens = encoder, prepare
         self.max_length = min(max_length, prepare.limit)
 
     def tokenize(self, left: Sequence[str], right: Sequence[str]) -> dict[str, list[list[int]]]:
         """The tokens of P pairs of titles, truncated, not padded."""
-        first, second = zip(*map(sorted, zip(left, right, strict=True)), strict=True)
-        options: dict[str, Any] = {"truncation": "longest_first", "max_length": self.max_length}
-        return dict(self.tokenizer(list(first), list(second), **options))
+        pairs = [(min(pair), max(pair)) for pair in zip(left, right, strict=True)]
+        return self.tokens.read_pairs(pairs, self.max_length)
 
     def pad(self, tokens: dict[str, list[list[int]]], pairs: Ints, length: int) -> dict[str, Tensor]:
         """The tokens of some pairs, padded: each int64 (B, length), on the encoder's device."""
         inputs = {}
         for name, rows in tokens.items():
-            fill = self.tokenizer.pad_token_id if name == "input_ids" else 0
+            fill = self.tokens.pad_token if name == "input_ids" else 0
             padded = np.full((len(pairs), length), fill, np.int64)
             for place, pair in enumerate(pairs):
                 padded[place, : len(rows[pair])] = rows[pair]

@@ -69,6 +69,7 @@ def run(tmp_path, monkeypatch):
         params["fusion"] |= {"alpha": 0.0, "image": {}, "title": {"tfidf": 1.0}}
         params["rerank"]["fusion"] = {"alpha": 0.0, "image": {}, "title": {"tfidf": 1.0}}
         params["decision"]["value"] = 0.6
+        params["reader"]["title"] = "tfidf"
         params["match"] |= match
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
         sample.main()

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
-from samesku.app.web import guard, server
+from samesku.app.web import guard, pair_routes, server
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
 from samesku.catalogue.images import open_writer
@@ -197,7 +197,7 @@ def test_a_full_disk_is_a_sentence(client, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/annotations.csv")
 
-    monkeypatch.setattr(server, "write_annotation", full)
+    monkeypatch.setattr(pair_routes, "write_annotation", full)
     answer = client.post("/api/review", json={"position": 0, "annotation": "same"})
     assert answer.status_code == 507
     assert answer.json() == {"error": "data/annotations.csv: No space left on device; nothing was changed"}

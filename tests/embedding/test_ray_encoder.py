@@ -83,7 +83,7 @@ def test_workers_embed_as_the_encoder_here(specs, encoders, monkeypatch):
     with ray_encoder.open_on_cluster(load, None, batch_size=2) as encoder:
         assert (encoder.dim, encoder.spec) == (16, specs["bert"])
         assert encoder.run_info().record == encoders["bert"].run_info().record
-        assert encoder.identity() == encoders["bert"].identity()
+        assert encoder.identity() == load().identity()
         assert encoder.run_info().summary == f"1 workers of Ray, each {encoders['bert'].run_info().summary}"
         np.testing.assert_allclose(encoder.embed(titles), encoders["bert"].embed(titles), atol=1e-6)
 

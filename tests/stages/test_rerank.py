@@ -16,8 +16,6 @@ FUSION = {"alpha": 0.5, "image": {"picture": 1.0}, "title": {"title": 1.0}}
 RERANK = {
     "fusion": FUSION,
     "k": 10,
-    "min_k": 10,
-    "max_k": 10,
     "model": {"folds": 3, "trees": 30, "leaves": 8},
 }
 PREDICTIONS, MODELS = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"

@@ -99,7 +99,7 @@ def run(tmp_path, monkeypatch, listings, channels):
                 file.append(to_jpeg(image) if there else None)
         settings = SimpleNamespace(
             train={"r": TrainRun(**params)}, channels=channels,
-            machine=SimpleNamespace(device="cpu", threads=2, workers=0, processes=1),
+            machine=SimpleNamespace(device="cpu", threads=2, workers=0, processes=1, store_folder=None),
             embed=SimpleNamespace(batch_size=16, precision="fp32"),
         )  # fmt: skip
         monkeypatch.setattr(train_pxk, "load_params", lambda: settings)
