@@ -18,6 +18,7 @@ from samesku.catalogue.picture import to_jpeg
 from samesku.encoders.registry import load_encoder
 from samesku.errors import InputError
 from samesku.params import Channel, TrainRun
+from samesku.params.schema import Machine
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.processes import ComputeConfig
 from samesku.training.trainer import Trainer
@@ -99,7 +100,7 @@ def run(tmp_path, monkeypatch, listings, channels):
                 file.append(to_jpeg(image) if there else None)
         settings = SimpleNamespace(
             train={"r": TrainRun(**params)}, channels=channels,
-            machine=SimpleNamespace(device="cpu", threads=2, workers=0, processes=1, store_folder=None),
+            machine=Machine(device="cpu", threads=2, workers=0, processes=1, store=None),
             embed=SimpleNamespace(batch_size=16, precision="fp32"),
         )  # fmt: skip
         monkeypatch.setattr(train_pxk, "load_params", lambda: settings)
