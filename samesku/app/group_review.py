@@ -139,7 +139,7 @@ def _uncertain_pairs(system: str, catalogue: Catalogue, threshold: float) -> tup
 def card_content(cards: Sequence[Card], catalogue: Catalogue, seed: int) -> list[list[Any]]:
     """The cards for a page: [left, right, worth, probability, contradictions, random]. JSON can hold it.
 
-    `random` is a number that only the seed and the listings of a card decide: a random order that stays.
+    `random` depends on the seed and the listings of the card alone, so the random order stays the same.
     """
     ids = catalogue.listings.posting_id
     content = []

@@ -44,9 +44,9 @@ def open_index(params: Params, root: Path = Path(), system: str | None = None) -
 
 
 def rank_systems(root: Path = Path()) -> dict[str, str]:
-    """The systems that can be asked, the best on val first, and what is said of each; samesku is among them.
+    """The systems that can be asked, each with the line that explains the choice, the best on val first.
 
-    Labels of val, in the full gallery, choose. Nothing is said where samesku alone can be asked.
+    The order is that of val f1 in the full gallery. Where samesku alone can be asked, its line is empty.
     """
     f1 = {}
     for name in ASKED_SYSTEMS:

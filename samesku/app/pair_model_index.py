@@ -1,7 +1,7 @@
 """The catalogue as the pair model of `rerank` searches it: the score is the probability that two listings match.
 
-What the features of a pair of new listings are is said in samesku/pairs/new_pairs.py. Two listings of the catalogue
-that the run has scored keep its score.
+samesku/pairs/new_pairs.py defines the features of a pair with a new listing. A pair of the catalogue that the run has
+scored keeps that score.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ from samesku.embedding.runner import RowList
 from samesku.embedding.title_tokens import TitleTokens, group_by_width, padded_width
 
 #: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
-#: a third slower. Titles: as fast as 64, and a few new ones do not wait for the padding of a large batch.
+#: a third slower. Titles: so few that some new ones do not wait for the padding of a large batch.
 CPU_PICTURES, CPU_TITLES = 8, 16
 
 

@@ -158,7 +158,7 @@ class _Answer:
 
 
 def _as_refused(error: Exception) -> Refused:
-    """An error as what its sender is told; one that should not happen is written to standard error too."""
+    """The answer to a request that failed; an error that should not happen is written to standard error too."""
     if isinstance(error, Refused):
         return error
     if isinstance(error, TimeoutError):  # another process holds the file of annotations
