@@ -191,9 +191,10 @@ def to_parquet(rows: list[dict[str, str]]) -> bytes:
 
 
 def to_json_lines(rows: list[dict[str, str]]) -> bytes:
-    return "\n".join(
-        json.dumps({k: v for k, v in row.items() if v}, ensure_ascii=len(rows) > 2) for row in rows
-    ).encode()
+    """The first line names every column; the others leave out what is empty."""
+    first, *others = rows
+    lines = [first, *({k: v for k, v in row.items() if v} for row in others)]
+    return "\n".join(json.dumps(line, ensure_ascii=len(rows) > 2) for line in lines).encode()
 
 
 def to_json(rows: list[dict[str, str]]) -> bytes:

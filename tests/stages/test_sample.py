@@ -410,7 +410,8 @@ def test_any_table_ends_in_outs_or_a_refusal(
     faults.write(folder / "quarantine.csv")
     assert len(PackedImages(folder / "images.arrow")) == listings.num_rows == summary["listings"]
     assert len(read_thumbnails(folder / "thumbnails.arrow")) == listings.num_rows
-    assert set(listings["row"].to_pylist()) | faults.rows() == set(range(summary["rows"]))
+    # a row that only gives another one its picture keeps its number, but is not counted
+    assert len(set(listings["row"].to_pylist()) | faults.rows()) == summary["rows"]
 
 
 def test_every_summary_number_is_finite(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
