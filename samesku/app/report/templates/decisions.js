@@ -25,7 +25,7 @@ const decisions = {
       ...[...star(selected), ...star(rest)].map((pair) => [...pair, "same"]),
       ...pairsBetween(selected, rest).map((pair) => [...pair, "different"])];
   },
-  /** The listings of both groups are one product, whatever was said of pairs of them before. */
+  /** The listings of both groups are one product, whatever annotations of their pairs there are. */
   merge(left, right, answers) {
     const listings = [...left.listings, ...right.listings];
     const pairs = new Map(star(listings).map((pair) => [pairKey(...pair), pair]));
