@@ -14,7 +14,8 @@ from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import best_val_threshold
 from samesku.pairs.candidates import Candidates, unite_candidates
 from samesku.pairs.evidence import PairEvidence
-from samesku.pairs.features import PairFeatures, describe_pairs
+from samesku.pairs.feature_blocks import FeatureBlock, PairFeatures
+from samesku.pairs.features import describe_pairs
 from samesku.pairs.gallery_counts import GalleryCounts
 from samesku.params.schema import Rerank
 from samesku.search.exact import search_neighbours
@@ -94,10 +95,12 @@ def describe_candidates(
         counts: as of `describe_pairs`.
     """
     described = describe_pairs(candidates, evidence, rows_of_features(fused), counts)
-    if towers:
-        left, right = described.candidates.catalogue_rows
-        described.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
-    return described
+
+    def hide(block: FeatureBlock) -> None:
+        left, right = block.pairs.catalogue_rows
+        block.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
+
+    return PairFeatures(candidates, [*described.parts, hide]) if towers else described
 
 
 def labelled_in_train(listings: Listings) -> Bools:

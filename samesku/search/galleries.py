@@ -17,6 +17,7 @@ from samesku.arrays import Int32
 from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listings
 from samesku.errors import InputError
 from samesku.params.schema import Index, Machine
+from samesku.scratch import new_array, slices
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused, with_lengths_of
 from samesku.search.neighbours import Neighbours, stack_neighbours
@@ -24,6 +25,7 @@ from samesku.search.pictures import augment_pictures
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 CUDA_DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
+BLOCK = 1024  # listings that are augmented at once
 CUDA_MIN_LISTINGS = 10_000  # fewer are searched by NumPy before torch is imported
 
 
@@ -115,20 +117,21 @@ def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fuse
     if fused.owner is not None:
         return augment_pictures(fused, neighbours, threshold)
     rows = neighbours.query
-    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
-    neighbour = np.searchsorted(rows, neighbours.neighbour[position, rank])
-    diagonal = np.arange(len(rows))
-    weights = csr_array(
-        (
-            np.concatenate([np.ones(len(rows), np.float32), neighbours.score[position, rank]]),
-            (np.concatenate([diagonal, position]), np.concatenate([diagonal, neighbour])),
-        ),
-        shape=(len(rows), len(rows)),
-    )
-    vectors = np.zeros_like(fused.vectors)
-    for channel in fused.channel_columns():
-        before = fused.vectors[rows, channel]
-        vectors[rows, channel] = with_lengths_of(before, weights @ before)
+    vectors = new_array(fused.vectors.shape, np.float32)
+    for block in slices(len(rows), BLOCK):
+        moves = (neighbours.neighbour[block] >= 0) & (neighbours.score[block] >= threshold)
+        position, rank = np.nonzero(moves)
+        size = len(moves)
+        around, place = np.unique(
+            np.concatenate([rows[block], neighbours.neighbour[block][moves]]), return_inverse=True
+        )
+        scores = np.concatenate([np.ones(size, np.float32), neighbours.score[block][position, rank]])
+        places = np.concatenate([np.arange(size), position]), place
+        weights = csr_array((scores, places), shape=(size, len(around)))
+        before = fused.vectors[around]
+        for channel in fused.channel_columns():
+            moved = weights @ before[:, channel]
+            vectors[rows[block], channel] = with_lengths_of(before[place[:size], channel], moved)
     return replace(fused, vectors=vectors)
 
 

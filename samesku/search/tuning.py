@@ -7,6 +7,7 @@ import numpy as np
 
 from samesku.arrays import Float32, Int32
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
+from samesku.scratch import new_array, slices
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import (
     DECIMALS,
@@ -23,6 +24,8 @@ from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
 from samesku.search.pictures import sum_listings
 
 SWEEP_QUERIES = 512  # in one block of sides
+QUERIES = 1024  # ranked at once
+PAIRS = 131_072  # whose cosines are computed at once
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
 SURFACE_ALPHAS = tuple(step / 10 for step in range(11))
 SURFACE_SHARES = tuple(step / 4 for step in range(5))
@@ -49,12 +52,16 @@ class CandidatePool:
     def rank(self, weights: Mapping[str, float], k: int) -> Neighbours:
         """The k best of each query by the score of these weights; a channel without a weight has 0."""
         w = np.array([weights.get(name, 0.0) for name in self.names], dtype=np.float32)
-        score = mean_cosine(self.cosine, self.present, w).round(DECIMALS)
-        comparable = ~np.isnan(score)
-        neighbour, score = select_top_k(
-            np.where(comparable, self.neighbour, np.int32(-1)), np.where(comparable, score, -np.inf), k
-        )
-        return Neighbours(self.query, neighbour, score.astype(np.float32))
+        ranked = no_neighbours(self.query, min(k, self.neighbour.shape[1]))
+        for block in slices(len(self.query), QUERIES):
+            score = mean_cosine(self.cosine[block], self.present[block], w).round(DECIMALS)
+            comparable = ~np.isnan(score)
+            ranked.neighbour[block], ranked.score[block] = select_top_k(
+                np.where(comparable, self.neighbour[block], np.int32(-1)),
+                np.where(comparable, score, -np.inf),
+                k,
+            )
+        return ranked
 
 
 def unite_neighbours(
@@ -82,12 +89,15 @@ def unite_neighbours(
     position, row = np.divmod(np.unique(np.concatenate(keys)), n)
     count = np.bincount(position, minlength=len(query))
     place = position, np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-    neighbour = np.full((len(query), int(count.max(initial=0))), -1, dtype=np.int32)
+    shape = len(query), int(count.max(initial=0))
+    neighbour = np.full(shape, -1, dtype=np.int32)
     neighbour[place] = row
-    cosine = np.zeros((*neighbour.shape, len(filled)), dtype=np.float32)
-    present = np.zeros_like(cosine)
-    cosines = np.stack([*channel_cosines(filled, query[position], row, owner=owner).values()], axis=-1)
-    cosine[place], present[place] = np.nan_to_num(cosines), ~np.isnan(cosines)
+    cosine, present = (new_array((*shape, len(filled)), np.float32) for _ in range(2))
+    for block in slices(len(row), PAIRS):
+        of_block = tuple(places[block] for places in place)
+        of_channels = channel_cosines(filled, query[position[block]], row[block], owner=owner)
+        cosines = np.stack([*of_channels.values()], axis=-1)
+        cosine[of_block], present[of_block] = np.nan_to_num(cosines), ~np.isnan(cosines)
     return CandidatePool(query, list(filled), neighbour, cosine, present)
 
 

@@ -37,9 +37,8 @@ def find(evidence, towers, parts=("full",)):
 
 def hidden_pairs(features, family):
     """The pairs, as rows of the catalogue, for which all columns of a family are NaN."""
-    columns = [
-        column for column, name in zip(features.columns, features.families, strict=True) if name == family
-    ]
+    block = features.block(slice(None))
+    columns = [column for column, name in zip(block.columns, block.families, strict=True) if name == family]
     left, right = features.candidates.catalogue_rows
     hidden = np.isnan(columns).all(axis=0)
     return sorted(zip(left[hidden].tolist(), right[hidden].tolist(), strict=True))
