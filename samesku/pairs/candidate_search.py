@@ -18,9 +18,9 @@ from samesku.pairs.feature_blocks import FeatureBlock, PairFeatures
 from samesku.pairs.features import describe_pairs
 from samesku.pairs.gallery_counts import GalleryCounts
 from samesku.params.schema import Rerank
-from samesku.search.exact import search_neighbours
+from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
-from samesku.search.galleries import augment_rows
+from samesku.search.galleries import augment_searches
 from samesku.search.neighbours import Neighbours
 
 
@@ -57,6 +57,7 @@ def find_candidates(
     parts: Sequence[str],
     spec: Rerank,
     rules: Rules | None,
+    search: Search = search_neighbours,
 ) -> tuple[list[GallerySearches], list[PairFeatures]]:
     """For each part of a gallery its searches, and its candidate pairs with features.
 
@@ -66,14 +67,18 @@ def find_candidates(
     Args:
         towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
             listings is hidden.
+        search: as of `open_search`.
     """
     in_sample = labelled_in_train(listings)
     searches, features = [], []
     for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
+        neighbours = search(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
         if part != "test":  # val comes first, and its threshold serves test
             threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
-        of_part = _augment(fused, neighbours, spec, threshold, listings.allowed)
+        steps = augment_searches(
+            fused, neighbours, spec.k, spec.augmentation_steps, threshold, search, listings.allowed
+        )
+        of_part = GallerySearches(*zip(*steps, strict=True), threshold)
         candidates = _unite(of_part, rules, listings.allowed)
         searches.append(of_part)
         features.append(describe_candidates(candidates, evidence, of_part.fused, towers, in_sample))
@@ -106,17 +111,6 @@ def describe_candidates(
 def labelled_in_train(listings: Listings) -> Bools:
     """bool (N,): the listings whose labels taught the towers."""
     return (listings.split == "train") & (listings.product >= 0)
-
-
-def _augment(
-    fused: Fused, neighbours: Neighbours, spec: Rerank, threshold: float, allowed: AllowedPairs
-) -> GallerySearches:
-    """The searches of a gallery, of which the first one has been made."""
-    rows, nearest = [fused], [neighbours]
-    for _ in range(spec.augmentation_steps):
-        rows.append(augment_rows(rows[-1], nearest[-1], threshold))
-        nearest.append(search_neighbours(rows[-1], neighbours.query, spec.k, allowed=allowed))
-    return GallerySearches(rows, nearest, threshold)
 
 
 def _unite(searches: GallerySearches, rules: Rules | None, allowed: AllowedPairs) -> Candidates:

@@ -67,10 +67,19 @@ Group = MaskGroup | PictureGroup
 
 
 class Search(Protocol):
-    """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match."""
+    """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match.
+
+    queries: those of the gallery to search for; None: all.
+    """
 
     def __call__(
-        self, fused: Fused, rows: Int32, k: int, *, allowed: AllowedPairs = ALL_PAIRS
+        self,
+        fused: Fused,
+        rows: Int32,
+        k: int,
+        *,
+        allowed: AllowedPairs = ALL_PAIRS,
+        queries: Int32 | None = None,
     ) -> Neighbours: ...
 
 

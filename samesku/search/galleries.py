@@ -97,10 +97,29 @@ def search_augmented(
         allowed: which pairs may match; a row is moved by such neighbours alone.
     """
     neighbours = search(fused, rows, k, allowed=allowed)
+    *_, (fused, neighbours) = augment_searches(fused, neighbours, k, steps, threshold, search, allowed)
+    return neighbours, fused
+
+
+def augment_searches(
+    fused: Fused,
+    neighbours: Neighbours,
+    k: int,
+    steps: int,
+    threshold: float,
+    search: Search = search_neighbours,
+    allowed: AllowedPairs = ALL_PAIRS,
+) -> Iterator[tuple[Fused, Neighbours]]:
+    """The rows of a gallery and their k nearest: as they are, then after each of `steps` augmentations.
+
+    Args:
+        neighbours: the k nearest by `fused`, of every listing of the gallery.
+    """
+    yield fused, neighbours
     for _ in range(steps):
         fused = augment_rows(fused, neighbours, threshold)
-        neighbours = search(fused, rows, k, allowed=allowed)
-    return neighbours, fused
+        neighbours = search(fused, neighbours.query, k, allowed=allowed)
+        yield fused, neighbours
 
 
 def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
