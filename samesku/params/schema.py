@@ -59,7 +59,7 @@ class Shares(Strict):
 class Split(Strict):
     """How listings are split."""
 
-    by: Literal["component", "label_group", "column"] = "component"
+    by: Literal["component", "stable", "label_group", "column"] = "component"
     shares: Shares
     seed: Seed = 0
 
@@ -146,6 +146,8 @@ class TrainRun(Strict):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip_norm: Positive = 1.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    reuse: Literal["none", "weights"] = "none"
+    reuse_share: Share = 0.05
 
     @model_validator(mode="before")
     @classmethod
