@@ -6,6 +6,7 @@ pipeline does, and prints for each stage
     took       seconds
     private    the most memory that its processes had for themselves at one time, in MB (RssAnon)
     in all     the same with the pages of mapped files, which the system frees when it needs memory (RSS)
+    scratch    the size of its temporary files (samesku/scratch.py)
 
 With several sizes, it also prints the growth from one size to the next: e of seconds ∝ listings^e.
 
@@ -42,6 +43,7 @@ EVERY = 0.05  # seconds between two looks
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
 BESIDE = ["compare tfidf", "tune", "rerank"]
 NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
+HEAD = f"{'stage':24} {'took':>10}  {'private':>11}  {'in all':>11}  {'scratch':>11}"
 WORDS = [
     "masker", "sabun", "botol", "tas", "kabel", "serum", "celana", "lampu",
     "buku", "kopi", "jam", "sepatu", "topi", "panci", "gelas", "sikat",
@@ -99,19 +101,24 @@ def short(content: dict[str, Any]) -> None:
     content["train"]["pxk"] |= {"epochs": 1, "max_steps": 10}
 
 
-def memory(processes: list[psutil.Process]) -> tuple[int, int]:
-    """Private and whole memory of some processes together, in bytes."""
-    private = whole = 0
+def memory(processes: list[psutil.Process]) -> tuple[int, int, int]:
+    """Private memory, whole memory and temporary files of some processes together, in bytes."""
+    private = whole = scratch = 0
     for process in processes:
         try:
             status = Path(f"/proc/{process.pid}/status").read_text()
+            maps = Path(f"/proc/{process.pid}/maps").read_text()
         except OSError:  # it has ended
             continue
+        for line in maps.splitlines():
+            if line.endswith("(deleted)") and tempfile.gettempdir() in line:
+                start, end = line.split()[0].split("-")
+                scratch += int(end, 16) - int(start, 16)
         held = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Rss"))
         size = {name: int(text.split()[0]) * 1024 for name, text in held.items()}
         private += size.get("RssAnon", 0)
         whole += sum(size.values())
-    return private, whole
+    return private, whole, scratch
 
 
 def measure(stage: str, folder: Path) -> float:
@@ -123,18 +130,18 @@ def measure(stage: str, folder: Path) -> float:
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    private = whole = 0
+    most = (0, 0, 0)
     while process.poll() is None:
         try:
             family = [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             break
-        now = memory(family)
-        private, whole = max(private, now[0]), max(whole, now[1])
+        most = tuple(map(max, most, memory(family)))
         time.sleep(EVERY)
     status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
     seconds = time.perf_counter() - start
-    print(f"{stage:24} {seconds:8.1f} s  {private / 1e6:8.0f} MB  {whole / 1e6:8.0f} MB{status}", flush=True)
+    sizes = "".join(f"  {size / 1e6:8.0f} MB" for size in most)
+    print(f"{stage:24} {seconds:8.1f} s{sizes}{status}", flush=True)
     return seconds
 
 
@@ -146,7 +153,7 @@ def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None])
         (folder / "params.yaml").write_text(params(change), "utf-8")
         size = (folder / "catalogue.zip").stat().st_size
         print(f"{count:,} listings, a catalogue of {size / 1e6:.0f} MB", flush=True)
-        print(f"{'stage':24} {'took':>10}  {'private':>11}  {'in all':>11}", flush=True)
+        print(HEAD, flush=True)
         return [measure(stage, folder) for stage in stages]
 
 

@@ -24,7 +24,6 @@ from samesku.catalogue.listings import read_listings, val_labelled, visible_prod
 from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.evidence import collect_evidence
-from samesku.pairs.features import describe_pairs
 from samesku.pairs.labels import NotEnoughPairs, label_pairs
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params import load_params
@@ -52,14 +51,15 @@ def measure() -> None:
         towers = channels.keys() - params.channels.keys()
         evidence = collect_evidence(listings, channels)
         fused = concatenate_channels(channels, channel_weights(fusion.image, fusion.title, fusion.alpha))
-    with timed("searches and features", len(listings)):
+    with timed("searches, candidates, lists", len(listings)):
         rules = read_rules(listings, params.match, params.groups)
         _, (features,) = find_candidates(evidence, fused, towers, listings, ["full"], spec, rules)
     candidates = features.candidates
     pairs, columns = len(candidates), len(features.names)
     print(f"{pairs:,} candidate pairs, {2 * pairs / len(listings):.1f} to a listing, {columns} features")
     with timed("features alone", pairs * columns):
-        describe_pairs(candidates, evidence, {"fused": fused})
+        for block in features.blocks():
+            features.values(block)
     model, component = spec.model, listings.component
     product, val = visible_products(listings), val_labelled(listings)
     labels = label_pairs(candidates, product, val, product >= 0, component, model)

@@ -1,9 +1,10 @@
 """rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
-Every gallery has candidates, features and a pair model of its own. In the full gallery, which has train's listings too,
-the labels of train and val teach the model; of two train listings it does not see what a tower says that was trained on
-their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its scores may choose the
-calibration and every threshold. Test is scored once. Where the labels cannot teach a model, the fused score stays.
+Every gallery has candidates, features and a pair model of its own; the searches are those of `index.kind`. In the full
+gallery, which has train's listings too, the labels of train and val teach the model; of two train listings it does not
+see what a tower says that was trained on their labels. In the split galleries val teaches alone. Val is scored out of
+fold, so that its scores may choose the calibration and every threshold. Test is scored once. Where the labels cannot
+teach a model, the fused score stays.
 
 Matches are decided by a threshold; where that is better on val, clusters of the matches decide.
 
@@ -39,6 +40,7 @@ from samesku.pairs.run_pairs import AskingSettings, write_run
 from samesku.pairs.uncertain_pairs import open_reader
 from samesku.params import Decision, load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
+from samesku.search.galleries import open_search
 from samesku.search.neighbours import stack_neighbours
 
 METRICS = artefacts.METRICS / "compare" / "rerank.json"
@@ -64,10 +66,15 @@ def main() -> str:
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
     read = open_reader(artefacts.MODELS / "reader", listings, params)  # None where the pair reader is off
-    searches, neighbours, reranked, models = {}, {}, {}, {}
-    for name, parts in GALLERIES.items():
-        in_gallery = rules and rules.within(listings, name)
-        searches[name], features = find_candidates(evidence, fused, towers, listings, parts, spec, in_gallery)
+    with open_search(params.index, params.machine, len(listings)) as search:
+        described = {
+            name: find_candidates(
+                evidence, fused, towers, listings, parts, spec, rules and rules.within(listings, name), search
+            )
+            for name, parts in GALLERIES.items()
+        }
+    neighbours, reranked, models = {}, {}, {}
+    for name, (searches, features) in described.items():
         pairs = [part.candidates for part in features]
         teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
         try:
@@ -75,7 +82,7 @@ def main() -> str:
             labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
             model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read)
         except NotEnoughPairs as error:
-            by_fused_score = [part.neighbours[0] for part in searches[name]]
+            by_fused_score = [part.neighbours[0] for part in searches]
             neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
             continue
         scores = [val_scores, *(model.score(part, threads, read) for part in features[1:])]
@@ -104,15 +111,15 @@ def main() -> str:
     with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
         write_models(partial, reranked, decisions, thresholds)
         if "full" in reranked:
-            search, decided, full = searches["full"][0], by_threshold["full"], reranked["full"]
-            settings = AskingSettings.of_run(weights, evidence, search, decided.threshold, decided.min_score)
+            of_full, decided, full = described["full"][0][0], by_threshold["full"], reranked["full"]
+            settings = AskingSettings.of_run(weights, evidence, of_full, decided.threshold, decided.min_score)
             candidates, run_scores = full.features[0].candidates, full.scores[0]
-            write_run(partial / "full", search, spec.k, candidates, run_scores, settings)
+            write_run(partial / "full", of_full, spec.k, candidates, run_scores, settings)
     short = predictions.short_metrics(metrics)
     short["fallback"] = len(models) - len(reranked)
     artefacts.write_json(METRICS, short)
-    described = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]
-    return "; ".join([predictions.describe_metrics(short), *described])
+    lines = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]
+    return "; ".join([predictions.describe_metrics(short), *lines])
 
 
 if __name__ == "__main__":

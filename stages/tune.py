@@ -7,7 +7,10 @@ and three rows of the table, each with one step more: `tuned`, `tuned_augmented`
 and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
 """
 
+from collections.abc import Sequence
+
 from samesku import artefacts
+from samesku.arrays import Int32
 from samesku.catalogue.listings import GALLERIES, Listings, can_tune, read_listings, val_labelled
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
@@ -16,7 +19,7 @@ from samesku.evaluation.thresholds import best_val_threshold
 from samesku.params import Decision, Fusion, load_params
 from samesku.search import tuning
 from samesku.search.fusion import Channels, concatenate_channels, fusion_weights, load_channels
-from samesku.search.galleries import search_augmented, search_galleries
+from samesku.search.galleries import augment_searches, open_search
 from samesku.search.neighbours import stack_neighbours
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
@@ -25,6 +28,7 @@ SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
 def alpha_curve(
+    pools: Sequence[tuning.CandidatePool],
     channels: Channels,
     fusion: Fusion,
     listings: Listings,
@@ -32,25 +36,14 @@ def alpha_curve(
     k: int,
     rules: Rules | None,
 ) -> list[dict[str, float]]:
-    """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`."""
-    if fusion.method != "concat":
-        return []
-    parts = [
-        tuning.sweep_alphas(
-            channels,
-            fusion.image,
-            fusion.title,
-            listings.gallery(part),
-            k,
-            SWEPT_ALPHAS,
-            listings.allowed,
-            listings.owner,
-        )
-        for part in GALLERIES["split"]
-    ]
+    """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`.
+
+    pools: the united neighbours of each part of that gallery.
+    """
     rows = []
-    for alpha in SWEPT_ALPHAS:
-        neighbours = stack_neighbours([part[alpha] for part in parts], k)
+    for alpha in SWEPT_ALPHAS if fusion.method == "concat" else []:
+        weights = fusion_weights(fusion.image, fusion.title, alpha, channels)
+        neighbours = stack_neighbours([pool.rank(weights, k) for pool in pools], k)
         decisions = decide(neighbours, listings, decision, "split", rules)
         f1 = {f"{split}_f1": decisions.f1[decisions.split == split] for split in GALLERIES["split"]}
         rows.append({"alpha": alpha} | {name: values.mean() for name, values in f1.items() if len(values)})
@@ -80,9 +73,15 @@ def main() -> str:
     if not filled:
         return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
-    pool = tuning.unite_neighbours(
-        filled, every[labelled], every, params.tune.k, listings.allowed, listings.owner
-    )
+    with open_search(params.index, params.machine, len(listings)) as search:
+
+        def unite(query: Int32, rows: Int32) -> tuning.CandidatePool:
+            return tuning.unite_neighbours(
+                filled, query, rows, params.tune.k, listings.allowed, listings.owner, search
+            )
+
+        pool = unite(every[labelled], every)
+        pools = [unite(rows, rows) for rows in map(listings.gallery, GALLERIES["split"])]
 
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
@@ -93,24 +92,24 @@ def main() -> str:
     )
     weighted = {name: weight for name, weight in weights.items() if weight > 0}
     fused = concatenate_channels(filled, weighted, listings.owner)
-    plain = search_galleries(fused, listings, k)
     rules = read_rules(listings, params.match, params.groups)
-    augmented, thresholds = {}, {}
-    for gallery, parts in GALLERIES.items():  # val is the first part, and its threshold serves test
-        threshold, _ = best_val_threshold(plain[gallery], listings, listings.gallery(parts[0]))
-        results = [
-            search_augmented(
-                fused,
-                listings.gallery(part),
-                k,
-                params.tune.augmentation_steps,
-                threshold,
-                allowed=listings.allowed,
-            )
-            for part in parts
-        ]
-        augmented[gallery] = stack_neighbours([neighbours for neighbours, _ in results], k)
-        thresholds[f"augmentation.{gallery}"] = threshold
+    plain, augmented, thresholds = {}, {}, {}
+    steps = params.tune.augmentation_steps
+    with open_search(params.index, params.machine, len(listings)) as search:
+        for gallery, parts in GALLERIES.items():
+            galleries = [listings.gallery(part) for part in parts]
+            searched = [search(fused, rows, k, allowed=listings.allowed) for rows in galleries]
+            plain[gallery] = stack_neighbours(searched, k)
+            # Val is the first part, and its threshold serves test.
+            threshold, _ = best_val_threshold(plain[gallery], listings, galleries[0])
+            results = []
+            for nearest in searched:
+                *_, (_, last) = augment_searches(
+                    fused, nearest, k, steps, threshold, search, listings.allowed
+                )
+                results.append(last)
+            augmented[gallery] = stack_neighbours(results, k)
+            thresholds[f"augmentation.{gallery}"] = threshold
     for row, neighbours, at_least_one in zip(
         ROWS, (plain, augmented, augmented), (False, False, True), strict=True
     ):
@@ -127,7 +126,7 @@ def main() -> str:
         print(f"{row}: {predictions.describe_metrics(short)}")
 
     surface = tuning.weight_surface(val_f1, weights, image, title)
-    alphas = alpha_curve(channels, fusion, listings, params.decision, k, rules)
+    alphas = alpha_curve(pools, channels, fusion, listings, params.decision, k, rules)
     command = tuning.adopting_command(weights, image, title)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:

@@ -27,6 +27,7 @@ PLUMBING = tuple(
         "processor",
         "reading",
         "replacing",
+        "scratch",
         "store",
         "workers",
     )

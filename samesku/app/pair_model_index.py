@@ -22,7 +22,7 @@ from samesku.pairs.candidate_search import labelled_in_train
 from samesku.pairs.candidates import Candidates, best_candidates
 from samesku.pairs.evidence import ListingTexts, read_texts
 from samesku.pairs.explain import explain_scores
-from samesku.pairs.features import PairFeatures
+from samesku.pairs.feature_blocks import FeatureBlock
 from samesku.pairs.local_evidence import ListingEvidence
 from samesku.pairs.new_pairs import NewPairs, ScoredCatalogue, ScoredPairs
 from samesku.pairs.pair_model import PairModel, PairScores
@@ -171,7 +171,7 @@ def _evidence(asked: AskedListings) -> ListingEvidence:
 
 
 def _comparison(
-    model: PairModel, features: PairFeatures, scores: PairScores, place: int, cosines: Mapping[str, float]
+    model: PairModel, features: FeatureBlock, scores: PairScores, place: int, cosines: Mapping[str, float]
 ) -> Comparison:
     """Of the pair at a place."""
     reasons = explain_scores(model, features, scores, np.array([place]))

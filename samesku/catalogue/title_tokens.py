@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -90,15 +91,16 @@ class TitleTokens:
 
 def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     """Read N titles into sets of items; upper and lower case are equal."""
-    folded = [title.casefold() for title in titles]
-    words = [{("", word) for word in read_words(title)} for title in titles]
-    items = [list(_parse_items(title)) for title in folded]
-    groups = {
-        group: _item_sets([{(item.kind, item.value) for item in row if item.group == group} for row in items])
-        for group in ("numbers", "quantities", "codes")
-    }
-    length = np.array([len(title) for title in folded], dtype=np.float32)
-    return TitleTokens(_item_sets(words), **groups, length=length)
+    words, groups = _ItemSetWriter(), {name: _ItemSetWriter() for name in ("numbers", "quantities", "codes")}
+    length = np.empty(len(titles), dtype=np.float32)
+    for number, title in enumerate(titles):
+        folded = title.casefold()
+        length[number] = len(folded)
+        words.add({("", word) for word in read_words(title)})
+        items = list(_parse_items(folded))
+        for group, sets in groups.items():
+            sets.add({(item.kind, item.value) for item in items if item.group == group})
+    return TitleTokens(words.sets(), **{name: sets.sets() for name, sets in groups.items()}, length=length)
 
 
 def read_words(title: str) -> set[str]:
@@ -204,18 +206,40 @@ def _parse_items(text: str) -> Iterator[Item]:
         yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
 
 
-def _item_sets(sets: list[set[tuple[str, str]]]) -> ItemSets:
-    """Sets of (kind, value) as sparse rows."""
-    vocabulary = {item: column for column, item in enumerate(sorted(set().union(*sets)))}
-    _, kind = np.unique(np.array([kind for kind, _ in vocabulary], dtype=str), return_inverse=True)
-    columns = [sorted(vocabulary[item] for item in row) for row in sets]
-    ends = np.cumsum([0, *map(len, columns)])
-    flat = np.fromiter((column for row in columns for column in row), np.int32, count=int(ends[-1]))
-    # Here, for its import takes longer than the ranking of a small catalogue.
+class _ItemSetWriter:
+    """Sets of (kind, value) that become sparse rows; a listing's set is not held once it has been added."""
+
+    def __init__(self) -> None:
+        self.vocabulary: dict[tuple[str, str], int] = {}
+        self.numbers, self.counts = array("i"), array("i")
+
+    def add(self, items: Set[tuple[str, str]]) -> None:
+        vocabulary = self.vocabulary
+        self.numbers.extend([vocabulary.setdefault(item, len(vocabulary)) for item in items])
+        self.counts.append(len(items))
+
+    def sets(self) -> ItemSets:
+        """The sets of all listings; columns are in the order of (kind, value)."""
+        vocabulary = sorted(self.vocabulary)
+        column = np.empty(len(vocabulary), np.int32)
+        column[[self.vocabulary[item] for item in vocabulary]] = np.arange(len(vocabulary))
+        flat = column[np.frombuffer(self.numbers, np.int32)]
+        ends = np.append(0, np.cumsum(np.frombuffer(self.counts, np.int32)))
+        # Here, for its import takes longer than the ranking of a small catalogue.
+        from scipy.sparse import csr_array
+
+        shape = len(self.counts), len(vocabulary)
+        items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=shape)
+        items.sort_indices()
+        return _with_agreement(items, vocabulary)
+
+
+def _with_agreement(items: csr_array, vocabulary: Sequence[tuple[str, str]]) -> ItemSets:
+    """Item sets, and which of their items are one value."""
     from scipy.sparse import csr_array
 
-    items = csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(sets), len(vocabulary)))
-    agreeing = _find_agreeing(list(vocabulary))
+    _, kind = np.unique(np.array([kind for kind, _ in vocabulary], dtype=str), return_inverse=True)
+    agreeing = _find_agreeing(vocabulary)
     values = [value for _, value in vocabulary]
     if not len(agreeing):
         return ItemSets(items, kind.astype(np.int64), values=values)

@@ -141,10 +141,12 @@ def best_val_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) 
         rows: int32 (G,), the gallery of the neighbours.
     """
     product, labelled = visible_products(listings), val_labelled(listings)[neighbours.query]
-    query, neighbour = neighbours.query[labelled], neighbours.neighbour[labelled]
+    of_val = Neighbours(
+        neighbours.query[labelled], neighbours.neighbour[labelled], neighbours.score[labelled]
+    )
     curve = sweep_thresholds(
-        static_statistic(neighbours)[labelled],
-        is_relevant(product, query, neighbour),
-        count_relevant(product, query, rows, listings.allowed),
+        static_statistic(of_val),
+        is_relevant(product, of_val.query, of_val.neighbour),
+        count_relevant(product, of_val.query, rows, listings.allowed),
     )
     return best_threshold(curve), float(curve.f1.max())

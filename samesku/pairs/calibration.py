@@ -6,6 +6,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from samesku.arrays import Bools, Float64, Ints
+from samesku.scratch import new_array, slices
+
+BLOCK = 2**20  # pairs at once
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,11 @@ class Platt:
     intercept: float
 
     def probability(self, log_odds: Float64) -> Float64:
-        """Probabilities of log-odds, of the same shape."""
-        return 1.0 / (1.0 + np.exp(-(self.slope * log_odds + self.intercept)))
+        """Probabilities of log-odds, float64 (P,)."""
+        probability = new_array(log_odds.shape, np.float64)
+        for block in slices(len(log_odds), BLOCK):
+            probability[block] = 1.0 / (1.0 + np.exp(-(self.slope * log_odds[block] + self.intercept)))
+        return probability
 
 
 def fit_platt(log_odds: Float64, same_product: Bools, count: Ints | None = None) -> Platt:

@@ -14,12 +14,13 @@ from samesku.evaluation.rules import Rules, apply_rules
 from samesku.evaluation.thresholds import best_val_threshold
 from samesku.pairs.candidates import Candidates, unite_candidates
 from samesku.pairs.evidence import PairEvidence
-from samesku.pairs.features import PairFeatures, describe_pairs
+from samesku.pairs.feature_blocks import FeatureBlock, PairFeatures
+from samesku.pairs.features import describe_pairs
 from samesku.pairs.gallery_counts import GalleryCounts
 from samesku.params.schema import Rerank
-from samesku.search.exact import search_neighbours
+from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
-from samesku.search.galleries import augment_rows
+from samesku.search.galleries import augment_searches
 from samesku.search.neighbours import Neighbours
 
 
@@ -56,6 +57,7 @@ def find_candidates(
     parts: Sequence[str],
     spec: Rerank,
     rules: Rules | None,
+    search: Search = search_neighbours,
 ) -> tuple[list[GallerySearches], list[PairFeatures]]:
     """For each part of a gallery its searches, and its candidate pairs with features.
 
@@ -65,14 +67,18 @@ def find_candidates(
     Args:
         towers: the channels that were trained. What they, and scores that they are part of, say of two labelled train
             listings is hidden.
+        search: as of `open_search`.
     """
     in_sample = labelled_in_train(listings)
     searches, features = [], []
     for part in parts:
-        neighbours = search_neighbours(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
+        neighbours = search(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
         if part != "test":  # val comes first, and its threshold serves test
             threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
-        of_part = _augment(fused, neighbours, spec, threshold, listings.allowed)
+        steps = augment_searches(
+            fused, neighbours, spec.k, spec.augmentation_steps, threshold, search, listings.allowed
+        )
+        of_part = GallerySearches(*zip(*steps, strict=True), threshold)
         candidates = _unite(of_part, rules, listings.allowed)
         searches.append(of_part)
         features.append(describe_candidates(candidates, evidence, of_part.fused, towers, in_sample))
@@ -94,26 +100,17 @@ def describe_candidates(
         counts: as of `describe_pairs`.
     """
     described = describe_pairs(candidates, evidence, rows_of_features(fused), counts)
-    if towers:
-        left, right = described.candidates.catalogue_rows
-        described.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
-    return described
+
+    def hide(block: FeatureBlock) -> None:
+        left, right = block.pairs.catalogue_rows
+        block.hide({*towers, "fused", "augmented", "density"}, in_sample[left] & in_sample[right])
+
+    return PairFeatures(candidates, [*described.parts, hide]) if towers else described
 
 
 def labelled_in_train(listings: Listings) -> Bools:
     """bool (N,): the listings whose labels taught the towers."""
     return (listings.split == "train") & (listings.product >= 0)
-
-
-def _augment(
-    fused: Fused, neighbours: Neighbours, spec: Rerank, threshold: float, allowed: AllowedPairs
-) -> GallerySearches:
-    """The searches of a gallery, of which the first one has been made."""
-    rows, nearest = [fused], [neighbours]
-    for _ in range(spec.augmentation_steps):
-        rows.append(augment_rows(rows[-1], nearest[-1], threshold))
-        nearest.append(search_neighbours(rows[-1], neighbours.query, spec.k, allowed=allowed))
-    return GallerySearches(rows, nearest, threshold)
 
 
 def _unite(searches: GallerySearches, rules: Rules | None, allowed: AllowedPairs) -> Candidates:

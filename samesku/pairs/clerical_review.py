@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Floats, Int64, Ints
+from samesku.scratch import slices
 
 OUTCOMES = ("reject", "review", "accept")
 MAX_THRESHOLDS = 400  # tried for `accept`
 RESAMPLES = 1000
+DRAWN = 50  # of them at once
 UNREACHABLE = 1.000001  # a threshold that no probability reaches
 
 
@@ -89,5 +91,9 @@ def _lower_precision(
 
     n_accepted, n_correct = accepted(np.ones(len(same_product), bool)), accepted(same_product)
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES).astype(float)
-    return np.quantile((drawn @ n_correct) / np.maximum(drawn @ n_accepted, 1.0), 0.05, axis=0)
+    share = np.full(len(names), 1 / len(names))
+    precision = np.empty((RESAMPLES, len(thresholds)))
+    for block in slices(RESAMPLES, DRAWN):
+        drawn = generator.multinomial(len(names), share, block.stop - block.start).astype(float)
+        precision[block] = (drawn @ n_correct) / np.maximum(drawn @ n_accepted, 1.0)
+    return np.quantile(precision, 0.05, axis=0)

@@ -9,29 +9,35 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from samesku.arrays import Bools, Float32, Float64, Int64, Ints
-from samesku.pairs.features import PairFeatures
+from samesku.pairs.feature_blocks import FeatureBlock, PairFeatures
 from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.scratch import slices
 
 ROWS = 16_384  # explained in one block
 
 
 def explain_scores(
-    model: PairModel, features: PairFeatures, scores: PairScores, pair: Ints
+    model: PairModel, features: PairFeatures | FeatureBlock, scores: PairScores, pair: Ints
 ) -> dict[str, Float32]:
     """How far each family of features moved the log-odds of some pairs.
 
     Args:
-        pair: int (M,), indices of candidates.
+        pair: int (M,), indices of candidates, ascending.
 
     Returns:
         Family -> float32 (M,). `base` is the score before any feature, `support` what the second round adds.
         The values of a pair sum to its log-odds before calibration.
     """
-    families, moves, base = family_contributions(
-        model.first, features.values(pair), scores.scored_by[pair], features.families
-    )
-    contributions = {"base": base.astype(np.float32)} | dict(zip(families, moves.T, strict=True))
-    return contributions | {"support": (scores.second[pair] - scores.first[pair]).astype(np.float32)}
+    contributions: dict[str, list[Float32]] = {}
+    for block in slices(len(pair), ROWS) if len(pair) else [slice(0, 0)]:
+        some = pair[block]
+        families, moves, base = family_contributions(
+            model.first, features.values(some), scores.scored_by[some], features.families
+        )
+        support = scores.second[some] - scores.first[some]
+        for family, column in zip(["base", *families, "support"], [base, *moves.T, support], strict=True):
+            contributions.setdefault(family, []).append(column.astype(np.float32))
+    return {family: np.concatenate(columns) for family, columns in contributions.items()}
 
 
 def feature_importances(model: PairModel, families: Sequence[str]) -> list[dict[str, float | str]]:
@@ -66,12 +72,11 @@ def family_contributions(
         moves, first_leaf, root = _leaf_moves(model, family, len(names))
         pairs = np.flatnonzero(scored_by[:, k])
         base[pairs] += root * share[pairs]
-        for start in range(0, len(pairs), ROWS):
-            block = pairs[start : start + ROWS]
-            leaf = model.predict(values[block], pred_leaf=True) + first_leaf
-            ends = np.arange(len(block) + 1) * leaf.shape[1]
-            paths = csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=(len(block), len(moves)))
-            contributions[block] += (paths @ moves) * share[block, None]
+        if len(pairs):
+            leaf = model.predict(values[pairs], pred_leaf=True) + first_leaf
+            ends = np.arange(len(pairs) + 1) * leaf.shape[1]
+            paths = csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=(len(pairs), len(moves)))
+            contributions[pairs] += (paths @ moves) * share[pairs, None]
     return names, contributions, base
 
 

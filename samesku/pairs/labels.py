@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints
 from samesku.pairs.candidates import Candidates
 from samesku.params.schema import PairModelParams
+from samesku.scratch import slices
+
+BLOCK = 2**18  # pairs whose labels are read at once
 
 
 class NotEnoughPairs(Exception):
     """The labels cannot teach a pair model; the message says what is missing."""
+
+
+class LabelledCandidates(Protocol):
+    """P candidate pairs whose labels can be asked for: `CandidateLabels`, or `PairLabels` of all of them."""
+
+    def select(self, pair: Ints | slice) -> PairLabels: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class PairLabels:
     fold: Int32
     held_out: Int32
 
-    def select(self, pair: Bools | Int64) -> PairLabels:
+    def select(self, pair: Bools | Ints | slice) -> PairLabels:
         """Some of the pairs."""
         return PairLabels(
             self.train_mask[pair],
@@ -46,13 +56,43 @@ class PairLabels:
             self.held_out[:, pair],
         )
 
-    def training_pairs(self) -> PairLabels:
-        """The pairs that the model learns from."""
-        return self.select(self.train_mask)
-
     def calibration_pairs(self) -> Bools:
         """bool (P,): those of them with a val listing. They are scored as pairs of test are."""
         return self.train_mask & (self.n_queries > 0)
+
+
+@dataclass(frozen=True)
+class CandidateLabels:
+    """The labels of the candidate pairs of a gallery, which are read for a block of pairs when they are asked for.
+
+    Attributes:
+        product: int (N,), the product of each listing of the catalogue as `visible_products` gives it: −1
+            where there is no label, or it is hidden.
+        val_labelled: bool (N,), the labelled val listings.
+        fold: int32 (N,), as of `deal_folds`.
+        weight: float64 (N,), 0 for a listing whose label does not teach.
+    """
+
+    candidates: Candidates
+    product: Ints
+    val_labelled: Bools
+    fold: Int32
+    weight: Float64
+
+    def select(self, pair: Ints | slice) -> PairLabels:
+        """The labels of some pairs, by their indices."""
+        sides = np.stack(self.candidates.select(pair).catalogue_rows)
+        left, right = sides
+        fold, is_val, is_known = self.fold[sides], self.val_labelled[sides], self.product >= 0
+        of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)
+        return PairLabels(
+            train_mask=(fold >= 0).any(axis=0) & is_known[left] & is_known[right],
+            same_product=(self.product[left] == self.product[right]) & is_known[left],
+            weight=self.weight[left] + self.weight[right],
+            n_queries=is_val.sum(axis=0),
+            fold=fold,
+            held_out=np.where(is_val | of_two_teaching, fold, np.int32(-1)),
+        )
 
 
 def label_pairs(
@@ -62,7 +102,7 @@ def label_pairs(
     teaching: Bools,
     component: Ints,
     params: PairModelParams,
-) -> PairLabels:
+) -> CandidateLabels:
     """Label candidate pairs. The model learns from a pair of two labelled listings of which at least one teaches.
 
     Pairs with test listings teach nothing. That a labelled one is of another product than those of val is certain,
@@ -76,28 +116,14 @@ def label_pairs(
     model has seen the train listing.
 
     Args:
-        product: int (N,), the product of each listing of the catalogue as `visible_products` gives it: −1
-            where there is no label, or it is hidden.
-        val_labelled: bool (N,), the labelled val listings.
+        product, val_labelled: as of `CandidateLabels`.
         teaching: bool (N,), the listings whose labels teach: those of val, perhaps the labelled ones of train too.
         component: int (N,), the connected component of each listing.
     """
-    sides = np.stack(candidates.catalogue_rows)
-    left, right = sides
-    fold = deal_folds(component, teaching, params.folds, params.seed)[sides]
-    is_val = val_labelled[sides]
-    is_known = product >= 0
+    fold = deal_folds(component, teaching, params.folds, params.seed)
     size = np.bincount(product[product >= 0], minlength=1)
-    listing_weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
-    of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)
-    return PairLabels(
-        train_mask=(fold >= 0).any(axis=0) & is_known[left] & is_known[right],
-        same_product=(product[left] == product[right]) & (product[left] >= 0),
-        weight=listing_weight[left] + listing_weight[right],
-        n_queries=is_val.sum(axis=0),
-        fold=fold,
-        held_out=np.where(is_val | of_two_teaching, fold, np.int32(-1)),
-    )
+    weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
+    return CandidateLabels(candidates, product, val_labelled, fold, weight)
 
 
 def limit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> PairModelParams:
@@ -122,22 +148,59 @@ def deal_folds(component: Ints, teaching: Bools, n_folds: int, seed: int) -> Int
     return fold
 
 
-def check_training_pairs(same_product: Bools, fold: Int32, n_folds: int) -> None:
-    """Check that every fold leaves pairs of one product and of two products to learn from.
+def draw_training_pairs(
+    labels: LabelledCandidates, n_pairs: int, params: PairModelParams
+) -> tuple[Int64, PairLabels]:
+    """The pairs that the model learns from: of two products at most about `params.negatives`, drawn.
 
-    Args:
-        same_product: bool (P,). fold: int32 (2, P).
+    The weight of a drawn pair stands for all of them.
 
-    Raises:
-        NotEnoughPairs: it does not.
+    Returns:
+        The indices of the M pairs, int64 (M,), ascending, and their labels.
     """
-    kinds = {"one product": same_product, "two products": ~same_product}
-    for kind, pairs in kinds.items():
-        if not pairs.any():
-            raise NotEnoughPairs(f"no candidate pair of {kind} to learn from")
-    for kind, pairs in kinds.items():
-        for k in range(n_folds):
-            if not (pairs & (fold != k).all(axis=0)).any():
+    blocks = [*slices(n_pairs, BLOCK)]
+    n_negatives = 0
+    for block in blocks:
+        of_block = labels.select(block)
+        n_negatives += int((of_block.train_mask & ~of_block.same_product).sum())
+    share = min(1.0, params.negatives / max(1, n_negatives))
+    generator = np.random.default_rng(params.seed)
+    drawn = [np.empty(0, np.int64)]
+    for block in blocks:
+        of_block = labels.select(block)
+        pair = np.flatnonzero(of_block.train_mask)
+        drawn.append(block.start + pair[of_block.same_product[pair] | (generator.random(len(pair)) < share)])
+    pair = np.concatenate(drawn)
+    of_drawn = labels.select(pair)
+    weight = np.where(of_drawn.same_product, of_drawn.weight, of_drawn.weight / share)
+    return pair, replace(of_drawn, weight=weight)
+
+
+class FoldCheck:
+    """Whether every fold leaves pairs of one product and of two products to learn from.
+
+    Blocks of pairs are added one after the other.
+    """
+
+    def __init__(self, n_folds: int) -> None:
+        #: bool (2, folds + 1), of one product and of two: pairs without a listing in each fold; the last: any pairs.
+        self.remain = np.zeros((2, n_folds + 1), bool)
+
+    def add(self, same_product: Bools, fold: Int32) -> None:
+        """Args: same_product: bool (P,). fold: int32 (2, P)."""
+        for kind, pairs in enumerate((same_product, ~same_product)):
+            self.remain[kind, -1] |= pairs.any()
+            for k in range(self.remain.shape[1] - 1):
+                self.remain[kind, k] |= (pairs & (fold != k).all(axis=0)).any()
+
+    def refuse(self) -> None:
+        """Raises: NotEnoughPairs: it does not."""
+        kinds = ("one product", "two products")
+        for kind, remain in zip(kinds, self.remain, strict=True):
+            if not remain[-1]:
+                raise NotEnoughPairs(f"no candidate pair of {kind} to learn from")
+        for kind, remain in zip(kinds, self.remain, strict=True):
+            for k in np.flatnonzero(~remain[:-1]).tolist():
                 raise NotEnoughPairs(
-                    f"without fold {k} of {n_folds}, no candidate pair of {kind} to learn from"
+                    f"without fold {k} of {len(remain) - 1}, no candidate pair of {kind} to learn from"
                 )

@@ -1,38 +1,40 @@
 """Features of a pair from the lists of its two listings: ranks, statistics of lists, shared neighbours.
 
-A listing's list holds its candidate pairs, see `Candidates`.
+A listing's list holds its candidate pairs, see `Candidates`. Everything is computed for a block of listings or of
+pairs at a time.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from samesku.arrays import Bools, Float32, Floats, Int32, Int64
-from samesku.pairs.candidates import Candidates
+from samesku.arrays import Float32, Floats, Int64, Ints
+from samesku.pairs.candidates import Candidates, Lists
+from samesku.scratch import new_array, slices
 
 PAIRS = 32_768  # in one block
 
-LeftRight = tuple[Float32, Float32]
 
-
-def ranks_in_lists(candidates: Candidates, value: Float32) -> LeftRight:
+def ranks_in_lists(candidates: Candidates, value: Float32) -> Float32:
     """The rank of each pair in the list of its left listing and of its right one, 1 for the highest value.
 
     Args:
         value: float32 (P,); NaN ranks last.
 
     Returns:
-        Two float32 (P,). Equal values share the last of their ranks: the order of listings does not matter.
+        float32 (2, P). Equal values share the last of their ranks: the order of listings does not matter.
     """
-    listing, _, pair = candidates.lists
-    value = np.nan_to_num(value, nan=-np.inf)[pair]
-    order = np.lexsort((-value, listing))
-    listing, pair, value = listing[order], pair[order], value[order]
-    first = np.searchsorted(listing, listing)
-    last_of_equals = np.append((listing[1:] != listing[:-1]) | (value[1:] != value[:-1]), True)
-    ends = np.flatnonzero(last_of_equals)
-    rank = ends[np.searchsorted(ends, np.arange(len(listing)))] - first + 1
-    return _left_right(candidates, listing, pair, rank)
+    ranks = new_array((2, len(candidates)), np.float32)
+    for _, lists in candidates.list_blocks():
+        of_entry = np.nan_to_num(value[lists.pair], nan=-np.inf)
+        order = np.lexsort((-of_entry, lists.listing))
+        listing, of_entry = lists.listing[order], of_entry[order]
+        last_of_equals = np.append((listing[1:] != listing[:-1]) | (of_entry[1:] != of_entry[:-1]), True)
+        ends = np.flatnonzero(last_of_equals)
+        rank = ends[np.searchsorted(ends, np.arange(len(listing)))] - lists.start[listing] + 1
+        ranks[lists.is_right[order].astype(int), lists.pair[order]] = rank
+    return ranks
 
 
 def list_statistics(candidates: Candidates, value: Float32) -> Float32:
@@ -41,50 +43,60 @@ def list_statistics(candidates: Candidates, value: Float32) -> Float32:
     Args:
         value: float32 (P,); NaN is left out.
     """
-    size = len(candidates.rows)
-    valid = ~np.isnan(value)
-    listing = np.concatenate([candidates.left[valid], candidates.right[valid]])
-    values = np.concatenate([value[valid]] * 2).astype(np.float64)
-    count = np.maximum(np.bincount(listing, minlength=size), 1)
-    mean = np.bincount(listing, values, size) / count
-    variance = np.bincount(listing, (values - mean[listing]) ** 2, size) / count
-    highest = np.full(size, -np.inf)
-    np.maximum.at(highest, listing, values)
-    highest = np.where(np.isfinite(highest), highest, 0)
-    return np.stack([highest, mean, np.sqrt(variance)], axis=1).astype(np.float32)
+    statistics = np.zeros((len(candidates.rows), 3), np.float32)
+    for first, lists in candidates.list_blocks():
+        size = len(lists.start) - 1
+        order = _left_first(lists)
+        values = value[lists.pair[order]].astype(np.float64)
+        valid = ~np.isnan(values)
+        listing, values = lists.listing[order][valid], values[valid]
+        count = np.maximum(np.bincount(listing, minlength=size), 1)
+        mean = np.bincount(listing, values, size) / count
+        variance = np.bincount(listing, (values - mean[listing]) ** 2, size) / count
+        highest = np.full(size, -np.inf)
+        np.maximum.at(highest, listing, values)
+        highest = np.where(np.isfinite(highest), highest, 0)
+        statistics[first : first + size] = np.stack([highest, mean, np.sqrt(variance)], axis=1)
+    return statistics
 
 
 def list_sums(candidates: Candidates, value: Floats) -> Float32:
     """The sum of each list: float32 (G,)."""
-    listing = np.concatenate([candidates.left, candidates.right])
-    return np.bincount(listing, np.concatenate([value, value]), len(candidates.rows)).astype(np.float32)
+    sums = np.zeros(len(candidates.rows), np.float32)
+    for first, lists in candidates.list_blocks():
+        order, size = _left_first(lists), len(lists.start) - 1
+        sums[first : first + size] = np.bincount(lists.listing[order], value[lists.pair[order]], size)
+    return sums
 
 
-def best_rivals(candidates: Candidates, value: Float32) -> LeftRight:
-    """The highest value in the left's list and the right's but the pair's: two float32 (P,), 0 for none."""
-    listing, _, pair = candidates.lists
-    order = np.lexsort((-value[pair], listing))
-    listing, pair = listing[order], pair[order]
-    first = np.searchsorted(listing, listing)
-    rival = np.where(np.arange(len(listing)) == first, first + 1, first)
-    exists = rival < len(listing)
-    exists[exists] = listing[rival[exists]] == listing[exists]
-    best = np.zeros(len(listing), dtype=np.float32)
-    best[exists] = value[pair[rival[exists]]]
-    return _left_right(candidates, listing, pair, best)
+def best_rivals(candidates: Candidates, value: Float32) -> Float32:
+    """The highest value in the left's list and the right's but the pair's: float32 (2, P), 0 for none."""
+    rivals = new_array((2, len(candidates)), np.float32)
+    for _, lists in candidates.list_blocks():
+        order = np.lexsort((-value[lists.pair], lists.listing))
+        listing, pair = lists.listing[order], lists.pair[order]
+        first = lists.start[listing]
+        rival = np.where(np.arange(len(listing)) == first, first + 1, first)
+        exists = rival < lists.start[listing + 1]
+        best = np.zeros(len(listing), dtype=np.float32)
+        best[exists] = value[pair[rival[exists]]]
+        rivals[lists.is_right[order].astype(int), pair] = best
+    return rivals
 
 
-def shared_neighbours(candidates: Candidates, weight: Float32) -> Float32:
-    """Σ √(w(left, third) · w(third, right)) over the third listings in both lists: float32 (P,).
+def shared_neighbours(candidates: Candidates, score: Float32) -> Float32:
+    """Σ √(s(left, third) · s(third, right)) over the third listings in both lists: float32 (P,).
 
     Args:
-        weight: float32 (P,), w of each pair, 0 or more.
+        score: float32 (P,), s of each pair; one below 0, or NaN, counts as 0.
     """
-    lists = _symmetric_matrix(candidates, np.sqrt(weight))
-    shared = np.empty(len(candidates), dtype=np.float32)
-    for start in range(0, len(candidates), PAIRS):
-        block = slice(start, start + PAIRS)
-        shared[block] = lists[candidates.left[block]].multiply(lists[candidates.right[block]]).sum(axis=1)
+
+    def root(pair: Ints) -> Float32:
+        return np.sqrt(np.nan_to_num(np.maximum(score[pair], 0)))
+
+    shared = new_array(len(candidates), np.float32)
+    for block in slices(len(candidates), PAIRS):
+        shared[block] = _paths(candidates, block, root).sum(axis=1)
     return shared
 
 
@@ -96,24 +108,33 @@ def two_step_paths(
     Args:
         probability: float32 (P,), p of each pair. min_probability: pairs below it are left out.
     """
-    graph = _symmetric_matrix(candidates, probability, probability >= min_probability)
-    total, strongest = np.zeros((2, len(candidates)), dtype=np.float32)
-    for start in range(0, len(candidates), PAIRS):
-        block = slice(start, start + PAIRS)
-        paths = graph[candidates.left[block]].multiply(graph[candidates.right[block]])
+    total, strongest = (new_array(len(candidates), np.float32) for _ in range(2))
+    for block in slices(len(candidates), PAIRS):
+        paths = _paths(candidates, block, probability.__getitem__, min_probability)
         total[block], strongest[block] = paths.sum(axis=1), paths.max(axis=1).toarray()
     return total, strongest
 
 
-def _symmetric_matrix(candidates: Candidates, value: Float32, mask: Bools | slice = slice(None)) -> csr_array:
-    """The values of the pairs in `mask`, from either side, as a sparse (G, G) matrix."""
-    left, right, size = candidates.left[mask], candidates.right[mask], len(candidates.rows)
-    both = np.concatenate([left, right]), np.concatenate([right, left])
-    return csr_array((np.concatenate([value[mask]] * 2), both), shape=(size, size))
+def _paths(
+    candidates: Candidates, block: slice, value: Callable[..., Float32], least: float = -np.inf
+) -> csr_array:
+    """value(left, third) · value(third, right) of each pair of a block and each third listing: sparse (B, G).
+
+    Args:
+        value: of pairs, by their indices. least: pairs of a lower value are left out.
+    """
+    few = candidates.select(block)
+    listings, place = np.unique(np.concatenate([few.left, few.right]), return_inverse=True)
+    lists = candidates.lists_of(listings)
+    values, candidate, start = value(lists.pair), lists.candidate, lists.start
+    if np.isfinite(least):
+        enough = values >= least
+        start = np.append(0, np.cumsum(enough))[start]
+        values, candidate = values[enough], candidate[enough]
+    matrix = csr_array((values, candidate, start), shape=(len(listings), len(candidates.rows)))
+    return matrix[place[: len(few)]].multiply(matrix[place[len(few) :]])
 
 
-def _left_right(candidates: Candidates, listing: Int32, pair: Int64, value: NDArray) -> LeftRight:
-    """Values of the entries of all lists, in any order, as (left's, right's) values of each pair."""
-    sides = np.empty((2, len(candidates)), dtype=np.float32)
-    sides[(listing == candidates.right[pair]).astype(int), pair] = value
-    return sides[0], sides[1]
+def _left_first(lists: Lists) -> Int64:
+    """The entries of pairs whose left listing has the list, then the others: one fixed order of every sum."""
+    return np.argsort(lists.is_right, kind="stable")

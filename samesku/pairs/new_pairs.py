@@ -22,7 +22,8 @@ from samesku.catalogue.listings import Listings
 from samesku.evaluation.rules import Rules, apply_rules
 from samesku.pairs.candidate_search import describe_candidates, searches_of_candidates
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.features import PairFeatures, support_features
+from samesku.pairs.feature_blocks import FeatureBlock
+from samesku.pairs.features import support_columns
 from samesku.pairs.local_evidence import ExtendedCounts, ListingEvidence, TextCounts, gather_evidence
 from samesku.pairs.pair_model import READER, PairModel, PairScores, mean_log_odds
 from samesku.pairs.run_pairs import RunPairs
@@ -43,7 +44,7 @@ class ScoredPairs:
 
     left: Int64
     right: Int64
-    features: PairFeatures
+    features: FeatureBlock
     scores: PairScores
 
 
@@ -114,27 +115,28 @@ class NewPairs:
         """Score all of them, those of LISTINGS new listings at once."""
         listing = np.unique(self.right)
         blocks = np.split(np.arange(len(self)), np.searchsorted(self.right, listing[LISTINGS::LISTINGS]))
-        model, threads = self.catalogue.model, self.catalogue.threads
+        model = self.catalogue.model
         scored_by = np.ones((len(self), len(model.first)), bool)
         first, second = np.zeros(len(self)), np.zeros(len(self))
         described = []
         for pair in blocks if len(self) else []:
             _, features = self.describe(self.left[pair], self.right[pair])
-            first[pair] = mean_log_odds(model.first, features.values(), scored_by[pair], threads)
+            first[pair] = mean_log_odds(model.first, features.values(), scored_by[pair])
             described.append(features)
         for pair, features in zip(blocks, described, strict=False):
             around, place = self.around(self.left[pair], self.right[pair])
-            support = support_features(around.candidates, around.log_odds(self.catalogue.run, first))
-            support = support.select(place)
+            log_odds = around.log_odds(self.catalogue.run, first)
+            support = FeatureBlock(around.candidates.select(place), place)
+            support_columns(around.candidates, log_odds)(support)
             if model.has_reader:  # a question does not wait for a network: its pairs are taken as unread
                 support.add("reader", READER, np.full(len(place), np.nan))
-            values = support.join(features).values()
-            second[pair] = mean_log_odds(model.second, values, scored_by[pair], threads)
+            values = np.concatenate([support.values(), features.values()], axis=1)
+            second[pair] = mean_log_odds(model.second, values, scored_by[pair])
         probability = model.calibration.probability(second)
         scores = PairScores(probability, first, second, scored_by)
         return ScoredPairs(self.left, self.right, _stack(described), scores)
 
-    def describe(self, left: Int64, right: Int64) -> tuple["LocalPairs", PairFeatures]:
+    def describe(self, left: Int64, right: Int64) -> tuple["LocalPairs", FeatureBlock]:
         """The features of some pairs, old or new: of the first round."""
         catalogue = self.catalogue
         around, place = self.around(left, right)
@@ -145,7 +147,7 @@ class NewPairs:
         features = describe_candidates(
             around.candidates, evidence, fused, catalogue.towers, in_sample, counts
         )
-        return around, features.select(place)
+        return around, features.block(place)
 
     def around(self, left: Int64, right: Int64) -> tuple["LocalPairs", Int64]:
         """All pairs in the lists of the listings of some pairs, and the places of these among them."""
@@ -227,10 +229,10 @@ def find_new_pairs(
     return np.minimum(a, b), np.maximum(a, b), fused
 
 
-def _stack(parts: Sequence[PairFeatures]) -> PairFeatures:
-    """The features of several sets of pairs, one after the other; their candidates are those of no gallery."""
+def _stack(parts: Sequence[FeatureBlock]) -> FeatureBlock:
+    """The features of several sets of pairs, one after the other; they have no indices in one gallery."""
     none = np.empty(0, np.int32)
-    stacked = PairFeatures(Candidates(none, none, none))
+    stacked = FeatureBlock(Candidates(none, none, none), slice(0, 0))
     if parts:
         stacked.names, stacked.families = parts[0].names, parts[0].families
         columns = zip(*(part.columns for part in parts), strict=True)

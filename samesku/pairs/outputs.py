@@ -19,9 +19,11 @@ from samesku.evaluation.thresholds import count_relevant
 from samesku.pairs.calibration import calibration_error
 from samesku.pairs.clerical_review import OUTCOMES, ReviewThresholds, choose_review_thresholds, review_figures
 from samesku.pairs.explain import explain_scores, feature_importances
-from samesku.pairs.features import PairFeatures
+from samesku.pairs.feature_blocks import PairFeatures
 from samesku.pairs.pair_model import PairModel, PairScores
+from samesku.scratch import slices
 
+BLOCK = 2**20  # pairs at once
 MAX_IMPORTANCES = 30  # features in the plot
 
 
@@ -100,15 +102,22 @@ def review_columns(
     A pair that a rule decides needs no person.
     """
     candidates, probability = gallery.features[0].candidates, gallery.scores[0].probability
-    left, right = candidates.catalogue_rows
-    uncertain = thresholds.outcome(probability) == OUTCOMES.index("review")
+    review = OUTCOMES.index("review")
+    pair = np.concatenate(
+        [
+            block.start + np.flatnonzero(thresholds.outcome(probability[block]) == review)
+            for block in slices(len(candidates), BLOCK)
+        ]
+        or [np.empty(0, np.int64)]
+    )
     if rules is not None:
-        uncertain &= (rules.gtin[left] < 0) | (rules.gtin[right] < 0)
-    pair = np.flatnonzero(uncertain)
+        left, right = candidates.select(pair).catalogue_rows
+        pair = pair[(rules.gtin[left] < 0) | (rules.gtin[right] < 0)]
     pair = pair[np.argsort(-probability[pair], kind="stable")]
+    left, right = candidates.select(pair).catalogue_rows
     return {
-        "left": listings.posting_id[left[pair]],
-        "right": listings.posting_id[right[pair]],
+        "left": listings.posting_id[left],
+        "right": listings.posting_id[right],
         "probability": probability[pair].astype(np.float32),
     }
 
@@ -142,12 +151,11 @@ def _query_pairs(
         Their probability, whether they are of the query's product, the query's component, and the number of
         relevant listings of all queries.
     """
-    listing, candidate, pair = features.candidates.lists
-    rows = features.candidates.rows
+    candidates, rows = features.candidates, features.candidates.rows
     product = listings.product if split == "test" else visible_products(listings)
-    is_query = (listings.split == split) & (product >= 0)
-    entries = is_query[rows[listing]]
-    query, match = rows[listing[entries]], rows[candidate[entries]]
-    n_relevant = int(count_relevant(product, rows[is_query[rows]], rows, listings.allowed).sum())
+    is_query = ((listings.split == split) & (product >= 0))[rows]
+    lists = candidates.lists_of(np.flatnonzero(is_query))
+    query, match = rows[is_query][lists.listing], rows[lists.candidate]
+    n_relevant = int(count_relevant(product, rows[is_query], rows, listings.allowed).sum())
     same_product = product[query] == product[match]
-    return scores.probability[pair[entries]], same_product, listings.component[query], n_relevant
+    return scores.probability[lists.pair], same_product, listings.component[query], n_relevant

@@ -14,14 +14,15 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from samesku.arrays import Bools, Float32, Float64, Int32
+from samesku.arrays import Bools, Float32, Float64, Int32, Int64
 from samesku.pairs.calibration import Platt, fit_platt
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.features import PairFeatures, support_features
-from samesku.pairs.labels import PairLabels, check_training_pairs
+from samesku.pairs.feature_blocks import PairFeatures
+from samesku.pairs.features import support_columns
+from samesku.pairs.labels import BLOCK, FoldCheck, LabelledCandidates, PairLabels, draw_training_pairs
 from samesku.params.schema import PairModelParams
+from samesku.scratch import new_array, slices
 
-ROWS = 65_536  # scored in one block
 READER = "reader_log_odds"  # the column of the pair reader
 #: Candidate pairs and the first round's log-odds float64 (P,) -> the reader's float32 (P,), NaN where it did not read.
 ReadPairs = Callable[[Candidates, Float64], Float32]
@@ -56,17 +57,18 @@ class PairModel:
         return any(READER in model.feature_name() for model in self.second)
 
     def score(self, features: PairFeatures, threads: int, read: ReadPairs | None = None) -> PairScores:
-        """Score pairs that no model has seen, by the mean of all models; `threads` of them run at once.
+        """Score pairs that no model has seen, by the mean of all models; `threads` blocks of them at once.
 
         Args:
             read: as of `fit_pair_model`. A model that learned with one takes pairs that nobody has read, too.
         """
-        scored_by = np.ones((len(features.candidates), len(self.first)), dtype=bool)
-        first = mean_log_odds(self.first, features.values(), scored_by, threads)
+        scored_by = new_array((len(features.candidates), len(self.first)), bool)
+        scored_by[:] = True
+        first = score_pairs(self.first, features, scored_by, threads)
         if read is None and self.has_reader:
             read = _read_none
-        values = second_round_features(features, first, read).values()
-        second = mean_log_odds(self.second, values, scored_by, threads)
+        second_features = second_round_features(features, first, read)
+        second = score_pairs(self.second, second_features, scored_by, threads)
         return PairScores(self.calibration.probability(second), first, second, scored_by)
 
     def save(self, folder: Path) -> None:
@@ -88,7 +90,7 @@ class PairModel:
 
 def fit_pair_model(
     features: PairFeatures,
-    labels: PairLabels,
+    labels: LabelledCandidates,
     params: PairModelParams,
     threads: int,
     read: ReadPairs | None = None,
@@ -99,30 +101,53 @@ def fit_pair_model(
     pairs alone. The second round starts from the first one's log-odds, so it has half the trees and half the leaves.
 
     Args:
-        threads: models that train or score at once, each on one thread: their number changes no result.
+        labels: of the pairs of `features`.
+        threads: models that train, or blocks of pairs that are scored, at once: their number changes no result.
         read: the pair reader's log-odds of the pairs that the first round is not sure of, a column of the second.
 
     Raises:
         NotEnoughPairs: the labels cannot teach a model.
     """
-    calibration_pairs = labels.calibration_pairs()
-    of_val = labels.select(calibration_pairs)
-    check_training_pairs(of_val.same_product, of_val.fold, params.folds)
-    scored_by = scoring_mask(labels.held_out, params.folds)
-
-    def fit_round(features: PairFeatures, params: PairModelParams) -> tuple[list[lightgbm.Booster], Float64]:
-        values = features.values()
-        models = fit_folds(values, features.names, labels, params, threads)
-        return models, mean_log_odds(models, values, scored_by, threads)
-
-    first_models, first = fit_round(features, params)
+    calibration_pairs, of_val, scored_by = _read_labels(labels, features, params.folds)
+    drawn, of_drawn = draw_training_pairs(labels, len(features.candidates), params)
+    values = features.gather(drawn)
+    first_models = fit_folds(values, features.names, of_drawn, params, threads)
+    first = score_pairs(first_models, features, scored_by, threads)
     smaller = {"trees": max(1, params.trees // 2), "leaves": max(2, params.leaves // 2)}
-    second_models, second = fit_round(
-        second_round_features(features, first, read), params.model_copy(update=smaller)
-    )
-    calibration = fit_platt(second[calibration_pairs], of_val.same_product, of_val.n_queries)
+    second_features = second_round_features(features, first, read)
+    values = second_features.gather(drawn)
+    params = params.model_copy(update=smaller)
+    second_models = fit_folds(values, second_features.names, of_drawn, params, threads)
+    second = score_pairs(second_models, second_features, scored_by, threads)
+    calibration = fit_platt(second[calibration_pairs], *of_val)
     scores = PairScores(calibration.probability(second), first, second, scored_by)
     return PairModel(first_models, second_models, calibration), scores
+
+
+def _read_labels(
+    labels: LabelledCandidates, features: PairFeatures, n_folds: int
+) -> tuple[Int64, tuple[Bools, Int64], Bools]:
+    """The pairs that calibrate, whether these are of one product, how often each counts; the models of all pairs.
+
+    Returns:
+        int64 (M,), bool (M,) and int64 (M,); bool (P, folds), as of `PairScores`.
+
+    Raises:
+        NotEnoughPairs: they cannot calibrate a model.
+    """
+    scored_by = new_array((len(features.candidates), n_folds), bool)
+    check = FoldCheck(n_folds)
+    calibrating = []
+    for block in slices(len(scored_by), BLOCK):
+        of_block = labels.select(block)
+        scored_by[block] = scoring_mask(of_block.held_out, n_folds)
+        chosen = np.flatnonzero(of_block.calibration_pairs())
+        of_val = of_block.select(chosen)
+        check.add(of_val.same_product, of_val.fold)
+        calibrating.append((block.start + chosen, of_val.same_product, of_val.n_queries))
+    check.refuse()
+    pair, same_product, n_queries = (np.concatenate(column) for column in zip(*calibrating, strict=True))
+    return pair, (same_product, n_queries), scored_by
 
 
 def second_round_features(
@@ -132,14 +157,18 @@ def second_round_features(
 
     Where there is a pair reader, its log-odds stand between them.
     """
-    second = support_features(features.candidates, log_odds)
+    candidates = features.candidates
+    parts = [support_columns(candidates, log_odds)]
     if read is not None:
-        second.add("reader", READER, read(features.candidates, log_odds))
-    return second.join(features)
+        column = read(candidates, log_odds)
+        parts.append(lambda block: block.add("reader", READER, column[block.pair]))
+    return features.after(parts)
 
 
 def _read_none(candidates: Candidates, log_odds: Float64) -> Float32:
-    return np.full(len(candidates), np.nan, np.float32)
+    column = new_array(len(candidates), np.float32)
+    column[:] = np.nan
+    return column
 
 
 def fit_folds(
@@ -147,18 +176,11 @@ def fit_folds(
 ) -> list[lightgbm.Booster]:
     """One model for each fold k, trained on the pairs of which no listing is in fold k.
 
-    Of the pairs of two products at most about `params.negatives` are drawn, whose weight stands for all of them.
     Equal input gives models of equal bytes.
 
     Args:
-        values: float32 (P, F). names: the F columns. labels: those of the P pairs.
+        values: float32 (M, F). names: the F columns. labels: those of the M pairs, as of `draw_training_pairs`.
     """
-    pair = np.flatnonzero(labels.train_mask)
-    is_positive = labels.same_product[pair]
-    share = min(1.0, params.negatives / max(1, int((~is_positive).sum())))
-    pair = pair[is_positive | (np.random.default_rng(params.seed).random(len(pair)) < share)]
-    train = labels.select(pair)
-    weight = np.where(train.same_product, train.weight, train.weight / share)
     lightgbm_params = {
         "objective": "binary",
         "learning_rate": params.learning_rate,
@@ -177,9 +199,9 @@ def fit_folds(
     }
 
     def fit_fold(k: int) -> lightgbm.Booster:
-        mask = (train.fold != k).all(axis=0)
+        mask = (labels.fold != k).all(axis=0)
         data = lightgbm.Dataset(
-            values[pair[mask]], train.same_product[mask], weight=weight[mask], feature_name=list(names)
+            values[mask], labels.same_product[mask], weight=labels.weight[mask], feature_name=list(names)
         )
         return lightgbm.train(dict(lightgbm_params), data, params.trees)
 
@@ -199,23 +221,34 @@ def scoring_mask(held_out: Int32, n_folds: int) -> Bools:
     return in_fold | ~in_fold.any(axis=1, keepdims=True)
 
 
-def mean_log_odds(
-    models: Sequence[lightgbm.Booster], values: Float32, scored_by: Bools, threads: int = 1
+def score_pairs(
+    models: Sequence[lightgbm.Booster], features: PairFeatures, scored_by: Bools, threads: int = 1
 ) -> Float64:
-    """The mean log-odds of each pair over the models that score it: float64 (P,).
+    """`mean_log_odds` of all pairs, block by block: float64 (P,).
 
     Args:
-        values: float32 (P, F). scored_by: bool (P, models), at least one for each pair.
-        threads: models that score at once.
+        threads: blocks that are described and scored at once.
     """
+    log_odds = new_array(len(features.candidates), np.float64)
 
-    def log_odds(k: int) -> Float64:
-        scores, pairs = np.zeros(len(values)), np.flatnonzero(scored_by[:, k])
-        for start in range(0, len(pairs), ROWS):
-            block = pairs[start : start + ROWS]
-            scores[block] = models[k].predict(values[block], raw_score=True, num_threads=1)
-        return scores
+    def score(block: slice) -> None:
+        log_odds[block] = mean_log_odds(models, features.values(block), scored_by[block])
 
     with ThreadPoolExecutor(threads) as pool:
-        total = sum(pool.map(log_odds, range(len(models))), np.zeros(len(values)))
+        for _ in pool.map(score, features.blocks()):  # raises what a block raises
+            pass
+    return log_odds
+
+
+def mean_log_odds(models: Sequence[lightgbm.Booster], values: Float32, scored_by: Bools) -> Float64:
+    """The mean log-odds of each pair over the models that score it: float64 (M,).
+
+    Args:
+        values: float32 (M, F). scored_by: bool (M, models), at least one for each pair.
+    """
+    total = np.zeros(len(values))
+    for model, pairs in zip(models, scored_by.T, strict=True):
+        scores = np.zeros(len(values))
+        scores[pairs] = model.predict(values[pairs], raw_score=True, num_threads=1) if pairs.any() else 0
+        total += scores
     return total / scored_by.sum(axis=1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from samesku.pairs.candidates import Candidates
 from samesku.pairs.evidence import PairEvidence
 from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.reading import read_array, reading
+from samesku.scratch import new_array, slices
 from samesku.search.extension import lowest_scores
 from samesku.search.fusion import Fused
 from samesku.search.galleries import augment_rows
@@ -29,6 +29,7 @@ from samesku.search.neighbours import Neighbours, read_neighbours, write_neighbo
 PAIRS = "pairs.parquet"
 LOWEST = "lowest_scores.npy"
 SETTINGS = "asking.json"
+BLOCK = 2**20  # pairs at once
 COLUMNS = ("left", "right", "first", "second", "scored_by")
 
 
@@ -96,17 +97,9 @@ class RunPairs:
             self.calibration.probability(second), self.first[pair], second, self.scored_by[pair]
         )
 
-    @cached_property
-    def _lists(self) -> tuple[Int64, Int64]:
-        """The pairs of all lists, one after the other, and where each listing's begin, with the end."""
-        listing, _, pair = self.candidates.lists
-        return pair, np.searchsorted(listing, np.arange(len(self.candidates.rows) + 1))
-
     def pairs_of(self, listings: Ints) -> Int64:
         """The pairs of some listings, each once, ascending."""
-        pair, start = self._lists
-        parts = [pair[start[row] : start[row + 1]] for row in np.asarray(listings).tolist()]
-        return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+        return np.unique(self.candidates.lists_of(np.asarray(listings, dtype=np.int64)).pair)
 
     def find(self, left: int, right: int) -> int | None:
         """The pair of two listings; None where they are no candidates of each other."""
@@ -139,12 +132,15 @@ def write_run(
         k: neighbours that each search was asked for.
     """
     folds = np.arange(scores.scored_by.shape[1], dtype=np.uint32)
+    scored_by = new_array(len(candidates), np.uint32)
+    for block in slices(len(candidates), BLOCK):
+        scored_by[block] = (scores.scored_by[block].astype(np.uint32) << folds).sum(axis=1)
     columns = {
         "left": candidates.left,
         "right": candidates.right,
         "first": scores.first,
         "second": scores.second,
-        "scored_by": (scores.scored_by.astype(np.uint32) << folds).sum(axis=1).astype(np.uint32),
+        "scored_by": scored_by,
     }
     write_table(folder / PAIRS, columns)
     steps = len(searches.fused) - 1

@@ -21,10 +21,13 @@ from samesku.pairs.list_features import ranks_in_lists
 from samesku.pairs.pair_model import ReadPairs
 from samesku.params import Params
 from samesku.params.schema import Reading
+from samesku.scratch import new_array, slices
 
 if TYPE_CHECKING:
     from samesku.embedding.network import TitleEncoder
     from samesku.pairs.reader import PairReader
+
+BLOCK = 2**20  # pairs at once
 
 
 def open_reader(folder: Path, listings: Listings, params: Params) -> ReadPairs | None:
@@ -64,10 +67,15 @@ def choose_uncertain(candidates: Candidates, log_odds: Float64, spec: Reading) -
     Args:
         log_odds: float64 (P,), of the first round.
     """
-    probability = 1.0 / (1.0 + np.exp(-log_odds))
-    certainty = np.abs(probability - 0.5).astype(np.float32)
-    ranks = ranks_in_lists(candidates, -certainty)
-    return (certainty <= 0.5 - spec.uncertain) & (np.minimum(*ranks) <= spec.pairs)
+    certainty = new_array(len(candidates), np.float32)
+    for block in slices(len(candidates), BLOCK):
+        certainty[block] = -np.abs(1.0 / (1.0 + np.exp(-log_odds[block])) - 0.5)
+    ranks = ranks_in_lists(candidates, certainty)
+    chosen = new_array(len(candidates), bool)
+    for block in slices(len(candidates), BLOCK):
+        chosen[block] = certainty[block] >= spec.uncertain - 0.5
+        chosen[block] &= np.minimum(*ranks[:, block]) <= spec.pairs
+    return chosen
 
 
 class UncertainPairs:
@@ -86,12 +94,13 @@ class UncertainPairs:
 
     def read(self, candidates: Candidates, log_odds: Float64) -> Float32:
         """The reader's log-odds of the uncertain pairs, float32 (P,); NaN for all others and without a title."""
-        left, right = candidates.catalogue_rows
-        chosen = choose_uncertain(candidates, log_odds, self.spec)
-        chosen &= ~(self.in_sample[left] & self.in_sample[right])
-        chosen &= (self.number[left] >= 0) & (self.number[right] >= 0)
-        scores = np.full(len(candidates), np.nan, np.float32)
-        scores[chosen] = self._score(left[chosen], right[chosen])
+        scores = new_array(len(candidates), np.float32)
+        scores[:] = np.nan
+        pair = np.flatnonzero(choose_uncertain(candidates, log_odds, self.spec))
+        left, right = candidates.select(pair).catalogue_rows
+        readable = ~(self.in_sample[left] & self.in_sample[right])
+        readable &= (self.number[left] >= 0) & (self.number[right] >= 0)
+        scores[pair[readable]] = self._score(left[readable], right[readable])
         return scores
 
     def _score(self, left: Ints, right: Ints) -> Float32:

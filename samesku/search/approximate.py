@@ -41,6 +41,7 @@ def search_approximate(
     min_recall: float,
     seed: int = 0,
     allowed: AllowedPairs = ALL_PAIRS,
+    queries: Int32 | None = None,
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others that may match, by an index of `kind`.
 
@@ -52,26 +53,27 @@ def search_approximate(
             searched exactly. Scores are exact, compressed vectors or not.
         effort: cells (nprobe) or candidates (efSearch) that a query visits.
         min_recall: the share of the true k nearest of CHECKED queries, drawn by `seed`, to be found.
+        queries: those of `rows` to search for, ascending; by default all.
 
     Raises:
         InputError: FAISS cannot make such an index, or it finds too few; the message says which effort does.
     """
     if allowed.link == "across":
         print(f"index: match.link is across, so the search is exact; index.kind {kind} is not used")
-        return search_neighbours(fused, rows, k, allowed=allowed)
+        return search_neighbours(fused, rows, k, allowed=allowed, queries=queries)
+    search_rows = partial(search_approximate, kind=kind, effort=effort, min_recall=min_recall, seed=seed)
     if allowed.link == "within":
-
-        def search_shop(fused: Fused, rows: Int32, k: int, queries: None) -> Neighbours:
-            return search_approximate(fused, rows, k, kind, effort, min_recall, seed)
-
-        return search_within_shops(search_shop, fused, rows, k, allowed)
+        return search_within_shops(search_rows, fused, rows, k, allowed, queries)
     if fused.owner is not None:
-        search_rows = partial(search_approximate, kind=kind, effort=effort, min_recall=min_recall, seed=seed)
-        return search_views(search_rows, fused, rows, k)
+        nearest = search_views(search_rows, fused, rows, k)
+        if queries is None:
+            return nearest
+        place = np.searchsorted(rows, queries)
+        return Neighbours(queries, nearest.neighbour[place], nearest.score[place])
     groups = group_by_mask(fused, rows)
     indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
 
-    def search(effort: int, queries: Int32 | None = None) -> Neighbours:
+    def search(effort: int, queries: Int32 | None) -> Neighbours:
         by_index = search_indexes(indexes, effort, is_compressed(kind)) if indexes else None
         return search_neighbours(
             fused, rows, k, queries=queries, groups=groups, search_blocks=by_index, approximate=indexes
@@ -92,7 +94,7 @@ def search_approximate(
             raise InputError(
                 f"{message}; no effort up to {MAX_EFFORT} finds enough: give another kind, or flat"
             )
-    return search(effort)
+    return search(effort, queries)
 
 
 def recall(neighbours: Neighbours, exact: Neighbours) -> float:

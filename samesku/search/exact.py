@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from samesku.arrays import Float32, Float64, Int32, Int64
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
+from samesku.scratch import gather_rows
 from samesku.search.fusion import Fused, ranking_scores
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k, without_self
 from samesku.search.pictures import PictureGroup, score_listings, search_picture_queries, search_pictures
@@ -67,10 +68,19 @@ Group = MaskGroup | PictureGroup
 
 
 class Search(Protocol):
-    """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match."""
+    """(fused rows, gallery, k) -> the k nearest within the gallery of those that may match.
+
+    queries: those of the gallery to search for; None: all.
+    """
 
     def __call__(
-        self, fused: Fused, rows: Int32, k: int, *, allowed: AllowedPairs = ALL_PAIRS
+        self,
+        fused: Fused,
+        rows: Int32,
+        k: int,
+        *,
+        allowed: AllowedPairs = ALL_PAIRS,
+        queries: Int32 | None = None,
     ) -> Neighbours: ...
 
 
@@ -252,7 +262,9 @@ def group_by_mask(fused: Fused, rows: Int32, allowed: AllowedPairs = ALL_PAIRS) 
     for mask, positions in positions_by_mask(fused, rows):
         members = rows[positions]
         adjacent = members[-1] - members[0] + 1 == len(members)
-        vectors = fused.vectors[members[0] : members[-1] + 1] if adjacent else fused.vectors[members]
+        vectors = (
+            fused.vectors[members[0] : members[-1] + 1] if adjacent else gather_rows(fused.vectors, members)
+        )
         shop = None if allowed.link == "all" else allowed.shop[members]
         groups.append(MaskGroup(mask, members, vectors, shop))
     return groups

@@ -25,6 +25,7 @@ from samesku.artefacts import read_json, replace_out, write_json
 from samesku.catalogue.listings import Listings
 from samesku.errors import DamagedFile, InputError
 from samesku.reading import LENGTH_ERROR, check_rows, read_array, reading
+from samesku.scratch import new_array, slices
 
 ROWS = 8192  # of the catalogue, fused at once
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
@@ -174,17 +175,18 @@ def concatenate_channels(channels: Channels, weights: Mapping[str, float], owner
     """
     n = count_rows(channels, weights, owner)
     widths = [channels[name].shape[1] for name in weights]
-    vectors = np.zeros((n, sum(widths)), dtype=np.float32)
+    vectors = new_array((n, sum(widths)), np.float32)
     modality_mask = np.zeros(n, dtype=np.uint32)
     start = 0
     for bit, (name, width) in enumerate(zip(weights, widths, strict=True)):
-        columns = vectors[:, start : start + width]
-        rows = channels[name]
-        np.multiply(rows, np.float32(np.sqrt(weights[name])), out=columns[: len(rows)])
-        modality_mask |= columns.any(axis=1).astype(np.uint32) << np.uint32(bit)
+        rows, weight = channels[name], np.float32(np.sqrt(weights[name]))
+        for block in slices(len(rows), ROWS):
+            columns = vectors[block, start : start + width]
+            np.multiply(rows[block], weight, out=columns)
+            modality_mask[block] |= columns.any(axis=1).astype(np.uint32) << np.uint32(bit)
         start += width
-    weight = np.array(list(weights.values()), dtype=np.float64)
-    return Fused(vectors, modality_mask, weight, widths, owner_of_rows(n, owner))
+    of_channels = np.array(list(weights.values()), dtype=np.float64)
+    return Fused(vectors, modality_mask, of_channels, widths, owner_of_rows(n, owner))
 
 
 def average_channels(channels: Channels, weights: Mapping[str, float], owner: Owner = None) -> Fused:
@@ -373,7 +375,7 @@ def pair_scores(fused: Fused, left: Ints, right: Ints) -> Float64:
     """
     inner: Floats = np.empty(len(left), np.float32)
     if fused.owner is None:
-        for block in _blocks(len(left)):
+        for block in slices(len(left), PAIRS):
             inner[block] = inner_products(fused.vectors[left[block]], fused.vectors[right[block]])
     else:
         owners = fused.owner, fused.owner
@@ -427,10 +429,10 @@ def _largest_products(
     """
     largest = np.empty(len(left), np.float32)
     sides = [rows_by_listing(owner) for owner in owners]
-    for block in _blocks(len(left)):
+    for block in slices(len(left), PAIRS):
         i, j, first = row_pairs(left[block], right[block], sides)
         products = np.empty(len(i), np.float32)
-        for some in _blocks(len(i)):
+        for some in slices(len(i), PAIRS):
             a, b = rows[i[some]], right_rows[j[some]]
             present = a.any(axis=1) & b.any(axis=1)
             products[some] = np.where(present, inner_products(a, b), -np.inf)
@@ -469,7 +471,3 @@ def row_pairs(left: Ints, right: Ints, sides: Sequence[RowsByListing]) -> tuple[
 
 def inner_products(left: Float32, right: Float32) -> Float32:
     return np.einsum("pd,pd->p", left, right)
-
-
-def _blocks(n_pairs: int) -> Iterator[slice]:
-    return (slice(start, start + PAIRS) for start in range(0, n_pairs, PAIRS))

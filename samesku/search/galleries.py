@@ -17,6 +17,7 @@ from samesku.arrays import Int32
 from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listings
 from samesku.errors import InputError
 from samesku.params.schema import Index, Machine
+from samesku.scratch import new_array, slices
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused, with_lengths_of
 from samesku.search.neighbours import Neighbours, stack_neighbours
@@ -24,6 +25,7 @@ from samesku.search.pictures import augment_pictures
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 CUDA_DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
+BLOCK = 1024  # listings that are augmented at once
 CUDA_MIN_LISTINGS = 10_000  # fewer are searched by NumPy before torch is imported
 
 
@@ -95,10 +97,29 @@ def search_augmented(
         allowed: which pairs may match; a row is moved by such neighbours alone.
     """
     neighbours = search(fused, rows, k, allowed=allowed)
+    *_, (fused, neighbours) = augment_searches(fused, neighbours, k, steps, threshold, search, allowed)
+    return neighbours, fused
+
+
+def augment_searches(
+    fused: Fused,
+    neighbours: Neighbours,
+    k: int,
+    steps: int,
+    threshold: float,
+    search: Search = search_neighbours,
+    allowed: AllowedPairs = ALL_PAIRS,
+) -> Iterator[tuple[Fused, Neighbours]]:
+    """The rows of a gallery and their k nearest: as they are, then after each of `steps` augmentations.
+
+    Args:
+        neighbours: the k nearest by `fused`, of every listing of the gallery.
+    """
+    yield fused, neighbours
     for _ in range(steps):
         fused = augment_rows(fused, neighbours, threshold)
-        neighbours = search(fused, rows, k, allowed=allowed)
-    return neighbours, fused
+        neighbours = search(fused, neighbours.query, k, allowed=allowed)
+        yield fused, neighbours
 
 
 def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
@@ -115,20 +136,21 @@ def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fuse
     if fused.owner is not None:
         return augment_pictures(fused, neighbours, threshold)
     rows = neighbours.query
-    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
-    neighbour = np.searchsorted(rows, neighbours.neighbour[position, rank])
-    diagonal = np.arange(len(rows))
-    weights = csr_array(
-        (
-            np.concatenate([np.ones(len(rows), np.float32), neighbours.score[position, rank]]),
-            (np.concatenate([diagonal, position]), np.concatenate([diagonal, neighbour])),
-        ),
-        shape=(len(rows), len(rows)),
-    )
-    vectors = np.zeros_like(fused.vectors)
-    for channel in fused.channel_columns():
-        before = fused.vectors[rows, channel]
-        vectors[rows, channel] = with_lengths_of(before, weights @ before)
+    vectors = new_array(fused.vectors.shape, np.float32)
+    for block in slices(len(rows), BLOCK):
+        moves = (neighbours.neighbour[block] >= 0) & (neighbours.score[block] >= threshold)
+        position, rank = np.nonzero(moves)
+        size = len(moves)
+        around, place = np.unique(
+            np.concatenate([rows[block], neighbours.neighbour[block][moves]]), return_inverse=True
+        )
+        scores = np.concatenate([np.ones(size, np.float32), neighbours.score[block][position, rank]])
+        places = np.concatenate([np.arange(size), position]), place
+        weights = csr_array((scores, places), shape=(size, len(around)))
+        before = fused.vectors[around]
+        for channel in fused.channel_columns():
+            moved = weights @ before[:, channel]
+            vectors[rows[block], channel] = with_lengths_of(before[place[:size], channel], moved)
     return replace(fused, vectors=vectors)
 
 

@@ -7,22 +7,21 @@ import numpy as np
 
 from samesku.arrays import Float32, Int32
 from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
-from samesku.search.exact import search_neighbours
+from samesku.scratch import new_array, slices
+from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import (
     DECIMALS,
     Channels,
     Owner,
     channel_cosines,
     concatenate_channels,
-    fusion_weights,
     mean_cosine,
-    ranking_scores,
-    shared_weights,
 )
 from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k
-from samesku.search.pictures import sum_listings
 
 SWEEP_QUERIES = 512  # in one block of sides
+QUERIES = 1024  # ranked at once
+PAIRS = 131_072  # whose cosines are computed at once
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
 SURFACE_ALPHAS = tuple(step / 10 for step in range(11))
 SURFACE_SHARES = tuple(step / 4 for step in range(5))
@@ -49,12 +48,16 @@ class CandidatePool:
     def rank(self, weights: Mapping[str, float], k: int) -> Neighbours:
         """The k best of each query by the score of these weights; a channel without a weight has 0."""
         w = np.array([weights.get(name, 0.0) for name in self.names], dtype=np.float32)
-        score = mean_cosine(self.cosine, self.present, w).round(DECIMALS)
-        comparable = ~np.isnan(score)
-        neighbour, score = select_top_k(
-            np.where(comparable, self.neighbour, np.int32(-1)), np.where(comparable, score, -np.inf), k
-        )
-        return Neighbours(self.query, neighbour, score.astype(np.float32))
+        ranked = no_neighbours(self.query, min(k, self.neighbour.shape[1]))
+        for block in slices(len(self.query), QUERIES):
+            score = mean_cosine(self.cosine[block], self.present[block], w).round(DECIMALS)
+            comparable = ~np.isnan(score)
+            ranked.neighbour[block], ranked.score[block] = select_top_k(
+                np.where(comparable, self.neighbour[block], np.int32(-1)),
+                np.where(comparable, score, -np.inf),
+                k,
+            )
+        return ranked
 
 
 def unite_neighbours(
@@ -64,17 +67,18 @@ def unite_neighbours(
     k: int,
     allowed: AllowedPairs = ALL_PAIRS,
     owner: Owner = None,
+    search: Search = search_neighbours,
 ) -> CandidatePool:
     """Search each channel alone for the k nearest of every query among `rows` that may match it, and unite them.
 
     Args:
         channels: name -> float32 (N, d), rows L2-normalised or zero; empty ones are left out.
         query: int32 (Q,) rows. rows: int32 (G,), the gallery, ascending.
-        owner: of the rows of channels with further pictures.
+        owner: of the rows of channels with further pictures. search: as of `open_search`.
     """
     filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
     alone = (concatenate_channels({name: filled[name]}, {name: 1.0}, owner) for name in filled)
-    searches = [search_neighbours(fused, rows, k, allowed=allowed, queries=query) for fused in alone]
+    searches = [search(fused, rows, k, allowed=allowed, queries=query) for fused in alone]
     n, keys = int(rows.max(initial=-1)) + 1, [np.empty(0, np.int64)]
     for nearest in searches:
         position, rank = np.nonzero(nearest.valid)
@@ -82,12 +86,15 @@ def unite_neighbours(
     position, row = np.divmod(np.unique(np.concatenate(keys)), n)
     count = np.bincount(position, minlength=len(query))
     place = position, np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-    neighbour = np.full((len(query), int(count.max(initial=0))), -1, dtype=np.int32)
+    shape = len(query), int(count.max(initial=0))
+    neighbour = np.full(shape, -1, dtype=np.int32)
     neighbour[place] = row
-    cosine = np.zeros((*neighbour.shape, len(filled)), dtype=np.float32)
-    present = np.zeros_like(cosine)
-    cosines = np.stack([*channel_cosines(filled, query[position], row, owner=owner).values()], axis=-1)
-    cosine[place], present[place] = np.nan_to_num(cosines), ~np.isnan(cosines)
+    cosine, present = (new_array((*shape, len(filled)), np.float32) for _ in range(2))
+    for block in slices(len(row), PAIRS):
+        of_block = tuple(places[block] for places in place)
+        of_channels = channel_cosines(filled, query[position[block]], row[block], owner=owner)
+        cosines = np.stack([*of_channels.values()], axis=-1)
+        cosine[of_block], present[of_block] = np.nan_to_num(cosines), ~np.isnan(cosines)
     return CandidatePool(query, list(filled), neighbour, cosine, present)
 
 
@@ -168,53 +175,3 @@ def weight_surface(
             row[f"share_{round(100 * share)}"] = objective(weights)
         rows.append(row)
     return rows
-
-
-def sweep_alphas(
-    channels: Channels,
-    image: Mapping[str, float],
-    title: Mapping[str, float],
-    rows: Int32,
-    k: int,
-    alphas: Sequence[float],
-    allowed: AllowedPairs = ALL_PAIRS,
-    owner: Owner = None,
-) -> dict[float, Neighbours]:
-    """α -> what `search_neighbours` finds in the gallery at that α, without fusing and searching for each.
-
-    Args:
-        image, title: weights of the channels of each side, as in `fusion` of params.yaml.
-        rows: int32 (G,), the gallery, which is also the queries. allowed: which pairs may match.
-        owner: of the rows of channels with further pictures.
-
-    The inner products of the sides are computed once for each block of queries. With n and d the weighted
-    sums of cosines and of weights over the channels that both listings have, score(α) is
-    (α n_image + (1 − α) n_title) / (α d_image + (1 − α) d_title).
-    """
-    weights = fusion_weights(image, {}, 1.0, channels), fusion_weights({}, title, 0.0, channels)
-    if owner is None:
-        gallery = {name: channels[name][rows] for name in [*image, *title]}
-        sides = [concatenate_channels(gallery, of_side) for of_side in weights]
-    else:
-        sides = [concatenate_channels(channels, of_side, owner)[rows] for of_side in weights]
-    every = np.arange(len(rows))
-    k = max(0, min(k, len(rows) - 1))
-    neighbours = {alpha: no_neighbours(rows, k) for alpha in alphas}
-    for start in range(0, len(rows), SWEEP_QUERIES):
-        block = slice(start, start + SWEEP_QUERIES)
-        queries = every[block, None]
-        (n_image, d_image), (n_title, d_title) = (
-            (side.vectors[block] @ side.vectors.T, shared_weights(side, queries, every))
-            if side.owner is None
-            else sum_listings(side[block], side)
-            for side in sides
-        )
-        left_out = (queries == every) | ~allowed.of_rows(rows[queries], rows)
-        for alpha, nearest in neighbours.items():
-            score = ranking_scores(
-                alpha * n_image + (1 - alpha) * n_title, alpha * d_image + (1 - alpha) * d_title
-            )
-            score[left_out] = -np.inf
-            row = np.where(np.isfinite(score), rows, np.int32(-1))
-            nearest.neighbour[block], nearest.score[block] = select_top_k(row, score, k)
-    return neighbours

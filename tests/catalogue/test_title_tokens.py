@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samesku.catalogue.title_tokens import conflict_places, parse_number, read_items, tokenize_titles
 from samesku.catalogue.titles import normalise_title
 from samesku.catalogue.units import UNITS
-from samesku.pairs.title_features import n_conflicts
+from samesku.pairs.title_features import ComparedItems
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,10 @@ def test_conflicts_are_those_of_the_pair_model(left, right, between):
     titles = [between.join(left), between.join(right)]
     tokens = tokenize_titles(titles)
     pairs = np.array([0]), np.array([1])
-    counted = sum(n_conflicts(sets, pairs)[0] for sets in (tokens.numbers, tokens.quantities, tokens.codes))
+    counted = sum(
+        ComparedItems(sets).n_conflicts(pairs)[0]
+        for sets in (tokens.numbers, tokens.quantities, tokens.codes)
+    )
     items = [read_items(title) for title in titles]
     assert len(conflict_places(*items)) == counted
     for title, row in zip(titles, items, strict=True):

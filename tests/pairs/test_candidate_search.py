@@ -1,5 +1,7 @@
 """Candidates of a small catalogue, and what of a trained tower is hidden from the pair model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.evidence import PairEvidence
 from samesku.params.schema import Fusion, Rerank
+from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
 
 # rows 0 to 2 are of train, the last of them without a label; 3 and 4 are of val, 5 is of test
@@ -37,9 +40,8 @@ def find(evidence, towers, parts=("full",)):
 
 def hidden_pairs(features, family):
     """The pairs, as rows of the catalogue, for which all columns of a family are NaN."""
-    columns = [
-        column for column, name in zip(features.columns, features.families, strict=True) if name == family
-    ]
+    block = features.block(slice(None))
+    columns = [column for column, name in zip(block.columns, block.families, strict=True) if name == family]
     left, right = features.candidates.catalogue_rows
     hidden = np.isnan(columns).all(axis=0)
     return sorted(zip(left[hidden].tolist(), right[hidden].tolist(), strict=True))
@@ -63,3 +65,22 @@ def test_val_and_test_are_searched_apart(evidence):
     assert [len(part.candidates) for part in features] == [1, 0]
     assert searches[0].neighbours[0].neighbour.tolist() == [[4], [3]]
     assert searches[1].neighbours[0].k == 0
+
+
+def test_every_search_is_that_of_the_index(evidence):
+    """The rows as they are, then the augmented ones; both miss a listing, and so do the candidates."""
+    searched = []
+
+    def search(fused, rows, k, *, allowed, queries=None):
+        searched.append(fused.vectors)
+        nearest = search_neighbours(fused, rows, k, allowed=allowed, queries=queries)
+        missed = (nearest.neighbour == 5) | (nearest.query == 5)[:, None]
+        return replace(nearest, neighbour=np.where(missed, -1, nearest.neighbour))
+
+    fused = concatenate_channels(evidence.channels, {"pxk_image": 0.5, "title": 0.5})
+    spec = Rerank(fusion=Fusion(alpha=0.5), k=5)
+    _, (features,) = find_candidates(evidence, fused, set(), LISTINGS, ["full"], spec, None, search)
+    assert len(searched) == 2
+    assert (searched[0] == fused.vectors).all()
+    assert not (searched[1] == fused.vectors).all()
+    assert len(features.candidates) == 10  # all pairs of five

@@ -1,6 +1,7 @@
 """Candidate pairs: each once, whichever listing has which as its neighbour."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,10 +26,44 @@ def test_each_pair_of_two_searches_once_in_order():
 
 
 def test_a_pair_stands_in_the_lists_of_both_its_listings():
-    listing, candidate, pair = unite_candidates(ROWS, [SEARCH]).lists
-    assert listing.tolist() == [0, 0, 0, 1, 2, 2, 3, 3]
-    assert pair.tolist() == [0, 1, 2, 0, 3, 1, 2, 3]
-    assert candidate.tolist() == [1, 2, 3, 0, 3, 0, 0, 2]
+    candidates = unite_candidates(ROWS, [SEARCH])
+    [(first, lists)] = candidates.list_blocks()
+    assert first == 0
+    assert lists.start.tolist() == [0, 3, 4, 6, 8]
+    assert lists.listing.tolist() == [0, 0, 0, 1, 2, 2, 3, 3]
+    assert lists.candidate.tolist() == [1, 2, 3, 0, 0, 3, 0, 2]
+    assert lists.pair.tolist() == [0, 1, 2, 0, 1, 3, 2, 3]
+    assert lists.is_right.tolist() == [False] * 3 + [True, True, False, True, True]
+    some = candidates.lists_of(np.array([3, 1]))
+    assert some.start.tolist() == [0, 2, 3]
+    assert some.pair.tolist() == [2, 3, 0]
+
+
+@pytest.mark.parametrize("entries", [1, 3, 7])
+def test_blocks_of_any_size_give_the_same_candidates_and_lists(entries, monkeypatch):
+    draw = np.random.default_rng(entries)
+    rows = np.arange(0, 60, 2, dtype=np.int32)
+    searches = [
+        neighbours_of(rows, [draw.choice(rows[rows != row], 4, replace=False) for row in rows])
+        for _ in range(2)
+    ]
+    expected = {
+        (min(query, row), max(query, row))
+        for search in searches
+        for query, nearest in zip(search.query.tolist(), search.neighbour.tolist(), strict=True)
+        for row in nearest
+    }
+    whole = unite_candidates(rows, searches)
+    score = draw.random(len(whole))
+    best = best_candidates(whole, score, 3)
+    monkeypatch.setattr("samesku.pairs.candidates.ENTRIES", entries)
+    candidates = unite_candidates(rows, searches)
+    assert list(zip(*(side.tolist() for side in candidates.catalogue_rows), strict=True)) == sorted(expected)
+    again = best_candidates(candidates, score, 3)
+    assert again.neighbour.tolist() == best.neighbour.tolist()
+    lists = [of_block.pair for _, of_block in candidates.list_blocks()]
+    assert len(lists) > 1
+    assert np.concatenate(lists).tolist() == whole.lists_of(np.arange(30)).pair.tolist()
 
 
 def test_pairs_are_looked_up_in_either_order():

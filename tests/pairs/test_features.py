@@ -7,7 +7,8 @@ from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.title_tokens import tokenize_titles
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.evidence import PairEvidence, group_pictures, number_distinct
-from samesku.pairs.features import describe_pairs, pair_features, support_features
+from samesku.pairs.feature_blocks import PairFeatures
+from samesku.pairs.features import describe_pairs, pair_features, support_columns
 from samesku.search.fusion import concatenate_channels
 from tests.fixtures.five_listings import CHANNELS, HALVES, SCORE, A, B, C, D, E
 
@@ -20,6 +21,10 @@ PHASH = np.array([1.0, np.nan, np.nan], dtype=np.float32)
 def all_pairs(n_listings=3):
     left, right = np.triu_indices(n_listings, 1)
     return Candidates(np.arange(n_listings, dtype=np.int32), left.astype(np.int32), right.astype(np.int32))
+
+
+def support_features(candidates, log_odds):
+    return PairFeatures(candidates, [support_columns(candidates, log_odds)])
 
 
 def by_name(features):

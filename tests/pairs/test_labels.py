@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.labels import NotEnoughPairs, check_training_pairs, deal_folds, label_pairs, limit_folds
+from samesku.pairs.labels import FoldCheck, NotEnoughPairs, deal_folds, label_pairs, limit_folds
 from samesku.params.schema import PairModelParams
 
 # listings 0–3 are product 0 and 4 is product 1, all labelled val; 5 is unlabelled, 6 is train's product 1,
@@ -18,7 +18,8 @@ VAL_LABELLED = np.array([True, True, True, True, True, False, False, False])
 def label(pairs, teaching=VAL_LABELLED):
     left, right = np.array(pairs, np.int32).T
     candidates = Candidates(np.arange(8, dtype=np.int32), left, right)
-    return label_pairs(candidates, PRODUCT, VAL_LABELLED, teaching, PRODUCT, PairModelParams(folds=2))
+    labels = label_pairs(candidates, PRODUCT, VAL_LABELLED, teaching, PRODUCT, PairModelParams(folds=2))
+    return labels.select(slice(None))
 
 
 def test_labels_by_hand():
@@ -63,18 +64,17 @@ def test_a_pair_of_train_is_scored_out_of_fold():
     product = np.array([0, 1, 2])
     candidates = Candidates(np.arange(3, dtype=np.int32), np.array([0], np.int32), np.array([1], np.int32))
     val, teaching = np.array([False, False, True]), np.ones(3, bool)
-    labels = label_pairs(candidates, product, val, teaching, product, PairModelParams(folds=3))
+    labels = label_pairs(candidates, product, val, teaching, product, PairModelParams(folds=3)).select([0])
     assert labels.held_out.tolist() == labels.fold.tolist()
     assert (labels.fold >= 0).all()
 
 
-def test_training_pairs_are_those_of_the_mask():
-    labels = label([(0, 1), (0, 4), (4, 5), (4, 6)])
-    train = labels.training_pairs()
-    assert train.same_product.tolist() == [True, False, True]
-    assert train.n_queries.tolist() == [2, 2, 1]
-    assert train.weight.tolist() == labels.weight[[0, 1, 3]].tolist()
-    assert train.fold.tolist() == labels.fold[:, [0, 1, 3]].tolist()
+def test_some_pairs_have_the_labels_that_they_have_among_all():
+    pairs = [(0, 1), (0, 4), (4, 5), (4, 6)]
+    labels, some = label(pairs), label(pairs[1:3])
+    assert some.same_product.tolist() == labels.same_product[1:3].tolist()
+    assert some.weight.tolist() == labels.weight[1:3].tolist()
+    assert some.fold.tolist() == labels.select(slice(1, 3)).fold.tolist()
 
 
 def test_there_are_no_more_folds_than_labelled_components():
@@ -109,10 +109,14 @@ def test_components_are_dealt_whole_and_evenly(seed, n_folds):
     ],
 )
 def test_the_message_says_what_is_missing(same_product, fold, message):
+    check = FoldCheck(3)
+    check.add(np.array(same_product), np.array([fold, fold]))
     with pytest.raises(NotEnoughPairs, match=message):
-        check_training_pairs(np.array(same_product), np.array([fold, fold]), 3)
+        check.refuse()
 
 
-def test_enough_pairs_pass():
-    fold = np.repeat([0, 1, 2], 2)
-    check_training_pairs(np.array([True, False] * 3), np.stack([fold, fold]), 3)
+def test_enough_pairs_pass_in_several_blocks():
+    check, fold = FoldCheck(3), np.repeat([0, 1, 2], 2)
+    for k in range(3):
+        check.add(np.array([True, False]), np.stack([fold, fold])[:, fold == k])
+    check.refuse()

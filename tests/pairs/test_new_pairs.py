@@ -13,10 +13,9 @@ from samesku.pairs.calibration import Platt
 from samesku.pairs.candidate_search import describe_candidates, find_candidates
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.evidence import ListingTexts, read_evidence
-from samesku.pairs.features import support_features
 from samesku.pairs.local_evidence import ListingEvidence
 from samesku.pairs.new_pairs import NewPairs, ScoredCatalogue
-from samesku.pairs.pair_model import PairModel
+from samesku.pairs.pair_model import PairModel, second_round_features
 from samesku.pairs.run_pairs import AskingSettings, read_run, write_run
 from samesku.params.schema import Fusion, Match, Rerank
 from samesku.search.extension import extend_gallery
@@ -92,7 +91,7 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
         return lightgbm.train({"verbose": -1, "min_data_in_leaf": 2, "seed": seed, "num_threads": 1}, data, 5)
 
     first = [fit(features, seed) for seed in range(2)]
-    support = support_features(features.candidates, np.zeros(len(target))).join(features)
+    support = second_round_features(features, np.zeros(len(target)))
     model = PairModel(first, [fit(support, seed) for seed in range(2)], Platt(1.5, 0.1))
     scores = model.score(features, 1)
     settings = AskingSettings(
@@ -172,7 +171,7 @@ def test_new_pairs_have_the_features_of_a_gallery_with_the_new_listings(tmp_path
     equal(scored.features.values(), features.values(place))
     # the second round: the log-odds of the run for its pairs, those of this round for the new ones
     log_odds = np.append(catalogue.run.first, scored.scores.first)[order]
-    support = support_features(features.candidates, log_odds).join(features)
+    support = second_round_features(features, log_odds)
     second = np.mean(
         [model.predict(support.values(place), raw_score=True) for model in catalogue.model.second], axis=0
     )

@@ -8,7 +8,7 @@ import pytest
 from samesku.catalogue.listings import ALL_PAIRS
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.clerical_review import UNREACHABLE, ReviewThresholds
-from samesku.pairs.features import PairFeatures
+from samesku.pairs.feature_blocks import PairFeatures
 from samesku.pairs.outputs import RerankedGallery, review_columns, review_galleries
 from samesku.pairs.pair_model import PairScores
 
@@ -29,7 +29,7 @@ def gallery():
         np.arange(4, dtype=np.int32), np.array([0, 0, 1, 2], np.int32), np.array([1, 2, 2, 3], np.int32)
     )
     scores = PairScores(PROBABILITY, np.zeros(4), np.zeros(4), np.ones((4, 2), bool))
-    return RerankedGallery([PairFeatures(candidates)], [scores], model=None)
+    return RerankedGallery([PairFeatures(candidates, [])], [scores], model=None)
 
 
 def test_pairs_to_review_are_listed_the_most_probable_first(gallery):

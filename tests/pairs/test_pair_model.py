@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from samesku.pairs import feature_blocks
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.features import PairFeatures
-from samesku.pairs.labels import PairLabels
-from samesku.pairs.pair_model import fit_folds, fit_pair_model, mean_log_odds, scoring_mask
+from samesku.pairs.feature_blocks import PairFeatures
+from samesku.pairs.labels import PairLabels, draw_training_pairs
+from samesku.pairs.pair_model import fit_folds, fit_pair_model, mean_log_odds, score_pairs, scoring_mask
 from samesku.params.schema import PairModelParams
 
 SMALL = PairModelParams(folds=3, trees=8, leaves=4)
@@ -45,8 +46,16 @@ def labels(values):
     )
 
 
+def some_pairs():
+    """900 pairs of 43 listings."""
+    left, right = np.triu_indices(43, 1)
+    rows = np.arange(43, dtype=np.int32)
+    return Candidates(rows, left[:900].astype(np.int32), right[:900].astype(np.int32))
+
+
 def fit(values, labels, params=SMALL, threads=1):
-    return fit_folds(values, list("abcd"), labels, params, threads)
+    pair, drawn = draw_training_pairs(labels, len(values), params)
+    return fit_folds(values[pair], list("abcd"), drawn, params, threads)
 
 
 def texts(models):
@@ -66,7 +75,7 @@ def test_a_model_learns_from_training_pairs_alone(values, labels):
     labels = replace(labels, train_mask=train_mask)
     changed = replace(labels, same_product=labels.same_product ^ ~train_mask)
     assert texts(fit(values, labels)) == texts(fit(values, changed))
-    assert texts(fit(values, labels)) == texts(fit(values[train_mask], labels.training_pairs()))
+    assert texts(fit(values, labels)) == texts(fit(values[train_mask], labels.select(train_mask)))
 
 
 def test_models_are_the_same_bytes_each_time_and_learn_the_labels(values, labels):
@@ -79,9 +88,31 @@ def test_models_are_the_same_bytes_each_time_and_learn_the_labels(values, labels
 def test_the_number_of_threads_changes_no_result(values, labels):
     models = fit(values, labels)
     assert texts(models) == texts(fit(values, labels, threads=3))
-    scored_by = scoring_mask(labels.fold, 3)
-    in_turn, at_once = (mean_log_odds(models, values, scored_by, threads) for threads in (1, 3))
-    assert in_turn.tolist() == at_once.tolist()
+
+
+def test_blocks_change_no_score(values, labels, monkeypatch):
+    """Whether a block holds all pairs or 70 of them, and whether one or three blocks are scored at once."""
+    models, scored_by = fit(values, labels), scoring_mask(labels.fold, 3)
+    features = PairFeatures(
+        some_pairs(),
+        [lambda block: [block.add(name, name, values[block.pair, i]) for i, name in enumerate("abcd")]],
+    )
+    whole = mean_log_odds(models, values, scored_by).tolist()
+    assert score_pairs(models, features, scored_by).tolist() == whole
+    monkeypatch.setattr(feature_blocks, "PAIRS", 70)
+    assert score_pairs(models, features, scored_by, threads=3).tolist() == whole
+    every = np.arange(900)
+    assert features.gather(every).tolist() == values.tolist()
+
+
+def test_blocks_change_no_draw(labels, monkeypatch):
+    params = SMALL.model_copy(update={"negatives": 100})
+    pair, drawn = draw_training_pairs(labels, 900, params)
+    monkeypatch.setattr("samesku.pairs.labels.BLOCK", 70)
+    again, drawn_again = draw_training_pairs(labels, 900, params)
+    assert pair.tolist() == again.tolist()
+    assert drawn.weight.tolist() == drawn_again.weight.tolist()
+    assert len(pair) < 900
 
 
 def test_log_odds_are_the_mean_of_the_models_that_score_a_pair(values, labels):
@@ -100,12 +131,8 @@ def test_drawn_negatives_weigh_as_all_of_them(values, labels):
 
 def test_a_column_of_the_second_round_that_only_some_pairs_have(labels):
     """The first round sees noise; the reader knows the labels of two thirds of the pairs."""
-    left, right = np.triu_indices(43, 1)
-    pairs = Candidates(
-        np.arange(43, dtype=np.int32), left[:900].astype(np.int32), right[:900].astype(np.int32)
-    )
-    features = PairFeatures(pairs)
-    features.add("noise", "noise", np.random.default_rng(3).normal(size=900))
+    noise = np.random.default_rng(3).normal(size=900)
+    features = PairFeatures(some_pairs(), [lambda block: block.add("noise", "noise", noise[block.pair])])
 
     def read(candidates, log_odds):
         assert np.isfinite(log_odds).all()

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from samesku.catalogue.title_tokens import tokenize_titles
-from samesku.pairs.title_features import (
-    inverse_document_frequency,
-    n_conflicts,
-    rarest_shared,
-    rarest_unshared,
-    shared_weight,
-    total_weight,
-)
+from samesku.pairs.title_features import ComparedItems, inverse_document_frequency
 
 LOG2, LOG4 = np.log(2), np.log(4)
 
@@ -48,39 +41,39 @@ def test_an_item_that_no_listing_of_the_gallery_has_weighs_nothing(titles):
 
 
 def test_shared_total_and_rarest(titles):
-    weight = word_weights(titles.words)
+    words = ComparedItems(titles.words, word_weights(titles.words))
     chosen = pairs((0, 1), (1, 2), (0, 3))
-    assert shared_weight(titles.words, chosen).tolist() == [1, 1, 0]
-    assert shared_weight(titles.words, chosen, weight) == pytest.approx([LOG2, LOG2, 0])
-    assert total_weight(titles.words).tolist() == [5, 5, 3, 1]
-    assert total_weight(titles.words, weight)[3] == pytest.approx(LOG4)
-    assert rarest_shared(titles.words, chosen, weight) == pytest.approx([LOG2, LOG2, 0])
-    left, right = rarest_unshared(titles.words, pairs((3, 3), (1, 3)), weight)
+    assert ComparedItems(titles.words).shared(chosen).tolist() == [1, 1, 0]
+    assert words.shared(chosen) == pytest.approx([LOG2, LOG2, 0])
+    assert ComparedItems(titles.words).total.tolist() == [5, 5, 3, 1]
+    assert words.total[3] == pytest.approx(LOG4)
+    assert words.rarest_shared(chosen) == pytest.approx([LOG2, LOG2, 0])
+    left, right = words.rarest_unshared(pairs((3, 3), (1, 3)))
     assert left == pytest.approx([0, LOG4])
     assert right == pytest.approx([0, LOG4])
 
 
 def test_conflicts_are_kinds_that_both_have_and_agree_on_in_nothing(titles):
     chosen = pairs((0, 1), (0, 2), (1, 2), (0, 3))
-    assert n_conflicts(titles.quantities, chosen).tolist() == [1, 0, 1, 0]  # 500 ml against 1 l
-    assert n_conflicts(titles.codes, chosen).tolist() == [1, 0, 0, 0]  # a12 against a13
+    assert ComparedItems(titles.quantities).n_conflicts(chosen).tolist() == [1, 0, 1, 0]  # 500 ml against 1 l
+    assert ComparedItems(titles.codes).n_conflicts(chosen).tolist() == [1, 0, 0, 0]  # a12 against a13
 
 
 def test_one_agreement_settles_a_kind():
     two = tokenize_titles(["500 ml 1 l", "500 ml 2 l"])
-    assert n_conflicts(two.quantities, pairs((0, 1))).tolist() == [0]
+    assert ComparedItems(two.quantities).n_conflicts(pairs((0, 1))).tolist() == [0]
 
 
 def test_a_rounded_conversion_is_no_conflict():
     three = tokenize_titles(["2 lb", "907 g", "1 kg", "2 lb, 900 g"])
     chosen = pairs((0, 1), (0, 2), (1, 2), (2, 3), (0, 3), (1, 3))
-    assert n_conflicts(three.quantities, chosen).tolist() == [0, 1, 1, 1, 0, 0]
-    assert shared_weight(three.quantities, chosen).tolist() == [0, 0, 0, 0, 1, 0]  # equal values alone
+    assert ComparedItems(three.quantities).n_conflicts(chosen).tolist() == [0, 1, 1, 1, 0, 0]
+    assert ComparedItems(three.quantities).shared(chosen).tolist() == [0, 0, 0, 0, 1, 0]  # equal values alone
 
 
 def test_empty_titles_and_no_pairs():
     none = tokenize_titles(["", ""])
-    assert shared_weight(none.words, pairs((0, 1))).tolist() == [0]
-    assert n_conflicts(none.codes, pairs((0, 1))).tolist() == [0]
+    assert ComparedItems(none.words).shared(pairs((0, 1))).tolist() == [0]
+    assert ComparedItems(none.codes).n_conflicts(pairs((0, 1))).tolist() == [0]
     empty = (np.empty(0, np.int32), np.empty(0, np.int32))
-    assert shared_weight(none.words, empty).shape == (0,)
+    assert ComparedItems(none.words).shared(empty).shape == (0,)

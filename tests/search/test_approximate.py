@@ -44,6 +44,18 @@ def test_with_enough_effort_it_finds_what_exact_search_finds(fused, kind):
     assert (result.neighbour != EVERY[:, None]).all()
 
 
+@pytest.mark.parametrize("link", ["all", "within", "across"])
+def test_some_queries_have_the_neighbours_that_they_have_among_all(fused, link):
+    shops = number_shops(link, EVERY % 4)
+    queries = EVERY[10:590:7]
+    every, some = (
+        search_approximate(fused, EVERY, 5, "ivf", 600, 0.9, allowed=shops, queries=of)
+        for of in (None, queries)
+    )
+    assert (some.query == queries).all()
+    assert (some.neighbour == every.neighbour[queries]).all()
+
+
 def test_too_few_are_refused_with_the_effort_that_finds_enough(fused):
     with pytest.raises(InputError, match=r"finds 0\.\d+ of the 20 nearest of 200 .*index\.effort \d+ finds"):
         search_approximate(fused, EVERY, 20, "IVF64,Flat", effort=1, min_recall=0.99)

@@ -1,4 +1,4 @@
-"""Weights: the pool scores as a search does, the ascent finds a peak, a sweep equals a search at each α."""
+"""Weights: the pool scores as a search does, the ascent finds a peak, blocks change nothing."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from samesku.search import tuning
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import channel_weights, concatenate_channels
-from samesku.search.tuning import ascend_weights, sweep_alphas, unite_neighbours, weight_surface
+from samesku.search.tuning import ascend_weights, unite_neighbours, weight_surface
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, A, B, C, D, E
 from tests.fixtures.shops import number_shops
 from tests.search import oracle
@@ -79,31 +79,28 @@ def test_the_surface_varies_one_channel_within_its_side():
     assert rows == [{"alpha": 0.25, "share_50": 0.25}]
 
 
-@pytest.mark.parametrize("block", [512, 7])
-def test_the_sweep_equals_a_search_at_each_alpha(monkeypatch, block):
-    monkeypatch.setattr(tuning, "SWEEP_QUERIES", block)
-    channels = oracle.random_channels(np.random.default_rng(1), 80, {"cnn": 6, "phash": 4, "sbert": 5})
-    image, title = {"cnn": 1.0, "phash": 0.5}, {"sbert": 1.0}
-    rows = np.arange(5, 75, dtype=np.int32)
-    swept = sweep_alphas(channels, image, title, rows, 12, [0.0, 0.3, 1.0])
-    assert list(swept) == [0.0, 0.3, 1.0]
-    for alpha, neighbours in swept.items():
-        fused = concatenate_channels(channels, channel_weights(image, title, alpha))
-        expected = search_neighbours(fused, rows, 12)
-        np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
-
-
-@pytest.mark.parametrize("link", ["across", "within"])
-def test_both_leave_out_what_the_search_leaves_out(monkeypatch, link):
-    monkeypatch.setattr(tuning, "SWEEP_QUERIES", 7)
+@pytest.mark.parametrize("block", [1024, 7])
+@pytest.mark.parametrize("link", ["all", "across", "within"])
+def test_pools_leave_out_what_the_search_leaves_out_in_blocks_of_any_size(monkeypatch, link, block):
+    monkeypatch.setattr(tuning, "QUERIES", block)
+    monkeypatch.setattr(tuning, "PAIRS", 10 * block)
     generator = np.random.default_rng(2)
     channels = oracle.random_channels(generator, 60, {"cnn": 6, "sbert": 5})
     rows, allowed = np.arange(60, dtype=np.int32), number_shops(link, generator.integers(0, 6, 60))
     weights = channel_weights({"cnn": 1.0}, {"sbert": 1.0}, 0.3)
     expected = search_neighbours(concatenate_channels(channels, weights), rows, 12, allowed=allowed)
-    swept = sweep_alphas(channels, {"cnn": 1.0}, {"sbert": 1.0}, rows, 12, [0.3], allowed)[0.3]
     pooled = unite_neighbours(channels, rows, rows, 60, allowed).rank(weights, 12)
-    for result in (swept, pooled):
-        width = result.score.shape[1]
-        np.testing.assert_allclose(result.score, expected.score[:, :width], atol=1.1e-6)
-        assert allowed.of_rows(result.query[:, None], result.neighbour)[result.valid].all()
+    width = pooled.score.shape[1]
+    np.testing.assert_allclose(pooled.score, expected.score[:, :width], atol=1.1e-6)
+    assert allowed.of_rows(pooled.query[:, None], pooled.neighbour)[pooled.valid].all()
+
+
+def test_pools_take_the_search_that_is_given():
+    def search(fused, rows, k, *, allowed, queries):
+        searched.append(k)
+        return search_neighbours(fused, rows, k, allowed=allowed, queries=queries)
+
+    searched = []
+    given = unite_neighbours(CHANNELS, EVERY, EVERY, 2, search=search)
+    assert searched == [2, 2]  # once for each channel
+    assert given.neighbour.tolist() == unite_neighbours(CHANNELS, EVERY, EVERY, 2).neighbour.tolist()

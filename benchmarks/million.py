@@ -1,0 +1,138 @@
+"""Measure the stages that rank on an invented catalogue of up to a million listings, without pictures.
+
+    python -m benchmarks.million --listings 100000 1000000 [--titles catalogue.csv] [--folder folder]
+
+Sizes of products are those of a real shop. A listing has its product's title with words that are left out, added or in
+another order, and its product's hash with some bits turned; now and then a hash of its own. `--titles` gives the titles
+of products: the column `title` of a CSV, used again with a number where there are too few. Else they are invented.
+
+The channels are the hash in 384 columns and TF-IDF in 1,024; `--kind` and `--effort` give the index. Prints for each
+stage the seconds, the memory as `benchmarks.memory` does, and the size of its temporary files at most; then the size of
+what the stages wrote, and the growth from one size to the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import memory
+
+STAGES = ["check", "sample", "annotations", "embed_zero_shot phash", "embed_zero_shot tfidf", "train_reader", "fuse",
+          "index", "evaluate", "rerank"]  # fmt: skip
+#: Listings of a product -> how many of 7,680 products of a real shop have so many.
+SIZES = {
+    2: 4880, 3: 1227, 4: 601, 5: 332, 6: 204, 7: 103, 8: 79, 9: 63, 10: 32, 11: 30, 12: 21, 13: 18, 14: 14, 15: 15,
+    16: 9, 17: 7, 19: 6, 20: 4, 21: 5, 22: 4, 23: 3, 25: 4, 30: 2, 32: 6, 34: 7, 45: 2, 50: 7,
+}  # fmt: skip
+OF_THEIR_OWN = 0.4  # listings with a hash that their product does not have
+HEADER = ["posting_id", "title", "image_phash", "label_group"]
+
+
+def read_titles(path: Path | None) -> Iterator[str]:
+    """Titles of products, without end."""
+    if path is None:
+        generator = np.random.default_rng(1)
+        while True:
+            words = " ".join(generator.choice(memory.WORDS, 4))
+            yield f"{words} {generator.choice(list('abcdefgh'))}{generator.integers(1, 2000)}"
+    with path.open(encoding="utf-8") as file:
+        titles = [row["title"] for row in csv.DictReader(file) if row["title"].strip()]
+    generator = np.random.default_rng(2)
+    for lap in itertools.count():
+        for title in generator.permutation(titles).tolist():
+            yield f"{title} {generator.choice(list('abcdefgh'))}{lap}" if lap else title
+
+
+def change_title(title: str, words: list[str], generator: np.random.Generator) -> str:
+    """The title as another seller writes it."""
+    parts = [word for word in title.split() if generator.random() > 0.15] or [title]
+    if generator.random() < 0.5:
+        parts.insert(int(generator.integers(0, len(parts) + 1)), words[int(generator.integers(len(words)))])
+    if generator.random() < 0.3:
+        parts = parts[::-1]
+    return " ".join(parts)
+
+
+def listings(count: int, titles: Iterator[str]) -> Iterator[list[Any]]:
+    """Rows of HEADER."""
+    generator = np.random.default_rng(0)
+    sizes, share = np.array([*SIZES]), np.array([*SIZES.values()]) / sum(SIZES.values())
+    number, words = 0, [*memory.WORDS]
+    for product in itertools.count():
+        title = next(titles)
+        words[product % 1000 : product % 1000 + 1] = title.split()[:1]
+        of_product = int(generator.integers(2**63))
+        for _ in range(int(generator.choice(sizes, p=share))):
+            if number == count:
+                return
+            bits = of_product
+            if generator.random() < OF_THEIR_OWN:
+                bits = int(generator.integers(2**63))
+            for bit in generator.integers(0, 63, int(generator.integers(0, 6))).tolist():
+                bits ^= 1 << bit
+            changed = change_title(title, words, generator)
+            yield [f"id{number:07}", changed, f"{bits:016x}", f"p{product}"]
+            number += 1
+
+
+def write_catalogue(folder: Path, count: int, titles: Path | None) -> None:
+    folder.mkdir(parents=True)
+    with (folder / "listings.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(listings(count, read_titles(titles)))
+
+
+def params(kind: str, effort: int) -> str:
+    def change(content: dict[str, Any]) -> None:
+        memory.cheap(content)
+        content["data"] |= {"source": "catalogue", "images": None}
+        content["channels"]["phash"]["dim"], content["channels"]["tfidf"]["dim"] = 384, 1024
+        content["index"] |= {"kind": kind, "effort": effort}
+        content["machine"]["store"] = None
+
+    return memory.params(change)
+
+
+def run(count: int, given: argparse.Namespace) -> list[float]:
+    """The seconds of each stage."""
+    with tempfile.TemporaryDirectory(dir=given.folder) as place:
+        folder = Path(place)
+        write_catalogue(folder / "catalogue", count, given.titles)
+        (folder / "params.yaml").write_text(params(given.kind, given.effort), "utf-8")
+        print(f"{count:,} listings, index.kind {given.kind}, index.effort {given.effort}", flush=True)
+        print(memory.HEAD, flush=True)
+        seconds = [memory.measure(stage, folder) for stage in given.stages]
+        files = [path for path in (folder / "data").rglob("*") if path.is_file()]
+        sizes = {
+            name: sum(path.stat().st_size for path in files if name in path.parts)
+            for name in sorted({path.relative_to(folder / "data").parts[0] for path in files})
+        }
+        print("on disk: " + ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.items()))
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--listings", type=int, nargs="*", default=[100_000, 1_000_000])
+    parser.add_argument("--titles", type=Path)
+    parser.add_argument("--folder", type=Path, help="where the catalogue and the outs are written")
+    parser.add_argument("--kind", default="ivf")
+    parser.add_argument("--effort", type=int, default=64)
+    parser.add_argument("--stages", nargs="*", default=STAGES)
+    given = parser.parse_args()
+    seconds = [run(count, given) for count in given.listings]
+    if len(seconds) > 1:
+        memory.growth(given.listings, seconds, given.stages)
+
+
+if __name__ == "__main__":
+    main()
