@@ -14,6 +14,7 @@ and whether all four gave the same bytes.
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -54,6 +55,7 @@ def measure(name: str, params: Params, n: int, share: float, sample: Path, place
     print(
         f"{name:8} {int(chosen.sum()):,} listings, {share:.0%} new: {taken}; {size:.1f} MB; equal bytes: {same}"
     )
+    shutil.rmtree(place)
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ from samesku.search.pictures import PictureGroup, score_listings, search_picture
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
 WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
-_MANY = 16  # a block of which more than one in so many products enters a heap is added as a whole
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
 
 
@@ -353,30 +352,6 @@ class _Heap:
         products = np.ascontiguousarray(products)
         self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
 
-    def add_columns(self, products: Float32, query: int, position: int) -> None:
-        """Add (G, Q) products of the listings from `position` on with the queries from `query` on.
-
-        As `add` of the transpose, whose copy would take a third of the time of the product: of each column, only what
-        is larger than the smallest product of its heap is taken out, in order, so that the heap ends the same.
-        """
-        lowest = self.inner[query : query + products.shape[1], 0]
-        taken = np.flatnonzero(products > lowest)
-        if len(taken) * _MANY > products.size:
-            self.add(products.T, query, position)
-            return
-        row, column = np.divmod(taken, products.shape[1])
-        order = np.argsort(column.astype(np.min_scalar_type(products.shape[1])), kind="stable")  # by radix
-        counts = np.bincount(column, minlength=products.shape[1])
-        place = np.arange(len(taken)) - np.repeat(np.cumsum(counts) - counts, counts)
-        width = int(counts.max(initial=0))
-        inner = np.full((products.shape[1], width), -np.inf, np.float32)
-        rows = np.full(inner.shape, -1, np.int64)
-        inner[column[order], place] = products.ravel()[taken[order]]
-        rows[column[order], place] = row[order] + position
-        self.heap.addn_with_ids(
-            width, faiss.swig_ptr(inner), faiss.swig_ptr(rows), width, query, products.shape[1]
-        )
-
     def sorted(self) -> TopProducts:
         self.heap.reorder()
         return self.inner, self.position
@@ -421,7 +396,7 @@ def _self_join(
                 columns = slice(column, column + COLUMNS)
                 inner = _across_shops(vectors @ right.vectors[columns].T, shop, right.shop, columns)
                 forth.add(inner, row, column)
-                back.add_columns(inner, column, row)
+                back.add(inner.T, column, row)
         products[left.mask, right.mask] = forth.sorted()
         if not same:
             products[right.mask, left.mask] = back.sorted()

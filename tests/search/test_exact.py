@@ -193,20 +193,3 @@ def test_fewer_than_k_where_fewer_may_match():
     assert {query: [n for n, _ in of] for query, of in within.items()} == {
         0: [2, 4], 1: [], 2: [0, 4], 3: [], 4: [0, 2]
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("many", [1, 16, 10**9], ids=["never as a whole", "as shipped", "always as a whole"])
-@pytest.mark.parametrize("values", [3, 10**6], ids=["ties", "no ties"])
-def test_products_that_are_added_by_columns_leave_the_heap_as_those_of_the_transpose(
-    monkeypatch, many, values
-):
-    monkeypatch.setattr(exact, "_MANY", many)
-    rng = np.random.default_rng(0)
-    by_columns, transposed = exact._Heap(40, 7), exact._Heap(40, 7)
-    for start in range(0, 400, 50):
-        products = rng.integers(0, values, (50, 30)).astype(np.float32)
-        products[rng.random(products.shape) < 0.2] = -np.inf
-        by_columns.add_columns(products, 5, start)
-        transposed.add(products.T, 5, start)
-        np.testing.assert_array_equal(by_columns.inner, transposed.inner)
-        np.testing.assert_array_equal(by_columns.position, transposed.position)
