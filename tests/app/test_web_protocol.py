@@ -15,6 +15,8 @@ from starlette.routing import Route
 
 from samesku.app.web.guard import TOKEN, Guard, TimedProtocol
 
+SECRET = "secret"  # noqa: S105
+
 
 async def read_all(request):
     return JSONResponse({"bytes": len(await request.body())})
@@ -25,7 +27,7 @@ def port():
     """Of a server behind the guard that answers with the number of bytes it was sent."""
     application = Starlette(
         routes=[Route("/api/bytes", read_all, methods=["POST"])],
-        middleware=[Middleware(Guard, token="secret", max_body=1_000_000)],
+        middleware=[Middleware(Guard, token=SECRET, max_body=1_000_000)],
     )
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application, http=TimedProtocol, ws="none", log_level="warning"))
@@ -37,7 +39,7 @@ def port():
     listening.close()
 
 
-def head(token="secret", body="transfer-encoding: chunked"):
+def head(token=SECRET, body="transfer-encoding: chunked"):
     return f"POST /api/bytes HTTP/1.1\r\nhost: 127.0.0.1\r\n{TOKEN}: {token}\r\n{body}\r\n\r\n".encode()
 
 

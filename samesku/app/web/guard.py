@@ -211,7 +211,9 @@ class TimedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered by JSON too; if an answer has begun, the connection is closed without one."""
-        if self.cycle is not None and not self.cycle.response_complete:  # the rest of its request will not come
+        if (
+            self.cycle is not None and not self.cycle.response_complete
+        ):  # the rest of its request will not come
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
