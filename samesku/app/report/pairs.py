@@ -15,7 +15,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
-from samesku.reading import read_array, refuse_values
+from samesku.reading import read_array, reading, refuse_values
 from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
