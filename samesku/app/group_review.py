@@ -128,8 +128,8 @@ def _uncertain_pairs(system: str, catalogue: Catalogue, threshold: float) -> tup
     """Rows, rows and probabilities of the pairs of which a system is not sure."""
     path = artefacts.PREDICTIONS / system / "review.parquet"
     if path.is_file():
-        left, right, probability = read_review_pairs(path)
-        return catalogue.rows(left), catalogue.rows(right), probability
+        names, others, known = read_review_pairs(path)
+        return catalogue.rows(names), catalogue.rows(others), known
     left, right, score = candidate_pairs(system, catalogue.listings)
     probability = to_probability(score, threshold)
     uncertain = 4 * probability * (1 - probability) >= MIN_UNCERTAINTY
