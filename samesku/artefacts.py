@@ -9,6 +9,7 @@ import csv
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -112,10 +113,18 @@ def read_json(path: Path) -> Any:
     """What `write_json` wrote.
 
     Raises:
-        DamagedFile: it is no JSON.
+        DamagedFile: it is no JSON, or holds NaN or infinity.
     """
     with reading(path):
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(path.read_text("utf-8"), parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    """The number of a text of JSON; `1e999` is infinity to Python."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"it holds {text}; allowed: numbers")
+    return number
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:

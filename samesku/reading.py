@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samesku.arrays import Float32
+from samesku.arrays import Bools, Float32
 from samesku.errors import DamagedFile, InputError
 
 
@@ -40,6 +40,20 @@ def read_array(path: Path, *, mapped: bool = True) -> NDArray[Any]:
     """
     with reading(path):
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+
+
+def refuse_values(column: str, values: NDArray[Any], wrong: Bools, allowed: str) -> None:
+    """Refuse a column of a file; to be called within `reading`, which names the file.
+
+    Args:
+        values: (N,). wrong: bool (N,), where a value is impossible. allowed: what it may be, for the error.
+
+    Raises:
+        ValueError: the sentence names the first row that is wrong.
+    """
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"row {row}: {column} is {values[row]}; allowed: {allowed}")
 
 
 #: Rows that `check_rows` looks at together: some MB.

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from samesku import artefacts
+from samesku.app.review_pairs import read_review_pairs
 from samesku.catalogue.images import PackedImages, open_writer
 from samesku.catalogue.listings import Listings, read_links, read_listings
 from samesku.errors import DamagedFile
@@ -95,6 +96,28 @@ def test_deep_json_is_one_sentence(tmp_path):
     path.write_text("[" * 200_000)
     with pytest.raises(DamagedFile, match=r"deep\.json is damaged"):
         artefacts.read_json(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_json_with_a_number_that_is_none_is_one_sentence(tmp_path, number):
+    path = tmp_path / "numbers.json"
+    path.write_text(f'{{"threshold": {number}}}')
+    with pytest.raises(
+        DamagedFile, match=rf"numbers\.json is damaged \(it holds {number}; allowed: numbers\)"
+    ):
+        artefacts.read_json(path)
+
+
+@pytest.mark.parametrize("probability", [np.nan, np.inf, -0.1, 1.1])
+def test_a_probability_that_is_none_is_refused(tmp_path, probability):
+    path = tmp_path / "review.parquet"
+    pq.write_table(
+        pa.table({"left": ["a", "b"], "right": ["b", "c"], "probability": [0.5, probability]}), path
+    )
+    with pytest.raises(
+        DamagedFile, match=r"review\.parquet is damaged \(row 1: probability is .*allowed: 0 to 1"
+    ):
+        read_review_pairs(path)
 
 
 def test_offsets_that_lead_out_of_a_file_of_pictures_do_not_crash(tmp_path):

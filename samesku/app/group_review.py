@@ -20,6 +20,7 @@ from samesku.app.products import (
 )
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches, read_metrics, score_weights
+from samesku.app.review_pairs import read_review_pairs
 from samesku.arrays import Float64, Int64
 from samesku.params import Params
 
@@ -127,9 +128,8 @@ def _uncertain_pairs(system: str, catalogue: Catalogue, threshold: float) -> tup
     """Rows, rows and probabilities of the pairs of which a system is not sure."""
     path = artefacts.PREDICTIONS / system / "review.parquet"
     if path.is_file():
-        table = artefacts.read_columns(path, ["left", "right", "probability"])
-        left, right = (catalogue.rows(table[side].to_pylist()) for side in ("left", "right"))
-        return left, right, artefacts.to_numpy(table["probability"]).astype(np.float64)
+        names, others, known = read_review_pairs(path)
+        return catalogue.rows(names), catalogue.rows(others), known
     left, right, score = candidate_pairs(system, catalogue.listings)
     probability = to_probability(score, threshold)
     uncertain = 4 * probability * (1 - probability) >= MIN_UNCERTAINTY

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
 from samesku.artefacts import read_columns, to_numpy, write_table
-from samesku.reading import reading
+from samesku.reading import reading, refuse_values
 from samesku.search.fusion import DECIMALS
 
 
@@ -150,12 +150,12 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
         )
         rank, score = table["rank"] - 1, table["score"]
         allowed = f"a row of its gallery of {len(query)}"
-        _refuse("query", table["query"], place < 0, allowed)
-        _refuse(
+        refuse_values("query", table["query"], place < 0, allowed)
+        refuse_values(
             "neighbour", table["neighbour"], (nearest < 0) | (nearest == place), f"another one: {allowed}"
         )
-        _refuse("rank", table["rank"], (rank < 0) | (rank >= len(query)), f"1 to {len(query)}")
-        _refuse("score", score, ~(np.abs(score) <= 1 + 10.0**-DECIMALS), "-1 to 1")
+        refuse_values("rank", table["rank"], (rank < 0) | (rank >= len(query)), f"1 to {len(query)}")
+        refuse_values("score", score, ~(np.abs(score) <= 1 + 10.0**-DECIMALS), "-1 to 1")
         neighbours = no_neighbours(query, int(rank.max(initial=-1)) + 1)
         neighbours.neighbour[place, rank], neighbours.score[place, rank] = table["neighbour"], score
         ordered = np.sort(neighbours.neighbour, axis=1)
@@ -163,9 +163,3 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
         if int(neighbours.valid.sum()) < len(rank) or repeated.any():
             raise ValueError("a query has one neighbour, or one rank, twice")
     return neighbours
-
-
-def _refuse(column: str, values: NDArray[Any], wrong: Bools, allowed: str) -> None:
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(f"row {row}: {column} is {values[row]}; allowed: {allowed}")

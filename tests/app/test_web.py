@@ -163,7 +163,9 @@ def test_annotations_are_saved_one_line_for_each_pair_and_the_last_wins(client):
 
 
 def is_sentence(answer):
-    return set(answer.json()) == {"error"} and answer.headers["content-type"] == "application/json"
+    content = answer.json()
+    is_json = answer.headers["content-type"] == "application/json"
+    return is_json and set(content) == {"error"} and len(content["error"]) > 0
 
 
 def test_every_odd_request_is_answered_by_a_sentence(client, capsys):
@@ -185,6 +187,9 @@ def test_every_odd_request_is_answered_by_a_sentence(client, capsys):
         "no boundary": (400, client.post("/api/search", content=form, headers={"content-type": kind})),
         "method": (405, client.delete("/api/review")),
         "nothing there": (404, client.get("/nothing")),
+        "a picture of many digits": (404, client.get("/picture/" + "9" * 5_000)),
+        "a thumbnail of many digits": (404, client.get("/thumbnail/" + "9" * 5_000)),
+        "a range behind the end": (416, client.get("/static/web.js", headers={"range": "bytes=9999999-"})),
         "host": (400, client.get("/", headers={"host": "evil.example"})),
     }
     for name, (status, answer) in answers.items():

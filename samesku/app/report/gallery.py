@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from samesku import artefacts
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings
 from samesku.app.report.pairs import ReportPairs, make_cards
+from samesku.app.review_pairs import read_review_pairs
 from samesku.arrays import Float64, Int64
 from samesku.evaluation.metrics import SIZES, row_f1
 
@@ -68,9 +68,9 @@ def missed_pairs(matches: ReportPairs, catalogue: Catalogue, queries: Int64) -> 
 
 def read_review(path: Path, catalogue: Catalogue) -> Probabilities:
     """The pairs of review.parquet, from either side: (query, listing) -> probability."""
-    table = artefacts.read_columns(path, ["left", "right", "probability"])
-    left, right = (catalogue.rows(table[side].to_pylist()).tolist() for side in ("left", "right"))
-    rows = zip(left, right, table["probability"].to_pylist(), strict=True)
+    left, right, probability = read_review_pairs(path)
+    sides = (catalogue.rows(names).tolist() for names in (left, right))
+    rows = zip(*sides, probability.tolist(), strict=True)
     return {pair: probability for a, b, probability in rows for pair in ((a, b), (b, a))}
 
 

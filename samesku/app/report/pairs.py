@@ -15,7 +15,7 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.arrays import Bools, Float32, Float64, Int64
 from samesku.errors import InputError
 from samesku.params import Params, find_modalities, list_alphas
-from samesku.reading import read_array
+from samesku.reading import read_array, reading, refuse_values
 from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
 NOT_CHANNELS = ("query", "match", "score", "rule", "clerical_review")  # columns of matches.parquet
@@ -66,6 +66,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
 
     Raises:
         InputError: the system has none, or they are of another sample.
+        DamagedFile: a match is the query itself, or has a score outside −1 to 1.
     """
     path = artefacts.PREDICTIONS / system / "matches.parquet"
     if not path.is_file():
@@ -74,6 +75,9 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
     ids = {name: catalogue.rows(table.pop(name).to_pylist()) for name in ("query", "match")}
     review = table.pop("clerical_review", None)
     columns: dict[str, Any] = {name: artefacts.to_numpy(column) for name, column in table.items()}
+    with reading(path):
+        refuse_values("match", ids["match"], ids["match"] == ids["query"], "another listing than the query")
+        refuse_values("score", columns["score"], ~(np.abs(columns["score"]) <= 1 + 1e-6), "-1 to 1")
     return ReportPairs(
         ids["query"],
         ids["match"],

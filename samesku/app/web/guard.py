@@ -6,6 +6,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import h11
@@ -149,7 +150,8 @@ class _Answer:
             self._text += message.get("body", b"")
             if message.get("more_body"):
                 return
-            body = json.dumps({"error": self._text.decode("utf-8", "replace")}).encode()
+            sentence = self._text.decode("utf-8", "replace") or HTTPStatus(self._error["status"]).phrase
+            body = json.dumps({"error": sentence}).encode()
             headers = MutableHeaders(scope=self._error)
             headers["content-type"], headers["content-length"] = "application/json", str(len(body))
             await self._send(self._error)
@@ -208,7 +210,15 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is answered by JSON too."""
+        """What is no HTTP is answered by JSON too; if an answer has begun, the connection is closed without one."""
+        if (
+            self.cycle is not None and not self.cycle.response_complete
+        ):  # the rest of its request will not come
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
         body = json.dumps({"error": msg}).encode()
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         for event in (

@@ -11,6 +11,7 @@ from samesku import artefacts
 from samesku.annotations.file import Annotation, Pair, sort_pair
 from samesku.annotations.sampling import PairSample, read_drawn
 from samesku.app.annotated_threshold import SampleResult, judge_sample, read_pair_sample
+from samesku.app.review_pairs import read_review_pairs
 from samesku.catalogue.listings import Listings
 from samesku.params import Params
 
@@ -44,8 +45,8 @@ class ReviewQueue:
         self.pairs: list[Pair] = []
         self.probability: list[float] = []
         if pairs.is_file():
-            table = artefacts.read_columns(pairs, ["left", "right", "probability"])
-            for left, right, probability in zip(*(table[c].to_pylist() for c in table), strict=True):
+            names, others, probabilities = read_review_pairs(pairs)
+            for left, right, probability in zip(names, others, probabilities.tolist(), strict=True):
                 if left in row_of and right in row_of:
                     self.pairs.append(sort_pair(left, right))
                     self.probability.append(probability)

@@ -14,6 +14,7 @@ import uvicorn
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -174,6 +175,15 @@ class Site:
             await form.close()
 
 
+class RowConvertor(IntegerConvertor):
+    """A row in a path. Python refuses to read a number of thousands of digits."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_url_convertor("row", RowConvertor())
+
+
 async def _input_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
@@ -190,10 +200,10 @@ def build(site: Site, names: Sequence[str]) -> Starlette:
         routes=[
             Route("/", site.page),
             Route("/static/{name}", site.static),
-            Route("/picture/{row:int}", site.picture),
+            Route("/picture/{row:row}", site.picture),
             Route("/api/match", site.match, methods=["POST"]),
             Route("/api/search", site.search, methods=["POST"]),
-            Route("/thumbnail/{row:int}", site.products.thumbnail),
+            Route("/thumbnail/{row:row}", site.products.thumbnail),
             Route("/api/pair", site.pairs.explain),
             Route("/api/threshold", site.products.threshold),
             Route("/api/cards", site.products.review),
@@ -245,6 +255,11 @@ def run(
     threading.Thread(target=site.warm_up, daemon=True).start()
     application = build(site, [*names, host])
     config = uvicorn.Config(
-        application, http=TimedProtocol, log_level="warning", server_header=False, proxy_headers=False
+        application,
+        http=TimedProtocol,
+        ws="none",  # the guard checks requests of HTTP alone
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
     )
     uvicorn.Server(config).run(sockets=[listening])
