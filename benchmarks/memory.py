@@ -130,13 +130,13 @@ def measure(stage: str, folder: Path) -> float:
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    most = (0, 0, 0)
+    most = [0, 0, 0]
     while process.poll() is None:
         try:
             family = [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             break
-        most = tuple(map(max, most, memory(family)))
+        most = [max(sizes) for sizes in zip(most, memory(family), strict=True)]
         time.sleep(EVERY)
     status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
     seconds = time.perf_counter() - start
