@@ -138,7 +138,7 @@ def params(given: argparse.Namespace) -> str:
 
 
 def run(count: int, given: argparse.Namespace) -> list[float]:
-    """The seconds of each stage."""
+    """The seconds of the processor of each stage."""
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         folder = Path(place)
         product = write_catalogue(folder / "catalogue", count, given.titles)
