@@ -9,11 +9,10 @@ alone changes nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import yaml
 
 #: Of NumPy, of its OpenBLAS, of torch and its libraries oneDNN and MKL, and of FAISS.
 CAPS = {
@@ -35,15 +34,29 @@ def cap_instruction_sets(params: Path = Path("params.yaml")) -> None:
     Caps that the caller's environment has set otherwise are replaced. A params.yaml that is missing or broken
     counts as one that does not lift them; `load_params` says what is wrong with it.
     """
-    try:
-        reproducible = yaml.safe_load(params.read_text("utf-8"))["embed"]["reproducible"]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
-        reproducible = True
+    is_lifted = _lifts_caps(params)
     for name, value in CAPS.items():
-        if reproducible is not False:
+        if not is_lifted:
             os.environ[name] = value
         elif os.environ.get(name) == value:  # inherited from a process that had them
             del os.environ[name]
+
+
+def _lifts_caps(params: Path) -> bool:
+    """Whether params.yaml has `embed.reproducible: false`."""
+    try:
+        text = params.read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    # Every script does this when it starts, and a parser takes as long as NumPy's import.
+    if re.findall(r"^ *reproducible: *(\S+)", text, re.MULTILINE) == ["true"] or "reproducible" not in text:
+        return False
+    import yaml
+
+    try:
+        return yaml.safe_load(text)["embed"]["reproducible"] is False
+    except (yaml.YAMLError, KeyError, TypeError):
+        return False
 
 
 def are_capped() -> bool:

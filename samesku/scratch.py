@@ -5,6 +5,7 @@ file has no name and ends with the array, so a killed run leaves none.
 """
 
 import mmap
+import os
 import tempfile
 from collections.abc import Iterator
 
@@ -16,12 +17,18 @@ ROWS = 4096  # gathered at once
 
 
 def new_array(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray:
-    """An array of zeros."""
+    """An array of zeros.
+
+    Raises:
+        OSError: the disk has no room for it. Its place is reserved at once: a write to a mapped page that finds no
+            room would end the process.
+    """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY:
         return np.zeros(shape, dtype)
     with tempfile.TemporaryFile() as file:
-        file.truncate(size)
+        reserve = getattr(os, "posix_fallocate", None)  # not on macOS
+        reserve(file.fileno(), 0, size) if reserve else file.truncate(size)
         return np.frombuffer(mmap.mmap(file.fileno(), size), dtype).reshape(shape)
 
 

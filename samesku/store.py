@@ -58,6 +58,10 @@ class Store:
     def __len__(self) -> int:
         return len(self._places)
 
+    def __iter__(self) -> Iterator[bytes]:
+        """The keys on disk; `get` says whether a value is whole."""
+        return iter(list(self._places))
+
     def get(self, key: bytes) -> bytes | None:
         """The value of a key; None where no shard has it whole."""
         place = self._places.get(key)

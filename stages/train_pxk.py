@@ -6,7 +6,8 @@ Batches hold the first picture of a listing; every picture is embedded, also for
 
 Writes <run>_image.npy and <run>_title.npy to the folder `out` of the run: every listing's row by that tower,
 no columns without it; data/models/<run>.safetensors: the towers, for `weights:` of a channel;
-data/models/<run>/: epochs.json, and where the towers make one an open_clip model; data/curves/<run>/.
+data/models/<run>/: epochs.json, and where the towers make one an open_clip model; data/curves/<run>/;
+metrics/train/<run>.json. With `reuse: weights`, towers of an earlier run are kept while few listings are new.
 A killed run goes on from data/checkpoints/. With machine.processes above 1 torchrun starts them here. Several
 machines that share this folder run torchrun --nnodes … --nproc-per-node … -m stages.train_pxk <run> each.
 """
@@ -15,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -36,13 +38,15 @@ from samesku.store import prune
 from samesku.training.checkpoint import checkpoint_key
 from samesku.training.dual_encoder import is_dual_encoder, save_dual_encoder
 from samesku.training.epochs import NO_BETTER_EPOCH, Epoch, describe_epochs, is_start_kept
-from samesku.training.loop import fit
+from samesku.training.loop import fit, write_curves
 from samesku.training.losses import ImageText, make_loss
 from samesku.training.processes import ComputeConfig, Processes, run_stage_in_processes, train_in_processes
+from samesku.training.reuse import KeptRun, KeptRuns
 from samesku.training.run import TowerEmbedder, TrainingSet, load_start, load_towers, make_examples
 from samesku.training.sampler import describe_fit, fit_batches, make_sampler, rank_confused
 from samesku.training.trainer import Trainer
 
+METRICS = artefacts.METRICS / "train"
 NEIGHBOURS = 20  # of a listing, among which hard negatives are looked for
 
 
@@ -73,16 +77,27 @@ def train(name: str, params: Params, processes: Processes) -> str:
     trainer = Trainer(run, towers, loss, products, sampler.steps_per_epoch, compute)
     examples = make_examples(run, rows, towers, embedder)
 
-    paths = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, links) if path.is_file()]
-    key = checkpoint_key(run, params.channels, compute, [*paths, Path(__file__)])
-    folder = artefacts.CHECKPOINTS / f"{name}-{key}"
-    history = fit(
-        trainer, examples, sampler,
-        lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
-    )  # fmt: skip
-    embeddings = embedder.embed(towers, np.ones(len(listings), bool), params.machine.store_folder())
+    store = params.machine.store_folder()
+    runs = KeptRuns(store, asked, params.channels, compute, training_set, rows, [Path(__file__)])
+    if kept := runs.find():
+        kept.restore(trainer)
+        history = kept.history
+        if processes.is_first and (live := write_curves(curves, history)):
+            live.end()
+    else:
+        paths = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, links) if path.is_file()]
+        key = checkpoint_key(run, params.channels, compute, [*paths, Path(__file__)])
+        folder = artefacts.CHECKPOINTS / f"{name}-{key}"
+        history = fit(
+            trainer, examples, sampler,
+            lambda: val_f1(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
+        )  # fmt: skip
+        if processes.is_first:
+            runs.add(history, trainer)
+    embeddings = embedder.embed(towers, np.ones(len(listings), bool), store)
     if processes.is_first:
         write_outs(name, run.out, len(listings), embeddings, trainer.encoders, history, trainer.loss)
+        write_metrics(name, val_f1(embeddings, listings) if kept else None, history, kept)
         for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
             shutil.rmtree(checkpoint)
         prune(params.machine.store_folder(), params.machine.store_bytes)
@@ -91,7 +106,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     processes.wait()
     lowered = describe_fit(asked, run)
     fitted = f", lowered to the catalogue: {lowered}" if lowered else ""
-    return f"{describe_epochs(history)}, {compute.describe()}{fitted}"
+    return f"{describe_epochs(history)}, {compute.describe()}{fitted}{runs.describe(kept)}"
 
 
 def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: int, reason: str) -> str:
@@ -105,6 +120,7 @@ def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: in
         shutil.rmtree(curves, ignore_errors=True)
         curves.mkdir(parents=True)
         write_outs(name, run.out, n, rows, encoders, [])
+        artefacts.write_json(METRICS / f"{name}.json", {"skipped": 1})
     kept = "; ".join(f"{name}_{side} is {getattr(run, side)}, without training" for side in encoders)
     return f"skipped: {reason}" + (f"; {kept}" if kept else "")
 
@@ -133,6 +149,17 @@ def val_f1(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, f
     largest = int(np.bincount(listings.product[val_labelled(listings)]).max(initial=0))
     fused = concatenate_channels(embeddings, weights, listings.owner)
     return measure_val(fused, listings, max(50, largest - 1))
+
+
+def write_metrics(
+    name: str, measured: dict[str, float] | None, history: list[Epoch], kept: KeptRun | None
+) -> None:
+    """Write val's F1 by the towers, and whether an earlier run trained them; then val is `measured` anew."""
+    f1 = measured["f1"] if measured else next(epoch["val_f1"] for epoch in history if epoch["kept"])
+    metrics: dict[str, Any] = {"val": {"f1": f1}} if f1 is not None else {}
+    new = {"new_listings": kept.new / kept.total} if kept else {}
+    metrics |= {"reused": float(kept is not None), **new}
+    artefacts.write_json(METRICS / f"{name}.json", artefacts.round_floats(metrics))
 
 
 def write_outs(

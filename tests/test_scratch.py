@@ -32,6 +32,18 @@ def test_a_large_array_lies_in_a_file_without_a_name(monkeypatch, tmp_path):
     assert array[[0, 999]].tolist() == [0, 999]
 
 
+def test_an_array_without_room_is_an_error_and_no_crash(monkeypatch):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(scratch, "IN_MEMORY", 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            new_array(1000, np.float64)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_rows_are_gathered_block_by_block(monkeypatch):
     monkeypatch.setattr(scratch, "ROWS", 2)
     array = np.arange(20).reshape(10, 2)

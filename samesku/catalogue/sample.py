@@ -16,6 +16,7 @@ from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import ATTRIBUTES, Row, Table
 from samesku.errors import InputError
 from samesku.params.schema import Split
+from samesku.store import content_key
 
 SPLITS = ("train", "val", "test")
 #: Hashes that differ in at most so many bits are, as a rule, of one picture saved twice.
@@ -125,6 +126,28 @@ def assign_splits(groups: Ints, shares: Mapping[str, float], seed: int) -> Strin
     return of_group[groups]
 
 
+def assign_by_name(
+    groups: Ints, names: Sequence[tuple[int, str]], shares: Mapping[str, float], seed: int
+) -> list[str]:
+    """As `assign_splits`, but the lowest name in a group alone says where the group goes: N splits.
+
+    So a group stays where it is when other groups come or go. Each goes to a split with the probability of its share.
+
+    Args:
+        names: a name for each of N listings; those of equal names are in one group.
+    """
+    lowest: dict[int, tuple[int, str]] = {}
+    for group, name in zip(groups.tolist(), names, strict=True):
+        lowest[group] = min(lowest.get(group, name), name)
+    splits = [split for split in SPLITS if shares[split] > 0]
+    borders = np.cumsum([shares[split] for split in splits])[:-1]
+    texts = [f"{seed} {kind} {name}".encode("utf-8", "surrogatepass") for kind, name in lowest.values()]
+    places = np.array([int.from_bytes(content_key(text)[:6], "little") for text in texts]) / 2**48
+    split = np.array(splits)[np.searchsorted(borders, places, side="right")].tolist()
+    of_group = dict(zip(lowest, split, strict=True))
+    return [of_group[group] for group in groups.tolist()]
+
+
 def count_leaks(test: Bools, *, label: Values, image: Values, phash: Values, title: Values) -> dict[str, int]:
     """Count the test listings that share a value with a listing of train or val.
 
@@ -199,6 +222,12 @@ def split_listings(listings: Sequence[Row], component: Int32, params: Split) -> 
     if params.by == "column":
         return [listing.split for listing in listings]
     labels = [listing.label_group for listing in listings]
+    if params.by == "stable":
+        names = [
+            (0, listing.label_group) if listing.label_group else (1, listing.posting_id)
+            for listing in listings
+        ]
+        return assign_by_name(component, names, params.shares.model_dump(), params.seed)
     groups = component if params.by == "component" else number_products(labels)
     return assign_splits(groups, params.shares.model_dump(), params.seed).tolist()
 

@@ -80,9 +80,9 @@ class _Embeddings(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
-        self.word_embeddings = nn.Embedding(config["vocab_size"], width, padding_idx=config["pad_token_id"])
-        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], width)
-        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], width)
+        self.word_embeddings = _table(config["vocab_size"], width, config["pad_token_id"])
+        self.position_embeddings = _table(config["max_position_embeddings"], width)
+        self.token_type_embeddings = _table(config["type_vocab_size"], width)
         self.LayerNorm = nn.LayerNorm(width, eps=config["layer_norm_eps"])
         self.dropout = nn.Dropout(config["hidden_dropout_prob"])
 
@@ -91,6 +91,11 @@ class _Embeddings(nn.Module):
         positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
         states = self.word_embeddings(input_ids) + self.token_type_embeddings(types)
         return self.dropout(self.LayerNorm(states + self.position_embeddings(positions)))
+
+
+def _table(rows: int, width: int, pad: int | None = None) -> nn.Embedding:
+    """A table without numbers, until it is loaded: to draw them on the device `meta`, torch imports its compiler."""
+    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False, padding_idx=pad)
 
 
 class _SelfAttention(nn.Module):

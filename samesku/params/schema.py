@@ -22,7 +22,8 @@ Folder = Literal["data/embeddings", "data/baselines"]
 class Strict(BaseModel):
     """A group of params: unknown keys are refused, and a string is no number."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # A group is built with those that hold it, and not by itself too: half of the time of this module's import.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 Column = Literal[
@@ -59,7 +60,7 @@ class Shares(Strict):
 class Split(Strict):
     """How listings are split."""
 
-    by: Literal["component", "label_group", "column"] = "component"
+    by: Literal["component", "stable", "label_group", "column"] = "component"
     shares: Shares
     seed: Seed = 0
 
@@ -146,6 +147,8 @@ class TrainRun(Strict):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip_norm: Positive = 1.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    reuse: Literal["none", "weights"] = "none"
+    reuse_share: Share = 0.05
 
     @model_validator(mode="before")
     @classmethod

@@ -60,11 +60,8 @@ def fit(
         }
     else:
         trainer.load_state(state["trainer"])
-    live = None
-    if curves and trainer.processes.is_first:
-        live = Live(str(curves), save_dvc_exp=False, dvcyaml=None)
-    for epoch in state["history"]:  # DVC empties a stage's outs before it runs: those of a checkpoint, too
-        _write_curves(live, epoch)
+    # DVC empties a stage's outs before it runs: those of a checkpoint, too.
+    live = write_curves(curves if trainer.processes.is_first else None, state["history"])
     try:
         _train_epochs(trainer, examples, sampler, validate, state, live, folder, name)
     except DivergenceError as error:
@@ -169,12 +166,20 @@ def _out_of_patience(trainer: Trainer, state: dict[str, Any]) -> bool:
     return patience is not None and last["val_f1"] is not None and since >= patience
 
 
+def write_curves(folder: Path | None, history: list[Epoch]) -> Live | None:
+    """A DVCLive folder with the curves of the epochs so far, to be ended; None without a folder."""
+    live = Live(str(folder), save_dvc_exp=False, dvcyaml=None) if folder else None
+    for epoch in history:
+        _write_curves(live, epoch)
+    return live
+
+
 def _write_curves(live: Live | None, epoch: Epoch) -> None:
     """Write the figures of one epoch but the nulls to a DVCLive folder, which `dvc plots` and editors draw."""
     if live is None:
         return
     live.step = epoch["epoch"]
     for name, value in epoch.items():
-        if name not in ("epoch", "step") and value is not None:
+        if name not in ("epoch", "step", "best", "kept") and value is not None:
             live.log_metric(name, value)
     live.make_summary()

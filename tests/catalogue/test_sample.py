@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from samesku.catalogue import sample
 from samesku.catalogue.sample import (
+    assign_by_name,
     assign_splits,
     count_leaks,
     find_components,
@@ -95,6 +96,41 @@ def test_large_groups_are_not_kept_for_one_side() -> None:
     groups = np.repeat(np.arange(100), [50] * 10 + [1] * 90)
     sides = {assign_splits(groups, {"train": 0.5, "val": 0.0, "test": 0.5}, seed)[0] for seed in range(20)}
     assert sides == {"train", "test"}
+
+
+def named(labels: list[str]) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Groups and names of listings with these labels; "" is a listing by itself."""
+    names = [(0, label) if label else (1, f"id{i}") for i, label in enumerate(labels)]
+    return number_products(labels), names
+
+
+def test_groups_that_go_by_name_stay_whole_and_where_they_are_when_others_come_and_go() -> None:
+    labels = [f"product {i // 3}" for i in range(3000)]
+    split = assign_by_name(*named(labels), THIRDS, 0)
+    of_product = dict(zip(labels, split, strict=True))
+    assert [of_product[label] for label in labels] == split
+    rest = [*labels[600:], *(f"new {i}" for i in range(50)), "", labels[-1]]
+    after = assign_by_name(*named(rest), THIRDS, 0)
+    assert {label: of_product[label] for label in rest if label in of_product} == {
+        label: side for label, side in zip(rest, after, strict=True) if label in of_product
+    }
+
+
+def test_groups_that_go_by_name_have_the_shares_on_average_and_another_seed_has_others() -> None:
+    groups, names = named([f"product {i}" for i in range(4000)])
+    split = np.array(assign_by_name(groups, names, THIRDS, 0))
+    for name, share in THIRDS.items():
+        assert abs((split == name).mean() - share) < 0.03
+    assert (split != assign_by_name(groups, names, THIRDS, 1)).any()
+    none = {"train": 0.0, "val": 0.5, "test": 0.5}
+    assert set(assign_by_name(groups, names, none, 0)) == {"val", "test"}
+
+
+def test_the_lowest_name_of_a_group_decides() -> None:
+    one, two = np.zeros(2, int), np.zeros(3, int)
+    for i in range(20):
+        split = assign_by_name(one, [(0, f"b{i}"), (1, "a")], THIRDS, 0)
+        assert assign_by_name(two, [(0, "z"), (1, "0"), (0, f"b{i}")], THIRDS, 0) == [*split, split[0]]
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -93,14 +93,14 @@ def run(tmp_path, monkeypatch, listings, channels):
     monkeypatch.chdir(tmp_path)
     artefacts.SAMPLE.mkdir(parents=True)
 
-    def stage(params, table=listings):
+    def stage(params, table=listings, store=None):
         table.to_parquet(artefacts.LISTINGS)
         with open_writer(artefacts.IMAGES) as file:
             for image, there in zip(make_pictures(PRODUCTS, EACH)[0], table["has_image"], strict=True):
                 file.append(to_jpeg(image) if there else None)
         settings = SimpleNamespace(
             train={"r": TrainRun(**params)}, channels=channels,
-            machine=Machine(device="cpu", threads=2, workers=0, processes=1, store=None),
+            machine=Machine(device="cpu", threads=2, workers=0, processes=1, store=store),
             embed=SimpleNamespace(batch_size=16, precision="fp32"),
         )  # fmt: skip
         monkeypatch.setattr(train_pxk, "load_params", lambda: settings)
@@ -438,3 +438,105 @@ def test_a_run_imports_no_library_of_other_losses_and_backends():
     code = f"import sys, stages.train_pxk; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+REUSED = IMAGE | {"max_steps": 2, "reuse": "weights", "reuse_share": 0.1}
+
+
+def outs(*, without=()):
+    """The bytes of every out, by path."""
+    folders = (artefacts.EMBEDDINGS, artefacts.MODELS, artefacts.CURVES)
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {file: file.read_bytes() for file in files if file.suffix not in without}
+
+
+def metrics():
+    return artefacts.read_json(train_pxk.METRICS / "r.json")
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def fail(*arguments):
+        raise AssertionError("it trains")
+
+    return lambda: monkeypatch.setattr(train_pxk, "fit", fail)
+
+
+def test_metrics_of_a_run_say_val_f1_and_that_it_was_trained(run):
+    run(IMAGE)
+    kept = next(e for e in artefacts.read_json(artefacts.MODELS / "r" / "epochs.json") if e["kept"])
+    assert metrics() == {"val": {"f1": pytest.approx(kept["val_f1"], abs=1e-6)}, "reused": 0.0}
+
+
+@pytest.mark.parametrize(
+    "params", [REUSED, REUSED | {"head_dim": 8, "ema": 0.5}, CLIP | {"reuse": "weights"}], ids=str
+)
+def test_towers_are_reused_on_the_same_listings_and_every_out_has_the_same_bytes(run, params, no_training):
+    run(params | {"reuse": "none"})
+    plain = outs()
+    assert "reused: 0.0 of the weights (no run of these params is kept)" in run(params, store="store")
+    assert outs() == plain
+    no_training()
+    assert "reused: 1.0 of the weights (0 of " in run(params, store="store")
+    assert outs() == plain
+    assert metrics()["reused"] == 1.0
+    assert metrics()["new_listings"] == 0.0
+
+
+def test_new_listings_below_the_share_are_embedded_by_the_kept_tower(run, listings, no_training, channels):
+    run(REUSED, store="store")
+    tower = (artefacts.MODELS / "r.safetensors").read_bytes()
+    no_training()
+    changed = listings.assign(label_group=["new", *listings["label_group"][1:]])
+    summary = run(REUSED, changed, store="store")
+    assert "reused: 1.0 of the weights (1 of 32 training listings (3.12%) are new)" in summary
+    assert metrics()["new_listings"] == pytest.approx(1 / 32)
+    assert (artefacts.MODELS / "r.safetensors").read_bytes() == tower
+    spec = channels["cnn"].model_copy(update={"weights": str(artefacts.MODELS / "r.safetensors")})
+    assert np.array_equal(load_encoder("r", spec).embed(PackedImages(artefacts.IMAGES)), rows("image"))
+
+
+def test_above_the_share_towers_are_trained_anew_with_the_bytes_of_a_run_without_reuse(run, listings):
+    run(REUSED, store="store")
+    changed = listings.assign(label_group=[*["a", "a", "b", "b"], *listings["label_group"][4:]])
+    summary = run(REUSED, changed, store="store")
+    assert "reused: 0.0 of the weights (4 of 32 training listings (12.50%) are new)" in summary
+    assert metrics()["reused"] == 0.0
+    trained = outs()
+    run(REUSED | {"reuse": "none"}, changed)
+    assert outs() == trained
+
+
+def test_other_params_train_anew_and_their_towers_are_kept_beside_the_first_ones(run, no_training):
+    run(REUSED, store="store")
+    first = outs()
+    assert "(no run of these params is kept)" in run(REUSED | {"lr": 2e-3}, store="store")
+    assert outs() != first
+    no_training()
+    run(REUSED | {"reuse_share": 0.2}, store="store")
+    assert outs() == first
+
+
+def test_a_damaged_file_of_the_store_is_trained_anew(run, tmp_path):
+    run(REUSED, store="store")
+    first = outs()
+    for shard in (tmp_path / "store").glob("towers-*/*.shard"):
+        content = bytearray(shard.read_bytes())
+        content[len(content) // 2] ^= 1
+        shard.write_bytes(content)
+    assert "(the kept towers are damaged or gone)" in run(REUSED, store="store")
+    assert outs() == first
+    assert "reused: 1.0" in run(REUSED, store="store"), "what was trained anew is kept"
+
+
+def test_towers_taught_by_products_that_are_in_test_now_are_not_reused(run, listings):
+    run(REUSED, store="store")
+    moved = listings.assign(split=np.where(listings["label_group"] == "g1", "test", listings["split"]))
+    assert "1 products that taught the kept towers are now in val or test" in run(
+        REUSED, moved, store="store"
+    )
+
+
+def test_without_a_store_nothing_is_kept(run):
+    run(REUSED)
+    assert "reused: 0.0 of the weights (machine.store is null)" in run(REUSED)
