@@ -41,7 +41,7 @@ from PIL import Image
 from samesku.params import read_params
 
 ROOT = Path(__file__).parents[1]
-EVERY = 0.05  # seconds between two looks
+EVERY = 0.2  # seconds between two looks, which take time themselves
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
 BESIDE = ["compare tfidf", "tune", "rerank"]
 NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
