@@ -8,23 +8,30 @@ export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-long lint types screenshots clean
+.PHONY: help install lock repro test test-long lint types screenshots clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
-install: $(STAMP)  ## Make the virtual environment with the package versions of constraints.txt
+install: $(STAMP)  ## Make the virtual environment with the package versions of constraints.txt, each file by its hash
 
 # In compat mode, a folder that is called samesku does not hide the package. pip compiles on one core; compileall
 # takes all. A shell with PYTHONDONTWRITEBYTECODE would compile at every start.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt \
-		--config-settings editable_mode=compat --editable '.[weights,engines,scale,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $(STAMP)
+
+# The header has no name of an index. --universal: the same file serves Linux, macOS and Windows.
+lock:  ## Write requirements.lock anew: the versions of constraints.txt with the hashes of their files (needs uv)
+	uv pip compile pyproject.toml --extra weights --extra engines --extra scale --extra dev --constraint constraints.txt \
+		--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--quiet --output-file requirements.lock
 
 repro: install  ## Run the stages that are out of date, print the metrics, write report.html
 	dvc repro

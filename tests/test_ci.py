@@ -107,3 +107,18 @@ def test_the_hooks_are_ruff_and_dvcs_own():
     for name in ("pre-commit", "pre-push", "post-checkout"):
         assert f"dvc git-hook {name}" in entries[f"dvc-{name}"]
     assert entries["ruff-check"].startswith("ruff check")
+
+
+def test_the_lock_has_the_versions_of_the_constraints_and_a_hash_of_each_file():
+    text = (ROOT / "requirements.lock").read_text("utf-8").replace("\\\n", " ")
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text("utf-8"), re.M))
+    locked = {line.split("==")[0]: line.split() for line in text.splitlines()}
+    versions = {name: words[0].split("==")[1] for name, words in locked.items()}
+
+    def plain(names):
+        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in names.items()}
+
+    assert plain(pins).items() <= plain(versions).items()
+    for name, words in locked.items():
+        assert any(re.fullmatch("--hash=sha256:[0-9a-f]{64}", word) for word in words), name
+    assert "://" not in text  # the file names no index

@@ -74,6 +74,15 @@ def test_the_param_lifts_the_caps_that_a_process_has_inherited(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["embed: {reproducible: false}", "embed:\n  precision: fp32\n  'reproducible': false # not everywhere"],
+)
+def test_the_param_may_be_written_in_any_way(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    assert report("import stages", tmp_path)["caps"] == dict.fromkeys(CAPS)
+
+
+@pytest.mark.parametrize(
     "text", ["  reproducible: true", "  reproducible: 0", "  precision: fp32", "  [", ""]
 )
 def test_anything_but_false_keeps_them(tmp_path, text):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from samesku.arrays import Bools, Float64, Ints
 from samesku.scratch import new_array, slices
@@ -33,6 +32,8 @@ def fit_platt(log_odds: Float64, same_product: Bools, count: Ints | None = None)
         log_odds: float64 (P,). same_product: bool (P,), with at least one pair of each kind.
         count: (P,), how often each pair counts; by default once.
     """
+    from sklearn.linear_model import LogisticRegression  # here: who only asks a fitted model waits 3 s for it
+
     regression = LogisticRegression(C=np.inf).fit(log_odds[:, None], same_product, count)
     slope, intercept = float(regression.coef_[0, 0]), float(regression.intercept_[0])
     # A slope of 0 or less would turn the order of pairs round: log-odds are then taken as they are.
