@@ -4,11 +4,12 @@ Writes a catalogue of invented listings with tiny pictures to a temporary folder
 pipeline does, and prints for each stage
 
     took       seconds
+    busy       seconds of the processor, which other programs change less
     private    the most memory that its processes had for themselves at one time, in MB (RssAnon)
     in all     the same with the pages of mapped files, which the system frees when it needs memory (RSS)
     scratch    the size of its temporary files (samesku/scratch.py)
 
-With several sizes, it also prints the growth from one size to the next: e of seconds ∝ listings^e.
+With several sizes, it also prints the growth from one size to the next: e of seconds of the processor ∝ listings^e.
 
 The channels are the hash and TF-IDF, with arrays as wide as a network's. Exact search takes time in
 proportion to listings² × columns; --columns makes the arrays narrower. With --network N, the channel cnn and
@@ -21,6 +22,7 @@ import argparse
 import csv
 import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -39,11 +41,11 @@ from PIL import Image
 from samesku.params import read_params
 
 ROOT = Path(__file__).parents[1]
-EVERY = 0.05  # seconds between two looks
+EVERY = 0.2  # seconds between two looks, which take time themselves
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
 BESIDE = ["compare tfidf", "tune", "rerank"]
 NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
-HEAD = f"{'stage':24} {'took':>10}  {'private':>11}  {'in all':>11}  {'scratch':>11}"
+HEAD = f"{'stage':24} {'took':>10}  {'busy':>10}  {'private':>11}  {'in all':>11}  {'scratch':>11}"
 WORDS = [
     "masker", "sabun", "botol", "tas", "kabel", "serum", "celana", "lampu",
     "buku", "kopi", "jam", "sepatu", "topi", "panci", "gelas", "sikat",
@@ -122,31 +124,33 @@ def memory(processes: list[psutil.Process]) -> tuple[int, int, int]:
 
 
 def measure(stage: str, folder: Path) -> float:
-    """Run one stage and print its line; the seconds."""
+    """Run one stage and print its line; the seconds of the processor."""
     name, *arguments = stage.split()
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = psutil.Popen(
         [sys.executable, "-m", f"stages.{name}", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    most = (0, 0, 0)
+    most = [0, 0, 0]
     while process.poll() is None:
         try:
             family = [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             break
-        most = tuple(map(max, most, memory(family)))
+        most = [max(sizes) for sizes in zip(most, memory(family), strict=True)]
         time.sleep(EVERY)
     status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
     seconds = time.perf_counter() - start
     sizes = "".join(f"  {size / 1e6:8.0f} MB" for size in most)
-    print(f"{stage:24} {seconds:8.1f} s{sizes}{status}", flush=True)
-    return seconds
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{stage:24} {seconds:8.1f} s  {busy:8.1f} s{sizes}{status}", flush=True)
+    return busy
 
 
 def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None]) -> list[float]:
-    """All of `stages` on a catalogue of `count` listings; the seconds of each."""
+    """All of `stages` on a catalogue of `count` listings; the seconds of the processor of each."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         catalogue(folder / "catalogue.zip", count)
@@ -158,7 +162,7 @@ def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None])
 
 
 def growth(counts: list[int], seconds: list[list[float]], stages: list[str]) -> None:
-    """Print e of seconds ∝ listings^e, for each stage from one size to the next."""
+    """Print e of seconds of the processor ∝ listings^e, for each stage from one size to the next."""
     steps = [f"{a:,} to {b:,}" for a, b in pairwise(counts)]
     print(f"{'growth':24} " + "  ".join(f"{step:>18}" for step in steps))
     exponents = np.diff(np.log(seconds), axis=0) / np.diff(np.log(counts))[:, None]

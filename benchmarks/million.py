@@ -6,9 +6,13 @@ Sizes of products are those of a real shop. A listing has its product's title wi
 another order, and its product's hash with some bits turned; now and then a hash of its own. `--titles` gives the titles
 of products: the column `title` of a CSV, used again with a number where there are too few. Else they are invented.
 
-The channels are the hash in 384 columns and TF-IDF in 1,024; `--kind` and `--effort` give the index. Prints for each
-stage the seconds, the memory as `benchmarks.memory` does, and the size of its temporary files at most; then the size of
-what the stages wrote, and the growth from one size to the next.
+In place of embeddings, the channels cnn and sbert are invented rows of 1,024 and 384 columns: clusters for kinds of
+goods, for products and for listings of a product, which vary in 48 directions as rows of a network do. `--own-rows`
+embeds the hashes (384 columns) and TF-IDF (1,024) instead, where no index but an exact one finds the nearest.
+
+`--kind` and `--effort` give the index. Prints for each stage the seconds, the memory as `benchmarks.memory` does, and
+the size of its temporary files at most; then the size of what the stages wrote, and the growth from one size to the
+next.
 """
 
 from __future__ import annotations
@@ -22,18 +26,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import memory
 
-STAGES = ["check", "sample", "annotations", "embed_zero_shot phash", "embed_zero_shot tfidf", "train_reader", "fuse",
-          "index", "evaluate", "rerank"]  # fmt: skip
+BEFORE = ["check", "sample", "annotations", "train_reader"]
+EMBEDDING = ["embed_zero_shot phash", "embed_zero_shot tfidf"]
+STAGES = ["fuse", "index", "evaluate", "rerank"]
+WIDTHS = {"cnn": 1024, "sbert": 384}
+DIRECTIONS = 48
+OF_A_KIND = 200  # products
+BLOCK = 65_536
 #: Listings of a product -> how many of 7,680 products of a real shop have so many.
 SIZES = {
     2: 4880, 3: 1227, 4: 601, 5: 332, 6: 204, 7: 103, 8: 79, 9: 63, 10: 32, 11: 30, 12: 21, 13: 18, 14: 14, 15: 15,
     16: 9, 17: 7, 19: 6, 20: 4, 21: 5, 22: 4, 23: 3, 25: 4, 30: 2, 32: 6, 34: 7, 45: 2, 50: 7,
 }  # fmt: skip
 OF_THEIR_OWN = 0.4  # listings with a hash that their product does not have
-HEADER = ["posting_id", "title", "image_phash", "label_group"]
 
 
 def read_titles(path: Path | None) -> Iterator[str]:
@@ -61,8 +70,8 @@ def change_title(title: str, words: list[str], generator: np.random.Generator) -
     return " ".join(parts)
 
 
-def listings(count: int, titles: Iterator[str]) -> Iterator[list[Any]]:
-    """Rows of HEADER."""
+def listings(count: int, titles: Iterator[str]) -> Iterator[tuple[str, str, int]]:
+    """Title, hash and product of `count` listings, product after product."""
     generator = np.random.default_rng(0)
     sizes, share = np.array([*SIZES]), np.array([*SIZES.values()]) / sum(SIZES.values())
     number, words = 0, [*memory.WORDS]
@@ -78,39 +87,69 @@ def listings(count: int, titles: Iterator[str]) -> Iterator[list[Any]]:
                 bits = int(generator.integers(2**63))
             for bit in generator.integers(0, 63, int(generator.integers(0, 6))).tolist():
                 bits ^= 1 << bit
-            changed = change_title(title, words, generator)
-            yield [f"id{number:07}", changed, f"{bits:016x}", f"p{product}"]
+            yield change_title(title, words, generator), f"{bits:016x}", product
             number += 1
 
 
-def write_catalogue(folder: Path, count: int, titles: Path | None) -> None:
+def write_catalogue(folder: Path, count: int, titles: Path | None) -> NDArray[np.int64]:
+    """Write the table, its listings in random order; the product of each."""
     folder.mkdir(parents=True)
+    rows = list(listings(count, read_titles(titles)))
+    order = np.random.default_rng(3).permutation(count).tolist()
     with (folder / "listings.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows(listings(count, read_titles(titles)))
+        writer.writerow(["posting_id", "title", "image_phash", "label_group"])
+        for number, place in enumerate(order):
+            title, bits, product = rows[place]
+            writer.writerow([f"id{number:07}", title, bits, f"p{product}"])
+    return np.array([rows[place][2] for place in order])
 
 
-def params(kind: str, effort: int) -> str:
+def write_rows(path: Path, product: NDArray[np.int64], columns: int, seed: int) -> None:
+    """Write unit rows, float32 (N, columns), one block at a time."""
+    generator = np.random.default_rng(seed)
+    n_products = int(product.max()) + 1
+    kinds = generator.normal(size=(n_products // OF_A_KIND + 1, DIRECTIONS))
+    centres = kinds[np.arange(n_products) // OF_A_KIND] + 0.6 * generator.normal(
+        size=(n_products, DIRECTIONS)
+    )
+    spread = generator.normal(size=(DIRECTIONS, columns)) / np.sqrt(DIRECTIONS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(product), columns))
+    for start in range(0, len(product), BLOCK):
+        of_block = product[start : start + BLOCK]
+        rows = centres[of_block] + 0.25 * generator.normal(size=(len(of_block), DIRECTIONS))
+        block = rows @ spread + 0.1 * generator.normal(size=(len(of_block), columns))
+        out[start : start + BLOCK] = block / np.linalg.norm(block, axis=1, keepdims=True)
+
+
+def params(given: argparse.Namespace) -> str:
     def change(content: dict[str, Any]) -> None:
         memory.cheap(content)
+        if not given.own_rows:
+            for system in (content["fusion"], content["rerank"]["fusion"]):
+                system |= {"alpha": 0.5, "image": {"cnn": 1.0}, "title": {"sbert": 1.0}}
         content["data"] |= {"source": "catalogue", "images": None}
         content["channels"]["phash"]["dim"], content["channels"]["tfidf"]["dim"] = 384, 1024
-        content["index"] |= {"kind": kind, "effort": effort}
+        content["index"] |= {"kind": given.kind, "effort": given.effort}
         content["machine"]["store"] = None
 
     return memory.params(change)
 
 
 def run(count: int, given: argparse.Namespace) -> list[float]:
-    """The seconds of each stage."""
+    """The seconds of the processor of each stage."""
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         folder = Path(place)
-        write_catalogue(folder / "catalogue", count, given.titles)
-        (folder / "params.yaml").write_text(params(given.kind, given.effort), "utf-8")
+        product = write_catalogue(folder / "catalogue", count, given.titles)
+        (folder / "params.yaml").write_text(params(given), "utf-8")
         print(f"{count:,} listings, index.kind {given.kind}, index.effort {given.effort}", flush=True)
         print(memory.HEAD, flush=True)
-        seconds = [memory.measure(stage, folder) for stage in given.stages]
+        seconds = [memory.measure(stage, folder) for stage in BEFORE]
+        if not given.own_rows:
+            for seed, (name, columns) in enumerate(WIDTHS.items()):
+                write_rows(folder / "data/embeddings" / f"{name}.npy", product, columns, seed)
+        seconds += [memory.measure(stage, folder) for stage in stages(given)[len(BEFORE) :]]
         files = [path for path in (folder / "data").rglob("*") if path.is_file()]
         sizes = {
             name: sum(path.stat().st_size for path in files if name in path.parts)
@@ -120,18 +159,23 @@ def run(count: int, given: argparse.Namespace) -> list[float]:
     return seconds
 
 
+def stages(given: argparse.Namespace) -> list[str]:
+    return [*BEFORE, *(EMBEDDING if given.own_rows else []), *given.stages]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--listings", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--titles", type=Path)
     parser.add_argument("--folder", type=Path, help="where the catalogue and the outs are written")
+    parser.add_argument("--own-rows", action="store_true")
     parser.add_argument("--kind", default="ivf")
-    parser.add_argument("--effort", type=int, default=64)
+    parser.add_argument("--effort", type=int, default=16)
     parser.add_argument("--stages", nargs="*", default=STAGES)
     given = parser.parse_args()
     seconds = [run(count, given) for count in given.listings]
     if len(seconds) > 1:
-        memory.growth(given.listings, seconds, given.stages)
+        memory.growth(given.listings, seconds, stages(given))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-IN_MEMORY = 2**25  # bytes up to which an array lies in memory
+IN_MEMORY = 2**26  # bytes up to which an array lies in memory
 ROWS = 4096  # gathered at once
 
 

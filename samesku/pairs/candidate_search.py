@@ -78,7 +78,8 @@ def find_candidates(
         steps = augment_searches(
             fused, neighbours, spec.k, spec.augmentation_steps, threshold, search, listings.allowed
         )
-        of_part = GallerySearches(*zip(*steps, strict=True), threshold)
+        rows, nearest = zip(*steps, strict=True)
+        of_part = GallerySearches(rows, nearest, threshold)
         candidates = _unite(of_part, rules, listings.allowed)
         searches.append(of_part)
         features.append(describe_candidates(candidates, evidence, of_part.fused, towers, in_sample))

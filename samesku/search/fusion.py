@@ -27,7 +27,7 @@ from samesku.errors import DamagedFile, InputError
 from samesku.reading import LENGTH_ERROR, check_rows, read_array, reading
 from samesku.scratch import new_array, slices
 
-ROWS = 8192  # of the catalogue, fused at once
+ROWS = 4096  # of the catalogue, fused at once
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
 PAIRS = 8192  # in one block
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.params.schema import Decision, Fusion, Groups, Match, Rerank, Tune
+from samesku.params.schema import Decision, Fusion, Groups, Index, Machine, Match, Rerank, Tune
 from stages import rerank, tune
 from tests.fixtures import product_families
 
@@ -31,8 +31,8 @@ def run(folder, monkeypatch, columns, channels, **keys):
     monkeypatch.chdir(folder)
     params = SimpleNamespace(
         rerank=Rerank.model_validate(RERANK | keys),
-        index=SimpleNamespace(k=20),
-        machine=SimpleNamespace(threads=1),
+        index=Index(k=20),
+        machine=Machine(threads=1),
         groups=Groups(),
         match=Match(),
         channels={"picture": None, "title": None, "none": None},
@@ -65,9 +65,9 @@ def run_tuned_fusion(monkeypatch):
     params = SimpleNamespace(
         fusion=Fusion(**FUSION),
         tune=Tune(k=20),
-        index=SimpleNamespace(k=20),
+        index=Index(k=20),
         decision=Decision(),
-        machine=SimpleNamespace(threads=1),
+        machine=Machine(threads=1),
         groups=Groups(),
         match=Match(),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from samesku import artefacts
 from samesku.params import Channel
-from samesku.params.schema import Embed, Groups, Machine, Match, Reader, Rerank
+from samesku.params.schema import Embed, Groups, Index, Machine, Match, Reader, Rerank
 from stages import rerank, train_reader
 from tests.fixtures import product_families
 from tests.stages.test_rerank import RERANK, read_chosen, read_matches, shuffle_labels
@@ -37,7 +37,7 @@ def run(folder, monkeypatch, bert, columns, channels, epochs=1):
     params = SimpleNamespace(
         reader=Reader(title="title", epochs=epochs, pairs=200, max_length=32, lr=1e-3),
         rerank=Rerank.model_validate(RERANK | {"reading": {"uncertain": 0.2, "pairs": 5}}),
-        index=SimpleNamespace(k=20),
+        index=Index(k=20),
         machine=Machine(device="cpu", threads=1),
         embed=Embed(precision="fp32"),
         groups=Groups(),

@@ -10,7 +10,7 @@ import pytest
 
 from samesku import artefacts
 from samesku.params import load_params
-from samesku.params.schema import Decision, Fusion, Groups, Match, Tune
+from samesku.params.schema import Decision, Fusion, Groups, Index, Machine, Match, Tune
 from stages import evaluate, fuse, index, tune
 from tests.fixtures import product_families, val_and_test_copies
 
@@ -24,11 +24,11 @@ def run(folder, monkeypatch, columns, channels):
     params = SimpleNamespace(
         fusion=FUSION,
         tune=Tune(k=20),
-        index=SimpleNamespace(k=20),
+        index=Index(k=20),
         decision=Decision(),
         groups=Groups(),
         match=Match(),
-        machine=SimpleNamespace(threads=1),
+        machine=Machine(threads=1),
     )
     monkeypatch.setattr(tune, "load_params", lambda: params)
     return tune.main()
@@ -143,4 +143,5 @@ def test_the_curve_of_alpha_is_the_main_system_at_its_alpha(tmp_path, monkeypatc
 
 def test_average_has_no_curve_of_alpha():
     params = load_params("params.yaml").fusion
-    assert tune.alpha_curve({}, params.model_copy(update={"method": "average"}), None, None, 5, None) == []
+    average = params.model_copy(update={"method": "average"})
+    assert tune.alpha_curve([], {}, average, None, None, 5, None) == []
