@@ -58,10 +58,11 @@ def open_source(path: Path | str, csv: str, images: str | None) -> Source:
         raise InputError(
             f"data.source: {path} begins with ~, which DVC does not know; allowed: an absolute path"
         )
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it takes a name that no file can have
         return FolderSource(path, csv, images).checked()
-    if not path.exists():
-        raise InputError(f"data.source: {path} does not exist; allowed: a .zip or a folder")
+    if not os.path.isfile(path):  # a device or a pipe has no end
+        fault = "is not a plain file" if os.path.exists(path) else "does not exist"
+        raise InputError(f"data.source: {path} {fault}; allowed: a .zip or a folder")
     return ZipSource(path, csv, images).checked()
 
 
@@ -86,6 +87,9 @@ class Source(ABC):
         return "" if folder == "." else folder
 
     def checked(self) -> Self:
+        for key, name in ("csv", self.csv), ("images", self.images):
+            if name is not None and _climbs(name):
+                raise InputError(f"data.{key}: {name} leads out of {self.path}; allowed: a name in it")
         if self.images is not None and not self.has_folder():
             raise InputError(
                 f"data.images: {self.path} has no folder {self.images}{_instead(self.folders(), self.images)}; "
@@ -192,8 +196,17 @@ def _is_in_dvc_cache(path: Path) -> bool:
 class FolderSource(Source):
     path: Path
 
+    def checked(self) -> Self:
+        super().checked()
+        if not (self.root.is_relative_to(self.path.resolve()) or _is_in_dvc_cache(self.root)):
+            raise InputError(
+                f"data.images: {self.images} leads out of {self.path}, where DVC sees no change; allowed: a folder in "
+                "it; name the folder that holds both the table and the pictures in data.source"
+            )
+        return self
+
     def has_folder(self) -> bool:
-        return (self.path / (self.images or "")).is_dir()
+        return os.path.isdir(self.path / (self.images or ""))
 
     def folders(self) -> Iterable[str]:
         return (path.name for path in self.path.iterdir() if path.is_dir())
@@ -208,7 +221,7 @@ class FolderSource(Source):
         return PurePosixPath(self.root.as_posix())
 
     def table(self) -> bytes:
-        if not (self.path / self.csv).exists():
+        if not os.path.exists(self.path / self.csv):
             tables = (path.name for path in self.path.iterdir() if _is_table(path.name))
             raise InputError(f"data.csv: there is no {self.path / self.csv}{_instead(tables, self.csv)}")
         return read_table_file(self.path / self.csv, self.path)
@@ -417,6 +430,15 @@ def _inside(name: str) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or (os.name == "nt" and Path(name).anchor):
         raise Fault(q.IMAGE_OUTSIDE)
     return path
+
+
+def _climbs(name: str) -> bool:
+    """Whether a name of params.yaml has `..`, also once a server has decoded it."""
+    for _ in range(8):
+        if ".." in PurePosixPath(name.replace("\\", "/")).parts:
+            return True
+        name = unquote(name)
+    return False
 
 
 def _check_decoded(name: str) -> None:

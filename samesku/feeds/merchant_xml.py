@@ -10,8 +10,10 @@ from xml.parsers import expat
 from samesku.catalogue.column_guess import fold_name
 from samesku.errors import InputError
 
-_BLOCK = 2**16  # bytes read at once
-_LONGEST = 10_000_000  # characters of one item
+_BLOCK = (
+    2**20
+)  # bytes read at once; a tag or comment that goes on is read again from its start with each block
+_LONGEST = 10_000_000  # characters of one item, bytes of one tag or comment
 
 Record = dict[str, list[str]]
 
@@ -23,7 +25,7 @@ def read_items(path: Path) -> Iterator[Record]:
     feed that does not declare it can be read too.
 
     Raises:
-        InputError: it is no XML, declares entities, or has an item of more than 10 million characters.
+        InputError: it is no XML, declares entities, or has an item, tag or comment of more than 10 million characters.
     """
     parser = _Parser()
     with open_bytes(path) as file:
@@ -69,7 +71,7 @@ class _Parser:
     """Collects items. An item is an element `item` or `entry`; its cells are its children."""
 
     def __init__(self) -> None:
-        self.n_items = 0
+        self.n_items = self._n_bytes = 0
         self.channel_title = ""
         self._ready: list[Record] = []
         self._depth = 0
@@ -87,6 +89,10 @@ class _Parser:
 
     def parse(self, block: bytes, last: bool = False) -> None:
         self._expat.Parse(block, last)
+        self._n_bytes += len(block)
+        if self._n_bytes - self._expat.CurrentByteIndex > _LONGEST:
+            line = self._expat.CurrentLineNumber
+            raise InputError(f"line {line}: a tag or comment of more than {_LONGEST:,} bytes")
 
     def take(self) -> list[Record]:
         ready, self._ready = self._ready, []

@@ -9,10 +9,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from samesku.artefacts import read_git
 from samesku.errors import InputError
 from samesku.params.secrets import hide_secrets
+
+#: The shipped file has 4 levels and some 400 values.
+MAX_DEPTH, MAX_VALUES, MAX_ALIASES = 20, 100_000, 100
 
 
 def read_params(path: Path) -> dict[str, Any]:
@@ -21,7 +25,8 @@ def read_params(path: Path) -> dict[str, Any]:
     It is YAML 1.2, as DVC reads and writes it: 1e-06 and 5e-4 are numbers, `no` is a word.
 
     Raises:
-        InputError: the file is missing, not UTF-8 or no YAML, has a key twice, or holds no groups.
+        InputError: the file is missing, not UTF-8 or no YAML, has a key twice, is very deep or large, or
+            holds no groups.
     """
     try:
         data = path.read_bytes()
@@ -38,14 +43,51 @@ def read_params(path: Path) -> dict[str, Any]:
             "save the file in the encoding UTF-8"
         ) from None
     try:
+        _check_size(_walk_events(text, path), path)
         content = YAML(typ="safe").load(text)
+    except InputError:
+        raise
     except MarkedYAMLError as error:
         raise InputError(f"{path}: {_describe_fault(error)}") from None
     except YAMLError as error:
         raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    except (ValueError, TypeError) as error:  # a month 13, a number of 5,000 digits
+        raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    _check_size(_walk_values(content), path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no groups of params; allowed: data, split, embed, channels, …")
     return content
+
+
+def _check_size(values: Iterator[tuple[Any, int]], path: Path) -> None:
+    """Refuse params that are very deep or large: libyaml takes quadratic time for depth."""
+    for number, (_, depth) in enumerate(values, 1):
+        if depth > MAX_DEPTH or number > MAX_VALUES:
+            raise InputError(
+                f"{path}: is nested too deep or too large; allowed: {MAX_DEPTH} levels and {MAX_VALUES:,} values, "
+                "aliases counted as what they stand for"
+            )
+
+
+def _walk_events(text: str, path: Path) -> Iterator[tuple[Any, int]]:
+    """(event, depth) of what stands in the file, without the values that aliases stand for."""
+    depth = n_aliases = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        n_aliases += isinstance(event, AliasEvent)
+        if n_aliases > MAX_ALIASES:  # each may merge the one before: the file stands for their sum
+            raise InputError(f"{path}: has more than {MAX_ALIASES} aliases (*name); allowed: fewer")
+        yield event, depth
+
+
+def _walk_values(content: Any) -> Iterator[tuple[Any, int]]:
+    """(value, depth) of every value, those of aliases again and again; without end where one holds itself."""
+    waiting = [(content, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        yield value, depth
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting.extend((part, depth + 1) for part in parts)
 
 
 def _describe_fault(error: MarkedYAMLError) -> str:

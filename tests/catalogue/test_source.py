@@ -119,6 +119,33 @@ def test_a_table_that_links_out_of_the_catalogue_is_refused(tmp_path: Path) -> N
     assert open_source(tmp_path / "shop", "listings.csv", None).table() == b"posting_id,title\n"
 
 
+@pytest.mark.parametrize(
+    "images", ["..", "../secret", "images/../../secret", "%2e%2e/secret", "link", "/etc"]
+)
+def test_a_picture_folder_outside_the_catalogue_is_refused(tmp_path: Path, images: str) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "shop/images").mkdir(parents=True)
+    (tmp_path / "shop/link").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match=r"^data\.images: \S+ leads out of \S+shop"):
+        open_source(tmp_path / "shop", "listings.csv", images)
+    (tmp_path / "shop/near").symlink_to("images")
+    assert open_source(tmp_path / "shop", "listings.csv", "near").path == tmp_path / "shop"
+
+
+def test_a_source_without_end_or_name_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "shop.zip")
+    for path, fault in (
+        ("/dev/zero", "is not a plain file"),
+        (tmp_path / "shop.zip", "is not a plain file"),
+        ("a" * 5000, "does not exist"),
+        ("a\0b", "does not exist"),
+    ):
+        with pytest.raises(InputError, match=rf"^data\.source: .* {fault}; allowed: a \.zip or a folder"):
+            open_source(path, "listings.csv", None)
+    with pytest.raises(InputError, match=r"^data\.csv: there is no "):
+        open_source(tmp_path, "a" * 5000, None).table()
+
+
 def test_a_picture_that_dvc_linked_to_its_cache_is_read(tmp_path: Path) -> None:
     stored = tmp_path / ".dvc/cache/files/md5/0c" / ("f" * 30)
     stored.parent.mkdir(parents=True)

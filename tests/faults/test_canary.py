@@ -1,4 +1,4 @@
-"""Labels of test choose nothing: they are shuffled after `sample`, and only figures of test may change."""
+"""Labels of test choose nothing: they are shuffled or removed after `sample`, and only figures of test may change."""
 
 import json
 import subprocess
@@ -32,15 +32,17 @@ for system in params.learned_fusion:
 """
 
 
-@pytest.fixture(scope="module")
-def shuffled(pipeline, tmp_path_factory):
-    """The finished pipeline, its labels of test shuffled, and all that follows from them made anew."""
-    folder = broken.copy(pipeline, tmp_path_factory.mktemp("canary") / "samesku")
+def run_with_labels(pipeline, folder, change):
+    """A copy of the finished pipeline, its labels of test changed, and all that follows from them made anew.
+
+    change: takes the labels of test, and gives those that they become.
+    """
+    broken.copy(pipeline, folder)
     path = folder / "data/sample/listings.parquet"
     table = pq.read_table(path)
     label = np.array(table["label_group"].to_pylist(), dtype=object)
     test = np.flatnonzero(np.array(table["split"].to_pylist()) == "test")
-    label[test] = label[np.random.default_rng(0).permutation(test)]
+    label[test] = change(label[test])
     at = table.column_names.index("label_group")
     pq.write_table(table.set_column(at, "label_group", pa.array(label.tolist(), pa.string())), path)
     for stage in broken.stages(folder):
@@ -80,13 +82,23 @@ def compared(name, before, after):
     return [file.read_bytes() for file in (before, after)]
 
 
-def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled, report):
+def compare_outs(pipeline, changed):
+    """Compare all outs but for the figures of test; the names of their files."""
     outs = [out for stage in broken.stages(pipeline) for out in stage.outs]
     names = set(broken.digests(pipeline, outs)) - {"data/sample/listings.parquet"}
-    assert names == set(broken.digests(shuffled, outs)) - {"data/sample/listings.parquet"}
+    assert names == set(broken.digests(changed, outs)) - {"data/sample/listings.parquet"}
     for name in sorted(names):
-        before, after = compared(name, pipeline / name, shuffled / name)
+        before, after = compared(name, pipeline / name, changed / name)
         assert before == after, f"labels of test have moved {name}"
+    models = [n for n in names if n.startswith(("data/models/", "data/embeddings/", "data/tuned/"))]
+    assert {n.split("/")[2] for n in models} >= {"pxk.safetensors", "rerank", "weights.json", "pxk_image.npy"}
+    return names
+
+
+def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, tmp_path, report):
+    order = np.random.default_rng(0)
+    shuffled = run_with_labels(pipeline, tmp_path / "samesku", order.permutation)
+    names = compare_outs(pipeline, shuffled)
     for name in sorted(n for n in names if n.startswith("metrics/")):
         before, after = (json.loads((folder / name).read_text()) for folder in (pipeline, shuffled))
         if name.endswith("self_only.json"):  # the floor depends on the sizes of products alone
@@ -94,13 +106,26 @@ def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, shuffled
         elif "test" in before:
             assert before["test"]["f1"] > after["test"]["f1"], name
             assert before["test_full"]["f1"] > after["test_full"]["f1"], name
-    models = [n for n in names if n.startswith(("data/models/", "data/embeddings/", "data/tuned/"))]
-    assert {n.split("/")[2] for n in models} >= {"pxk.safetensors", "rerank", "weights.json", "pxk_image.npy"}
     report(
         "leak",
         "label_group shuffled among the test rows of listings.parquet, then every later stage",
         f"test f1 falls in every system; of {len(names)} files nothing else differs: models, weights, "
         "thresholds, val metrics, matches",
+    )
+
+
+@pytest.mark.long
+def test_absent_labels_of_test_change_nothing(pipeline, tmp_path, report):
+    """A real test set has no labels: its listings may not even serve as sure negatives."""
+    bare = run_with_labels(pipeline, tmp_path / "samesku", lambda label: [None] * len(label))
+    names = compare_outs(pipeline, bare)
+    for name in (n for n in names if n.startswith("metrics/")):
+        assert "test" not in json.loads((bare / name).read_text()), name
+    report(
+        "leak",
+        "label_group taken away from the test rows of listings.parquet, then every later stage",
+        f"no f1 of test; of {len(names)} files nothing else differs: models, weights, thresholds, val metrics, "
+        "matches",
     )
 
 

@@ -1,21 +1,27 @@
 """Every reader of foreign input: twice the input takes twice the time, and a bounded multiple of it in memory."""
 
 import io
+import tempfile
 import time
 import tracemalloc
+import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
-from samesku.annotations.file import parse_annotations
+from samesku.annotations.file import find_contradicted_pair, parse_annotations
 from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.picture import shrink_picture
-from samesku.catalogue.quarantine import Quarantine
+from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import ATTRIBUTES, read_table
+from samesku.catalogue.source import open_source
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError
+from samesku.feeds.merchant_xml import read_names
+from samesku.params.file import read_params
+from samesku.reading import read_array
 
 pytestmark = pytest.mark.long
 RATIO = 2.5  # of times; what is quadratic has 4
@@ -27,11 +33,37 @@ def titles(*parts):
     return lambda n: "".join(parts) * (n // sum(map(len, parts)))
 
 
-def read_catalogue(data):
+def or_refused(read, *arguments):
+    """What a reader returns; None where it refuses."""
     try:
-        return read_table(data, Quarantine())
-    except InputError:
+        return read(*arguments)
+    except (InputError, Fault):
         return None
+
+
+def read_catalogue(data):
+    return or_refused(read_table, data, Quarantine())
+
+
+def from_file(read):
+    """A reader of files as one of bytes."""
+
+    def read_bytes(data):
+        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+            file.write(data)
+            file.flush()
+            return or_refused(read, Path(file.name))
+
+    return read_bytes
+
+
+def read_pictures(path):
+    source = open_source(path, "listings.csv", "images")
+    return [or_refused(source.picture, name) for name in ("0/x.jpg", "0/X.JPEG", "x.jpg", "gone.jpg")]
+
+
+def read_answers(data):
+    return find_contradicted_pair(parse_annotations(data, "annotations.csv"))
 
 
 def compare_items(title):
@@ -57,7 +89,36 @@ def png(n):
 
 
 def yaml(n):
-    return "data:\n" + "".join(f"  k{i}: {i}\n" for i in range(n // 12))
+    return b"data:\n" + b"".join(b"  k%d: %d\n" % (i, i) for i in range(n // 12))
+
+
+def merges(n):
+    lines = (b"a%d: &a%d {<<: *a%d, k%d: 1}\n" % (i, i, i - 1, i) for i in range(1, n // 30))
+    return b"a0: &a0 {k: 1}\n" + b"".join(lines)
+
+
+def archive(n):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for i in range(n // 250):
+            file.writestr(f"images/{i}/x.jpg", "x")
+    return out.getvalue()
+
+
+def npy(n):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"1," * (n // 2) + b")}\n"
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
+
+
+def annotations(*lines):
+    """Annotations of some length: these lines over and over, with numbers that count up."""
+
+    def make(n):
+        numbers = range(n // sum(map(len, lines)))
+        rows = (line % {b"i": i, b"j": i + 1, b"k": i + 2} for line in lines for i in numbers)
+        return b"left,right,annotation,time\n" + b"".join(rows)
+
+    return make
 
 
 CASES = {
@@ -78,12 +139,37 @@ CASES = {
     "CSV: pictures of one id": (table(b"a,b,%d%d.jpg\n"), read_catalogue, 100_000),
     "JSON Lines": (table(b'{"posting_id":"%d","title":"%d"}\n', b""), read_catalogue, 100_000),
     "JSON Lines: deep": (lambda n: b'{"posting_id":' + b"[" * n + b"\n", read_catalogue, 4_000_000),
-    "annotations": (
-        lambda n: b"left,right,annotation,time\n" + b"".join(b"a%d,b,same,t\n" % i for i in range(n // 13)),
-        lambda data: parse_annotations(data, "annotations.csv"),
-        200_000,
+    "annotations": (annotations(b"a%(i)d,b,same,t\n"), read_answers, 200_000),
+    "annotations: a chain": (
+        annotations(b"a%(i)d,a%(j)d,same,t\n", b"a%(i)d,a%(k)d,different,t\n"),
+        read_answers,
+        400_000,
     ),
-    "params": (yaml, lambda text: YAML(typ="safe").load(text), 40_000),
+    "params": (yaml, from_file(read_params), 40_000),
+    "params: deep": (lambda n: b"a: " + b"[" * n + b"]" * n, from_file(read_params), 1_000_000),
+    "params: aliases that merge": (merges, from_file(read_params), 200_000),
+    "a feed": (
+        lambda n: b"<rss>" + b"<item><id>1</id><title>Mug</title></item>" * (n // 40) + b"</rss>",
+        from_file(read_names),
+        1_000_000,
+    ),
+    "a feed: deep": (
+        lambda n: b"<rss><item>" + b"<a>" * (n // 7) + b"</a>" * (n // 7) + b"</item></rss>",
+        from_file(read_names),
+        2_000_000,
+    ),
+    "a feed: a comment that goes on": (
+        lambda n: b"<rss><!--" + b"x" * n + b"--><item/></rss>",
+        from_file(read_names),
+        20_000_000,
+    ),
+    "a feed: attributes": (
+        lambda n: b"<rss><item " + b" ".join(b"a%d='x'" % i for i in range(n // 11)) + b"/></rss>",
+        from_file(read_names),
+        12_000_000,
+    ),
+    "an archive of many pictures": (archive, from_file(read_pictures), 2_000_000),
+    "an array's header": (npy, from_file(read_array), 1_000_000),
     "a picture": (png, lambda data: shrink_picture(data, image_size=256, max_pixels=100_000_000), 4_000_000),
 }  # fmt: skip
 

@@ -183,6 +183,15 @@ def test_weights_may_all_be_zero_where_alpha_leaves_them_out(tmp_path):
             "# für den Laden\n",
             "line 1 has the byte 0xfc, which is not UTF-8; save the file in the encoding UTF-8",
         ),
+        ("day: 2026-13-45\n", "is no YAML: month must be in 1..12"),
+        (f"seed: {'9' * 5000}\n", "is no YAML: .*digits"),
+        ("data: &data\n  columns: *data\n", "is nested too deep or too large; allowed: 20 levels"),
+        (f"data: {'[' * 100}{']' * 100}\n", "is nested too deep or too large"),
+        (
+            "a0: &a0 {x: 1, y: 2}\n"
+            + "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 18)),
+            "is nested too deep or too large",
+        ),
     ],
 )
 def test_a_file_that_is_no_params(tmp_path, content, sentence):
