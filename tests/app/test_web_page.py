@@ -16,9 +16,9 @@ NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
 
 
 @pytest.fixture
-def address(shop_copy):
+def address(shop_copy, page):
     write_pairs(shop_copy)
-    with serving(shop_copy) as url:
+    with serving(shop_copy, page=page) as url:
         yield url
 
 
