@@ -7,6 +7,7 @@ from typing import IO
 import pyarrow.parquet as pq
 
 from samesku import artefacts
+from samesku.app.report.changes import write_changes
 from samesku.errors import InputError
 from samesku.evaluation.changes import Change, describe_changes, find_changes
 
@@ -29,10 +30,6 @@ def compare_runs(before: str, after: str | None, system: str, out: Path, report:
     line = f"{describe_changes(changes)}; {out}"
     if report is None:
         return line
-    from samesku.app.report.changes import (
-        write_changes,
-    )  # here, since the CSV alone does not need the templates
-
     write_changes((before, after or "this workspace"), *groups, changes, report)
     return f"{line}; {report.resolve().as_uri()}"
 
