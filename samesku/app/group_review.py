@@ -88,11 +88,16 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
         if len(rows) > 1:
             weakest = to_centre[rows[-1:]]
             (probability,) = weakest if by_probability else to_probability(weakest, threshold)
-            texts = tuple(text for _, _, text in contradictions.get(i, []))
+            texts = different_texts([text for _, _, text in contradictions.get(i, [])])
             cards.append(Card(tuple(rows.tolist()), (), float(np.clip(probability, 0, 1)), texts))
     cards += _pairs_of_groups(system, catalogue, ordered, threshold)
     cards.sort(key=lambda card: (-card.worth, card.left, card.right))
     return cards[:MAX_CARDS]
+
+
+def different_texts(texts: Sequence[str]) -> tuple[str, ...]:
+    """The texts without repetitions: `26 ≠ 80` and `80 ≠ 26` are one."""
+    return tuple({frozenset(text.split(" ≠ ")): text for text in reversed(texts)}.values())[::-1]
 
 
 def to_probability(score: Float64, threshold: float) -> Float64:

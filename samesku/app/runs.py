@@ -7,24 +7,31 @@ from typing import IO
 import pyarrow.parquet as pq
 
 from samesku import artefacts
+from samesku.app.report.changes import write_changes
 from samesku.errors import InputError
 from samesku.evaluation.changes import Change, describe_changes, find_changes
 
 GROUPS = "groups.parquet"
 
 
-def compare_runs(before: str, after: str | None, system: str, out: Path) -> str:
+def compare_runs(before: str, after: str | None, system: str, out: Path, report: Path | None = None) -> str:
     """Write what became of the products of a system from one run to another as CSV; one line on it.
 
     Args:
         before, after: a commit of git, or the folder with the system's files; None: the workspace.
+        report: a page to write beside it.
 
     Raises:
-        InputError: one of the two has no groups of the system.
+        InputError: one of the two has no groups of the system; for the page, the workspace has no sample.
     """
-    changes = find_changes(read_groups(before, system), read_groups(after, system))
+    groups = read_groups(before, system), read_groups(after, system)
+    changes = find_changes(*groups)
     artefacts.write_csv(out, [change._asdict() for change in changes], Change._fields)
-    return f"{describe_changes(changes)}; {out}"
+    line = f"{describe_changes(changes)}; {out}"
+    if report is None:
+        return line
+    write_changes((before, after or "this workspace"), *groups, changes, report)
+    return f"{line}; {report.resolve().as_uri()}"
 
 
 def read_groups(run: str | None, system: str) -> dict[str, int]:

@@ -60,14 +60,20 @@ def find_changes(before: Mapping[str, int], after: Mapping[str, int]) -> list[Ch
     return sorted(changes, key=lambda row: (KINDS.index(row.change), row.posting_id, row.before, row.after))
 
 
+def list_products(group: Mapping[str, int]) -> dict[str, list[str]]:
+    """The listings of each product in the order of their ids, by its name: its smallest posting_id."""
+    members: dict[int, list[str]] = defaultdict(list)
+    for listing in sorted(group):
+        members[group[listing]].append(listing)
+    return {listings[0]: listings for listings in members.values()}
+
+
 class _Products:
     """The groups of one run: the name and the size of each."""
 
     def __init__(self, group: Mapping[str, int]) -> None:
         self.size = Counter(group.values())
-        self.name: dict[int, str] = {}
-        for listing in sorted(group):
-            self.name.setdefault(group[listing], listing)
+        self.name = {group[name]: name for name in list_products(group)}
 
 
 def _follow(shared: Counter[tuple[int, int]], old: _Products, new: _Products) -> dict[int, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from samesku.app.group_review import Card, card_content, review_cards, to_probability
+from samesku.app.group_review import Card, card_content, different_texts, review_cards, to_probability
 from samesku.app.report.catalogue import read_catalogue
 from samesku.params import load_params
 from tests.app.test_products import write_groups
@@ -57,3 +57,11 @@ def test_the_random_order_is_that_of_the_seed_and_the_listings(folder):
     assert first == again
     assert [row[-1] for row in first] != [row[-1] for row in of_another]
     assert len({row[-1] for row in first}) == len(first)
+
+
+def test_a_contradiction_is_named_once_from_either_side():
+    assert different_texts(["26 ≠ 80", "26 ≠ 38", "80 ≠ 26", "26 ≠ 80", "brand A ↔ B"]) == (
+        "26 ≠ 80",
+        "26 ≠ 38",
+        "brand A ↔ B",
+    )

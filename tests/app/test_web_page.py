@@ -16,9 +16,9 @@ NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
 
 
 @pytest.fixture
-def address(shop_copy):
+def address(shop_copy, page):
     write_pairs(shop_copy)
-    with serving(shop_copy) as url:
+    with serving(shop_copy, page=page) as url:
         yield url
 
 
@@ -128,8 +128,7 @@ def test_a_moved_threshold_shows_its_command(page, address):
     expect(code).to_have_text(before)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])  # both sizes, both themes
 def test_no_page_has_a_serious_fault_of_access(page, address, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})

@@ -20,6 +20,9 @@ def diff(
     ] = None,
     system: Annotated[str, typer.Option(help="A system: a folder of data/predictions.")] = "samesku",
     out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("changes.csv"),
+    report: Annotated[
+        Path | None, typer.Option(help="A page to write, with the pictures.", show_default=False)
+    ] = None,
 ) -> None:
     """Show what became of the products between two runs, listing by listing.
 
@@ -27,11 +30,11 @@ def diff(
     to another; listings that were added or removed. A product has the name of its smallest posting_id. Outs of a commit
     are read from DVC's cache.
 
-    Example: samesku diff HEAD~1 --out changes.csv
+    Example: samesku diff HEAD~1 --report changes.html
     """
     from samesku.app.runs import compare_runs
 
-    typer.echo(compare_runs(before, after, system, out))
+    typer.echo(compare_runs(before, after, system, out, report))
 
 
 @command

@@ -10,12 +10,6 @@ function listing(number) {
   return { id, title, split, productSize, source };
 }
 
-let pictures = null;
-/** The addresses of a listing's pictures, the first one first. */
-function pictureSources(number) {
-  pictures ??= JSON.parse(document.getElementById("picture-data").textContent);
-  return [pictures[number] ?? []].flat().map((webp) => `data:image/webp;base64,${webp}`);
-}
 function picture(number) {
   const [src] = pictureSources(number);
   return [

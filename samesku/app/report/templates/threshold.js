@@ -35,7 +35,7 @@ class ThresholdPage {
       figure("products", `about ${this.groupsAt(place).toLocaleString("en")}`, "of two listings or more")];
     if (step[4] !== null || step[5] !== null) {
       tiles.push(figure("precision on val", percent(step[4]), change(step[4], before[4], 1) || "matches that are right"));
-      tiles.push(figure("recall on val", percent(step[5]), change(step[5], before[5], 1) || "true matches that are found"));
+      tiles.push(figure("recall on val", percent(step[5]), change(step[5], before[5], 1) || "of the true matches"));
     }
     if (step[6] !== null) tiles.push(figure("precision by annotations", percent(step[6]), `95%: ${percent(step[7])} to ${percent(step[8])}`));
     this.place.querySelector(".threshold-figures").replaceChildren(element("dl", { className: "tiles" }, tiles));
