@@ -21,7 +21,7 @@ from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import guard, pair_routes, server
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
-from samesku.catalogue.images import open_writer
+from samesku.catalogue.images import open_writer, read_thumbnails
 from samesku.catalogue.listings import read_listings
 from samesku.errors import InputError
 from samesku.params import load_params
@@ -256,13 +256,16 @@ def test_pictures_and_titles_are_those_of_one_run(site, client, shop_copy):
     """A stage replaces the catalogue beside an open page: here all rows are of the last listing."""
     site.index.open_all()
     before = [client.get(f"/picture/{row}").content for row in range(3)]
+    thumbnails = read_thumbnails(artefacts.THUMBNAILS)[:3]
     title = site.index.listings.title[0]
     listings = pq.read_table(artefacts.LISTINGS)
     artefacts.write_table(artefacts.LISTINGS, listings.take([len(listings) - 1] * len(listings)))
     with artefacts.replace_out(artefacts.IMAGES) as partial, open_writer(partial) as writer:
         for _ in range(len(listings)):
             writer.append(before[1])
+    artefacts.THUMBNAILS.unlink()
     assert [client.get(f"/picture/{row}").content for row in range(3)] == before
+    assert [client.get(f"/thumbnail/{row}").content for row in range(3)] == thumbnails
     assert site.index.listings.title[0] == title
     answer = client.post("/api/search", data={"title1": "oil"})  # its encoders are of the new run
     assert answer.status_code == 400

@@ -60,10 +60,21 @@ class Catalogue:
         return [read_items(title) for title in self.listings.title]
 
     @cached_property
+    def cells(self) -> dict[str, list[str]]:
+        """N cells of each of reader.ATTRIBUTES."""
+        return {name: self.listings.attribute(name) for name in ATTRIBUTES}
+
+    @cached_property
     def attributes(self) -> Attributes:
         """Brand, price and product numbers of the listings."""
-        cells = {name: self.listings.attribute(name) for name in ATTRIBUTES}
-        return read_attributes(cells, self.listings.title)
+        return read_attributes(self.cells, self.listings.title)
+
+    def open_all(self) -> None:
+        """Read every file that a later page needs, so that all are of one run of the pipeline."""
+        for name in ("title", "image_phash"):
+            getattr(self.listings, name)
+        for name in ("pictures", "cells"):
+            getattr(self, name)
 
     def has_labels(self) -> bool:
         return bool((self.listings.product >= 0).any())
@@ -115,7 +126,7 @@ class ShownListings:
         What a listing lacks at the end is left out: most have four values.
         """
         listings, size = self._catalogue.listings, self._catalogue.product_size
-        prices = listings.attribute("price")
+        prices = self._catalogue.cells["price"]
         rows = []
         for row in self._number:
             values = [listings.posting_id[row], listings.title[row], str(listings.split[row]), int(size[row])]

@@ -72,6 +72,7 @@ class Site:
     ) -> None:
         self.index, self.token, self.name = index, token, name
         catalogue = Catalogue(index.listings)
+        catalogue.open_all()
         self.pairs = PairRoutes(index, queue, annotations, name)
         self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
         self.networks = threading.Lock()
