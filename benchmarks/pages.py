@@ -8,8 +8,6 @@ folder in turn as thumbnails. Listings of one label match; every tenth also matc
     first      seconds from opening the file until the overview is drawn, and until the products are
     search     milliseconds from a changed search text until the products are shown: the median, and the slowest
     frames     milliseconds from one frame to the next while the products scroll by, half a window a frame
-
-The seconds of the main thread's processor stand beside those of the clock, which also counts other programs.
 """
 
 from __future__ import annotations
@@ -88,26 +86,14 @@ def read_pictures(folder: Path | None) -> Iterator[bytes | None]:
     return itertools.cycle(made or [None])
 
 
-def main_thread(page: Page) -> float:
-    """Seconds of the processor that the main thread of the page has taken."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    metrics = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}
-    session.detach()
-    return metrics["TaskDuration"]
-
-
 def milliseconds(page: Page) -> None:
     """Print the times of searching and scrolling of an open products page."""
     times = [page.evaluate(SEARCH, words) for words in ("warm up", *WORDS, "")][1:]
     print(f"search   {statistics.median(times):6.0f} ms median, {max(times):.0f} ms slowest")
     page.wait_for_timeout(300)
-    before = main_thread(page)
     frames = sorted(page.evaluate(SCROLL))
-    busy = 1000 * (main_thread(page) - before) / len(frames)
     last = frames[int(0.95 * len(frames))]
     print(f"frames   {statistics.median(frames):6.1f} ms median, {last:.1f} ms 95th percentile")
-    print(f"         {busy:6.1f} ms of processor a frame")
 
 
 def main() -> None:
@@ -134,13 +120,11 @@ def main() -> None:
         address = Path("report.html").resolve().as_uri()
         for part, selector in (("overview", ".tile"), ("products", ".product")):
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            main_thread(page)
             start = time.perf_counter()
             page.goto(f"{address}#{part}", wait_until="commit")
             page.wait_for_selector(selector, state="visible")
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-            clock, busy = time.perf_counter() - start, main_thread(page)
-            print(f"first    {clock:6.2f} s until the {part} are drawn, {busy:.2f} s of processor")
+            print(f"first    {time.perf_counter() - start:6.2f} s until {part} is drawn")
             if part == "products":
                 print(page.inner_text("#products .count"))
                 milliseconds(page)

@@ -97,7 +97,10 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
 
 def different_texts(texts: Sequence[str]) -> tuple[str, ...]:
     """The texts without repetitions: `26 ≠ 80` and `80 ≠ 26` are one."""
-    return tuple({frozenset(text.split(" ≠ ")): text for text in reversed(texts)}.values())[::-1]
+    first: dict[frozenset[str], str] = {}
+    for text in texts:
+        first.setdefault(frozenset(text.split(" ≠ ")), text)
+    return tuple(first.values())
 
 
 def to_probability(score: Float64, threshold: float) -> Float64:
