@@ -81,8 +81,8 @@ def sentence_transformers_steps(channel: Channel, titles: list[str]) -> Steps:
 
     def search(rows: Any) -> Neighbours:
         mined = paraphrase_mining_embeddings(rows, top_k=K, max_pairs=len(titles) * K)
-        both = [(i, j, score) for score, i, j in mined] + [(j, i, score) for score, i, j in mined]
-        return to_neighbours(both, len(titles))
+        pairs = [(int(i), int(j), float(score)) for score, i, j in mined]
+        return to_neighbours(pairs + [(j, i, score) for i, j, score in pairs], len(titles))
 
     return lambda: model.encode(titles, convert_to_tensor=True, normalize_embeddings=True), search
 
