@@ -96,10 +96,11 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
 
 
 def different_texts(texts: Sequence[str]) -> tuple[str, ...]:
-    """The texts without repetitions: `26 ≠ 80` and `80 ≠ 26` are one."""
+    """The texts without repetitions: `26 ml ≠ 80 ml` and `80ML ≠ 26 ml` are one."""
     first: dict[frozenset[str], str] = {}
     for text in texts:
-        first.setdefault(frozenset(text.split(" ≠ ")), text)
+        sides = text.casefold().split(" ≠ ")
+        first.setdefault(frozenset("".join(side.split()) for side in sides), text)
     return tuple(first.values())
 
 

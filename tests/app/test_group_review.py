@@ -60,8 +60,9 @@ def test_the_random_order_is_that_of_the_seed_and_the_listings(folder):
 
 
 def test_a_contradiction_is_named_once_from_either_side():
-    assert different_texts(["26 ≠ 80", "26 ≠ 38", "80 ≠ 26", "26 ≠ 80", "brand A ↔ B"]) == (
-        "26 ≠ 80",
+    texts = ["26 ml ≠ 80 ml", "26 ≠ 38", "80 ml ≠ 26 ml", "26ML ≠ 80 Ml", "brand A ↔ B"]
+    assert different_texts(texts) == (
+        "26 ml ≠ 80 ml",
         "26 ≠ 38",
         "brand A ↔ B",
     )
