@@ -24,7 +24,7 @@ from samesku.search.fusion import (
 )
 from samesku.search.galleries import augment_rows
 from samesku.search.pictures import PictureGroup, augment_pictures, search_views
-from samesku.search.tuning import sweep_alphas, unite_neighbours
+from samesku.search.tuning import unite_neighbours
 from tests.search import oracle
 
 # Three listings: A with two further pictures, B with one, C with one picture. Rows 3, 4 are A's, row 5 is B's.
@@ -203,12 +203,10 @@ def check_lists(neighbours, expected, gallery, k):
 def test_tuning_ranks_by_the_same_scores(seed, n, most):
     channels, owner = random_listings(np.random.default_rng(seed), n, most)
     image, title, rows = {"cnn": 1.0, "hash": 0.5}, {"title": 1.0}, np.arange(1, n, dtype=np.int32)
-    swept = sweep_alphas(channels, image, title, rows, 4, [0.0, 0.3, 1.0], owner=owner)
     pool = unite_neighbours(channels, rows, rows, n, owner=owner)
-    for alpha, neighbours in swept.items():
+    for alpha in (0.0, 0.3, 1.0):
         weights = channel_weights(image, title, alpha)
         expected = search_neighbours(concatenate_channels(channels, weights, owner), rows, 4)
-        np.testing.assert_allclose(neighbours.score, expected.score, atol=1.1e-6)
         pooled = pool.rank(weights, 4)
         np.testing.assert_allclose(pooled.score, expected.score[:, : pooled.k], atol=2.1e-6)
 
