@@ -31,6 +31,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 
 
+#: The files that take longest, minutes each. Two workers take whole files: a long one at the end would run alone.
+SLOWEST = ("test_docs.py", "test_pipeline.py", "test_train_pxk.py", "test_loop.py", "test_canary.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The slowest files first; all others in their order."""
+    items.sort(key=lambda item: (*SLOWEST, item.path.name).index(item.path.name))
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
     """The small pipeline, run once from clean and committed; a test that does more than read takes a copy.
