@@ -28,7 +28,7 @@ _KEY = 16  # bytes of a content key
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingContent:
     """What a run learns from, as content keys.
 
     Attributes:
@@ -41,8 +41,8 @@ class Lesson:
     held_back: frozenset[bytes]
 
     @classmethod
-    def of(cls, training_set: TrainingSet, rows: Int64, towers: Sequence[str]) -> Lesson:
-        """The lesson of the training listings `rows`, int64 (n,), for these towers."""
+    def of(cls, training_set: TrainingSet, rows: Int64, towers: Sequence[str]) -> TrainingContent:
+        """The content of the training listings `rows`, int64 (n,), for these towers."""
         listings, content = training_set.listings, training_set.content
         ids = listings.posting_id.tolist()
         names = name_products(training_set.product, listings.attribute("label_group"), ids)
@@ -122,14 +122,14 @@ class KeptRuns:
             code: files that decide a result, beside those of `checkpoint_key`.
         """
         self.run, self.reason = run, "machine.store is null"
-        self._lessons: Store | None = None
+        self._taught: Store | None = None
         if run.reuse == "none" or root is None:
             return
         asked = run.model_copy(update={"reuse": "none", "reuse_share": 0.0})
         versions = json.dumps([library_versions(), are_capped()], sort_keys=True)
         key = content_key(checkpoint_key(asked, channels, compute, code).encode(), versions.encode()).hex()
-        self.lesson = Lesson.of(training_set, rows, run.towers)
-        self._lessons, self._states = Store(root / f"lessons-{key}"), Store(root / f"towers-{key}")
+        self.content = TrainingContent.of(training_set, rows, run.towers)
+        self._taught, self._states = Store(root / f"taught-{key}"), Store(root / f"towers-{key}")
 
     def find(self) -> KeptRun | None:
         """The run with the fewest new listings, if their share is at most `reuse_share`.
@@ -137,29 +137,29 @@ class KeptRuns:
         `reason` says why there is none. A run does not serve where a product that taught it, and would not teach now,
         is in val or test.
         """
-        if self._lessons is None:
+        if self._taught is None:
             return None
-        lesson, self.reason = self.lesson, "no run of these params is kept"
-        total = len(lesson.taught)
-        values = [(key, self._lessons.get(key)) for key in self._lessons]
+        content, self.reason = self.content, "no run of these params is kept"
+        total = len(content.taught)
+        values = [(key, self._taught.get(key)) for key in self._taught]
         kept = [(key, *_unpack_lesson(value)) for key, value in values if value is not None]
-        for key, taught, products in sorted(kept, key=lambda run: (len(lesson.taught - run[1]), run[0])):
-            new, moved = len(lesson.taught - taught), len((products - lesson.products) & lesson.held_back)
+        for key, taught, products in sorted(kept, key=lambda run: (len(content.taught - run[1]), run[0])):
+            new, moved = len(content.taught - taught), len((products - content.products) & content.held_back)
             if new > self.run.reuse_share * total:
                 self.reason = f"{new:,} of {total:,} training listings ({new / total:.2%}) are new"
                 return None
             if moved:
                 self.reason = f"{moved:,} products that taught the kept towers are now in val or test"
             elif state := self._states.get(key):
-                content = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
-                return KeptRun(new, total, content.pop("history"), content)
+                saved = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
+                return KeptRun(new, total, saved.pop("history"), saved)
             else:
                 self.reason = "the kept towers are damaged or gone"
         return None
 
     def add(self, history: list[Epoch], trainer: Trainer) -> None:
         """Keep a run that has ended."""
-        if self._lessons is None:
+        if self._taught is None:
             return
         state: dict[str, Any] = {"history": history, "towers": trainer.tower_states()}
         if isinstance(
@@ -168,12 +168,12 @@ class KeptRuns:
             state["loss"] = trainer.loss.state_dict()
         file = io.BytesIO()
         torch.save(state, file)
-        parts = [b"".join(sorted(keys)) for keys in (self.lesson.taught, self.lesson.products)]
+        parts = [b"".join(sorted(keys)) for keys in (self.content.taught, self.content.products)]
         key = content_key(*parts)
         self._states.add(key, file.getvalue())
-        self._states.flush()  # the towers first: a lesson without them is no use
-        self._lessons.add(key, len(parts[0]).to_bytes(8, "little") + b"".join(parts))
-        self._lessons.flush()
+        self._states.flush()  # the towers first: what taught them is no use without them
+        self._taught.add(key, len(parts[0]).to_bytes(8, "little") + b"".join(parts))
+        self._taught.flush()
 
     def describe(self, kept: KeptRun | None) -> str:
         """Whether the towers were reused, or why not, for the end of a summary; "" where that was not asked for."""
@@ -186,7 +186,7 @@ class KeptRuns:
 
 
 def _unpack_lesson(value: bytes) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """What taught a run, and their products, as of `Lesson`."""
+    """What taught a run, and their products, as of `TrainingContent`."""
     length, keys = int.from_bytes(value[:8], "little"), value[8:]
     taught, products = keys[:length], keys[length:]
     return _split_keys(taught), _split_keys(products)
