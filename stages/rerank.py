@@ -11,7 +11,7 @@ Matches are decided by a threshold; where that is better on val, clusters of the
 Where the stage train_reader has trained a pair reader, it reads the titles of the pairs that the first round of the
 pair model is not sure of, and the second round sees what it says.
 
-Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/compare/rerank.json,
+Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
 
@@ -43,7 +43,7 @@ from samesku.search.fusion import channel_weights, concatenate_channels, load_ch
 from samesku.search.galleries import open_search
 from samesku.search.neighbours import stack_neighbours
 
-METRICS = artefacts.METRICS / "compare" / "rerank.json"
+METRICS = artefacts.METRICS / "rerank.json"
 
 
 def main() -> str:

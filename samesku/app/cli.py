@@ -108,7 +108,7 @@ def compare(
 
     for system in (a, b):
         check_comparable(system)
-    rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
+    rows = differences(*(artefacts.predictions_folder(system) / "queries.parquet" for system in (a, b)))
     typer.echo(differences_table(a, b, rows))
     noise = noise_lines(a, b, rows)
     for line in noise:
