@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from samesku.errors import InputError
 from samesku.processor import fixed_blas_threads
 from samesku.reading import reading
-from samesku.replacing import hold_lock, replace_folders, replace_out
+from samesku.replacing import hold_lock, replace_out
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -40,7 +40,9 @@ def check_source(source: str) -> None:
 
 def remove_leftovers(runs: Collection[str]) -> list[str]:
     """Remove the metrics of other training runs than these; their names."""
-    leftovers = [file for file in sorted((artefacts.METRICS / "train").glob("*.json")) if file.stem not in runs]
+    leftovers = [
+        file for file in sorted((artefacts.METRICS / "train").glob("*.json")) if file.stem not in runs
+    ]
     for file in leftovers:
         file.unlink()
     return [file.stem for file in leftovers]

@@ -1,4 +1,4 @@
-"""compare: baselines and variants, a row of the table each: other channels, weights or decisions than the main system's.
+"""compare: baselines and variants with other channels, weights or decisions; a row of the table each.
 
 Run as `python -m stages.compare`. Reads the arrays of their channels and listings.parquet; writes
 metrics/compare/<system>.json and data/predictions/compare/<system>/ for every system of `compare` in params.yaml.
@@ -16,6 +16,7 @@ from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import Rules, read_rules
 from samesku.params import CompareSystem, Params, list_alphas, load_params
+from samesku.replacing import replace_folders
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, Owner, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
@@ -76,10 +77,10 @@ def measure_system(params: Params, listings: Listings, name: str, folder: Path, 
 def main() -> str:
     params = load_params()
     listings = read_listings(artefacts.LISTINGS, params.match)
-    with artefacts.replace_folders(PREDICTIONS, METRICS) as (folder, metrics):
+    with replace_folders(PREDICTIONS, METRICS) as (folder, metrics):
         measure = partial(measure_system, params, listings)
-        predictions.write_systems(folder, metrics, params.compare, measure)
-    return f"{len(params.compare)} systems{artefacts.describe_untracked(METRICS)}"
+        summary = predictions.write_systems(folder, metrics, params.compare, measure)
+    return summary + artefacts.describe_untracked(METRICS)
 
 
 if __name__ == "__main__":

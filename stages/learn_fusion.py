@@ -26,6 +26,7 @@ from samesku.evaluation.rules import read_rules
 from samesku.evaluation.validation import measure_val
 from samesku.params import Decision, LearnedFusion, Params, TrainRun, load_params
 from samesku.processor import sum_threads
+from samesku.replacing import replace_folders
 from samesku.search.fusion import Fused, concatenate_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
 from samesku.search.learned_fusion import change_fused
@@ -106,7 +107,7 @@ def train(
 def write_model(
     folder: Path, network: FusionNetwork, history: list[Epoch], shares: dict[str, Float64]
 ) -> None:
-    """Write the folder of a model; shares.json has the mean of each channel's share, and its 5th and 95th percentile."""
+    """Write the folder of a model; shares.json has the mean, 5th and 95th percentile of each channel's share."""
     spread = {
         channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
         for channel, share in shares.items()
@@ -121,10 +122,10 @@ def main() -> str:
     params = load_params()
     set_threads(sum_threads(params.machine.threads))
     listings = read_listings(artefacts.LISTINGS, params.match)
-    with artefacts.replace_folders(MODELS, PREDICTIONS, METRICS) as (models, folder, metrics):
+    with replace_folders(MODELS, PREDICTIONS, METRICS) as (models, folder, metrics):
         learn = partial(learn_row, params, listings, models)
-        predictions.write_systems(folder, metrics, params.learned_fusion, learn)
-    return f"{len(params.learned_fusion)} systems{artefacts.describe_untracked(METRICS)}"
+        summary = predictions.write_systems(folder, metrics, params.learned_fusion, learn)
+    return summary + artefacts.describe_untracked(METRICS)
 
 
 if __name__ == "__main__":

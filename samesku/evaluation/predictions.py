@@ -228,22 +228,31 @@ def match_columns(
 
 def write_systems(
     folder: Path, metrics: Path, systems: Iterable[str], measure: Callable[[str, Path, Path], str]
-) -> None:
+) -> str:
     """Measure systems one after another and print a line of each; one that cannot run is skipped and stops no other.
 
     Args:
         measure: name, folder of predictions, metrics file -> the line.
+
+    Returns:
+        how many were measured.
     """
-    for name in systems:
-        outs = folder / name, metrics / f"{name}.json"
-        try:
-            line = measure(name, *outs)
-        except DamagedFile:
-            raise
-        except InputError as error:
-            write_skipped(*outs)
-            line = f"skipped: {error}"
-        print(f"{name}: {line}", flush=True)
+    measured = [_measure_or_skip(name, folder / name, metrics / f"{name}.json", measure) for name in systems]
+    return f"{sum(measured)} of {len(measured)} systems measured"
+
+
+def _measure_or_skip(
+    name: str, folder: Path, metrics_file: Path, measure: Callable[[str, Path, Path], str]
+) -> bool:
+    try:
+        line, skipped = measure(name, folder, metrics_file), False
+    except DamagedFile:
+        raise
+    except InputError as error:
+        write_skipped(folder, metrics_file)
+        line, skipped = f"skipped: {error}", True
+    print(f"{name}: {line}", flush=True)
+    return not skipped
 
 
 def write_skipped(folder: Path, metrics_file: Path) -> None:
