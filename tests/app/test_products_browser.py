@@ -219,6 +219,42 @@ def test_groups_are_reviewed_by_keys_with_two_at_most_for_an_answer(page, shop_c
         assert serious_violations(page) == []
 
 
+def test_every_listing_of_a_large_group_is_marked_by_one_key_or_by_the_arrows(page, shop_copy):
+    """A group of 35 listings, of which the last is another product: two keys answer it."""
+    path = shop_copy / artefacts.ANNOTATIONS
+    card = [list(range(35)), [], 1, 0.5, [], 0]
+    page.add_init_script(COUNT_KEYS)
+    page.route("**/api/cards", lambda route: route.fulfill(json={"cards": [card]}))
+    with serving(shop_copy, page=page) as address:
+        page.goto(f"{address}/#review")
+        listings = page.locator(".review-listing")
+        expect(listings).to_have_count(35)
+        assert len(set(listings.locator("kbd").all_inner_texts())) == 35
+        page.keyboard.press("E")  # ⇧E
+        expect(listings.nth(32)).to_have_class("review-listing marked")
+        page.keyboard.press("E")
+        page.keyboard.press("w")
+        expect(listings.nth(11)).to_have_class("review-listing marked")
+        page.keyboard.press("ArrowRight")
+        expect(listings.nth(12)).to_be_focused()
+        page.keyboard.press("Space")
+        expect(listings.nth(12)).to_have_class("review-listing marked")
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        expect(listings.nth(12)).to_be_focused()
+        page.keyboard.press("w")
+        expect(page.locator(".review-listing.marked")).to_have_count(0)
+        assert serious_violations(page) == []
+        page.evaluate("pressed.keydown = 0")
+        page.keyboard.press("T")
+        page.keyboard.press("s")
+        expect(page.locator("#review .progress")).to_have_text("1 of 1 card")
+        assert page.evaluate("pressed.keydown") == 2
+        answers = [annotation.answer for annotation in read_annotations(path).values()]
+        assert (answers.count("different"), answers.count("same")) == (34, 33)
+
+
 def test_two_people_at_once_lose_no_annotation(page, shop_copy):
     """Both pages are open before either answers; the file has the answers of both, with their names."""
     with serving(shop_copy, "--as", "Ada", page=page) as first, serving(shop_copy, "--as", "Bo") as second:

@@ -52,7 +52,9 @@ def count(page):
 
 
 def open_queries(page, address):
+    """The queries of every split."""
     page.goto(f"{address}#gallery")
+    page.select_option('#gallery select[name="split"]', "")
 
 
 def choose(page, view):
@@ -62,11 +64,13 @@ def choose(page, view):
 
 def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
     page.goto(pages["many"])
-    assert page.locator("#systems tbody th").all_inner_texts() == ["halves", "self_only"]
+    names = page.locator("#systems tbody th").all_inner_texts()
+    assert names == ["picture and meaning of the title (halves)", "nothing matched"]
     assert page.locator("#systems tbody tr.current td").all_inner_texts()[1::2][:2] == ["+0.2000", "+0.0500"]
     page.click("nav >> text=Queries")
     expect(page.locator("article.query")).to_have_count(10)
-    assert count(page) == 3 * PRODUCTS
+    assert set(page.locator("article.query .facts span:first-of-type").all_inner_texts()) == {"test"}
+    assert count(page) == sum(listing[2] == "test" for listing in pages["gallery"]["listings"])
     page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
     page.click("nav >> text=Charts")
     for plot in page.locator(".plot").all():
@@ -143,7 +147,7 @@ def test_the_address_brings_back_what_was_shown(page, pages):
     page.keyboard.press("ArrowRight")
     shown = page.inner_text("#gallery .count")
     page.goto("about:blank")
-    page.goto(pages["many"] + "#gallery?view=missed&page=1")
+    page.goto(pages["many"] + "#gallery?view=missed&page=1&split=")
     assert page.inner_text("#gallery .count") == shown
     assert page.locator('.view[data-view="missed"] input').is_checked()
     page.goto("about:blank")
@@ -182,7 +186,11 @@ def test_the_overview_says_what_the_catalogue_is_and_what_to_do(page, pages):
     expect(page.locator(".lead")).to_contain_text(
         "75 listings: all with a picture, all with a title, all have a label"
     )
-    expect(page.locator(".lead")).to_contain_text("F1 is 0.550 (95%: 0.600 to 0.800) on 3 test queries")
+    expect(page.locator(".lead")).to_contain_text(
+        "The matches of picture and meaning of the title (halves) have an F1 of 0.550 (95% interval: 0.600 to 0.800): "
+        "the mean over 3 test queries, each searched among all 7 listings."
+    )
+    expect(page.locator(".lead")).to_contain_text("with nothing matched, it would be 0.500.")
     page.click(".next >> text=test queries have a wrong match")
     expect(page.locator('.view[data-view="wrong"] input')).to_be_checked()
     assert page.locator('#gallery select[name="split"]').input_value() == "test"
@@ -224,7 +232,7 @@ def test_clerical_review_shows_the_pairs_that_wait_for_a_person(page, pages):
 
 
 def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
-    open_queries(page, pages["bare"])
+    page.goto(pages["bare"] + "#gallery")  # without labels, no split is chosen
     expect(page.locator("article.query")).to_have_count(7)
     assert page.locator(".view").all_text_contents() == ["all 7", "no match 4"]
     assert page.locator(".card.good, .card.bad, .card.warn").count() == 0
@@ -233,6 +241,21 @@ def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
     assert page.locator("#systems, #charts").count() == 0
     page.locator(".card").first.click()
     expect(page.locator("dialog")).to_be_visible()
+
+
+def test_a_comparison_begins_with_a_sentence_and_with_won_beside_lost(page, pages):
+    page.goto(pages["compare"])
+    sentence = page.locator(".head .lead")
+    won, lost = page.locator(".change-box").all()
+    tops = [
+        part.bounding_box()["y"]
+        for part in (sentence, won, lost, page.locator("#queries"), page.locator("table").first)
+    ]
+    assert tops == sorted(tops)
+    assert tops[1] == tops[2]
+    lost.get_by_text("correct matches lost").click()
+    expect(page.locator('.view[data-view="lost"] input')).to_be_checked()
+    expect(page.locator("article.query")).to_have_count(2)
 
 
 def test_what_changed_is_filtered_by_how(page, pages):

@@ -130,7 +130,8 @@ const orders = {
   loss: (a, b) => gain(a) - gain(b) || a.position - b.position,
 };
 const form = document.getElementById("filters");
-const initialState = { view: "all", split: gallery.systems && queries.some((query) => query.split === "test") ? "test" : "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
+// The labels of test chose nothing, so its queries show what to expect of new listings.
+const initialState = { view: "all", split: queries.some((query) => query.split === "test" && query.f1 !== undefined) ? "test" : "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
 const state = { ...initialState };
 
 /** The queries that pass every filter but the view. */
@@ -165,7 +166,7 @@ function render() {
 
 function resetButton() {
   const reset = element("button", { type: "button" }, "Show all");
-  reset.addEventListener("click", () => { Object.assign(state, initialState); fillForm(); render(); });
+  reset.addEventListener("click", () => { Object.assign(state, initialState, { split: "" }); fillForm(); render(); });
   return reset;
 }
 
@@ -255,7 +256,12 @@ form.addEventListener("input", (event) => {
 });
 // After a click on a filter the arrow keys turn pages again; with focus on it they would choose the next filter.
 document.getElementById("views").addEventListener("click", (event) => { if (event.detail) document.activeElement.blur(); });
-addEventListener("hashchange", () => { if (readAddress()) { fillForm(); render(); } });
+addEventListener("hashchange", () => {
+  if (!readAddress()) return;
+  fillForm();
+  render();
+  document.getElementById("gallery").scrollIntoView();
+});
 
 function focusQuery(step) {
   const blocks = [...document.querySelectorAll("article.query")];
