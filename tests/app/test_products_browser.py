@@ -118,6 +118,29 @@ def test_the_shown_products_are_taken_away_as_csv_and_excel(page, report):
     assert isinstance(sheet[1][6], float)
 
 
+def test_a_long_product_makes_its_later_cards_when_they_are_reached(page, tmp_path):
+    rows = {f"id{i:02}": ("p", "test", f"title {i}") for i in range(30)}
+    pairs = [(a, b) for a in rows for b in rows if a != b]
+    with contextlib.chdir(tmp_path):
+        two_system_predictions.write_shop(tmp_path, rows, pairs)
+        write_report("halves", tmp_path / "long.html", 30)
+    page.goto(f"{(tmp_path / 'long.html').as_uri()}#products")
+    cards = page.locator(".product-listing")
+    expect(cards.first).to_be_visible()
+    assert cards.count() < 12
+    width = page.locator(".product-listings").evaluate("(strip) => strip.scrollWidth")
+    page.keyboard.press("j")
+    for _ in range(29):
+        page.keyboard.press("ArrowRight")
+    expect(cards).to_have_count(30)
+    expect(page.locator(".select").last).to_be_focused()
+    assert page.locator(".product-listings").evaluate("(strip) => strip.scrollWidth") == width
+    page.reload()
+    expect(cards.first).to_be_visible()
+    page.locator(".product-listings").evaluate("(strip) => strip.scrollBy(100, 0)")
+    expect(cards).to_have_count(30)
+
+
 def test_ten_thousand_products_keep_few_in_the_page(page, report):
     """The list makes only the rows near the window, wherever it is scrolled to."""
     page.goto(report)

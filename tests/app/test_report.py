@@ -211,7 +211,7 @@ def test_a_hostile_title_stays_text_and_the_page_needs_no_other_file(folder):
     parser.feed(text)
     data = dict(parser.scripts)
     assert json.loads(data["gallery-data"])["listings"][0][1] == two_system_predictions.HOSTILE
-    assert len(json.loads(data["picture-data"])) == 7
+    assert len(json.loads(data["picture-data-0"])) == 7
     assert len(parser.scripts) == 13
     assert all(address.startswith(("#", "data:")) for address in parser.addresses)
 

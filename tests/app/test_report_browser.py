@@ -1,5 +1,6 @@
 """The pages in a real browser; the fixture `page` fails a test on any console error or request."""
 
+import base64
 import contextlib
 import json
 import re
@@ -7,8 +8,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from samesku import artefacts
+from samesku.app.report import template
 from samesku.app.report.compare import write_comparison
 from samesku.app.report_page import report_content, write_report
+from samesku.catalogue.images import read_thumbnails
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 from tests.fixtures.accessibility import serious_violations
@@ -77,6 +81,36 @@ def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
         plot.scroll_into_view_if_needed()
         expect(plot.locator("svg")).to_be_visible()
     assert page.locator(".plot").count() == 5
+
+
+def test_queries_with_few_matches_share_a_line(page, pages):
+    """Each query of the page has one to three cards: no line of queries leaves a third of the page empty."""
+    open_queries(page, pages["many"])
+    expect(page.locator("article.query")).to_have_count(10)
+    lines = {}
+    for block in page.locator("article.query").all():
+        box = block.bounding_box()
+        lines.setdefault(round(box["y"]), []).append(box["width"])
+        last = block.locator(".card").last.bounding_box()
+        assert box["x"] + box["width"] - last["x"] - last["width"] < box["width"] / 3
+    width = page.locator("#queries").bounding_box()["width"]
+    assert max(len(line) for line in lines.values()) > 1
+    assert all(sum(line) > width * 2 / 3 for line in list(lines.values())[:-1])
+
+
+def test_the_pictures_of_a_large_report_are_in_parts(page, pages, tmp_path):
+    n = template.PICTURES_PER_PART // 3 + 2
+    rows, matches = two_system_predictions.many_listings(n)
+    with contextlib.chdir(tmp_path):
+        two_system_predictions.write_shop(tmp_path, rows, matches)
+        write_report("halves", tmp_path / "large.html", 3000)
+    page.goto((tmp_path / "large.html").as_uri())
+    assert page.locator("script[id^=picture-data]").count() == 2
+    sources = page.evaluate("(n) => Array.from({ length: n }, (_, i) => pictureSources(i)[0])", 3 * n)
+    thumbnails = read_thumbnails(tmp_path / artefacts.THUMBNAILS)
+    order = page.evaluate("gallery.listings.map(([id]) => id)")
+    expected = [thumbnails[[*rows].index(name)] for name in order]
+    assert [base64.b64decode(source.partition(",")[2]) for source in sources] == expected
 
 
 def test_filters_filter(page, pages):
@@ -169,7 +203,7 @@ def test_a_card_opens_its_evidence(page, pages):
     adds = sum(float(row[-1]) for row in rows)
     assert f"{adds:.2f}" == f"{float(re.search(r'score ([0-9.]+)', dialog.inner_text())[1]):.2f}"
     page.keyboard.press("ArrowRight")
-    expect(dialog.locator(".kind")).to_contain_text("wrongly matched")
+    expect(dialog.locator(".kind")).to_contain_text("✕ wrong")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 

@@ -88,7 +88,7 @@ def test_the_command_prints_its_table_and_writes_the_page(folder):
     assert re.search(r"halves\s→\schanged", text)
     parser = Scripts()
     parser.feed(text)
-    assert len(json.loads(dict(parser.scripts)["picture-data"])) == 7
+    assert len(json.loads(dict(parser.scripts)["picture-data-0"])) == 7
     assert "<script>window.hacked" not in text
 
 
