@@ -19,14 +19,20 @@ def hold_lock(path: Path, seconds: float) -> Iterator[None]:
     Raises:
         TimeoutError: another one holds it, for so many seconds.
     """
-    from filelock import FileLock  # here, since most commands only read
+    from filelock import FileLock, Timeout  # here, since most commands only read
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path, timeout=seconds, poll_interval=0.01):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
+    lock = FileLock(path, poll_interval=0.01)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        reason = f"another process holds it, for {seconds:g} seconds and more"
+        raise TimeoutError(errno.ETIMEDOUT, reason, str(path)) from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
+        lock.release()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from samesku import artefacts
 from samesku.app.report.changes import write_changes
 from samesku.errors import InputError
 from samesku.evaluation.changes import Change, describe_changes, find_changes
+from samesku.reading import reading
 
 GROUPS = "groups.parquet"
 
@@ -43,9 +44,10 @@ def read_groups(run: str | None, system: str) -> dict[str, int]:
             raise InputError(
                 f"{file} is missing; run `dvc repro`, or name a folder of data/predictions that has it"
             )
-        with file.open("rb") as opened:
+        with reading(file), file.open("rb") as opened:
             return _read(opened)
-    return _read(io.BytesIO(_read_commit(run, path)))
+    with reading(Path(f"{path} of {run}")):
+        return _read(io.BytesIO(_read_commit(run, path)))
 
 
 def _read_commit(commit: str, path: Path) -> bytes:

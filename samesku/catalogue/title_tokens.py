@@ -94,6 +94,11 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     words, groups = _ItemSetWriter(), {name: _ItemSetWriter() for name in ("numbers", "quantities", "codes")}
     length = np.empty(len(titles), dtype=np.float32)
     for number, title in enumerate(titles):
+        if not title:  # so are most of a gallery around a question
+            length[number] = 0
+            for sets in (words, *groups.values()):
+                sets.add(set())
+            continue
         folded = title.casefold()
         length[number] = len(folded)
         words.add({("", word) for word in read_words(title)})

@@ -16,6 +16,7 @@ import lightgbm
 import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int32, Int64
+from samesku.pairs.booster_file import read_booster
 from samesku.pairs.calibration import Platt, fit_platt
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.feature_blocks import PairFeatures
@@ -83,13 +84,28 @@ class PairModel:
 
     @staticmethod
     def load(folder: Path, calibration: Platt) -> PairModel:
-        """What `save` wrote; there are no models where it wrote nothing."""
+        """What `save` wrote; there are no models where it wrote nothing.
+
+        Raises:
+            ValueError: a file is damaged or missing, or of another model.
+        """
 
         def read(name: str) -> list[lightgbm.Booster]:
             files = (folder / f"{name}_{k}.txt" for k in range(len(list(folder.glob(f"{name}_*.txt")))))
-            return [lightgbm.Booster(model_file=file) for file in files]
+            return [read_booster(file) for file in files]
 
-        return PairModel(read("pair"), read("support"), calibration)
+        model = PairModel(read("pair"), read("support"), calibration)
+        if len(model.first) != len(model.second):
+            raise ValueError(
+                f"{len(model.first)} models of the first round and {len(model.second)} of the second"
+            )
+        features = [booster.feature_name() for booster in model.first]
+        of_second = [booster.feature_name() for booster in model.second]
+        for k, (first, second) in enumerate(zip(features, of_second, strict=True)):
+            support, shared = second[: -len(first)], second[-len(first) :]
+            if first != features[0] or second != of_second[0] or shared != first or not support:
+                raise ValueError(f"pair_{k}.txt or support_{k}.txt has the features of another model")
+        return model
 
 
 def fit_pair_model(

@@ -4,11 +4,9 @@ import asyncio
 import secrets
 import socket
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from jinja2 import Environment, FileSystemLoader
@@ -34,6 +32,7 @@ from samesku.app.system_index import SystemIndex
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.pair_routes import PairRoutes, further_rows
 from samesku.app.web.product_routes import ProductRoutes, product_system
+from samesku.app.web.questions import Questions
 from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.app.web.start import start_content
 from samesku.catalogue.source import MAX_BYTES
@@ -53,7 +52,7 @@ MAX_RESULTS = 50
 
 
 class Site:
-    """The page and the API over one indexed catalogue. The networks serve one request at a time.
+    """The page and the API over one indexed catalogue.
 
     Args:
         annotations: annotations.csv; it may be missing. It is read for each request, so that several people can
@@ -75,22 +74,21 @@ class Site:
         catalogue.open_all()
         self.pairs = PairRoutes(index, queue, annotations, name)
         self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
-        self.networks = threading.Lock()
+        self.questions = Questions(index)
         self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
         environment = Environment(loader=FileSystemLoader([STATIC, TEMPLATES]), autoescape=True)
         self.template = environment.get_template("web.html")
 
     def warm_up(self) -> None:
         """Load every network, so that the first request does not wait for them."""
-        with self.networks:
-            try:
-                for name in self.index.encoders.channels:
-                    self.index.encoders.encoder(name)
-                source = self.index.listings.source[0]  # one that match.link: within allows
-                answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
-                _ = self.products.content  # so that the first page does not wait either
-            except InputError as error:  # requests will get the same error; the review needs no network
-                print(f"samesku serve: {error}", file=sys.stderr)
+        try:
+            for name in self.index.encoders.channels:
+                self.index.encoders.encoder(name)
+            source = self.index.listings.source[0]  # one that match.link: within allows
+            answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
+            _ = self.products.content  # so that the first page does not wait either
+        except InputError as error:  # requests will get the same error; the review needs no network
+            print(f"samesku serve: {error}", file=sys.stderr)
 
     async def page(self, request: Request) -> Response:
         content = await run_in_threadpool(start_content, self.products)
@@ -118,28 +116,30 @@ class Site:
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
     async def match(self, request: Request) -> Response:
-        left, right = await self._read_listings(request, 2)
-        answer = await self._ask(lambda: answers.match_listings(self.index, left, right))
+        left, right = pair = await self._read_listings(request, 2)
+        answer = await self.questions.ask(
+            request, pair, lambda: answers.match_listings(self.index, left, right)
+        )
         return JSONResponse(answer | {"titles": [left.title, right.title]})
 
     async def search(self, request: Request) -> Response:
         (query,) = await self._read_listings(request, 1)
-        answer = await self._ask(lambda: answers.search_catalogue(self.index, query, MAX_RESULTS))
+        answer = await self.questions.ask(
+            request, [query], lambda: answers.search_catalogue(self.index, query, MAX_RESULTS)
+        )
         for result in answer["results"]:
             row = self.index.row_of[result["posting_id"]]
             result["row"] = row if result["image"] else None
             result["further"] = further_rows(self.index, row)
         return JSONResponse(answer | {"title": query.title})
 
-    async def _ask(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        def answer() -> dict[str, Any]:
-            with self.networks:
-                return question()
-
-        return await run_in_threadpool(answer)
-
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
-        """The listings of a form: fields title1, image1 and source1, title2, image2 and source2."""
+        """The listings of a form: fields title1, image1 and source1, title2, image2 and source2.
+
+        Raises:
+            Refused: too many questions wait; pictures are not even decoded.
+        """
+        self.questions.check()
         titles, pictures, sources = [], [], []
         async with self._form(request, count) as form, self.decoding:
             for number in range(1, count + 1):
@@ -253,7 +253,7 @@ def run(
     print(f"samesku serve: http://{shown}:{listening.getsockname()[1]} (Ctrl-C stops it)", flush=True)
     if host not in LOOPBACK:
         print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
-    threading.Thread(target=site.warm_up, daemon=True).start()
+    site.questions.first(site.warm_up)
     application = build(site, [*names, host])
     config = uvicorn.Config(
         application,
