@@ -90,7 +90,7 @@ def ask_server(
         connection.request("POST", f"{ROUTE}?question={question}&k={k}", body, headers)
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
-    except (OSError, HTTPException, ValueError, KeyError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # the last two: a damaged file
         return None
     return answer if response.status == 200 else None
 

@@ -24,6 +24,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from samesku import artefacts
 from samesku.annotations.file import read_annotations
@@ -230,9 +231,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": detail}, status)
 
 
-def build(site: Site, names: Sequence[str]) -> Starlette:
+def build(site: Site, names: Sequence[str], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """The application; browsers may call it under these host names, beside those of loopback."""
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", site.page),
             Route("/static/{name}", site.static),
@@ -292,7 +294,14 @@ def run(
     if host not in LOOPBACK:
         print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
     site.questions.first(site.warm_up)
-    application = build(site, [*names, host])
+    is_everywhere = ip_address(listening.getsockname()[0]).is_unspecified
+
+    @asynccontextmanager
+    async def announced(_: Starlette) -> AsyncIterator[None]:
+        with announce("localhost" if is_everywhere else host, port, site.token, asked, state):
+            yield
+
+    application = build(site, [*names, host], announced)
     config = uvicorn.Config(
         application,
         http=TimedProtocol,
@@ -301,6 +310,4 @@ def run(
         server_header=False,
         proxy_headers=False,
     )
-    is_everywhere = ip_address(listening.getsockname()[0]).is_unspecified
-    with announce("localhost" if is_everywhere else host, port, site.token, asked, state):
-        uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=[listening])
