@@ -49,6 +49,12 @@ def downloaded(page, selector):
 def test_products_are_searched_and_filtered(page, report):
     page.goto(report)
     expect(page.locator("#products .count")).to_contain_text("products of")
+    heights = page.locator(".product *").evaluate_all(
+        "all => all.filter((part) => !part.matches('.title, .id, .track'))"
+        ".filter((part) => getComputedStyle(part).overflowY === 'hidden')"
+        ".map((part) => [part.className || part.tagName, part.scrollHeight - part.clientHeight])"
+    )
+    assert [part for part in heights if part[1] > 1] == []  # nothing of a product is cropped
     page.keyboard.press("/")
     page.keyboard.type("nomor7 ")
     expect(page.locator(".product").first).to_be_visible()

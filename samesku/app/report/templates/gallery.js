@@ -98,7 +98,7 @@ function buildFilters() {
   if (!gallery.labelled) document.getElementById("group-label").textContent = "listings that match";
   setOptions(form.sort, Object.entries(gallery.sorts).filter(([sort]) => gallery.labelled || !["worst", "gain", "loss"].includes(sort)));
   const weight = new Map(gallery.channels.map((channel) => [channel.name, channel.weight]));
-  document.getElementById("legend").append(...legendEntries([...weight.keys()], (name) =>
+  document.getElementById("legend").append(...legendEntries([...weight.keys()].filter((name) => weight.get(name) !== 0), (name) =>
     (weight.get(name) === null ? null : element("small", {}, `${Math.round(100 * weight.get(name))}%`))));
 }
 
