@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[^\W_]+")
 TIMES = re.compile(r"(?<=[\d\"”′'])\s*[x×х]\s*(?=\d)")
 #: Marks of quotation, which are no inches: Lamp "Model 55".
-QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^”]*)”)""")
+QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^“”]*)”)""")
 CODE = re.compile(rf"{LETTER}+(?:-\d{LETTER}*)*")
 NUMBER = re.compile(rf"{FIGURE}(?!{LETTER})")
 DIGIT, ALPHABETIC = re.compile(r"\d"), re.compile(r"[^\W\d_]")
