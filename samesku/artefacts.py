@@ -47,6 +47,8 @@ NEIGHBOURS = Path("data/neighbours")
 TUNED = Path("data/tuned")
 PREDICTIONS = Path("data/predictions")
 METRICS = Path("metrics")
+#: The one file of an out whose stage, or system, was skipped.
+SKIPPED = "skipped.json"
 #: Stages that run any number of systems: they have a folder of their name in PREDICTIONS and METRICS.
 STAGES_OF_SYSTEMS = ("compare", "learned_fusion")
 ANNOTATIONS = Path("data/annotations.csv")  # written by people, with `samesku serve`
@@ -142,6 +144,17 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"it holds {text}; allowed: numbers")
     return number
+
+
+def write_skipped(out: Path, reason: str) -> None:
+    """Write a folder that says why its stage, or its system, was skipped in the run on this sample.
+
+    DVC warns of an empty folder, and loses one inside an out.
+    """
+    with replace_out(out) as folder:
+        folder.mkdir()
+        sample = fingerprint(None, [LISTINGS] if LISTINGS.is_file() else [])
+        write_json(folder / SKIPPED, {"skipped": reason, "sample": sample})
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:

@@ -125,6 +125,8 @@ def main() -> str:
     with replace_folders(MODELS, PREDICTIONS, METRICS) as (models, folder, metrics):
         learn = partial(learn_row, params, listings, models)
         summary = predictions.write_systems(folder, metrics, params.learned_fusion, learn)
+        if not any(models.iterdir()):  # DVC warns of an empty folder
+            artefacts.write_json(models / "none.json", {"models": 0})
     return summary + artefacts.describe_untracked(METRICS)
 
 

@@ -54,10 +54,10 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS, params.match)
     product, val, component = visible_products(listings), val_labelled(listings), listings.component
     if not can_tune(listings):
-        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
-        with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
-            write_models(partial, {}, {}, {})
-        return "skipped: val has no two labelled listings of one product to learn from"
+        reason = "val has no two labelled listings of one product to learn from"
+        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS, reason)
+        artefacts.write_skipped(artefacts.MODELS / "rerank", reason)
+        return f"skipped: {reason}"
 
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)

@@ -52,9 +52,8 @@ def alpha_curve(
 def skip(reason: str) -> str:
     """Write empty outs: what stands beside the main system does not stop it."""
     for row in ROWS:
-        predictions.write_skipped(artefacts.PREDICTIONS / row, artefacts.METRICS / f"{row}.json")
-    with artefacts.replace_out(artefacts.TUNED) as partial:
-        partial.mkdir()
+        predictions.write_skipped(artefacts.PREDICTIONS / row, artefacts.METRICS / f"{row}.json", reason)
+    artefacts.write_skipped(artefacts.TUNED, reason)
     return f"skipped: {reason}"
 
 

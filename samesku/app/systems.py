@@ -75,10 +75,9 @@ def check_comparable(system: str) -> None:
             "self_only is the F1 of every listing matched with itself alone, and has no queries to compare; "
             "`samesku table` shows the gain of each system over it"
         )
-    if folder.is_dir() and not any(folder.iterdir()):
-        raise InputError(
-            f"{system} was skipped in the last run, so there is nothing to compare; `samesku table` says why"
-        )
+    if (file := folder / artefacts.SKIPPED).is_file():
+        reason = artefacts.read_json(file)["skipped"]
+        raise InputError(f"{system} was skipped in the last run, so there is nothing to compare: {reason}")
 
 
 def describe_fallen(params: Params, systems: Sequence[str]) -> str:
@@ -99,8 +98,6 @@ def describe_fallen(params: Params, systems: Sequence[str]) -> str:
 
 
 def is_of_sample(predictions: Path, sample: str) -> bool:
-    """Whether the predictions of a system are of this sample; one that was skipped has an empty folder."""
-    metrics = predictions / "metrics.json"
-    if metrics.is_file():
-        return bool(artefacts.read_json(metrics).get("sample") == sample)
-    return predictions.is_dir() and not any(predictions.iterdir())
+    """Whether a system was run on this sample, or was skipped there."""
+    files = (predictions / name for name in ("metrics.json", artefacts.SKIPPED))
+    return any(file.is_file() and artefacts.read_json(file).get("sample") == sample for file in files)

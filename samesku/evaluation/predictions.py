@@ -238,6 +238,9 @@ def write_systems(
         how many were measured.
     """
     measured = [_measure_or_skip(name, folder / name, metrics / f"{name}.json", measure) for name in systems]
+    if not measured:  # DVC warns of empty folders
+        for place in (folder, metrics):
+            artefacts.write_json(place / "none.json", {"systems": 0})
     return f"{sum(measured)} of {len(measured)} systems measured"
 
 
@@ -249,17 +252,16 @@ def _measure_or_skip(
     except DamagedFile:
         raise
     except InputError as error:
-        write_skipped(folder, metrics_file)
+        write_skipped(folder, metrics_file, str(error))
         line, skipped = f"skipped: {error}", True
     print(f"{name}: {line}", flush=True)
     return not skipped
 
 
-def write_skipped(folder: Path, metrics_file: Path) -> None:
-    """Write the outs of a system that cannot run: an empty `folder`, and a metrics file that says so."""
+def write_skipped(folder: Path, metrics_file: Path, reason: str) -> None:
+    """Write the outs of a system that cannot run: a `folder` that says why, and a metrics file that says so."""
     artefacts.write_json(metrics_file, {"skipped": 1})
-    with artefacts.replace_out(folder) as partial:
-        partial.mkdir()
+    artefacts.write_skipped(folder, reason)
 
 
 def submission_rows(decisions: Decisions, listings: Listings, dropped: Iterable[str]) -> list[dict[str, str]]:

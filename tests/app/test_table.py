@@ -99,7 +99,7 @@ def test_a_row_that_training_made_worse_says_so(folder):
     assert describe_fallen(params, systems) == note
     assert describe_fallen(params, ["frozen_head"]) == ""
     artefacts.write_json(artefacts.METRICS / "compare/siamese.json", {"skipped": 1})
-    (artefacts.PREDICTIONS / "compare/siamese").mkdir()  # of this run
+    artefacts.write_skipped(artefacts.PREDICTIONS / "compare/siamese", "of this run")
     val_and_test_copies.write_params(folder)
     assert CliRunner().invoke(app, ["table"]).stdout.splitlines()[-1] == note
     epochs[1]["val_f1"] = 0.5

@@ -86,7 +86,8 @@ def test_without_labels_what_val_would_choose_is_skipped(folder, capsys):
     reason = "skipped: val has no two labelled listings of one product to tune on"
     assert run(folder, capsys, "image_only") == reason
     assert read_metrics("image_only") == {"skipped": 1}
-    assert list((compare.PREDICTIONS / "image_only").iterdir()) == []
+    (file,) = (compare.PREDICTIONS / "image_only").iterdir()
+    assert f"skipped: {json.loads(file.read_text())['skipped']}" == reason
     given = {"kind": "static", "value": 0.7}
     assert run(folder, capsys, "sbert_cnn_05", alpha=[0.1, 0.5], decision=given) == reason
     run(folder, capsys, "sbert_cnn_05", alpha=0.5, decision=given)
@@ -123,6 +124,13 @@ def test_a_skipped_baseline_stops_no_other_and_a_removed_one_leaves_nothing(fold
     run(folder, capsys, "image_only")
     for place in (compare.METRICS, compare.PREDICTIONS):
         assert [path.stem for path in place.iterdir()] == ["image_only"]
+
+
+def test_without_any_baseline_no_out_is_empty(folder):
+    val_and_test_copies.write(folder, compare=[])
+    assert compare.main() == "0 of 0 systems measured"
+    for place in (compare.METRICS, compare.PREDICTIONS):
+        assert [json.loads(path.read_text()) for path in place.iterdir()] == [{"systems": 0}]
 
 
 def test_a_damaged_array_stops_the_stage_and_the_last_outs_stay(folder, capsys):

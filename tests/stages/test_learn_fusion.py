@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from samesku import artefacts
 from samesku.params import LearnedFusion
 from samesku.params.schema import Groups, Match
 from stages import learn_fusion
@@ -119,7 +120,8 @@ def test_without_labels_to_learn_from_it_is_skipped_in_one_line(
     columns, channels = families
     assert run(tmp_path, monkeypatch, columns | change(columns), channels).startswith(f"skipped: {reason}")
     assert metrics() == {"skipped": 1}
-    assert list(learn_fusion.MODELS.iterdir()) == list(PREDICTIONS.iterdir()) == []
+    assert [path.name for path in learn_fusion.MODELS.iterdir()] == ["none.json"]
+    assert json.loads((PREDICTIONS / artefacts.SKIPPED).read_text())["skipped"].startswith(reason)
 
 
 def test_channels_that_no_listing_has_are_left_out(tmp_path, monkeypatch, families):

@@ -296,11 +296,12 @@ def test_a_split_with_hardly_a_listing(tmp_path, monkeypatch, families, split, n
     assert ("test" in metrics) == (split == "train" or n_left > 0)
 
 
-def test_without_labels_it_is_skipped_with_empty_outs(tmp_path, monkeypatch, families):
+def test_without_labels_it_is_skipped_and_its_outs_say_why(tmp_path, monkeypatch, families):
     columns, channels = families
     unlabelled = columns | {"label_group": [None] * len(columns["posting_id"])}
     summary, metrics = run(tmp_path, monkeypatch, unlabelled, channels)
     assert "skipped" in summary
     assert metrics == {"skipped": 1}
-    assert list(PREDICTIONS.iterdir()) == []
-    assert list(MODELS.iterdir()) == []
+    for out in (PREDICTIONS, MODELS):
+        (file,) = out.iterdir()
+        assert json.loads(file.read_text())["skipped"].startswith("val has no two labelled listings")
