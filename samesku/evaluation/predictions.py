@@ -241,6 +241,7 @@ def write_systems(
     if not measured:  # DVC warns of empty folders
         for place in (folder, metrics):
             artefacts.write_json(place / "none.json", {"systems": 0})
+        return "params.yaml names no system"
     return f"{sum(measured)} of {len(measured)} systems measured"
 
 

@@ -128,7 +128,7 @@ def test_a_skipped_baseline_stops_no_other_and_a_removed_one_leaves_nothing(fold
 
 def test_without_any_baseline_no_out_is_empty(folder):
     val_and_test_copies.write(folder, compare=[])
-    assert compare.main() == "0 of 0 systems measured"
+    assert compare.main() == "params.yaml names no system"
     for place in (compare.METRICS, compare.PREDICTIONS):
         assert [json.loads(path.read_text()) for path in place.iterdir()] == [{"systems": 0}]
 
