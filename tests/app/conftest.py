@@ -65,3 +65,11 @@ def reranked_copy(built_reranked, tmp_path, monkeypatch):
     shutil.copytree(built_reranked, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """The reports of `write_pages`; only for reading."""
+    from tests.fixtures import report_pages
+
+    return report_pages.write_pages(tmp_path_factory.mktemp("reports"))

@@ -268,9 +268,8 @@ def test_every_listing_of_a_large_group_is_marked_by_one_key_or_by_the_arrows(pa
         expect(listings.nth(12)).to_be_focused()
         page.keyboard.press("Space")
         expect(listings.nth(12)).to_have_class("review-listing marked")
-        page.keyboard.press("Space")
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("ArrowUp")
+        for key in ("Space", "ArrowDown", "ArrowUp"):
+            page.keyboard.press(key)
         expect(listings.nth(12)).to_be_focused()
         page.keyboard.press("w")
         expect(page.locator(".review-listing.marked")).to_have_count(0)
