@@ -54,17 +54,22 @@ SCROLL = """() => new Promise((done) => {
 
 
 def read_rows(table: Path, most: int) -> dict[str, tuple[str, str, str]]:
-    """posting_id -> label, split, title; a tenth of the labels is in test, a tenth in val."""
+    """posting_id -> label, split, title of `most` listings; a tenth of the labels is in test, a tenth in val.
+
+    Where the table has fewer rows, they come again as other products.
+    """
     splits = itertools.cycle(["test", "val", *["train"] * 8])
     split_of: dict[str, str] = {}
     with table.open(encoding="utf-8", newline="") as file:
-        rows = list(itertools.islice(csv.DictReader(file), most))
-    for row in rows:
-        if row["label_group"] not in split_of:
-            split_of[row["label_group"]] = next(splits)
-    return {
-        row["posting_id"]: (row["label_group"], split_of[row["label_group"]], row["title"]) for row in rows
-    }
+        rows = list(csv.DictReader(file))
+    listings = {}
+    for i in range(most):
+        row, again = rows[i % len(rows)], i // len(rows)
+        label = f"{row['label_group']}-{again}"
+        if label not in split_of:
+            split_of[label] = next(splits)
+        listings[f"{row['posting_id']}-{again}"] = (label, split_of[label], row["title"])
+    return listings
 
 
 def make_matches(rows: dict[str, tuple[str, str, str]]) -> list[tuple[str, str]]:

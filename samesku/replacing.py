@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: How long a writer waits for another one of the same out. A stage that runs longer is refused at its start.
@@ -75,6 +75,16 @@ def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
             if os.path.lexists(last):
                 os.replace(last, partial)  # under the name `last` it is always whole
                 _remove(partial)
+
+
+@contextmanager
+def replace_folders(*paths: Path) -> Iterator[list[Path]]:
+    """Give an empty folder beside each path; rename each to its path on success, as `replace_out` does."""
+    with ExitStack() as stack:
+        partial = [stack.enter_context(replace_out(path)) for path in paths]
+        for folder in partial:
+            folder.mkdir()
+        yield partial
 
 
 def _exchange(left: Path, right: Path) -> bool:

@@ -108,8 +108,7 @@ class CatalogueIndex(SystemIndex):
 
     def _read_tuned(self) -> None:
         weights, metrics = (
-            self.root / path
-            for path in (artefacts.TUNED / "weights.json", artefacts.METRICS / "compare/tuned.json")
+            self.root / path for path in (artefacts.TUNED / "weights.json", artefacts.METRICS / "tuned.json")
         )
         if not weights.is_file() or not metrics.is_file():
             raise InputError(f"{weights} is missing; run `dvc repro tune`")

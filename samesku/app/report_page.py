@@ -12,7 +12,7 @@ from samesku.app.evidence_names import name_evidence
 from samesku.app.products import count_contradictions, product_content
 from samesku.app.report import gallery
 from samesku.app.report.catalogue import Catalogue, ShownListings, read_catalogue
-from samesku.app.report.charts import make_charts
+from samesku.app.report.charts import SEARCHED_AMONG, make_charts
 from samesku.app.report.pairs import (
     ReportPairs,
     describe_channels,
@@ -23,6 +23,7 @@ from samesku.app.report.pairs import (
 )
 from samesku.app.report.template import write_page
 from samesku.app.summary import describe_catalogue, describe_quality, next_steps
+from samesku.app.system_names import NOTHING_MATCHED, name_system, sentence_start
 from samesku.app.systems import describe_fallen, split_systems
 from samesku.app.threshold_choice import threshold_content
 from samesku.params import Params, load_params
@@ -44,7 +45,7 @@ def write_report(system: str, out: Path, max_queries: int) -> str:
 
 def report_content(system: str, params: Params, max_queries: int) -> dict[str, Any]:
     """The values that fill the template."""
-    folder = artefacts.PREDICTIONS / system
+    folder = artefacts.predictions_folder(system)
     catalogue = read_catalogue(params.match)
     matches = read_matches(system, catalogue)
     metrics = read_metrics(folder)
@@ -66,8 +67,14 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
     spec = params if system == "samesku" else params.compare.get(system)
     decision = spec.decision.kind if spec else "static"  # those of `tune` and `rerank` are static
     systems = read_systems([*split_systems(params)[0], system])
+    name = name_system(system, params)
     return {
         "system": system,
+        "name": name,
+        "heading": sentence_start(name),
+        "names": {row["name"]: name_system(row["name"], params) for row in systems},
+        "nothing_matched": NOTHING_MATCHED,
+        "searched_among": SEARCHED_AMONG,
         "metrics": metrics,
         "decision": describe_decision(decision, metrics),
         "systems": systems,
@@ -99,7 +106,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         "products": products,
         "threshold": threshold,
         "catalogue": describe_catalogue(catalogue),
-        "quality": describe_quality(system, metrics, systems),
+        "quality": describe_quality(system, metrics, systems, params),
         "next": next_steps(
             catalogue,
             count_contradictions(products),
@@ -126,7 +133,7 @@ def read_systems(names: Sequence[str]) -> list[dict[str, Any]]:
     systems = [
         {"name": name} | metrics
         for name in dict.fromkeys(names)
-        if "test" in (metrics := read_metrics(artefacts.PREDICTIONS / name))
+        if "test" in (metrics := read_metrics(artefacts.predictions_folder(name)))
     ]
     return sorted(systems, key=lambda row: -row["test"]["f1"])
 
@@ -143,12 +150,12 @@ def make_tiles(
 ) -> list[tuple[str, str, str]]:
     """(name, figure, note) of the tiles at the top."""
     tiles = []
-    for key, name in (("test", "F1, test in test"), ("test_full", "F1, test in the whole sample")):
+    for key, name in SEARCHED_AMONG.items():
         if key in metrics:
             of = metrics[key]
-            interval = f"95%: {of['f1_low']:.3f} to {of['f1_high']:.3f}; " if "f1_low" in of else ""
-            note = f"{interval}{of['queries']:,} queries, gallery of {of['gallery']:,}"
-            tiles.append((name, f"{of['f1']:.3f}", note))
+            interval = f"95% interval: {of['f1_low']:.3f} to {of['f1_high']:.3f}; " if "f1_low" in of else ""
+            note = f"{interval}{of['queries']:,} queries, {of['gallery']:,} listings"
+            tiles.append((f"F1 on test queries, searched among {name}", f"{of['f1']:.3f}", note))
     n, matched = len(catalogue), len(np.unique(matches.query))
     product = catalogue.listings.product
     products = len(np.unique(product[product >= 0]))

@@ -37,7 +37,7 @@ def compare_runs(before: str, after: str | None, system: str, out: Path, report:
 
 def read_groups(run: str | None, system: str) -> dict[str, int]:
     """posting_id -> group, of listings that have one."""
-    path = artefacts.PREDICTIONS / system / GROUPS
+    path = artefacts.predictions_folder(system) / GROUPS
     if run is None or Path(run).is_dir():
         file = path if run is None else Path(run) / GROUPS
         if not file.is_file():

@@ -7,7 +7,9 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue
+from samesku.app.system_names import NOTHING_MATCHED, name_system
 from samesku.catalogue.listings import can_tune
+from samesku.params import Params
 
 ENOUGH_ANNOTATIONS = 40  # from which on nobody is asked to begin
 
@@ -45,27 +47,31 @@ def describe_catalogue(catalogue: Catalogue) -> str:
     return f"{' '.join(parts)}: {', '.join([*has, labels])}."
 
 
-def describe_quality(system: str, metrics: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> str:
-    """How good the matches of a system are, in one sentence or two.
+def describe_quality(
+    system: str, metrics: Mapping[str, Any], systems: Sequence[Mapping[str, Any]], params: Params
+) -> str:
+    """How good the matches of a system are, in a few sentences for readers who do not know the system.
 
     Args:
         systems: metrics.json of the systems with figures, each with its `name`.
     """
     test = metrics.get("test_full")
     if test is None:
-        return "No listing of test has a label, so no figure says how good the matches are."
-    interval = f" (95%: {test['f1_low']:.3f} to {test['f1_high']:.3f})" if "f1_low" in test else ""
-    text = (
-        f"F1 is {test['f1']:.3f}{interval} on {test['queries']:,} test queries in the gallery of "
-        f"{test['gallery']:,} listings"
-    )
-    if "self_only" in test:
-        text += f"; without any match it would be {test['self_only']:.3f}"
+        return "No test listing has a label, so no figure says how good the matches are."
+    interval = f" (95% interval: {test['f1_low']:.3f} to {test['f1_high']:.3f})" if "f1_low" in test else ""
+    sentences = [
+        f"The matches of {name_system(system, params)} have an F1 of {test['f1']:.3f}{interval}: the mean over "
+        f"{test['queries']:,} test queries, each searched among all {test['gallery']:,} listings.",
+        "F1 is 1 where every match is right and none is missed"
+        + (f"; with {NOTHING_MATCHED}, it would be {test['self_only']:.3f}." if "self_only" in test else "."),
+    ]
     rivals = [row for row in systems if row["name"] != system and "test_full" in row]
-    if not rivals:
-        return f"{text}."
-    best = max(rivals, key=lambda row: row["test_full"]["f1"])
-    return f"{text}. The best of the {len(rivals)} other systems, {best['name']}, has {best['test_full']['f1']:.3f}."
+    if rivals:
+        best = max(rivals, key=lambda row: row["test_full"]["f1"])
+        name, f1 = name_system(best["name"], params), best["test_full"]["f1"]
+        subject = f"The best of the {len(rivals)} other systems" if len(rivals) > 1 else "The other system"
+        sentences.append(f"{subject}, {name}, has {f1:.3f}.")
+    return " ".join(sentences)
 
 
 def next_steps(

@@ -27,7 +27,7 @@ def split_systems(params: Params) -> tuple[list[str], list[str]]:
     current = [
         system
         for system in systems
-        if is_of_sample(artefacts.PREDICTIONS / WRITTEN_BY.get(system, system), sample)
+        if is_of_sample(artefacts.predictions_folder(WRITTEN_BY.get(system, system)), sample)
     ]
     return current, [system for system in systems if system not in current]
 
@@ -38,9 +38,9 @@ def describe_missing(systems: Sequence[str]) -> str:
 
 
 def read_figures(metrics: Path, systems: Collection[str]) -> dict[str, dict[str, Any]]:
-    """What metrics/samesku.json and metrics/compare/ say of these systems, by name."""
-    files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
-    return {file.stem: artefacts.read_json(file) for file in files if file.is_file() and file.stem in systems}
+    """What the metrics files of these systems say, by name; those that have one."""
+    files = {system: artefacts.metrics_file(system, metrics) for system in systems}
+    return {system: artefacts.read_json(file) for system, file in files.items() if file.is_file()}
 
 
 def has_figures(row: Mapping[str, Any]) -> bool:
@@ -69,7 +69,7 @@ def check_comparable(system: str) -> None:
     Raises:
         InputError: it has none; the sentence says why.
     """
-    folder = artefacts.PREDICTIONS / system
+    folder = artefacts.predictions_folder(system)
     if system == "self_only":
         raise InputError(
             "self_only is the F1 of every listing matched with itself alone, and has no queries to compare; "

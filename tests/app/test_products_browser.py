@@ -49,6 +49,12 @@ def downloaded(page, selector):
 def test_products_are_searched_and_filtered(page, report):
     page.goto(report)
     expect(page.locator("#products .count")).to_contain_text("products of")
+    heights = page.locator(".product *").evaluate_all(
+        "all => all.filter((part) => !part.matches('.title, .id, .track'))"
+        ".filter((part) => getComputedStyle(part).overflowY === 'hidden')"
+        ".map((part) => [part.className || part.tagName, part.scrollHeight - part.clientHeight])"
+    )
+    assert [part for part in heights if part[1] > 1] == []  # nothing of a product is cropped
     page.keyboard.press("/")
     page.keyboard.type("nomor7 ")
     expect(page.locator(".product").first).to_be_visible()
@@ -116,6 +122,29 @@ def test_the_shown_products_are_taken_away_as_csv_and_excel(page, report):
     assert sheet[0] == ["group", "posting_id", "decision", "title", "source", "price", "score", "state"]
     assert [row[1] for row in sheet[1:]] == [row["posting_id"] for row in rows]
     assert isinstance(sheet[1][6], float)
+
+
+def test_a_long_product_makes_its_later_cards_when_they_are_reached(page, tmp_path):
+    rows = {f"id{i:02}": ("p", "test", f"title {i}") for i in range(30)}
+    pairs = [(a, b) for a in rows for b in rows if a != b]
+    with contextlib.chdir(tmp_path):
+        two_system_predictions.write_shop(tmp_path, rows, pairs)
+        write_report("halves", tmp_path / "long.html", 30)
+    page.goto(f"{(tmp_path / 'long.html').as_uri()}#products")
+    cards = page.locator(".product-listing")
+    expect(cards.first).to_be_visible()
+    assert cards.count() < 12
+    width = page.locator(".product-listings").evaluate("(strip) => strip.scrollWidth")
+    page.keyboard.press("j")
+    for _ in range(29):
+        page.keyboard.press("ArrowRight")
+    expect(cards).to_have_count(30)
+    expect(page.locator(".select").last).to_be_focused()
+    assert page.locator(".product-listings").evaluate("(strip) => strip.scrollWidth") == width
+    page.reload()
+    expect(cards.first).to_be_visible()
+    page.locator(".product-listings").evaluate("(strip) => strip.scrollBy(100, 0)")
+    expect(cards).to_have_count(30)
 
 
 def test_ten_thousand_products_keep_few_in_the_page(page, report):
@@ -217,6 +246,42 @@ def test_groups_are_reviewed_by_keys_with_two_at_most_for_an_answer(page, shop_c
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert serious_violations(page) == []
+
+
+def test_every_listing_of_a_large_group_is_marked_by_one_key_or_by_the_arrows(page, shop_copy):
+    """A group of 35 listings, of which the last is another product: two keys answer it."""
+    path = shop_copy / artefacts.ANNOTATIONS
+    card = [list(range(35)), [], 1, 0.5, [], 0]
+    page.add_init_script(COUNT_KEYS)
+    page.route("**/api/cards", lambda route: route.fulfill(json={"cards": [card]}))
+    with serving(shop_copy, page=page) as address:
+        page.goto(f"{address}/#review")
+        listings = page.locator(".review-listing")
+        expect(listings).to_have_count(35)
+        assert len(set(listings.locator("kbd").all_inner_texts())) == 35
+        page.keyboard.press("E")  # ⇧E
+        expect(listings.nth(32)).to_have_class("review-listing marked")
+        page.keyboard.press("E")
+        page.keyboard.press("w")
+        expect(listings.nth(11)).to_have_class("review-listing marked")
+        page.keyboard.press("ArrowRight")
+        expect(listings.nth(12)).to_be_focused()
+        page.keyboard.press("Space")
+        expect(listings.nth(12)).to_have_class("review-listing marked")
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        expect(listings.nth(12)).to_be_focused()
+        page.keyboard.press("w")
+        expect(page.locator(".review-listing.marked")).to_have_count(0)
+        assert serious_violations(page) == []
+        page.evaluate("pressed.keydown = 0")
+        page.keyboard.press("T")
+        page.keyboard.press("s")
+        expect(page.locator("#review .progress")).to_have_text("1 of 1 card")
+        assert page.evaluate("pressed.keydown") == 2
+        answers = [annotation.answer for annotation in read_annotations(path).values()]
+        assert (answers.count("different"), answers.count("same")) == (34, 33)
 
 
 def test_two_people_at_once_lose_no_annotation(page, shop_copy):

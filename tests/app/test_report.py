@@ -211,7 +211,7 @@ def test_a_hostile_title_stays_text_and_the_page_needs_no_other_file(folder):
     parser.feed(text)
     data = dict(parser.scripts)
     assert json.loads(data["gallery-data"])["listings"][0][1] == two_system_predictions.HOSTILE
-    assert len(json.loads(data["picture-data"])) == 7
+    assert len(json.loads(data["picture-data-0"])) == 7
     assert len(parser.scripts) == 13
     assert all(address.startswith(("#", "data:")) for address in parser.addresses)
 
@@ -225,8 +225,12 @@ def test_the_table_holds_every_system_with_its_interval_best_first(folder):
     (folder / "data/predictions/skipped").mkdir()
     page.write_report("pair_model", folder / "report.html", 3000)
     text = (folder / "report.html").read_text("utf-8")
-    rows = re.findall(r'<th scope="row">(\w+)</th>(.*?)</tr>', text, re.S)
-    assert [name for name, _ in rows] == ["pair_model", "halves", "self_only"]
+    rows = re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', text, re.S)
+    assert [name for name, _ in rows] == [
+        "pair_model",
+        "picture and meaning of the title (halves)",
+        "nothing matched",
+    ]
     for figure in (
         "0.7000",
         "+0.2000",

@@ -1,5 +1,6 @@
 """The pages in a real browser; the fixture `page` fails a test on any console error or request."""
 
+import base64
 import contextlib
 import json
 import re
@@ -7,8 +8,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from samesku import artefacts
+from samesku.app.report import template
 from samesku.app.report.compare import write_comparison
 from samesku.app.report_page import report_content, write_report
+from samesku.catalogue.images import read_thumbnails
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 from tests.fixtures.accessibility import serious_violations
@@ -52,7 +56,9 @@ def count(page):
 
 
 def open_queries(page, address):
+    """The queries of every split."""
     page.goto(f"{address}#gallery")
+    page.select_option('#gallery select[name="split"]', "")
 
 
 def choose(page, view):
@@ -62,17 +68,49 @@ def choose(page, view):
 
 def test_it_opens_with_its_first_page_pictures_and_charts(page, pages):
     page.goto(pages["many"])
-    assert page.locator("#systems tbody th").all_inner_texts() == ["halves", "self_only"]
+    names = page.locator("#systems tbody th").all_inner_texts()
+    assert names == ["picture and meaning of the title (halves)", "nothing matched"]
     assert page.locator("#systems tbody tr.current td").all_inner_texts()[1::2][:2] == ["+0.2000", "+0.0500"]
     page.click("nav >> text=Queries")
     expect(page.locator("article.query")).to_have_count(10)
-    assert count(page) == 3 * PRODUCTS
+    assert set(page.locator("article.query .facts span:first-of-type").all_inner_texts()) == {"test"}
+    assert count(page) == sum(listing[2] == "test" for listing in pages["gallery"]["listings"])
     page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
     page.click("nav >> text=Charts")
     for plot in page.locator(".plot").all():
         plot.scroll_into_view_if_needed()
         expect(plot.locator("svg")).to_be_visible()
     assert page.locator(".plot").count() == 5
+
+
+def test_queries_with_few_matches_share_a_line(page, pages):
+    """Each query of the page has one to three cards: no line of queries leaves a third of the page empty."""
+    open_queries(page, pages["many"])
+    expect(page.locator("article.query")).to_have_count(10)
+    lines = {}
+    for block in page.locator("article.query").all():
+        box = block.bounding_box()
+        lines.setdefault(round(box["y"]), []).append(box["width"])
+        last = block.locator(".card").last.bounding_box()
+        assert box["x"] + box["width"] - last["x"] - last["width"] < box["width"] / 3
+    width = page.locator("#queries").bounding_box()["width"]
+    assert max(len(line) for line in lines.values()) > 1
+    assert all(sum(line) > width * 2 / 3 for line in list(lines.values())[:-1])
+
+
+def test_the_pictures_of_a_large_report_are_in_parts(page, pages, tmp_path):
+    n = template.PICTURES_PER_PART // 3 + 2
+    rows, matches = two_system_predictions.many_listings(n)
+    with contextlib.chdir(tmp_path):
+        two_system_predictions.write_shop(tmp_path, rows, matches)
+        write_report("halves", tmp_path / "large.html", 3000)
+    page.goto((tmp_path / "large.html").as_uri())
+    assert page.locator("script[id^=picture-data]").count() == 2
+    sources = page.evaluate("(n) => Array.from({ length: n }, (_, i) => pictureSources(i)[0])", 3 * n)
+    thumbnails = read_thumbnails(tmp_path / artefacts.THUMBNAILS)
+    order = page.evaluate("gallery.listings.map(([id]) => id)")
+    expected = [thumbnails[[*rows].index(name)] for name in order]
+    assert [base64.b64decode(source.partition(",")[2]) for source in sources] == expected
 
 
 def test_filters_filter(page, pages):
@@ -143,7 +181,7 @@ def test_the_address_brings_back_what_was_shown(page, pages):
     page.keyboard.press("ArrowRight")
     shown = page.inner_text("#gallery .count")
     page.goto("about:blank")
-    page.goto(pages["many"] + "#gallery?view=missed&page=1")
+    page.goto(pages["many"] + "#gallery?view=missed&page=1&split=")
     assert page.inner_text("#gallery .count") == shown
     assert page.locator('.view[data-view="missed"] input').is_checked()
     page.goto("about:blank")
@@ -165,7 +203,7 @@ def test_a_card_opens_its_evidence(page, pages):
     adds = sum(float(row[-1]) for row in rows)
     assert f"{adds:.2f}" == f"{float(re.search(r'score ([0-9.]+)', dialog.inner_text())[1]):.2f}"
     page.keyboard.press("ArrowRight")
-    expect(dialog.locator(".kind")).to_contain_text("wrongly matched")
+    expect(dialog.locator(".kind")).to_contain_text("✕ wrong")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
@@ -182,7 +220,11 @@ def test_the_overview_says_what_the_catalogue_is_and_what_to_do(page, pages):
     expect(page.locator(".lead")).to_contain_text(
         "75 listings: all with a picture, all with a title, all have a label"
     )
-    expect(page.locator(".lead")).to_contain_text("F1 is 0.550 (95%: 0.600 to 0.800) on 3 test queries")
+    expect(page.locator(".lead")).to_contain_text(
+        "The matches of picture and meaning of the title (halves) have an F1 of 0.550 (95% interval: 0.600 to 0.800): "
+        "the mean over 3 test queries, each searched among all 7 listings."
+    )
+    expect(page.locator(".lead")).to_contain_text("with nothing matched, it would be 0.500.")
     page.click(".next >> text=test queries have a wrong match")
     expect(page.locator('.view[data-view="wrong"] input')).to_be_checked()
     assert page.locator('#gallery select[name="split"]').input_value() == "test"
@@ -224,7 +266,7 @@ def test_clerical_review_shows_the_pairs_that_wait_for_a_person(page, pages):
 
 
 def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
-    open_queries(page, pages["bare"])
+    page.goto(pages["bare"] + "#gallery")  # without labels, no split is chosen
     expect(page.locator("article.query")).to_have_count(7)
     assert page.locator(".view").all_text_contents() == ["all 7", "no match 4"]
     assert page.locator(".card.good, .card.bad, .card.warn").count() == 0
@@ -233,6 +275,21 @@ def test_without_labels_and_pictures_no_match_is_correct_or_wrong(page, pages):
     assert page.locator("#systems, #charts").count() == 0
     page.locator(".card").first.click()
     expect(page.locator("dialog")).to_be_visible()
+
+
+def test_a_comparison_begins_with_a_sentence_and_with_won_beside_lost(page, pages):
+    page.goto(pages["compare"])
+    sentence = page.locator(".head .lead")
+    won, lost = page.locator(".change-box").all()
+    tops = [
+        part.bounding_box()["y"]
+        for part in (sentence, won, lost, page.locator("#queries"), page.locator("table").first)
+    ]
+    assert tops == sorted(tops)
+    assert tops[1] == tops[2]
+    lost.get_by_text("correct matches lost").click()
+    expect(page.locator('.view[data-view="lost"] input')).to_be_checked()
+    expect(page.locator("article.query")).to_have_count(2)
 
 
 def test_what_changed_is_filtered_by_how(page, pages):

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from samesku import artefacts
 from samesku.app.cli import app
-from samesku.app.report.compare import comparison_content, write_comparison
+from samesku.app.report.compare import comparison_content, describe_difference, write_comparison
+from samesku.evaluation.differences import Difference
 from samesku.params import load_params
 from tests.app.test_report import Scripts
 from tests.fixtures import two_system_predictions
@@ -87,7 +88,7 @@ def test_the_command_prints_its_table_and_writes_the_page(folder):
     assert re.search(r"halves\s→\schanged", text)
     parser = Scripts()
     parser.feed(text)
-    assert len(json.loads(dict(parser.scripts)["picture-data"])) == 7
+    assert len(json.loads(dict(parser.scripts)["picture-data-0"])) == 7
     assert "<script>window.hacked" not in text
 
 
@@ -101,3 +102,21 @@ def test_a_system_without_matches_is_bad_input(folder):
     result = CliRunner().invoke(app, ["compare", "halves", "changed", "--report", "compare.html"])
     assert result.exit_code == 2
     assert "matches.parquet is missing" in result.output
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "low", "high", "sentence"),
+    [
+        (0.5, 0.6, 0.04, 0.16, "Y is better than x by 0.100 F1 (95% interval: +0.040 to +0.160), on 9 test queries, "
+         "each searched among all listings. This is shown: the interval excludes 0."),
+        (0.6, 0.5, -0.16, -0.04, "X is better than y by 0.100 F1 (95% interval: +0.040 to +0.160), on 9 test queries, "
+         "each searched among all listings. This is shown: the interval excludes 0."),
+        (0.6, 0.5, -0.16, 0.02, "X is not shown to be better than y: it leads by 0.100 F1 (95% interval: -0.020 to "
+         "+0.160), on 9 test queries, each searched among all listings, and the interval includes 0."),
+        (0.5, 0.5, 0.0, 0.0, "X and y have the same F1, 0.500, on 9 test queries, each searched among all listings."),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_which_system_is_better_and_whether_that_is_shown(a, b, low, high, sentence):
+    rows = [Difference("val", "full", 5, b, a, -high, -low), Difference("test", "full", 9, a, b, low, high)]
+    assert describe_difference("x", "y", rows) == sentence
+    assert describe_difference("x", "y", rows[:1]).startswith("No test listing has a label")

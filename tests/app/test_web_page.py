@@ -124,6 +124,7 @@ def test_a_moved_threshold_shows_its_command(page, address):
         page.keyboard.press("ArrowRight")
     expect(code).not_to_have_text(before)
     expect(page.locator(".above .pair-card")).to_have_count(4)
+    assert re.search(r"number of matches \(100% is [\d,]+\)", page.inner_text(".threshold-chart .legend"))
     page.click("text=Back to the present threshold")
     expect(code).to_have_text(before)
 
@@ -133,9 +134,14 @@ def test_no_page_has_a_serious_fault_of_access(page, address, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(address)
+    links = page.locator(".page-header nav")
+    expect(links).to_have_attribute(
+        "data-more", "right" if width < 700 else ""
+    )  # a fade says that it scrolls
     for part in ("start", "products", "review", "pairs", "threshold", "search", "compare"):
         page.evaluate("(part) => { location.hash = part; }", part)
         expect(page.locator(f"#{part} h1")).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, part
         assert serious_violations(page) == [], part
+    expect(links).to_have_attribute("data-more", "left" if width < 700 else "")  # the last link is shown

@@ -35,7 +35,7 @@ def run(folder, monkeypatch, columns, channels):
 
 
 def metrics(row):
-    return json.loads((artefacts.METRICS / f"compare/{row}.json").read_text())
+    return json.loads((artefacts.METRICS / f"{row}.json").read_text())
 
 
 def read_tuned():

@@ -12,7 +12,8 @@ from typing import Any
 Row = dict[str, Any]
 Chart = dict[str, Any]
 MAX_FEATURES = 15
-GALLERIES = {"test in test": "test", "test in the whole sample": "test_full"}
+#: Figures of test queries in metrics.json -> the listings among which their matches are searched.
+SEARCHED_AMONG = {"test": "test listings", "test_full": "all listings"}
 
 
 def make_charts(
@@ -34,7 +35,7 @@ def make_charts(
         (
             "threshold",
             "F1 by threshold",
-            f"Mean F1 in the split galleries.{marked}",
+            f"Mean F1 of the queries of a split, searched among its listings.{marked}",
             threshold_rows and curve(threshold_rows, "threshold", x_title, threshold),
         ),
         (
@@ -47,20 +48,20 @@ def make_charts(
         (
             "precision-recall",
             "Precision and recall",
-            "Pairs of all queries of a split gallery, without self. The dots mark the threshold.",
+            "Pairs of two listings of a split. The dots mark the threshold.",
             precision_recall(recall_rows, threshold, x_title),
         ),
         (
             "scores",
             "Scores of pairs",
-            "Neighbours of test queries within test; each class sums to 100%. The line marks the threshold.",
+            "Neighbours of test queries among test listings; each class sums to 100%. The line marks the threshold.",
             scores(read_rows(plots / "scores.csv"), threshold, x_title),
         ),
         (
             "strata",
             "F1 by group size",
-            "Test queries by the number of listings that their product has in the gallery.",
-            strata({name: metrics.get(key, {}) for name, key in GALLERIES.items()}),
+            "Test queries by the number of listings that their product has where they are searched.",
+            strata({f"among {name}": metrics.get(key, {}) for key, name in SEARCHED_AMONG.items()}),
         ),
         (
             "importance",

@@ -13,6 +13,7 @@ from samesku.app.report import gallery
 from samesku.app.report.catalogue import SPLITS, Catalogue, ShownListings, read_catalogue
 from samesku.app.report.pairs import ReportPairs, describe_channels, read_matches
 from samesku.app.report.template import write_page
+from samesku.app.system_names import name_system, sentence_start
 from samesku.arrays import Float64, Int64, Strings
 from samesku.evaluation.differences import Difference
 from samesku.params import Params, load_params
@@ -70,10 +71,44 @@ def write_comparison(
     Raises:
         InputError: a system has no matches, or they are of another sample.
     """
-    content = comparison_content(a, b, load_params(), max_queries)
-    write_page(out, "compare.html", content | {"differences": differences, "noise": noise})
+    params = load_params()
+    content = comparison_content(a, b, params, max_queries)
+    name_a, name_b = (name_system(system, params) for system in (a, b))
+    content |= {
+        "name_a": name_a,
+        "name_b": name_b,
+        "sentence": describe_difference(name_a, name_b, differences),
+        "differences": differences,
+        "noise": noise,
+    }
+    write_page(out, "compare.html", content)
     shown = f"{len(content['gallery']['queries']):,} queries whose matches changed"
     return f"{shown}, {out.stat().st_size / 1e6:.1f} MB: {out.resolve().as_uri()}"
+
+
+def describe_difference(a: str, b: str, differences: Sequence[Difference]) -> str:
+    """Which of two systems is better on test queries among all listings, by how much, and whether that is shown.
+
+    Args:
+        a, b: the systems in words.
+    """
+    row = next((row for row in differences if (row.split, row.gallery) == ("test", "full")), None)
+    if row is None:
+        return "No test listing has a label, so no figure says which system is better."
+    where = f"on {row.queries:,} test queries, each searched among all listings"
+    if row.gain == 0:
+        return sentence_start(f"{a} and {b} have the same F1, {row.a:.3f}, {where}.")
+    better, worse, gain, low, high = (
+        (b, a, row.gain, row.low, row.high) if row.gain > 0 else (a, b, -row.gain, -row.high, -row.low)
+    )
+    figures = f"by {gain:.3f} F1 (95% interval: {low:+.3f} to {high:+.3f}), {where}"
+    if row.result == "no difference shown":
+        return sentence_start(
+            f"{better} is not shown to be better than {worse}: it leads {figures}, and the interval includes 0."
+        )
+    return sentence_start(
+        f"{better} is better than {worse} {figures}. This is shown: the interval excludes 0."
+    )
 
 
 def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict[str, Any]:
@@ -87,11 +122,13 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
     queries = queries[np.isin(queries, changed)]
     f1 = [gallery.query_f1(matches, catalogue) for matches in (before, after)]
     shown = ShownListings(catalogue)
+    counts = count_changes(pairs.query, kinds, f1, queries, catalogue)
     blocks = change_blocks(pairs, score_before, kinds, f1, catalogue, shown, queries[:max_queries])
     return {
         "a": a,
         "b": b,
-        "counts": count_changes(pairs.query, kinds, f1, queries, catalogue),
+        "counts": counts,
+        "changes": counts[0],  # of test where there is one: the queries with which the page opens
         "evidence": name_evidence(params),
         "gallery": {
             "families": [],

@@ -19,7 +19,7 @@ MAX_MISSED, MAX_REVIEW = 12, 8  # cards of these kinds under one query
 #: kind of card -> [label, tone]
 KINDS = {
     "same": ["✓ correct", "good"],
-    "different": ["✕ wrongly matched", "bad"],
+    "different": ["✕ wrong", "bad"],
     "match": ["match", "plain"],
     "missed": ["◌ missed", "warn"],
     "review": ["? to review", "info"],

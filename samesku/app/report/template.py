@@ -11,6 +11,7 @@ from markupsafe import Markup
 from samesku import artefacts
 
 TEMPLATES = Path(__file__).parent / "templates"
+PICTURES_PER_PART = 100  # a page reads its pictures in parts: all of a large page take a second
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
@@ -27,7 +28,7 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         "ensure_ascii": False,
         "allow_nan": False,
     }
-    environment.globals |= {"include": _include, "vega": _vega}
+    environment.globals |= {"include": _include, "vega": _vega, "pictures_per_part": PICTURES_PER_PART}
     environment.filters |= {"thousands": "{:,}".format, "four": "{:.4f}".format}
     return environment.get_template(template).render(content)
 

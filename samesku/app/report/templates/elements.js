@@ -17,6 +17,29 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/**
+ * Rows of things of these widths, as many side by side as fit, in their order; each row is a list of places.
+ * What is left of a row goes to a thing that fits, past at most `ahead` that do not.
+ */
+function packRows(widths, width, gap, ahead = 0) {
+  const packed = new Uint8Array(widths.length);
+  const rows = [];
+  for (let i = 0; i < widths.length; i += 1) {
+    if (packed[i]) continue;
+    const row = [i];
+    let left = width - widths[i] - gap;
+    for (let [j, passed] = [i + 1, 0]; j < widths.length && passed <= ahead; j += 1) {
+      if (packed[j]) continue;
+      if (widths[j] > left) { passed += 1; continue; }
+      row.push(j);
+      packed[j] = 1;
+      left -= widths[j] + gap;
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
 /** How many further pictures a listing has, on its picture; null for none. */
 function furtherCount(count) {
   return count ? element("span", { className: "further-count", title: `${count} further ${count === 1 ? "picture" : "pictures"}` }, `+${count}`) : null;

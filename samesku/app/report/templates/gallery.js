@@ -1,119 +1,6 @@
-// The gallery: filters, search, pages and cards.
+// The gallery: filters, search and pages.
 "use strict";
-const gallery = JSON.parse(document.getElementById("gallery-data").textContent);
 const QUERIES_PER_PAGE = 10;
-const CARDS_PER_QUERY = 12; // the rest opens by a button
-const FEW = 2; // queries with so many cards share a line
-
-function listing(number) {
-  const [id, title, split, productSize, source] = gallery.listings[number];
-  return { id, title, split, productSize, source };
-}
-
-function picture(number) {
-  const [src] = pictureSources(number);
-  return [
-    src ? element("img", { src, alt: "", decoding: "async" }) : element("span", { className: "no-picture" }, "no picture"),
-    furtherCount(gallery.listings[number][5])];
-}
-
-// ---------------------------------------------------------------- cards
-
-/** [channel, cosine or null, contribution to the score or null] for each channel. */
-function contributions(card) {
-  const rows = gallery.channels.map((channel, i) => [channel, card.cosines?.[i] ?? null]);
-  const total = rows.reduce((sum, [channel, cosine]) => sum + (cosine === null ? 0 : channel.weight ?? 0), 0);
-  return rows.map(([channel, cosine]) => [channel, cosine, cosine === null || !total ? null : (channel.weight * cosine) / total]);
-}
-
-/** One bar of what each channel contributes to the score; without weights, a bar for each channel's similarity. */
-function channelBars(card) {
-  if (!card.cosines) return null;
-  const rows = contributions(card);
-  const weighted = rows.some(([, , contribution]) => contribution !== null);
-  const title = rows
-    .filter(([, cosine]) => cosine !== null)
-    .map(([channel, cosine, contribution]) => `${evidenceLabel(channel.name)} ${cosine.toFixed(2)}${contribution ? ` (adds ${contribution.toFixed(2)})` : ""}`)
-    .join(", ");
-  const bars = rows.map(([channel, cosine, contribution]) => {
-    const value = weighted ? contribution : cosine;
-    return value === null || (weighted && value <= 0) ? null : element("i", { style: { width: barWidth(value), background: evidenceColour(channel.name) } });
-  });
-  return element("span", { className: weighted ? "stacked-bar" : "bars", title, role: "img", "aria-label": title }, bars);
-}
-
-const twoDecimals = (value) => (value === undefined || value === null ? "–" : value.toFixed(2));
-
-/** The two strongest reasons of the pair model. */
-function reasonChips(reasons) {
-  const moves = gallery.families.map((family, i) => [family, reasons[i]]).filter(([family]) => family !== "base");
-  return mergeSteps(moves).slice(0, 2).map(([label, , value]) =>
-    element("span", { className: value > 0 ? "chip up" : "chip down" }, `${label} ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`));
-}
-
-function makeCard(query, card) {
-  const { title, source } = listing(card.listing);
-  const [label, tone] = gallery.kinds[card.kind];
-  const score = gallery.systems
-    ? `${twoDecimals(card.score_before)} → ${twoDecimals(card.score)}`
-    : card.score === undefined ? null : card.score.toFixed(2);
-  const made = element("button", { type: "button", className: `card ${tone}`, "data-kind": card.kind },
-    element("span", { className: "picture" }, picture(card.listing)),
-    element("span", { className: "kind" }, element("b", {}, label), element("span", { className: "score", title: gallery.score }, score)),
-    element("span", { className: "title", title, dir: "auto" }, title ? markedTitle(title, conflictPlaces(card.conflicts, "right")) : element("em", {}, "no title")),
-    source && element("span", { className: "id" }, source),
-    channelBars(card),
-    card.conflicts && element("span", { className: "chips" }, conflictChips(card.conflicts, listing(query.query).title, title)),
-    card.attributes && element("span", { className: "chips" }, attributeChips(card.attributes)),
-    card.reasons && element("span", { className: "chips" }, reasonChips(card.reasons)),
-    card.review && element("span", { className: "chip info" }, "clerical review"));
-  made.addEventListener("click", () => showEvidence(query, card));
-  return made;
-}
-
-/** Cards side by side, the first CARDS_PER_QUERY of them; a button shows the rest. */
-function cardGrid(query, cards) {
-  const nShown = cards.length > CARDS_PER_QUERY + 3 ? CARDS_PER_QUERY : cards.length;
-  const grid = element("div", { className: "cards" }, cards.slice(0, nShown).map((card) => makeCard(query, card)));
-  const rest = cards.slice(nShown);
-  if (rest.length) {
-    const more = element("button", { type: "button", className: "more" }, `${rest.length} more`);
-    more.addEventListener("click", () => { more.replaceWith(...rest.map((card) => makeCard(query, card))); });
-    grid.append(more);
-  }
-  return grid;
-}
-
-/** What the second system wins and what it loses, side by side, and below it what neither changes. */
-function wonAndLost(query, cards) {
-  const part = (name, tones) => {
-    const of = cards.filter((card) => tones.includes(gallery.kinds[card.kind][1]));
-    return of.length ? element("div", {}, element("h3", { className: "note" }, `${name} (${of.length})`), cardGrid(query, of)) : null;
-  };
-  return element("div", { className: "won-and-lost" }, part("Won", ["good"]), part("Lost", ["bad"]), part("Changed", ["info", "warn"]), part("Same in both", ["plain"]));
-}
-
-function makeBlock(query) {
-  const { id, title, split, productSize, source } = listing(query.query);
-  const cards = query.cards.filter((card) => card.kind !== "review" || state.view === "review");
-  query.visibleCards = cards;
-  const facts = [...(source ? [source] : []), split, productSize ? `product of ${productSize}` : "no label"];
-  const f1 = query.f1 === undefined ? null
-    : Array.isArray(query.f1) ? `F1 ${twoDecimals(query.f1[0])} → ${twoDecimals(query.f1[1])}` : `F1 ${twoDecimals(query.f1)}`;
-  const grid = gallery.systems ? wonAndLost(query, cards) : cardGrid(query, cards);
-  if (!cards.length) grid.append(element("p", { className: "note" }, productSize === 1 ? "No match. Correct: its product has no other listing." : "No match."));
-  if (query.hidden) grid.append(element("p", { className: "note" }, `${query.hidden} more listings of its product were missed.`));
-  return element("article", { className: `query${cards.length > FEW || gallery.systems ? " wide" : ""}`, tabIndex: -1, "data-id": id },
-    element("div", { className: "query-listing" },
-      element("span", { className: "picture" }, picture(query.query)),
-      element("div", {},
-        element("p", { className: "title", dir: "auto" }, title || element("em", {}, "no title")),
-        element("p", { className: "facts" }, f1 && element("b", {}, f1), ...facts.map((fact) => element("span", {}, fact))),
-        element("p", { className: "id" }, id))),
-    grid);
-}
-
-// ---------------------------------------------------------------- which queries are shown
 
 const fold = (text) => text.normalize("NFKC").toLowerCase();
 const queries = gallery.queries.map((query, position) => {
@@ -130,7 +17,8 @@ const orders = {
   loss: (a, b) => gain(a) - gain(b) || a.position - b.position,
 };
 const form = document.getElementById("filters");
-const initialState = { view: "all", split: gallery.systems && queries.some((query) => query.split === "test") ? "test" : "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
+// The labels of test chose nothing, so its queries show what to expect of new listings.
+const initialState = { view: "all", split: queries.some((query) => query.split === "test" && query.f1 !== undefined) ? "test" : "", group: "", sort: Object.keys(gallery.sorts)[0], words: "", page: 0 };
 const state = { ...initialState };
 
 /** The queries that pass every filter but the view. */
@@ -152,8 +40,11 @@ function render() {
   const nPages = Math.max(1, Math.ceil(results.length / QUERIES_PER_PAGE));
   state.page = Math.min(Math.max(0, state.page), nPages - 1);
   const first = state.page * QUERIES_PER_PAGE;
+  const onPage = results.slice(first, first + QUERIES_PER_PAGE);
+  for (const query of onPage) query.visibleCards = query.cards.filter((card) => card.kind !== "review" || state.view === "review");
+  const rows = packRows(onPage.map((query) => blockWidth(query.visibleCards.length)), pageWidth(), WIDTH.gap, onPage.length);
   document.getElementById("queries").replaceChildren(
-    ...results.slice(first, first + QUERIES_PER_PAGE).map(makeBlock),
+    ...rows.flat().map((place) => makeBlock(onPage[place])),
     ...(results.length ? [] : [element("p", { className: "note no-results" }, "No query passes these filters. ", resetButton())]));
   const last = Math.min(first + QUERIES_PER_PAGE, results.length);
   document.querySelector("#gallery .count").textContent = results.length
@@ -165,7 +56,7 @@ function render() {
 
 function resetButton() {
   const reset = element("button", { type: "button" }, "Show all");
-  reset.addEventListener("click", () => { Object.assign(state, initialState); fillForm(); render(); });
+  reset.addEventListener("click", () => { Object.assign(state, initialState, { split: "" }); fillForm(); render(); });
   return reset;
 }
 
@@ -207,7 +98,7 @@ function buildFilters() {
   if (!gallery.labelled) document.getElementById("group-label").textContent = "listings that match";
   setOptions(form.sort, Object.entries(gallery.sorts).filter(([sort]) => gallery.labelled || !["worst", "gain", "loss"].includes(sort)));
   const weight = new Map(gallery.channels.map((channel) => [channel.name, channel.weight]));
-  document.getElementById("legend").append(...legendEntries([...weight.keys()], (name) =>
+  document.getElementById("legend").append(...legendEntries([...weight.keys()].filter((name) => weight.get(name) !== 0), (name) =>
     (weight.get(name) === null ? null : element("small", {}, `${Math.round(100 * weight.get(name))}%`))));
 }
 
@@ -255,7 +146,12 @@ form.addEventListener("input", (event) => {
 });
 // After a click on a filter the arrow keys turn pages again; with focus on it they would choose the next filter.
 document.getElementById("views").addEventListener("click", (event) => { if (event.detail) document.activeElement.blur(); });
-addEventListener("hashchange", () => { if (readAddress()) { fillForm(); render(); } });
+addEventListener("hashchange", () => {
+  if (!readAddress()) return;
+  fillForm();
+  render();
+  document.getElementById("gallery").scrollIntoView();
+});
 
 function focusQuery(step) {
   const blocks = [...document.querySelectorAll("article.query")];
@@ -285,5 +181,11 @@ document.addEventListener("keydown", (event) => {
 buildFilters();
 const fromAddress = readAddress();
 fillForm();
-render();
+// A report has sections: its queries are drawn when theirs is shown.
+if (typeof sections === "undefined") render();
+else sections.onShow((name) => {
+  if (name !== "gallery" || document.querySelector("#queries > *")) return;
+  if (readAddress()) fillForm(); // before that is written anew
+  render();
+});
 if (fromAddress) document.getElementById("gallery").scrollIntoView();

@@ -12,10 +12,10 @@ function makeProduct(view, group, width) {
     group.weak && ["weak member", "down", `A listing has a mean score below ${view.source.threshold.toFixed(2)}, the lowest score of a match.`],
   ].filter(Boolean);
   const button = (action, label, key, title) => element("button", { type: "button", "data-action": action, title: `${title} (${key})` }, label);
-  const cards = [
-    ...group.listings.slice(0, MAX_CARDS).map((listing, place) => makeListingCard(view, group, listing, place)),
-    ...group.removed.map((listing) => makeRemovedCard(view, listing))];
-  if (n > MAX_CARDS) cards.push(element("p", { className: "note" }, `${n - MAX_CARDS} more listings; the file has them all.`));
+  const makers = [
+    ...group.listings.slice(0, MAX_CARDS).map((listing, place) => () => makeListingCard(view, group, listing, place)),
+    ...group.removed.map((listing) => () => makeRemovedCard(view, listing))];
+  if (n > MAX_CARDS) makers.push(() => element("p", { className: "note" }, `${n - MAX_CARDS} more listings; the file has them all.`));
   const made = element("article", {
     className: `product${group === view.marked ? " marked" : ""}`, "data-name": group.name, "aria-label": `Product ${group.name}`,
     style: { width: `${width}px` },
@@ -24,13 +24,28 @@ function makeProduct(view, group, width) {
       element("b", {}, `Product ${group.name}`), element("span", {}, count(n, "listing")),
       group.certainty === null ? null : element("span", { className: "certainty", title: "The lowest mean score of a listing with the others" }, `certainty ${group.certainty.toFixed(2)}`)),
     element("p", { className: "flags" }, flags.map(([text, tone, title]) => element("span", { className: `chip ${tone}`, title }, text))),
-    element("div", { className: "product-listings", tabIndex: -1 }, cards),
+    cardStrip(makers, width),
     element("footer", {},
       n > 1 ? button("confirm", "Confirm", "C", "All listings are the same product") : null,
       n > 2 ? button("split", "Split", "S", "The selected listings are another product") : null,
       button("merge", group === view.marked ? "Merge with …" : "Merge", "M", "Mark this product, then merge it with another one")));
   made.group = group;
   return made;
+}
+
+/** Cards in a line that scrolls sideways; those outside the window are made when it first scrolls, or by its `fill`. */
+function cardStrip(makers, width) {
+  const step = CARD.width + CARD.gap;
+  const nFirst = Math.ceil(width / step) + 1;
+  const overflows = makers.length * step - CARD.gap + CARD.padding > width;
+  const strip = element("div", { className: `product-listings${overflows ? " overflowing" : ""}`, tabIndex: -1 }, makers.slice(0, nFirst).map((make) => make()));
+  const rest = makers.slice(nFirst);
+  if (!rest.length) return strip;
+  const space = element("span", { className: "card-space", style: { width: `${rest.length * step - CARD.gap}px` } });
+  strip.append(space);
+  strip.fill = () => { if (space.isConnected) space.replaceWith(...rest.map((make) => make())); };
+  strip.addEventListener("scroll", strip.fill, { once: true });
+  return strip;
 }
 
 function makeListingCard(view, group, listing, place) {

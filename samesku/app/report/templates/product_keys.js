@@ -110,7 +110,10 @@ class ProductPage extends Products {
     const group = this.groupOf.get(this.current.listing);
     if (!this.rowOf.has(group)) return;
     const listing = group.listings.includes(this.current.listing) ? this.current.listing : group.listings[0];
-    this.place.querySelector(`.select[data-listing="${listing}"]`)?.focus({ preventScroll: true });
+    const select = `.select[data-listing="${listing}"]`;
+    const product = this.place.querySelector(`.product[data-name="${group.name}"]`);
+    if (!product?.querySelector(select)) product?.querySelector(".product-listings").fill?.();
+    product?.querySelector(select)?.focus({ preventScroll: true });
   }
 
   /** Show a listing beside the one at the centre of its group, with what speaks for and against one product. */

@@ -2,7 +2,7 @@
 "use strict";
 
 const CARD = { width: 150, gap: 10, padding: 26 }; // pixels, as in products.css
-const ROW_HEIGHT = 342; // pixels
+const [ROW_HEIGHT, ROW_GAP] = [362, 12]; // pixels
 const SIZES = { 1: [1, 1], 2: [2, 2], "3–5": [3, 5], "6–10": [6, 10], "11 and more": [11, Infinity] };
 const foldText = (text) => text.normalize("NFKC").toLowerCase();
 
@@ -115,16 +115,9 @@ class Products {
       const cards = Math.max(Math.min(group.listings.length + group.removed.length, MAX_CARDS), innerWidth > 720 ? 1.45 : 2);
       return Math.min(width, cards * (CARD.width + CARD.gap) - CARD.gap + CARD.padding);
     };
-    this.rows = [];
-    this.rowOf = new Map();
-    let left = 0;
-    for (const group of this.shown) {
-      const needed = widthOf(group);
-      if (!this.rows.length || needed > left) { this.rows.push([]); left = width; }
-      left -= needed + 12;
-      this.rows.at(-1).push([group, needed]);
-      this.rowOf.set(group, this.rows.length - 1);
-    }
+    const widths = this.shown.map(widthOf);
+    this.rows = packRows(widths, width, ROW_GAP).map((row) => row.map((place) => [this.shown[place], widths[place]]));
+    this.rowOf = new Map(this.rows.flatMap((row, i) => row.map(([group]) => [group, i])));
     this.packedWidth = width;
   }
 
@@ -217,4 +210,5 @@ class Products {
   }
 }
 
-const count = (n, name) => `${n.toLocaleString("en")} ${name}${n === 1 ? "" : "s"}`;
+const thousands = new Intl.NumberFormat("en"); // toLocaleString makes one for each number
+const count = (n, name) => `${thousands.format(n)} ${name}${n === 1 ? "" : "s"}`;

@@ -25,5 +25,14 @@ const sections = {
     for (const listener of this.listeners) listener(name);
   },
 };
+/** Name the ends of the bar of links behind which there are more: the style fades them. */
+function markHiddenLinks() {
+  const bar = document.querySelector(".page-header nav");
+  const { scrollLeft, scrollWidth, clientWidth } = bar;
+  bar.dataset.more = [scrollLeft > 1 && "left", scrollLeft + clientWidth < scrollWidth - 1 && "right"].filter(Boolean).join(" ");
+}
+document.querySelector(".page-header nav").addEventListener("scroll", markHiddenLinks, { passive: true });
+addEventListener("resize", markHiddenLinks);
 addEventListener("hashchange", () => sections.show());
 sections.show();
+markHiddenLinks();

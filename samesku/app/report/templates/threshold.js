@@ -96,7 +96,7 @@ class ThresholdPage {
       svg("line", { class: "present", x1: x(this.content.current), x2: x(this.content.current), y1: 6, y2: height - 22 }),
       svg("line", { class: "chosen", x1: x(steps[place][0]), x2: x(steps[place][0]), y1: 6, y2: height - 22 }),
       svg("text", { x: margin, y: height - 4 }, low.toFixed(2)), svg("text", { x: width - margin, y: height - 4, "text-anchor": "end" }, high.toFixed(2)));
-    const legend = [...this.lines, ["matches, of the most", "var(--muted)"]].map(([name, colour]) =>
+    const legend = [...this.lines, [`number of matches (100% is ${most.toLocaleString("en")})`, "var(--muted)"]].map(([name, colour]) =>
       element("span", { className: "legend-entry" }, element("i", { style: { background: colour } }), name));
     return element("figure", {}, element("div", { className: "legend" }, legend), root);
   }

@@ -4,6 +4,10 @@
 const MARGIN = 0.03; // half the width of the interval to which the random order shall bring the precision
 const FIRST_GUESS = 0.95; // of that precision, for the goal before there are answers
 const MIN_ANSWERS = 10;
+// The key of each listing of a card, those that answer left out; the last twenty are pressed with Shift.
+const LETTERS = "qwertyiopafghjlzxcvm";
+const LISTING_KEYS = `1234567890${LETTERS}${LETTERS.toUpperCase()}`;
+const MANY = 12; // listings of a card that are shown small
 
 class GroupReview {
   /** Args: place: the section. products: the ProductPage, whose listings and annotations it shares. cards: of /api/cards. */
@@ -26,8 +30,6 @@ class GroupReview {
     });
     document.addEventListener("keydown", (event) => this.key(event));
   }
-
-  get listings() { return [...this.card.left, ...this.card.right]; }
 
   /** Whether annotations answer a card: each listing of a group, or some pair between two groups. */
   isDone(card) {
@@ -71,29 +73,34 @@ class GroupReview {
     }
     const { card } = this;
     const several = card.right.length > 0;
-    this.place.querySelector("[data-answer=same] span").textContent = several ? "Same product" : this.marked.size ? "The others are the same" : "All the same";
-    this.place.querySelector("[data-answer=different] span").textContent = several ? "Different products" : "All different";
+    this.nameAnswers();
     const question = several ? "Are these two groups the same product?" : `Are these ${card.left.length} listings the same product?`;
     place.replaceChildren(element("article", { className: "box review-card", "aria-label": question },
       element("h2", { tabIndex: -1 }, question),
       card.contradictions.length
         ? element("p", { className: "conflicts" }, element("b", {}, "They contradict each other: "), card.contradictions.slice(0, 6).map((text) => element("span", { className: "chip" }, text))) : null,
       element("div", { className: several ? "two-groups" : "" }, [card.left, card.right].filter((part) => part.length).map((part) =>
-        element("div", { className: "review-listings" }, part.slice(0, 24).map((listing) => this.listingCard(listing)),
-          part.length > 24 ? element("p", { className: "note" }, `${part.length - 24} more listings; the answer is for them too.`) : null))),
+        element("div", { className: `review-listings${part.length > MANY ? " many" : ""}` }, part.map((listing, place) => this.listingCard(listing, place))))),
       element("p", { className: "note" }, `Probability of one product about ${Math.round(100 * card.probability)}%; an answer settles ${count(several ? card.left.length * card.right.length : card.left.length * (card.left.length - 1) / 2, "pair")}.`)));
   }
 
-  listingCard(listing) {
+  nameAnswers() {
+    const several = this.card.right.length > 0;
+    this.place.querySelector("[data-answer=same] span").textContent = several ? "Same product" : this.marked.size ? "The others are the same" : "All the same";
+    this.place.querySelector("[data-answer=different] span").textContent = several ? "Different products" : "All different";
+  }
+
+  /** Args: place: of the listing in its group. */
+  listingCard(listing, place) {
     const { id, title, source, price } = this.source.listing(listing);
-    const number = this.listings.indexOf(listing) + 1;
     const group = !this.card.right.length;
+    const key = LISTING_KEYS[place];
     return element(group ? "button" : "div", {
       type: group ? "button" : undefined, className: `review-listing${this.marked.has(listing) ? " marked" : ""}`,
       ...(group && { "data-mark": listing, "aria-pressed": String(this.marked.has(listing)), title: "Press to mark a listing that is another product" }),
     },
       element("span", { className: "picture" }, listingPicture(this.products, listing)),
-      group && number < 10 ? element("kbd", {}, String(number)) : null,
+      group && key ? element("kbd", {}, key > "Z" || key < "A" ? key.toUpperCase() : `⇧${key}`) : null,
       element("span", { className: "title", dir: "auto" }, title || "no title"),
       element("span", { className: "id" }, [source, price].filter(Boolean).join(" · ") || id),
       this.marked.has(listing) ? element("span", { className: "chip down" }, "another product") : null);
@@ -141,8 +148,20 @@ class GroupReview {
 
   mark(listing) {
     if (!this.marked.delete(listing)) this.marked.add(listing);
-    this.show();
-    this.place.querySelector(`[data-mark="${listing}"]`)?.focus();
+    const card = this.listingCard(listing, this.card.left.indexOf(listing));
+    this.place.querySelector(`[data-mark="${listing}"]`).replaceWith(card);
+    card.focus();
+    this.nameAnswers();
+  }
+
+  /** Move the focus to another listing of a group; the space bar then marks it. */
+  move(key) {
+    const cards = [...this.place.querySelectorAll("[data-mark]")];
+    if (!cards.length) return;
+    const nColumns = cards.filter((card) => card.offsetTop === cards[0].offsetTop).length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: nColumns, ArrowUp: -nColumns }[key];
+    const current = cards.indexOf(document.activeElement);
+    cards[current < 0 ? 0 : Math.min(Math.max(current + step, 0), cards.length - 1)].focus();
   }
 
   answersFor(answer) {
@@ -191,11 +210,17 @@ class GroupReview {
   }
 
   key(event) {
-    if (this.place.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+    if (this.place.hidden || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.closest("input, select, textarea")) { if (event.key === "Escape") event.target.blur(); return; }
+    if (/^Arrow/.test(event.key)) {
+      if (this.place.querySelector("[data-mark]")) { event.preventDefault(); this.move(event.key); }
+      return;
+    }
+    if (event.repeat) return;
     const answer = { s: "same", d: "different", k: "skip", u: "undo", b: "undo", n: "later" }[event.key.toLowerCase()];
     if (answer) { event.preventDefault(); this.act(answer); return; }
-    const listing = this.card && !this.card.right.length && /^[1-9]$/.test(event.key) ? this.card.left[Number(event.key) - 1] : undefined;
+    const place = event.key.length === 1 ? LISTING_KEYS.indexOf(event.key) : -1;
+    const listing = this.card && !this.card.right.length ? this.card.left[place] : undefined;
     if (listing !== undefined) { event.preventDefault(); this.mark(listing); }
   }
 }
