@@ -93,8 +93,8 @@ def test_two_commands_that_write_one_out(shop, report):
     run_alone(shop, page)
     whole = broken.digests(shop, [Path("page.html")])
     for name, commands, allowed in (
-        ("add, to one folder", adds, list(expected.values())),
-        ("report, to one file", [page, page], [whole]),
+        ("add`, to one folder", adds, list(expected.values())),
+        ("report`, to one file", [page, page], [whole]),
     ):
         out = [Path("out") if "add" in name else Path("page.html")]
 

@@ -16,12 +16,12 @@ from samesku.app.system_index import SystemIndex
 from samesku.app.web.guard import Refused
 from samesku.errors import InputError
 
-MAX_WAIT = 5.0  # seconds that a question may wait for those before it
+MAX_SECONDS = 5.0  # until the answer, by what questions have taken so far
 #: Questions that may wait before the first one has been answered, and has shown how long that takes.
 MAX_UNMEASURED = 8
 #: Listings of the questions of a batch: a network takes 16 titles in one pass.
 BATCH_LISTINGS = 16
-SHARE = 0.2  # of the latest batch in the mean of the seconds that a question takes
+SHARE = 0.5  # of the latest batch in the mean of the seconds that a question takes
 
 Answer = dict[str, Any]
 
@@ -66,8 +66,8 @@ class Questions:
                 )
             return
         wait = ahead * self.seconds
-        if ahead and wait > MAX_WAIT:
-            after = max(1, math.ceil(wait - MAX_WAIT))
+        if ahead and wait + self.seconds > MAX_SECONDS:
+            after = max(1, math.ceil(wait + self.seconds - MAX_SECONDS))
             raise Refused(
                 503,
                 f"{ahead} questions wait, for about {wait:.0f} seconds; try again in {after} seconds",
