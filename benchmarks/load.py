@@ -92,6 +92,7 @@ def work(client: Client, until: float, titles: list[str], n_pairs: int, seed: in
             if what == "annotate":
                 results.positions.add(position)
         elif status == 503 and retry_after:
+            client.connection.close()  # the server closes one that is idle
             time.sleep(float(retry_after))
         else:
             results.faults.append(f"{what}: status {status}, {answer[:200]!r}")

@@ -43,7 +43,7 @@ from samesku.params import read_params
 ROOT = Path(__file__).parents[1]
 EVERY = 0.2  # seconds between two looks, which take time themselves
 MAIN = ["sample", "embed_zero_shot phash", "embed_zero_shot tfidf", "fuse", "index", "evaluate"]
-BESIDE = ["compare tfidf", "tune", "rerank"]
+BESIDE = ["compare", "tune", "rerank"]
 NETWORK = ["sample", "embed_zero_shot cnn", "train_pxk pxk"]
 HEAD = f"{'stage':24} {'took':>10}  {'busy':>10}  {'private':>11}  {'in all':>11}  {'scratch':>11}"
 WORDS = [
@@ -94,8 +94,7 @@ def cheap(content: dict[str, Any]) -> None:
     sides: dict[str, Any] = {"image": {"phash": 1.0}, "title": {"tfidf": 1.0}}
     content["fusion"] |= sides
     content["rerank"]["fusion"] |= sides
-    for system in content["compare"].values():
-        system |= sides
+    content["compare"] = {"tfidf": content["compare"]["tfidf"]}
 
 
 def short(content: dict[str, Any]) -> None:

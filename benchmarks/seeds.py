@@ -82,15 +82,17 @@ def list_stages(params: Params, systems: Sequence[str]) -> list[str]:
     stages = [f"train_pxk {run}" for run in params.train if run in runs]
     if "samesku" in systems:
         stages += ["fuse", "index", "evaluate"]
-    stages += [f"compare {name}" for name in systems if name in params.compare]
-    stages += [f"learn_fusion {name}" for name in learned]
+    if set(systems) & set(params.compare):
+        stages.append("compare")
+    if learned:
+        stages.append("learn_fusion")
     if TUNED[0] in systems:
         stages.append("tune")
     return [*stages, "rerank"] if "rerank" in systems else stages
 
 
-def prepare_folder(folder: Path, params: Params, seed: int) -> None:
-    """params.yaml with this seed in every run, and links to what does not depend on training.
+def prepare_folder(folder: Path, params: Params, seed: int, systems: Sequence[str]) -> None:
+    """params.yaml with this seed in every run and these systems alone, and links to what does not depend on training.
 
     Raises:
         InputError: a zero-shot channel has no array here.
@@ -98,6 +100,7 @@ def prepare_folder(folder: Path, params: Params, seed: int) -> None:
     content = read_params(Path("params.yaml"))
     for run in (*content["train"].values(), *content.get("learned_fusion", {}).values()):
         run["seed"] = seed
+    content["compare"] = {name: spec for name, spec in content["compare"].items() if name in systems}
     for channel in content["channels"].values():
         weights = channel.get("weights")
         if weights and Path(weights).exists():  # a path from this folder
@@ -144,7 +147,7 @@ def measure_seed(params: Params, seed: int, systems: Sequence[str]) -> Figures:
     """F1 of these systems when every training run has this seed."""
     with tempfile.TemporaryDirectory(prefix="samesku-seed-") as place:
         folder = Path(place)
-        prepare_folder(folder, params, seed)
+        prepare_folder(folder, params, seed, systems)
         for stage in list_stages(params, systems):
             run_stage(stage, folder)
         return read_figures(folder / artefacts.METRICS, systems)
@@ -154,8 +157,7 @@ def read_figures(metrics: Path, systems: Iterable[str]) -> Figures:
     """F1 by system and split; a system that was skipped has none."""
     figures: Figures = {}
     for system in systems:
-        file = metrics / ("samesku.json" if system == "samesku" else f"compare/{system}.json")
-        content = artefacts.read_json(file)
+        content = artefacts.read_json(artefacts.metrics_file(system, metrics))
         figures[system] = {split: content[split]["f1"] for split in SPLITS.values() if split in content}
     return figures
 

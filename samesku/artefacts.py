@@ -47,6 +47,10 @@ NEIGHBOURS = Path("data/neighbours")
 TUNED = Path("data/tuned")
 PREDICTIONS = Path("data/predictions")
 METRICS = Path("metrics")
+#: The one file of an out whose stage, or system, was skipped.
+SKIPPED = "skipped.json"
+#: Stages that run any number of systems: they have a folder of their name in PREDICTIONS and METRICS.
+STAGES_OF_SYSTEMS = ("compare", "learned_fusion")
 ANNOTATIONS = Path("data/annotations.csv")  # written by people, with `samesku serve`
 LINKS = Path("data/annotations")
 CHECKPOINTS = Path("data/checkpoints")
@@ -57,6 +61,21 @@ def embedding_path(name: str, root: Path = Path()) -> Path:
     """The array of a channel: in data/embeddings, or in data/baselines where it is only there."""
     main, baseline = (root / folder / f"{name}.npy" for folder in (EMBEDDINGS, BASELINES))
     return baseline if baseline.is_file() and not main.is_file() else main
+
+
+def predictions_folder(system: str) -> Path:
+    """data/predictions/<system>, or data/predictions/<stage>/<system> where a stage runs any number of systems."""
+    return _of_system(PREDICTIONS, system)
+
+
+def metrics_file(system: str, metrics: Path = METRICS) -> Path:
+    """metrics/<system>.json, or metrics/<stage>/<system>.json where a stage runs any number of systems."""
+    return _of_system(metrics, f"{system}.json")
+
+
+def _of_system(folder: Path, name: str) -> Path:
+    of_stages = (folder / stage / name for stage in STAGES_OF_SYSTEMS)
+    return next(filter(Path.exists, of_stages), folder / name)
 
 
 def read_git(folder: Path, *arguments: str) -> bytes | None:
@@ -125,6 +144,17 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"it holds {text}; allowed: numbers")
     return number
+
+
+def write_skipped(out: Path, reason: str) -> None:
+    """Write a folder that says why its stage, or its system, was skipped in the run on this sample.
+
+    DVC warns of an empty folder, and loses one inside an out.
+    """
+    with replace_out(out) as folder:
+        folder.mkdir()
+        sample = fingerprint(None, [LISTINGS] if LISTINGS.is_file() else [])
+        write_json(folder / SKIPPED, {"skipped": reason, "sample": sample})
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:

@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: How long a writer waits for another one of the same out. A stage that runs longer is refused at its start.
@@ -19,14 +19,20 @@ def hold_lock(path: Path, seconds: float) -> Iterator[None]:
     Raises:
         TimeoutError: another one holds it, for so many seconds.
     """
-    from filelock import FileLock  # here, since most commands only read
+    from filelock import FileLock, Timeout  # here, since most commands only read
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path, timeout=seconds, poll_interval=0.01):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
+    lock = FileLock(path, poll_interval=0.01)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        reason = f"another process holds it, for {seconds:g} seconds and more"
+        raise TimeoutError(errno.ETIMEDOUT, reason, str(path)) from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # whoever waits notices, and makes it anew
+        lock.release()
 
 
 @contextmanager
@@ -69,6 +75,16 @@ def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
             if os.path.lexists(last):
                 os.replace(last, partial)  # under the name `last` it is always whole
                 _remove(partial)
+
+
+@contextmanager
+def replace_folders(*paths: Path) -> Iterator[list[Path]]:
+    """Give an empty folder beside each path; rename each to its path on success, as `replace_out` does."""
+    with ExitStack() as stack:
+        partial = [stack.enter_context(replace_out(path)) for path in paths]
+        for folder in partial:
+            folder.mkdir()
+        yield partial
 
 
 def _exchange(left: Path, right: Path) -> bool:

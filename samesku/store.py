@@ -174,6 +174,15 @@ def prune(root: Path | None, limit: int) -> tuple[int, int]:
     return removed, total
 
 
+def folder_size(folder: Path) -> int:
+    """The bytes of a folder of a store; other runs may write and remove files at the same time."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
 def _files(root: Path) -> Iterator[Path]:
     yield from root.glob(f"*/*{SUFFIX}")
     yield from root.glob(f"*/.*{PARTIAL}")

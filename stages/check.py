@@ -1,20 +1,18 @@
 """check: the whole of params.yaml, and the place of the catalogue, before anything runs.
 
-DVC runs it where data.source or `compare` has changed, and in the checkout of an experiment (--temp, --queue),
-which has only files that git or DVC tracks. Removes the metrics and predictions of systems, and the metrics of
-training runs, that params.yaml no longer has. Writes data/source.txt, the name of the catalogue: `sample` lists it
-so that it runs after this.
+DVC runs it where data.source has changed, and in the checkout of an experiment (--temp, --queue), which has only files
+that git or DVC tracks. Removes the metrics of training runs that params.yaml does not have. Writes data/source.txt, the
+name of the catalogue: `sample` lists it so that it runs after this.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from samesku import artefacts
 from samesku.errors import InputError
-from samesku.params import add_way_back, list_systems, load_params
+from samesku.params import add_way_back, load_params
 
 SOURCE = Path("data/source.txt")
 
@@ -40,20 +38,9 @@ def check_source(source: str) -> None:
     )
 
 
-def remove_leftovers(systems: Collection[str], runs: Collection[str] = ()) -> list[str]:
-    """Remove the metrics and predictions of other systems, and the metrics of other training runs, than these.
-
-    Returns:
-        their names.
-
-    A folder of data/predictions without a metrics file is a copy that a person made: it stays.
-    """
+def remove_leftovers(runs: Collection[str]) -> list[str]:
+    """Remove the metrics of other training runs than these; their names."""
     leftovers = [
-        file for file in sorted((artefacts.METRICS / "compare").glob("*.json")) if file.stem not in systems
-    ]
-    for file in leftovers:
-        shutil.rmtree(artefacts.PREDICTIONS / file.stem, ignore_errors=True)
-    leftovers += [
         file for file in sorted((artefacts.METRICS / "train").glob("*.json")) if file.stem not in runs
     ]
     for file in leftovers:
@@ -67,7 +54,7 @@ def main() -> str:
         check_source(params.data.source)
     except InputError as error:
         raise InputError(add_way_back(str(error))) from None
-    removed = remove_leftovers(list_systems(params), params.train)
+    removed = remove_leftovers(params.train)
     with artefacts.replace_out(SOURCE) as partial:
         partial.write_text(f"{params.data.source}\n", "utf-8")
     summary = f"params.yaml is right, the catalogue is {params.data.source}"

@@ -1,22 +1,27 @@
-"""compare: a baseline or variant, a row of the table: other channels, weights or decision than the main system's.
+"""compare: baselines and variants with other channels, weights or decisions; a row of the table each.
 
-Run as `python -m stages.compare <system>`. Reads the arrays of its channels and listings.parquet; writes
-metrics/compare/<system>.json and data/predictions/<system>/. `samesku compare <system> samesku` gives the
-difference to the main system with its paired interval: what training adds, say, or what a channel is worth.
+Run as `python -m stages.compare`. Reads the arrays of their channels and listings.parquet; writes
+metrics/compare/<system>.json and data/predictions/compare/<system>/ for every system of `compare` in params.yaml.
+`samesku compare <system> samesku` gives the difference to the main system with its paired interval: what training
+adds, say, or what a channel is worth.
 """
 
-import sys
+from functools import partial
+from pathlib import Path
 
 from samesku import artefacts
 from samesku.catalogue.listings import Listings, can_tune, read_listings
-from samesku.errors import DamagedFile, InputError
+from samesku.errors import InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import Rules, read_rules
-from samesku.params import CompareSystem, Params, find_entry, list_alphas, load_params
+from samesku.params import CompareSystem, Params, list_alphas, load_params
+from samesku.replacing import replace_folders
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Channels, Fused, Owner, fuse_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
+
+PREDICTIONS, METRICS = artefacts.PREDICTIONS / "compare", artefacts.METRICS / "compare"
 
 
 def fuse(system: CompareSystem, channels: Channels, alpha: float, owner: Owner) -> Fused:
@@ -32,21 +37,7 @@ def val_f1(fused: Fused, listings: Listings, system: CompareSystem, k: int, rule
     return float(decisions.f1[decisions.split == "val"].mean())
 
 
-def main(name: str) -> str:
-    params = load_params()
-    find_entry(params.compare, name, "compare")
-    try:
-        return compare(name, params)
-    except DamagedFile:
-        raise
-    except InputError as error:  # a baseline that cannot run does not stop the main system
-        predictions.write_skipped(
-            artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
-        )
-        return f"skipped: {error}"
-
-
-def compare(name: str, params: Params) -> str:
+def measure_system(params: Params, listings: Listings, name: str, folder: Path, metrics_file: Path) -> str:
     """Match, measure and write a row; one line of its result.
 
     Raises:
@@ -54,8 +45,6 @@ def compare(name: str, params: Params) -> str:
     """
     system, k = params.compare[name], params.index.k
     alphas = list_alphas(system)
-    folder, metrics_file = artefacts.PREDICTIONS / name, artefacts.METRICS / "compare" / f"{name}.json"
-    listings = read_listings(artefacts.LISTINGS, params.match)
     if (system.decision.value == "tune" or len(alphas) > 1) and not can_tune(listings):
         raise InputError("val has no two labelled listings of one product to tune on")
     channels = load_channels([*system.image, *system.title], artefacts.embedding_path, listings)
@@ -82,8 +71,17 @@ def compare(name: str, params: Params) -> str:
     short = predictions.short_metrics(metrics)
     artefacts.write_json(metrics_file, short)
     chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
-    return chosen + predictions.describe_metrics(short) + artefacts.describe_untracked(metrics_file)
+    return chosen + predictions.describe_metrics(short)
+
+
+def main() -> str:
+    params = load_params()
+    listings = read_listings(artefacts.LISTINGS, params.match)
+    with replace_folders(PREDICTIONS, METRICS) as (folder, metrics):
+        measure = partial(measure_system, params, listings)
+        summary = predictions.write_systems(folder, metrics, params.compare, measure)
+    return summary + artefacts.describe_untracked(METRICS)
 
 
 if __name__ == "__main__":
-    artefacts.run_stage(f"compare@{sys.argv[1]}", lambda: main(sys.argv[1]))
+    artefacts.run_stage("compare", main)

@@ -2,7 +2,7 @@
 
 Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups obey) and
 the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json, data/predictions/samesku/
-and metrics/compare/self_only.json: the F1 of every listing matched with itself alone, the floor of all others.
+and metrics/self_only.json: the F1 of every listing matched with itself alone, the floor of all others.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def main() -> str:
     short = predictions.short_metrics(metrics)
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
     floor = predictions.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
-    artefacts.write_json(artefacts.METRICS / "compare/self_only.json", floor)
+    artefacts.write_json(artefacts.METRICS / "self_only.json", floor)
     full = decisions["full"]
     return (
         predictions.describe_metrics(short)

@@ -1,12 +1,12 @@
-"""learn_fusion: a small network learns from train how to weigh the channels; a row of the table.
+"""learn_fusion: small networks learn from train how to weigh the channels; a row of the table each.
 
-Run as `python -m stages.learn_fusion <name>`. The channels stay as they are on disk, so training takes seconds. It
-starts from the plain fusion with the weights of params.yaml, and the epoch with the highest F1 on val is kept, the
-start among them. Writes data/models/<name>/ (network.safetensors, epochs.json, shares.json), data/predictions/<name>/
-and metrics/compare/<name>.json. `samesku compare tuned <name>` says whether it is better than the tuned weights.
+Run as `python -m stages.learn_fusion`. The channels stay as they are on disk, so training takes seconds. It starts
+from the plain fusion with the weights of params.yaml, and the epoch with the highest F1 on val is kept, the start
+among them. Writes, for every row of `learned_fusion`, data/models/learned_fusion/<row>/ (network.safetensors,
+epochs.json, shares.json), data/predictions/learned_fusion/<row>/ and metrics/learned_fusion/<row>.json.
+`samesku compare tuned <row>` says whether it is better than the tuned weights.
 """
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from samesku.annotations.products import products_to_train
 from samesku.arrays import Float64
 from samesku.catalogue.listings import Listings, can_tune, read_links, read_listings
 from samesku.embedding.device import set_threads
-from samesku.errors import DamagedFile, InputError
+from samesku.errors import InputError
 from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.rules import read_rules
 from samesku.evaluation.validation import measure_val
-from samesku.params import Decision, LearnedFusion, Params, TrainRun, find_entry, load_params
+from samesku.params import Decision, LearnedFusion, Params, TrainRun, load_params
 from samesku.processor import sum_threads
+from samesku.replacing import replace_folders
 from samesku.search.fusion import Fused, concatenate_channels, fusion_weights, load_channels
 from samesku.search.galleries import search_galleries
 from samesku.search.learned_fusion import change_fused
@@ -39,30 +40,20 @@ from samesku.training.sampler import fit_batches, make_sampler
 from samesku.training.towers import FeatureTower
 from samesku.training.trainer import Trainer
 
-
-def main(name: str) -> str:
-    params = load_params()
-    find_entry(params.learned_fusion, name, "learned_fusion")
-    try:
-        return learn_fusion(name, params)
-    except DamagedFile:
-        raise
-    except InputError as error:  # a row that cannot be learned does not stop the main system
-        predictions.write_skipped(artefacts.PREDICTIONS / name, metrics_file(name))
-        with artefacts.replace_out(artefacts.MODELS / name) as folder:
-            folder.mkdir()
-        return f"skipped: {error}"
+MODELS, PREDICTIONS, METRICS = (
+    place / "learned_fusion" for place in (artefacts.MODELS, artefacts.PREDICTIONS, artefacts.METRICS)
+)
 
 
-def learn_fusion(name: str, params: Params) -> str:
+def learn_row(
+    params: Params, listings: Listings, models: Path, name: str, folder: Path, metrics_file: Path
+) -> str:
     """Learn, match, measure and write a row; one line of its result.
 
     Raises:
         InputError: this catalogue lacks what the row needs.
     """
     spec, k = params.learned_fusion[name], params.index.k
-    set_threads(sum_threads(params.machine.threads))
-    listings = read_listings(artefacts.LISTINGS, params.match)
     if not can_tune(listings):
         raise InputError("val has no two labelled listings of one product to tune on")
     channels = load_channels([*spec.image, *spec.title], artefacts.embedding_path, listings)
@@ -83,14 +74,11 @@ def learn_fusion(name: str, params: Params) -> str:
     }
     metrics = predictions.all_metrics(decisions, listings, params.groups)
     metrics["weights"] = artefacts.round_floats(dict(zip(weights, fused.weights.tolist(), strict=True)))
-    predictions.write_predictions(
-        artefacts.PREDICTIONS / name, decisions, metrics, listings, channels, params.groups
-    )
-    write_model(name, network, history, dict(zip(weights, shares.T.astype(np.float64), strict=True)))
+    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
+    write_model(models / name, network, history, dict(zip(weights, shares.T.astype(np.float64), strict=True)))
     short = predictions.short_metrics(metrics)
-    artefacts.write_json(metrics_file(name), short)
-    described = f"{describe_epochs(history)}, {predictions.describe_metrics(short)}"
-    return described + artefacts.describe_untracked(metrics_file(name))
+    artefacts.write_json(metrics_file, short)
+    return f"{describe_epochs(history)}, {predictions.describe_metrics(short)}"
 
 
 def train(
@@ -116,22 +104,31 @@ def train(
     return fit(trainer, examples, sampler, val_f1, None, None, name, "learned_fusion")
 
 
-def write_model(name: str, network: FusionNetwork, history: list[Epoch], shares: dict[str, Float64]) -> None:
-    """Write data/models/<name>/; shares.json has the mean of each channel's share, and its 5th and 95th percentile."""
+def write_model(
+    folder: Path, network: FusionNetwork, history: list[Epoch], shares: dict[str, Float64]
+) -> None:
+    """Write the folder of a model; shares.json has the mean, 5th and 95th percentile of each channel's share."""
     spread = {
         channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
         for channel, share in shares.items()
     }
-    with artefacts.replace_out(artefacts.MODELS / name) as folder:
-        folder.mkdir()
-        save_file(network.state_dict(), folder / "network.safetensors")
-        artefacts.write_json(folder / "epochs.json", history)
-        artefacts.write_json(folder / "shares.json", artefacts.round_floats(spread))
+    folder.mkdir()
+    save_file(network.state_dict(), folder / "network.safetensors")
+    artefacts.write_json(folder / "epochs.json", history)
+    artefacts.write_json(folder / "shares.json", artefacts.round_floats(spread))
 
 
-def metrics_file(name: str) -> Path:
-    return artefacts.METRICS / "compare" / f"{name}.json"
+def main() -> str:
+    params = load_params()
+    set_threads(sum_threads(params.machine.threads))
+    listings = read_listings(artefacts.LISTINGS, params.match)
+    with replace_folders(MODELS, PREDICTIONS, METRICS) as (models, folder, metrics):
+        learn = partial(learn_row, params, listings, models)
+        summary = predictions.write_systems(folder, metrics, params.learned_fusion, learn)
+        if not any(models.iterdir()):  # DVC warns of an empty folder
+            artefacts.write_json(models / "none.json", {"models": 0})
+    return summary + artefacts.describe_untracked(METRICS)
 
 
 if __name__ == "__main__":
-    artefacts.run_stage(f"learn_fusion@{sys.argv[1]}", lambda: main(sys.argv[1]))
+    artefacts.run_stage("learn_fusion", main)

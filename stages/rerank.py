@@ -11,7 +11,7 @@ Matches are decided by a threshold; where that is better on val, clusters of the
 Where the stage train_reader has trained a pair reader, it reads the titles of the pairs that the first round of the
 pair model is not sure of, and the second round sees what it says.
 
-Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/compare/rerank.json,
+Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
 
@@ -42,8 +42,9 @@ from samesku.params import Decision, load_params
 from samesku.search.fusion import channel_weights, concatenate_channels, load_channels
 from samesku.search.galleries import open_search
 from samesku.search.neighbours import stack_neighbours
+from samesku.workers.blocks import open_block_workers
 
-METRICS = artefacts.METRICS / "compare" / "rerank.json"
+METRICS = artefacts.METRICS / "rerank.json"
 
 
 def main() -> str:
@@ -53,10 +54,10 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS, params.match)
     product, val, component = visible_products(listings), val_labelled(listings), listings.component
     if not can_tune(listings):
-        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS)
-        with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
-            write_models(partial, {}, {}, {})
-        return "skipped: val has no two labelled listings of one product to learn from"
+        reason = "val has no two labelled listings of one product to learn from"
+        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS, reason)
+        artefacts.write_skipped(artefacts.MODELS / "rerank", reason)
+        return f"skipped: {reason}"
 
     fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
@@ -74,22 +75,23 @@ def main() -> str:
             for name, parts in GALLERIES.items()
         }
     neighbours, reranked, models = {}, {}, {}
-    for name, (searches, features) in described.items():
-        pairs = [part.candidates for part in features]
-        teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
-        try:
-            fitted = limit_folds(spec.model, component, val)
-            labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
-            model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read)
-        except NotEnoughPairs as error:
-            by_fused_score = [part.neighbours[0] for part in searches]
-            neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
-            continue
-        scores = [val_scores, *(model.score(part, threads, read) for part in features[1:])]
-        best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
-        neighbours[name] = stack_neighbours(best, k)
-        reranked[name] = RerankedGallery(features, scores, model)
-        models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
+    with open_block_workers(params.machine) as map_blocks:
+        for name, (searches, features) in described.items():
+            pairs = [part.candidates for part in features]
+            teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
+            try:
+                fitted = limit_folds(spec.model, component, val)
+                labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
+                model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read, map_blocks)
+            except NotEnoughPairs as error:
+                by_fused_score = [part.neighbours[0] for part in searches]
+                neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
+                continue
+            scores = [val_scores, *(model.score(part, map_blocks, read) for part in features[1:])]
+            best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]
+            neighbours[name] = stack_neighbours(best, k)
+            reranked[name] = RerankedGallery(features, scores, model)
+            models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
     by_threshold, decisions, decided_by = {}, {}, {}

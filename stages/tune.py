@@ -23,7 +23,6 @@ from samesku.search.galleries import augment_searches, open_search
 from samesku.search.neighbours import stack_neighbours
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
-METRICS = artefacts.METRICS / "compare"
 SWEPT_ALPHAS = [step / 20 for step in range(21)]
 
 
@@ -53,9 +52,8 @@ def alpha_curve(
 def skip(reason: str) -> str:
     """Write empty outs: what stands beside the main system does not stop it."""
     for row in ROWS:
-        predictions.write_skipped(artefacts.PREDICTIONS / row, METRICS / f"{row}.json")
-    with artefacts.replace_out(artefacts.TUNED) as partial:
-        partial.mkdir()
+        predictions.write_skipped(artefacts.PREDICTIONS / row, artefacts.METRICS / f"{row}.json", reason)
+    artefacts.write_skipped(artefacts.TUNED, reason)
     return f"skipped: {reason}"
 
 
@@ -122,7 +120,7 @@ def main() -> str:
         folder = artefacts.PREDICTIONS / row
         predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
         short = predictions.short_metrics(metrics)
-        artefacts.write_json(METRICS / f"{row}.json", short)
+        artefacts.write_json(artefacts.METRICS / f"{row}.json", short)
         print(f"{row}: {predictions.describe_metrics(short)}")
 
     surface = tuning.weight_surface(val_f1, weights, image, title)

@@ -42,7 +42,7 @@ def test_a_fresh_lock_passes_and_every_kind_of_stale_one_fails(clone):
     assert (done.returncode, done.stdout) == (0, "dvc.lock is fresh\n"), done.stderr
     stale = {
         "params.yaml": ("k: 50\n", "k: 40\n", "stage 'index' would run: params.yaml index"),
-        "metrics/compare/self_only.json": ('"leaks": ', '"leaks": 1', "stage 'evaluate' would run"),
+        "metrics/self_only.json": ('"leaks": ', '"leaks": 1', "stage 'evaluate' would run"),
         "samesku/evaluation/metrics.py": ("import", "\nimport", "stage 'evaluate' would run"),
     }
     for file, (old, new, said) in stale.items():
@@ -65,11 +65,11 @@ def test_a_pipeline_that_dvc_cannot_read_is_not_fresh(clone):
 @pytest.mark.slow
 def test_the_summary_shows_what_a_change_does(clone):
     edit(clone / "params.yaml", "k: 50\n", "k: 40\n")
-    edit(clone / "metrics/compare/self_only.json", '"leaks": ', '"leaks": 1')
+    edit(clone / "metrics/self_only.json", '"leaks": ', '"leaks": 1')
     done = call(clone, ".ci/summary", "HEAD")
     assert done.returncode == 0, done.stderr
     assert re.search(r"\| params.yaml \| index.k +\| 50 +\| 40 ", done.stdout)
-    assert re.search(r"\| metrics/compare/self_only.json \| leaks +\|", done.stdout)
+    assert re.search(r"\| metrics/self_only.json \| leaks +\|", done.stdout)
 
 
 def test_the_workflow_may_read_alone_and_pins_what_it_uses():

@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from samesku import store
-from samesku.store import Store, content_key, prune
+from samesku.store import Store, content_key, folder_size, prune
 from tests.conftest import ROOT
 
 
@@ -192,3 +194,29 @@ def test_two_writers_and_one_that_prunes_are_safe(tmp_path):
     fill(tmp_path / "a", range(20_000))
     opened = Store(tmp_path / "a")
     assert all(opened.get(key(n)) == value(n) for n in range(20_000))
+
+
+def test_two_prunes_beside_a_writer(tmp_path):
+    """What is pruned is missing; what is there is whole; nobody fails."""
+    folder, stop = tmp_path / "encoder", threading.Event()
+    folder.mkdir()
+
+    def keep_pruning(limit):
+        while not stop.is_set():
+            prune(tmp_path, limit)
+            folder_size(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        pruning = [pool.submit(keep_pruning, limit) for limit in (0, 500)]
+        try:
+            for number in range(200):
+                fill(folder, [number])
+                opened = Store(folder)
+                for earlier in range(number + 1):
+                    assert opened.get(key(earlier)) in (None, value(earlier))
+        finally:
+            stop.set()
+        for future in pruning:
+            future.result()
+    prune(tmp_path, 0)
+    assert folder_size(folder) == 0

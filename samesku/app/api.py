@@ -18,10 +18,11 @@ from PIL import Image
 from samesku import artefacts
 from samesku.app import answers
 from samesku.app.add import match_table
+from samesku.app.asking import read_picture_file
 from samesku.app.frames import TABLE, faults_table, to_parquet
 from samesku.app.new_listings import NewListings, read_new_listings
 from samesku.app.open_index import open_index
-from samesku.app.query_listing import QueryListing, read_picture_file, read_query_listing
+from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.system_index import SystemIndex
 from samesku.arrays import Float32
 from samesku.catalogue import sample

@@ -90,10 +90,12 @@ class CatalogueIndex(SystemIndex):
                 raise InputError(f"{path} is missing; run `dvc repro {stage}`")
         self.fused, self.fusion_method = read_fused(root / artefacts.FUSED), fusion.method
         self.weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, self.channels)
-        record = artefacts.read_json(root / artefacts.FUSED / "weights.json")
-        weights = list(self.weights.values())
-        fused_weights = record["weights"] if fusion.method == "concat" else weights
-        if record["channels"] != list(self.weights) or not np.allclose(fused_weights, weights):
+        path = root / artefacts.FUSED / "weights.json"
+        record, weights = artefacts.read_json(path), list(self.weights.values())
+        with reading(path):
+            fused_weights = record["weights"] if fusion.method == "concat" else weights
+            is_of_params = record["channels"] == list(self.weights) and np.allclose(fused_weights, weights)
+        if not is_of_params:
             raise InputError(
                 f"{artefacts.FUSED} was made with other weights than params.yaml has; run `dvc repro`"
             )
@@ -106,13 +108,18 @@ class CatalogueIndex(SystemIndex):
 
     def _read_tuned(self) -> None:
         weights, metrics = (
-            self.root / path
-            for path in (artefacts.TUNED / "weights.json", artefacts.METRICS / "compare/tuned.json")
+            self.root / path for path in (artefacts.TUNED / "weights.json", artefacts.METRICS / "tuned.json")
         )
         if not weights.is_file() or not metrics.is_file():
             raise InputError(f"{weights} is missing; run `dvc repro tune`")
-        by_channel = artefacts.read_json(weights)["weights"]
-        self.weights = {name: weight for name, weight in by_channel.items() if weight > 0}
+        by_channel = artefacts.read_json(weights)
+        with reading(weights):
+            all_weights = {name: float(weight) for name, weight in by_channel["weights"].items()}
+            if wrong := [weight for weight in all_weights.values() if not 0 <= weight <= 1]:
+                raise ValueError(f"a weight is {wrong[0]}; allowed: 0 to 1")
+            self.weights = {name: weight for name, weight in all_weights.items() if weight > 0}
+            if not self.weights:
+                raise ValueError("no channel has a weight")
         if missing := set(self.weights) - set(self.channels):
             raise InputError(
                 f"{weights} has the channel {min(missing)}, which is not in fusion; run `dvc repro tune`"
@@ -130,9 +137,11 @@ class CatalogueIndex(SystemIndex):
     def min_score(self) -> float:
         if self.decision.min_score is not None:
             return self.decision.min_score
-        metrics = artefacts.read_json(self.root / artefacts.PREDICTIONS / self.name / "metrics.json")
-        chosen = metrics.get("test_full", metrics.get("val_full", {})).get("at_least_one", {})
-        return chosen.get("min_score", 1.0)
+        path = self.root / artefacts.PREDICTIONS / self.name / "metrics.json"
+        metrics = artefacts.read_json(path)
+        with reading(path):
+            chosen = metrics.get("test_full", metrics.get("val_full", {})).get("at_least_one", {})
+            return float(chosen.get("min_score", 1.0))
 
     @cached_property
     def groups(self) -> list[Group]:

@@ -108,7 +108,7 @@ def compare(
 
     for system in (a, b):
         check_comparable(system)
-    rows = differences(*(artefacts.PREDICTIONS / system / "queries.parquet" for system in (a, b)))
+    rows = differences(*(artefacts.predictions_folder(system) / "queries.parquet" for system in (a, b)))
     typer.echo(differences_table(a, b, rows))
     noise = noise_lines(a, b, rows)
     for line in noise:
@@ -188,21 +188,11 @@ def match(
     images, titles = _two_values(image, "--image"), _two_values(title, "--title")
     if not image and not title:
         raise InputError("nothing to compare; give --image twice, --title twice, or both")
-    from samesku.app import answers, text
-    from samesku.app.open_index import open_index
-    from samesku.app.query_listing import read_picture_file, read_query_listing
+    from samesku.app.asking import ask_match
+    from samesku.app.text import match_text
 
-    index = open_index(load_params(), system=system)
-    left, right = (
-        read_query_listing(words, read_picture_file(path, "--image"), index.params.data, f"--image {path}")
-        for path, words in zip(images, titles, strict=True)
-    )
-    answer = answers.match_listings(index, left, right)
-    typer.echo(
-        json.dumps(answer, ensure_ascii=False)
-        if as_json
-        else text.match_text(answer, left.title, right.title)
-    )
+    answer, titles = ask_match(images, titles, system)
+    typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else match_text(answer, *titles))
 
 
 @command
@@ -235,16 +225,11 @@ def search(
     """
     if not image and not title:
         raise InputError("nothing to search for; give --image, --title, or both")
-    from samesku.app import answers, text
-    from samesku.app.open_index import open_index
-    from samesku.app.query_listing import read_picture_file, read_query_listing
+    from samesku.app.asking import ask_search
+    from samesku.app.text import search_text
 
-    index = open_index(load_params(), system=system)
-    picture = read_picture_file(image, "--image")
-    attributes = _read_attributes(attribute or [])
-    query = read_query_listing(title, picture, index.params.data, f"--image {image}", attributes, source)
-    answer = answers.search_catalogue(index, query, k)
-    typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else text.search_text(answer))
+    answer = ask_search(image, title, system, source, _read_attributes(attribute or []), k)
+    typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else search_text(answer))
 
 
 @command

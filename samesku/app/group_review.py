@@ -74,7 +74,7 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
     """
     groups = read_groups(system, catalogue)
     matches = read_matches(system, catalogue)
-    weights = score_weights(system, params, read_metrics(artefacts.PREDICTIONS / system), matches)
+    weights = score_weights(system, params, read_metrics(artefacts.predictions_folder(system)), matches)
     threshold = float(matches.score.min(initial=1.0))
     left, right, number = pairs_within(groups)
     to_centre = centre_scores(
@@ -135,7 +135,7 @@ def _pairs_of_groups(
 
 def _uncertain_pairs(system: str, catalogue: Catalogue, threshold: float) -> tuple[Int64, Int64, Float64]:
     """Rows, rows and probabilities of the pairs of which a system is not sure."""
-    path = artefacts.PREDICTIONS / system / "review.parquet"
+    path = artefacts.predictions_folder(system) / "review.parquet"
     if path.is_file():
         names, others, known = read_review_pairs(path)
         return catalogue.rows(names), catalogue.rows(others), known

@@ -4,12 +4,13 @@ import io
 import os
 import re
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from samesku.artefacts import read_git, replace_out
+from samesku.artefacts import read_git
 from samesku.catalogue.column_guess import describe_columns, guess_columns
 from samesku.catalogue.further import split_names
 from samesku.catalogue.quarantine import Fault, Quarantine
@@ -18,6 +19,7 @@ from samesku.catalogue.source import Source, open_source
 from samesku.errors import InputError
 from samesku.feeds.table import open_raw_table
 from samesku.params import Params, load_params
+from samesku.params.change import change_params, refuse_while_running
 from samesku.params.profile import apply_profile, read_profile
 
 PARAMS = Path("params.yaml")
@@ -49,6 +51,7 @@ def init_params(
         InputError: the files are not there or lie where the pipeline cannot take them, a column is missing or
             ambiguous, too many rows or every picture cannot be used; then params.yaml is as it was.
     """
+    refuse_while_running(PARAMS)  # before a large table is read
     names = open_raw_table(table, encoding).names
     columns = guess_columns(names, given)
     if "posting_id" not in columns or not {"title", "image"} & columns.keys():
@@ -72,12 +75,12 @@ def init_params(
     labels = sum(bool(row.label_group) for row in read.rows)
     undo = describe_undo(PARAMS)
     set_back = _describe_set_back(load_params(PARAMS))
-    text = apply_profile(PARAMS.read_text("utf-8"), read_profile(Path("profiles"), "quick"))
-    text = apply_profile(text, _to_yaml(OF_ONE_CATALOGUE))
-    text = apply_profile(text, _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}}))
-    with replace_out(PARAMS) as partial:
-        partial.write_text(text, "utf-8")
-        load_params(partial)
+    entries = [
+        read_profile(Path("profiles"), "quick"),
+        _to_yaml(OF_ONE_CATALOGUE),
+        _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}}),
+    ]
+    change_params(PARAMS, lambda text: reduce(apply_profile, entries, text))
     at_fault = (
         f"; {len(quarantine.rows()):,} rows have a fault: {quarantine.by_reason()}"
         if quarantine.rows()

@@ -10,6 +10,7 @@ from samesku.app.systems import is_of_sample
 from samesku.errors import InputError
 from samesku.params import Params
 from samesku.params.schema import ASKED_SYSTEMS
+from samesku.reading import reading
 
 
 def open_index(params: Params, root: Path = Path(), system: str | None = None) -> SystemIndex:
@@ -53,8 +54,9 @@ def rank_systems(root: Path = Path()) -> dict[str, str]:
         file = root / artefacts.PREDICTIONS / name / "metrics.json"
         if file.is_file() and _is_current(name, root):
             metrics = artefacts.read_json(file)
-            if "val_full" in metrics:
-                f1[name] = float(metrics["val_full"]["f1"])
+            with reading(file):
+                if "val_full" in metrics:
+                    f1[name] = float(metrics["val_full"]["f1"])
     if f1.keys() <= {"samesku"} or "samesku" not in f1:
         return {"samesku": ""}
     best = sorted(f1, key=lambda name: -f1[name])

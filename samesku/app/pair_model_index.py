@@ -87,7 +87,8 @@ class PairModelIndex(SystemIndex):
         rows = np.arange(len(self), dtype=np.int32)
         numbers = artefacts.read_json(folder / "numbers.json")
         with reading(folder):
-            model = PairModel.load(folder, Platt(**numbers["calibration"]))
+            calibration = {name: float(value) for name, value in numbers["calibration"].items()}
+            model = PairModel.load(folder, Platt(**calibration))
         run = read_run(folder, rows, model)
         fused_weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
         settings = run.settings

@@ -31,7 +31,7 @@ def product_content(
     """
     groups = read_groups(system, catalogue)
     matches = read_matches(system, catalogue)
-    metrics = read_metrics(artefacts.PREDICTIONS / system)
+    metrics = read_metrics(artefacts.predictions_folder(system))
     weights = score_weights(system, params, metrics, matches)
     left, right, number = pairs_within(groups)
     score = pair_scores_within(left, right, matches, weights, catalogue)
@@ -66,7 +66,7 @@ def read_groups(system: str, catalogue: Catalogue) -> list[Int64]:
     Raises:
         InputError: the system has no groups, or they are of another sample.
     """
-    path = artefacts.PREDICTIONS / system / "groups.parquet"
+    path = artefacts.predictions_folder(system) / "groups.parquet"
     if not path.is_file():
         raise InputError(f"{path} is missing; run `dvc repro`, or name a system of {artefacts.PREDICTIONS}")
     table = artefacts.read_columns(path, ["posting_id", "group"])

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from PIL import Image
 
@@ -74,22 +73,3 @@ def read_query_listing(
         image.load()
     phash = "" if is_flat(phash) else phash
     return QueryListing(normalise_title(title), image, phash, jpeg, attributes or {}, source.strip())
-
-
-def read_picture_file(path: str, option: str) -> bytes | None:
-    """The bytes of a picture file; None for "", which stands for no picture.
-
-    Raises:
-        InputError: there is no such plain file, or it is too large.
-    """
-    if not path:
-        return None
-    file = Path(path)
-    try:
-        if not file.is_file():
-            raise InputError(f"{option} {path}: there is no such file")
-        if file.stat().st_size > MAX_BYTES:
-            raise InputError(f"{option} {path}: a file above {MAX_BYTES // 1_000_000} MB")
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{option} {path}: cannot be read ({error.strerror})") from None

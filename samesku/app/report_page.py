@@ -45,7 +45,7 @@ def write_report(system: str, out: Path, max_queries: int) -> str:
 
 def report_content(system: str, params: Params, max_queries: int) -> dict[str, Any]:
     """The values that fill the template."""
-    folder = artefacts.PREDICTIONS / system
+    folder = artefacts.predictions_folder(system)
     catalogue = read_catalogue(params.match)
     matches = read_matches(system, catalogue)
     metrics = read_metrics(folder)
@@ -133,7 +133,7 @@ def read_systems(names: Sequence[str]) -> list[dict[str, Any]]:
     systems = [
         {"name": name} | metrics
         for name in dict.fromkeys(names)
-        if "test" in (metrics := read_metrics(artefacts.PREDICTIONS / name))
+        if "test" in (metrics := read_metrics(artefacts.predictions_folder(name)))
     ]
     return sorted(systems, key=lambda row: -row["test"]["f1"])
 

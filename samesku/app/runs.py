@@ -10,6 +10,7 @@ from samesku import artefacts
 from samesku.app.report.changes import write_changes
 from samesku.errors import InputError
 from samesku.evaluation.changes import Change, describe_changes, find_changes
+from samesku.reading import reading
 
 GROUPS = "groups.parquet"
 
@@ -36,16 +37,17 @@ def compare_runs(before: str, after: str | None, system: str, out: Path, report:
 
 def read_groups(run: str | None, system: str) -> dict[str, int]:
     """posting_id -> group, of listings that have one."""
-    path = artefacts.PREDICTIONS / system / GROUPS
+    path = artefacts.predictions_folder(system) / GROUPS
     if run is None or Path(run).is_dir():
         file = path if run is None else Path(run) / GROUPS
         if not file.is_file():
             raise InputError(
                 f"{file} is missing; run `dvc repro`, or name a folder of data/predictions that has it"
             )
-        with file.open("rb") as opened:
+        with reading(file), file.open("rb") as opened:
             return _read(opened)
-    return _read(io.BytesIO(_read_commit(run, path)))
+    with reading(Path(f"{path} of {run}")):
+        return _read(io.BytesIO(_read_commit(run, path)))
 
 
 def _read_commit(commit: str, path: Path) -> bytes:

@@ -14,6 +14,7 @@ from samesku.app.asked_listings import AskedListings, Comparison, Nearest, NewMa
 from samesku.app.new_listings import NewListings
 from samesku.app.query_encoders import QueryEncoders, QueryRows
 from samesku.app.query_listing import QueryListing
+from samesku.arrays import Float32
 from samesku.catalogue.attributes import read_gtins
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import ALL_PAIRS, read_listings
@@ -26,8 +27,10 @@ from samesku.params import Decision, Params
 from samesku.reading import check_rows
 from samesku.search.extension import ExtendedGallery, extend_gallery
 from samesku.search.fusion import Owner, fuse_channels, load_channels
+from samesku.store import content_key
 
 SHOPS_SHOWN = 8  # in a message
+RECENT = 256  # new listings whose rows are kept
 
 
 class SystemIndex(ABC):
@@ -57,6 +60,7 @@ class SystemIndex(ABC):
         self.listings = read_listings(root / artefacts.LISTINGS, params.match)
         path_of = partial(artefacts.embedding_path, root=root)
         self.channels = load_channels(names, path_of, self.listings)
+        self._recent: dict[bytes, dict[str, Float32]] = {}
 
     def __len__(self) -> int:
         return len(self.listings)
@@ -164,8 +168,28 @@ class SystemIndex(ABC):
         )
 
     def embed_listings(self, listings: Sequence[QueryListing]) -> QueryRows:
-        titles, images = [listing.title for listing in listings], [listing.image for listing in listings]
-        return self.embed(Content(titles, images, [self._phash(listing) for listing in listings]))
+        """Embed new listings of at most one picture; the rows of the last RECENT ones are kept.
+
+        A row depends on its listing alone: embedding many at once, then each again, is faster and changes nothing.
+        """
+        if not listings:
+            return self.embed(Content([], [], []))
+        keys = [
+            content_key(listing.title.encode("utf-8", "surrogatepass"), listing.jpeg or b"", phash.encode())
+            for listing, phash in zip(listings, map(self._phash, listings), strict=True)
+        ]
+        rows = {key: self._recent[key] for key in keys if key in self._recent}
+        missing = {key: listing for key, listing in zip(keys, listings, strict=True) if key not in rows}
+        if missing:
+            new = list(missing.values())
+            content = Content([of.title for of in new], [of.image for of in new], [*map(self._phash, new)])
+            channels = self.embed(content).channels
+            for place, key in enumerate(missing):
+                rows[key] = {name: of_new[place] for name, of_new in channels.items()}
+        recent = {key: row for key, row in self._recent.items() if key not in rows} | rows
+        self._recent = dict([*recent.items()][-RECENT:])
+        channels = {name: np.stack([rows[key][name] for key in keys]) for name in self.channels}
+        return QueryRows(channels, fuse_channels(channels, self.weights, self.fusion_method, None))
 
     def ask(self, listings: Sequence[QueryListing]) -> AskedListings:
         """New listings without an id beside the catalogue."""

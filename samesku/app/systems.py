@@ -27,7 +27,7 @@ def split_systems(params: Params) -> tuple[list[str], list[str]]:
     current = [
         system
         for system in systems
-        if is_of_sample(artefacts.PREDICTIONS / WRITTEN_BY.get(system, system), sample)
+        if is_of_sample(artefacts.predictions_folder(WRITTEN_BY.get(system, system)), sample)
     ]
     return current, [system for system in systems if system not in current]
 
@@ -38,9 +38,9 @@ def describe_missing(systems: Sequence[str]) -> str:
 
 
 def read_figures(metrics: Path, systems: Collection[str]) -> dict[str, dict[str, Any]]:
-    """What metrics/samesku.json and metrics/compare/ say of these systems, by name."""
-    files = [*sorted((metrics / "compare").glob("*.json")), metrics / "samesku.json"]
-    return {file.stem: artefacts.read_json(file) for file in files if file.is_file() and file.stem in systems}
+    """What the metrics files of these systems say, by name; those that have one."""
+    files = {system: artefacts.metrics_file(system, metrics) for system in systems}
+    return {system: artefacts.read_json(file) for system, file in files.items() if file.is_file()}
 
 
 def has_figures(row: Mapping[str, Any]) -> bool:
@@ -69,16 +69,15 @@ def check_comparable(system: str) -> None:
     Raises:
         InputError: it has none; the sentence says why.
     """
-    folder = artefacts.PREDICTIONS / system
+    folder = artefacts.predictions_folder(system)
     if system == "self_only":
         raise InputError(
             "self_only is the F1 of every listing matched with itself alone, and has no queries to compare; "
             "`samesku table` shows the gain of each system over it"
         )
-    if folder.is_dir() and not any(folder.iterdir()):
-        raise InputError(
-            f"{system} was skipped in the last run, so there is nothing to compare; `samesku table` says why"
-        )
+    if (file := folder / artefacts.SKIPPED).is_file():
+        reason = artefacts.read_json(file)["skipped"]
+        raise InputError(f"{system} was skipped in the last run, so there is nothing to compare: {reason}")
 
 
 def describe_fallen(params: Params, systems: Sequence[str]) -> str:
@@ -99,8 +98,6 @@ def describe_fallen(params: Params, systems: Sequence[str]) -> str:
 
 
 def is_of_sample(predictions: Path, sample: str) -> bool:
-    """Whether the predictions of a system are of this sample; one that was skipped has an empty folder."""
-    metrics = predictions / "metrics.json"
-    if metrics.is_file():
-        return bool(artefacts.read_json(metrics).get("sample") == sample)
-    return predictions.is_dir() and not any(predictions.iterdir())
+    """Whether a system was run on this sample, or was skipped there."""
+    files = (predictions / name for name in ("metrics.json", artefacts.SKIPPED))
+    return any(file.is_file() and artefacts.read_json(file).get("sample") == sample for file in files)

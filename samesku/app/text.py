@@ -20,7 +20,7 @@ TABLE_HEAD = (
 
 
 def systems_table(metrics: Path, systems: Collection[str]) -> str:
-    """These systems of metrics/samesku.json and metrics/compare/ as Markdown, lowest test f1 first.
+    """These systems of metrics/ as Markdown, lowest test f1 first.
 
     `gain` is that over self_only, every listing matched with itself alone. A cell is empty if a system has no such
     figure, as where no listing of val has a label; a system without any is left out.

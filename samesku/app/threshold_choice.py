@@ -48,7 +48,7 @@ def threshold_content(
         key = threshold_key(system, params)
     except InputError:  # a decision for each query
         return None
-    current = read_metrics(artefacts.PREDICTIONS / system).get("threshold", {}).get("full")
+    current = read_metrics(artefacts.predictions_folder(system)).get("threshold", {}).get("full")
     left, right, score = candidate_pairs(system, catalogue.listings)
     if current is None or not len(score):
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[^\W_]+")
 TIMES = re.compile(r"(?<=[\d\"”′'])\s*[x×х]\s*(?=\d)")
 #: Marks of quotation, which are no inches: Lamp "Model 55".
-QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^”]*)”)""")
+QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^“”]*)”)""")
 CODE = re.compile(rf"{LETTER}+(?:-\d{LETTER}*)*")
 NUMBER = re.compile(rf"{FIGURE}(?!{LETTER})")
 DIGIT, ALPHABETIC = re.compile(r"\d"), re.compile(r"[^\W\d_]")
@@ -94,6 +94,11 @@ def tokenize_titles(titles: Sequence[str]) -> TitleTokens:
     words, groups = _ItemSetWriter(), {name: _ItemSetWriter() for name in ("numbers", "quantities", "codes")}
     length = np.empty(len(titles), dtype=np.float32)
     for number, title in enumerate(titles):
+        if not title:  # so are most of a gallery around a question
+            length[number] = 0
+            for sets in (words, *groups.values()):
+                sets.add(set())
+            continue
         folded = title.casefold()
         length[number] = len(folded)
         words.add({("", word) for word in read_words(title)})

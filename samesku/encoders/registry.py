@@ -1,6 +1,5 @@
 """The one way from a channel to its encoder; the backends are those of samesku.params.backends."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from samesku.artefacts import read_json
 from samesku.embedding.encoder import Encoder, Spec
 from samesku.errors import InputError
 from samesku.params import Channel, Params
 from samesku.params.backends import BACKENDS
 from samesku.params.schema import Embed, Machine
+from samesku.reading import reading
 
 #: What the stage embed_zero_shot records of a channel, beside what its encoder learned.
 RECORD = "channel.json"
@@ -60,7 +61,10 @@ def load_channel(
     engine = embed.engine
     if folder is not None:  # a trained tower has no record: torch has embedded its rows
         record = folder / RECORD
-        engine = json.loads(record.read_text("utf-8")).get("engine", "torch") if record.is_file() else "torch"
+        engine = "torch"
+        if record.is_file():
+            with reading(record):
+                engine = read_json(record).get("engine", engine)
     device.set_threads(machine.threads)
     target = device.resolve(machine.device)
     return load_encoder(

@@ -19,7 +19,9 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 from samesku.arrays import Float32, Int32
+from samesku.artefacts import read_json
 from samesku.embedding.encoder import BLOCK, Encoder, Spec, scramble
+from samesku.reading import read_array, reading, refuse_values
 
 #: The n-grams: each family has buckets of its own, and half of a title's norm.
 FAMILIES: tuple[dict[str, Any], ...] = (
@@ -77,10 +79,15 @@ class TfidfEncoder(Encoder):
         (folder / NUMBERS).write_text(json.dumps(numbers) + "\n", "utf-8")
 
     def restore(self, folder: Path) -> None:
-        numbers = json.loads((folder / NUMBERS).read_text("utf-8"))
-        self.titles, self.dim = numbers["titles"], numbers["dim"]
-        buckets, counts = np.load(folder / COUNTS, allow_pickle=False)
-        self.counts[buckets] = counts
+        for name in (NUMBERS, COUNTS):
+            (folder / name).stat()  # FileNotFoundError, as of Encoder
+        with reading(folder):
+            numbers = read_json(folder / NUMBERS)
+            self.titles, self.dim = int(numbers["titles"]), int(numbers["dim"])
+            buckets, counts = read_array(folder / COUNTS, mapped=False)
+            wrong = (buckets < 0) | (buckets >= len(self.counts)) | (counts < 1) | (counts > self.titles)
+            refuse_values("count", counts, wrong, f"1 to {self.titles}, of a known bucket")
+            self.counts[buckets] = counts
 
 
 def load(spec: Spec) -> TfidfEncoder:

@@ -1,7 +1,7 @@
 """What a system leaves: its metrics, and data/predictions/<system>/ for people and programs."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from samesku import artefacts
 from samesku.arrays import Bools, Float32, Float64
 from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
+from samesku.errors import DamagedFile, InputError
 from samesku.evaluation import metrics
 from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import Decisions, keep_at_least_one
@@ -115,7 +116,7 @@ def short_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def self_only_metrics(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
-    """metrics/compare/self_only.json: the F1 of a system without any match, and what is wrong with the catalogue.
+    """metrics/self_only.json: the F1 of a system without any match, and what is wrong with the catalogue.
 
     Args:
         figures: of `all_metrics`, of any system. summary: summary.json of the sample.
@@ -225,11 +226,43 @@ def match_columns(
     return columns
 
 
-def write_skipped(folder: Path, metrics_file: Path) -> None:
-    """Write the outs of a system that cannot run: an empty `folder`, and a metrics file that says so."""
+def write_systems(
+    folder: Path, metrics: Path, systems: Iterable[str], measure: Callable[[str, Path, Path], str]
+) -> str:
+    """Measure systems one after another and print a line of each; one that cannot run is skipped and stops no other.
+
+    Args:
+        measure: name, folder of predictions, metrics file -> the line.
+
+    Returns:
+        how many were measured.
+    """
+    measured = [_measure_or_skip(name, folder / name, metrics / f"{name}.json", measure) for name in systems]
+    if not measured:  # DVC warns of empty folders
+        for place in (folder, metrics):
+            artefacts.write_json(place / "none.json", {"systems": 0})
+        return "params.yaml names no system"
+    return f"{sum(measured)} of {len(measured)} systems measured"
+
+
+def _measure_or_skip(
+    name: str, folder: Path, metrics_file: Path, measure: Callable[[str, Path, Path], str]
+) -> bool:
+    try:
+        line, skipped = measure(name, folder, metrics_file), False
+    except DamagedFile:
+        raise
+    except InputError as error:
+        write_skipped(folder, metrics_file, str(error))
+        line, skipped = f"skipped: {error}", True
+    print(f"{name}: {line}", flush=True)
+    return not skipped
+
+
+def write_skipped(folder: Path, metrics_file: Path, reason: str) -> None:
+    """Write the outs of a system that cannot run: a `folder` that says why, and a metrics file that says so."""
     artefacts.write_json(metrics_file, {"skipped": 1})
-    with artefacts.replace_out(folder) as partial:
-        partial.mkdir()
+    artefacts.write_skipped(folder, reason)
 
 
 def submission_rows(decisions: Decisions, listings: Listings, dropped: Iterable[str]) -> list[dict[str, str]]:

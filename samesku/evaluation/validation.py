@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
+from samesku.arrays import Float32
 from samesku.catalogue.listings import Listings, val_labelled
 from samesku.evaluation.thresholds import best_val_threshold
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Fused
+from samesku.search.fusion import Fused, concatenate_channels
 
 
 def measure_val(fused: Fused, listings: Listings, k: int) -> dict[str, float] | None:
@@ -21,3 +26,14 @@ def measure_val(fused: Fused, listings: Listings, k: int) -> dict[str, float] | 
         search_neighbours(fused, rows, k, allowed=listings.allowed), listings, rows
     )
     return {"f1": f1, "threshold": threshold}
+
+
+def measure_towers(embeddings: Mapping[str, Float32], listings: Listings) -> dict[str, float] | None:
+    """`measure_val` by what towers give, float32 (N, d) each; two towers have half the weight each.
+
+    k reaches as far as val's largest product, at least 50.
+    """
+    weights = dict.fromkeys(embeddings, 1 / len(embeddings))
+    largest = int(np.bincount(listings.product[val_labelled(listings)]).max(initial=0))
+    fused = concatenate_channels(embeddings, weights, listings.owner)
+    return measure_val(fused, listings, max(50, largest - 1))

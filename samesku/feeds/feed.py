@@ -19,7 +19,8 @@ from samesku.feeds.table import open_raw_table
 _FURTHER = re.compile(
     r"additional_(image|picture)s?(_links?|_urls?)?|(image|picture|photo|img)(_link|_url)?_?[1-9][0-9]?"
 )
-_BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)  # a URL may hold such signs itself
+#: A URL may hold such signs itself. A run of them is tried from its first alone: else its time is quadratic.
+_BETWEEN = re.compile(r"(?<![\s,;|])[\s,;|]+(?=https?://)", re.IGNORECASE)
 
 
 class FeedRow(NamedTuple):
@@ -131,7 +132,7 @@ def split_urls(cell: str) -> list[str]:
     if cell.startswith("["):
         try:
             listed = json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             listed = None
         if isinstance(listed, list) and all(isinstance(url, str) for url in listed):
             return [url.strip() for url in listed if url.strip()]

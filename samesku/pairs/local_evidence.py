@@ -44,13 +44,13 @@ class TextCounts:
         }
         for row in rows:
             self.n_listings += 1
-            for name, values in _countable(texts, row):
+            self.of["word"].update(read_words(texts.titles[row]))
+            for name, values in _pictures_and_numbers(texts, row):
                 self.of[name].update(values)
 
 
-def _countable(texts: ListingTexts, row: int) -> Iterator[tuple[str, Set[Hashable]]]:
-    """The distinct words, pictures and numbers of a listing, by the names of `TextCounts`."""
-    yield "word", read_words(texts.titles[row])
+def _pictures_and_numbers(texts: ListingTexts, row: int) -> Iterator[tuple[str, Set[Hashable]]]:
+    """The distinct pictures and numbers of a listing, by the names of `TextCounts`."""
     pictures = texts.pictures_of(row)
     for name, names in (("file", texts.files), ("hash", texts.hashes)):
         yield name, {names[place] for place in pictures} - {""}
@@ -88,9 +88,9 @@ class ExtendedCounts:
         words = np.array([self.count("word", word) for word in titles.words.values], dtype=np.int64)
         copies = {name: np.zeros(len(texts.titles), np.int64) for name in ("file", "hash", *READERS)}
         for row in range(len(texts.titles)):
-            for name, values in _countable(texts, row):
-                if name in copies:
-                    copies[name][row] = max((self.count(name, value) for value in values), default=0)
+            for name, values in _pictures_and_numbers(texts, row):
+                if values:
+                    copies[name][row] = max(self.count(name, value) for value in values)
         return GalleryCounts(self.n_listings, words, copies, attributes)
 
 

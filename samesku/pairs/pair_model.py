@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import lightgbm
 import numpy as np
 
 from samesku.arrays import Bools, Float32, Float64, Int32, Int64
+from samesku.pairs.booster_file import read_booster
 from samesku.pairs.calibration import Platt, fit_platt
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.feature_blocks import PairFeatures
@@ -22,6 +24,7 @@ from samesku.pairs.features import support_columns
 from samesku.pairs.labels import BLOCK, FoldCheck, LabelledCandidates, PairLabels, draw_training_pairs
 from samesku.params.schema import PairModelParams
 from samesku.scratch import new_array, slices
+from samesku.workers.blocks import MapBlocks, map_by_threads
 
 READER = "reader_log_odds"  # the column of the pair reader
 #: Candidate pairs and the first round's log-odds float64 (P,) -> the reader's float32 (P,), NaN where it did not read.
@@ -56,19 +59,21 @@ class PairModel:
         """Whether the second round has a column of the pair reader."""
         return any(READER in model.feature_name() for model in self.second)
 
-    def score(self, features: PairFeatures, threads: int, read: ReadPairs | None = None) -> PairScores:
-        """Score pairs that no model has seen, by the mean of all models; `threads` blocks of them at once.
+    def score(
+        self, features: PairFeatures, map_blocks: MapBlocks, read: ReadPairs | None = None
+    ) -> PairScores:
+        """Score pairs that no model has seen, by the mean of all models.
 
         Args:
-            read: as of `fit_pair_model`. A model that learned with one takes pairs that nobody has read, too.
+            map_blocks, read: as of `fit_pair_model`. A model that learned with a reader takes unread pairs too.
         """
         scored_by = new_array((len(features.candidates), len(self.first)), bool)
         scored_by[:] = True
-        first = score_pairs(self.first, features, scored_by, threads)
+        first = score_pairs(self.first, features, scored_by, map_blocks)
         if read is None and self.has_reader:
             read = _read_none
         second_features = second_round_features(features, first, read)
-        second = score_pairs(self.second, second_features, scored_by, threads)
+        second = score_pairs(self.second, second_features, scored_by, map_blocks)
         return PairScores(self.calibration.probability(second), first, second, scored_by)
 
     def save(self, folder: Path) -> None:
@@ -79,13 +84,28 @@ class PairModel:
 
     @staticmethod
     def load(folder: Path, calibration: Platt) -> PairModel:
-        """What `save` wrote; there are no models where it wrote nothing."""
+        """What `save` wrote; there are no models where it wrote nothing.
+
+        Raises:
+            ValueError: a file is damaged or missing, or of another model.
+        """
 
         def read(name: str) -> list[lightgbm.Booster]:
             files = (folder / f"{name}_{k}.txt" for k in range(len(list(folder.glob(f"{name}_*.txt")))))
-            return [lightgbm.Booster(model_file=file) for file in files]
+            return [read_booster(file) for file in files]
 
-        return PairModel(read("pair"), read("support"), calibration)
+        model = PairModel(read("pair"), read("support"), calibration)
+        if len(model.first) != len(model.second):
+            raise ValueError(
+                f"{len(model.first)} models of the first round and {len(model.second)} of the second"
+            )
+        features = [booster.feature_name() for booster in model.first]
+        of_second = [booster.feature_name() for booster in model.second]
+        for k, (first, second) in enumerate(zip(features, of_second, strict=True)):
+            support, shared = second[: -len(first)], second[-len(first) :]
+            if first != features[0] or second != of_second[0] or shared != first or not support:
+                raise ValueError(f"pair_{k}.txt or support_{k}.txt has the features of another model")
+        return model
 
 
 def fit_pair_model(
@@ -94,6 +114,7 @@ def fit_pair_model(
     params: PairModelParams,
     threads: int,
     read: ReadPairs | None = None,
+    map_blocks: MapBlocks | None = None,
 ) -> tuple[PairModel, PairScores]:
     """Train on the labelled pairs, and score all pairs out of fold.
 
@@ -102,23 +123,25 @@ def fit_pair_model(
 
     Args:
         labels: of the pairs of `features`.
-        threads: models that train, or blocks of pairs that are scored, at once: their number changes no result.
+        threads: models that train at once: their number changes no result.
         read: the pair reader's log-odds of the pairs that the first round is not sure of, a column of the second.
+        map_blocks: who describes and scores blocks of pairs; so many threads by default.
 
     Raises:
         NotEnoughPairs: the labels cannot teach a model.
     """
+    map_blocks = map_blocks or map_by_threads(threads)
     calibration_pairs, of_val, scored_by = _read_labels(labels, features, params.folds)
     drawn, of_drawn = draw_training_pairs(labels, len(features.candidates), params)
     values = features.gather(drawn)
     first_models = fit_folds(values, features.names, of_drawn, params, threads)
-    first = score_pairs(first_models, features, scored_by, threads)
+    first = score_pairs(first_models, features, scored_by, map_blocks)
     smaller = {"trees": max(1, params.trees // 2), "leaves": max(2, params.leaves // 2)}
     second_features = second_round_features(features, first, read)
     values = second_features.gather(drawn)
     params = params.model_copy(update=smaller)
     second_models = fit_folds(values, second_features.names, of_drawn, params, threads)
-    second = score_pairs(second_models, second_features, scored_by, threads)
+    second = score_pairs(second_models, second_features, scored_by, map_blocks)
     calibration = fit_platt(second[calibration_pairs], *of_val)
     scores = PairScores(calibration.probability(second), first, second, scored_by)
     return PairModel(first_models, second_models, calibration), scores
@@ -222,22 +245,28 @@ def scoring_mask(held_out: Int32, n_folds: int) -> Bools:
 
 
 def score_pairs(
-    models: Sequence[lightgbm.Booster], features: PairFeatures, scored_by: Bools, threads: int = 1
+    models: Sequence[lightgbm.Booster],
+    features: PairFeatures,
+    scored_by: Bools,
+    map_blocks: MapBlocks | None = None,
 ) -> Float64:
     """`mean_log_odds` of all pairs, block by block: float64 (P,).
 
     Args:
-        threads: blocks that are described and scored at once.
+        map_blocks: who describes and scores the blocks; one thread by default.
     """
     log_odds = new_array(len(features.candidates), np.float64)
-
-    def score(block: slice) -> None:
-        log_odds[block] = mean_log_odds(models, features.values(block), scored_by[block])
-
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(score, features.blocks()):  # raises what a block raises
-            pass
+    score = partial(_score_block, models, features, scored_by)
+    scores = (map_blocks or map_by_threads(1))(score, features.blocks())
+    for block, of_block in zip(features.blocks(), scores, strict=True):
+        log_odds[block] = of_block
     return log_odds
+
+
+def _score_block(
+    models: Sequence[lightgbm.Booster], features: PairFeatures, scored_by: Bools, block: slice
+) -> Float64:
+    return mean_log_odds(models, features.values(block), scored_by[block])
 
 
 def mean_log_odds(models: Sequence[lightgbm.Booster], values: Float32, scored_by: Bools) -> Float64:

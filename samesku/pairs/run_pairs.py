@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints
 from samesku.artefacts import read_columns, read_json, to_numpy, write_array, write_json, write_table
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.pairs.calibration import Platt
 from samesku.pairs.candidate_search import GallerySearches, searches_of_candidates
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.evidence import PairEvidence
 from samesku.pairs.pair_model import PairModel, PairScores
-from samesku.reading import read_array, reading
+from samesku.reading import read_array, reading, refuse_values
 from samesku.scratch import new_array, slices
 from samesku.search.extension import lowest_scores
 from samesku.search.fusion import Fused
@@ -167,17 +169,18 @@ def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
         columns: dict[str, Any] = {
             name: to_numpy(column) for name, column in read_columns(folder / PAIRS, COLUMNS).items()
         }
+        _check_pairs(columns, len(rows), len(model.first))
         candidates = Candidates(rows, columns["left"], columns["right"])
         settings = AskingSettings(**read_json(folder / SETTINGS))
-        lowest = read_array(folder / LOWEST, mapped=False)
-        if lowest.shape[1:] != (len(rows),):
-            raise ValueError(f"{LOWEST} has shape {lowest.shape} for {len(rows)} listings")
-        if (candidates.left < 0).any() or (candidates.right >= len(rows)).any():
-            raise ValueError(f"{PAIRS} has a pair outside the {len(rows)} listings")
-        if not (np.isfinite(columns["first"]) & np.isfinite(columns["second"])).all():
-            raise ValueError(f"{PAIRS} has log-odds that are no number")
+        _check_settings(settings)
+        lowest = read_array(folder / LOWEST, mapped=False).astype(np.float64)
+        steps = len(list(folder.glob("moved_by_*.parquet")))
+        if lowest.shape != (len(searches_of_candidates(steps)), len(rows)) or np.isnan(lowest).any():
+            raise ValueError(
+                f"{LOWEST} has NaN in it, or shape {lowest.shape} for {len(rows)} listings and {steps} steps of "
+                "augmentation"
+            )
     folds = np.arange(len(model.first), dtype=np.uint32)
-    steps = len(list(folder.glob("moved_by_*.parquet")))
     return RunPairs(
         candidates,
         columns["first"],
@@ -188,3 +191,29 @@ def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
         settings,
         model.calibration,
     )
+
+
+def _check_pairs(columns: Mapping[str, NDArray[Any]], n_listings: int, n_models: int) -> None:
+    """Raise ValueError where the columns of PAIRS are impossible."""
+    left, right = columns["left"].astype(np.int64), columns["right"].astype(np.int64)
+    wrong = (left < 0) | (right >= n_listings) | (left >= right)
+    refuse_values("right", right, wrong, f"above left, one of {n_listings} listings")
+    key = left * n_listings + right
+    refuse_values(
+        "left", left, np.diff(key, prepend=-1) <= 0, "pairs in the order of (left, right), each once"
+    )
+    for name in ("first", "second"):
+        refuse_values(name, columns[name], ~np.isfinite(columns[name]), "a number")
+    scored_by = columns["scored_by"]
+    wrong = (scored_by == 0) | (scored_by >> n_models != 0)
+    refuse_values("scored_by", scored_by, wrong, f"some of {n_models} models")
+
+
+def _check_settings(settings: AskingSettings) -> None:
+    """Raise ValueError where a setting is impossible."""
+    for name in ("threshold", "min_score", "augmentation_threshold"):
+        value = getattr(settings, name)
+        if not isinstance(value, float | int) or not -1 <= value <= 1:
+            raise ValueError(f"{SETTINGS}: {name} is {value!r}; allowed: -1 to 1")
+    if unknown := set(settings.attributes) - set(ATTRIBUTES):
+        raise ValueError(f"{SETTINGS} has the attribute {min(unknown)!r}; allowed: {', '.join(ATTRIBUTES)}")

@@ -315,11 +315,14 @@ def _check_names(params: Params) -> Iterator[str]:
     for name, run in params.train.items():
         yield from check_start(name, run, params.channels)
     yield from check_reader(params.reader, params.channels)
-    # Each channel, run and learned fusion writes data/models/<name>, and a run two channels, <run>_image and _title.
-    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), "rerank", "reader"}
+    # Each channel and run writes data/models/<name>, and a run two channels, <run>_image and _title.
+    stages = {"learned_fusion", "reader", "rerank"}
+    taken = {*params.train, *(f"{run}_{side}" for run in params.train for side in SIDES), *stages}
     if clash := sorted(taken & set(params.channels)):
         yield f"channels.{clash[0]} has a name that is taken by training or rerank; allowed: another"
-    if clash := sorted((taken | {*params.channels, *SYSTEMS}) & set(params.learned_fusion)):
-        yield f"learned_fusion.{clash[0]} has the name of a channel, a run or a row; allowed: another name"
+    if clash := sorted(stages & set(params.train)):
+        yield f"train.{clash[0]} has the name of a stage; allowed: another name"
+    if clash := sorted(set(SYSTEMS) & set(params.learned_fusion)):
+        yield f"learned_fusion.{clash[0]} has the name of a row of another stage; allowed: another name"
     if clash := sorted({*SYSTEMS, *params.learned_fusion} & set(params.compare)):
         yield f"compare.{clash[0]} has the name of a row of another stage; allowed: another name"

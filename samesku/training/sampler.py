@@ -1,6 +1,5 @@
 """Which listings make up each training batch. The seed and the step alone decide a batch."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -265,24 +264,6 @@ def allows_copies(run: TrainRun) -> bool:
 def amounts_drawn(products: list[Int64], K: int, copies: bool) -> Int64:
     """How many listings of each product a batch holds, (n,): K with copies, else K or all that there are."""
     return np.array([K if copies else min(K, len(rows)) for rows in products])
-
-
-def rank_confused(neighbour: Ints, labels: Ints, count: int) -> dict[int, list[int]]:
-    """For each product, up to `count` others whose listings are most often among the neighbours of its listings.
-
-    Args:
-        neighbour: int (n, k), the neighbours of each training row, as training rows, best first; −1 for none.
-        labels: int (n,), the product of each training row, from 0.
-
-    Returns:
-        By product, the others, those met most often first; of equals, the one met first.
-    """
-    met: dict[int, Counter[int]] = {}
-    for row in np.argsort(labels, kind="stable"):
-        product = int(labels[row])
-        others = labels[neighbour[row][neighbour[row] >= 0]]
-        met.setdefault(product, Counter()).update(others[others != product].tolist())
-    return {product: [other for other, _ in counts.most_common(count)] for product, counts in met.items()}
 
 
 def _number_brought(labels: Ints, confused: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:

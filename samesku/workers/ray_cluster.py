@@ -126,18 +126,38 @@ def encoder_workers(
         InputError: what a worker is sent kills every worker that it is sent to.
     """
     with connect_cluster(machine):
-        from samesku.workers.ray_pool import TRIES, Pool
+        from samesku.workers.ray_pool import Pool
 
         room = cluster_room(machine.threads, accelerators=machine.device in ("auto", "cuda"))
         with Pool(make, *room) as pool:
+            ways_out = "a smaller embed.batch_size, fewer machine.threads, or machine.engine: local"
+            yield room.workers, lambda items: _refuse_lost(pool.map(items, lost=None), "listings", ways_out)
 
-            def map_workers(items: Iterable[Any]) -> Generator[Any]:
-                for result in pool.map(items, lost=None):
-                    if result is None:
-                        raise InputError(
-                            f"{TRIES} workers of Ray died of the same listings; too little memory? ways out: "
-                            "a smaller embed.batch_size, fewer machine.threads, or machine.engine: local"
-                        )
-                    yield result
 
-            yield room.workers, map_workers
+@contextmanager
+def block_workers(machine: Machine) -> Iterator[Callable[..., Generator[Any]]]:
+    """What maps over blocks of rows by a cluster's workers, one to a processor; each holds the function.
+
+    Raises:
+        InputError: a block kills every worker that it is given to.
+    """
+    with connect_cluster(machine):
+        from samesku.workers.ray_pool import Pool
+
+        def map_blocks(work: Callable[[slice], Any], blocks: Iterable[slice]) -> Generator[Any]:
+            with Pool(lambda: work, *cluster_room(processors=1)) as pool:
+                yield from _refuse_lost(pool.map(blocks, lost=None), "rows", "machine.engine: local")
+
+        yield map_blocks
+
+
+def _refuse_lost(results: Iterable[Any], what: str, ways_out: str) -> Generator[Any]:
+    """The results; InputError where None stands for items that killed every worker."""
+    from samesku.workers.ray_pool import TRIES
+
+    for result in results:
+        if result is None:
+            raise InputError(
+                f"{TRIES} workers of Ray died of the same {what}; too little memory? ways out: {ways_out}"
+            )
+        yield result

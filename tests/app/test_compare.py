@@ -62,12 +62,12 @@ def test_other_queries_and_unknown_systems_are_bad_input():
             ("self_only", "a"),
             "self_only is the F1 of every listing matched with itself alone, and has no queries to",
         ),
-        (("a", "skipped"), "skipped was skipped in the last run, so there is nothing to compare"),
+        (("a", "skipped"), "skipped was skipped in the last run, so there is nothing to compare: no labels"),
     ],
 )
 def test_a_system_without_queries_is_one_sentence(systems, message):
     write("a", np.ones(2))
-    (artefacts.PREDICTIONS / "skipped").mkdir()
+    artefacts.write_skipped(artefacts.PREDICTIONS / "skipped", "no labels")
     result = CliRunner().invoke(app, ["compare", *systems])
     assert result.exit_code == 2
     assert result.stderr.startswith(f"samesku compare: {message}")

@@ -222,7 +222,7 @@ def test_the_table_holds_every_system_with_its_interval_best_first(folder):
     better = json.loads((folder / "data/predictions/pair_model/metrics.json").read_text())
     better["test"]["f1"] = 0.75
     (folder / "data/predictions/pair_model/metrics.json").write_text(json.dumps(better))
-    (folder / "data/predictions/skipped").mkdir()
+    artefacts.write_skipped(folder / "data/predictions/skipped", "no labels")
     page.write_report("pair_model", folder / "report.html", 3000)
     text = (folder / "report.html").read_text("utf-8")
     rows = re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', text, re.S)

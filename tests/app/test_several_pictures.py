@@ -113,5 +113,5 @@ def test_what_stands_beside_the_main_system_runs_too(several, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path / "copy")
     assert "val f1" in tune.main()
     assert rerank.main()
-    f1 = json.loads((artefacts.METRICS / "compare/tuned.json").read_text())["test"]["f1"]
+    f1 = json.loads((artefacts.METRICS / "tuned.json").read_text())["test"]["f1"]
     assert 0 < f1 <= 1

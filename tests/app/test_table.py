@@ -20,15 +20,16 @@ def test_rows_are_lowest_first_with_their_gain_over_the_floor_and_systems_withou
     tmp_path,
 ):
     (tmp_path / "compare").mkdir()
+    (tmp_path / "learned_fusion").mkdir()
     for name, content in {
         "samesku": {
             "val": {"f1": 0.5},
             "test": {"f1": 0.75, "precision": 0.875, "recall": 0.5, "micro_f1": 0.5},
             "test_full": {"f1": 0.25},
         },
-        "compare/self_only": {"val": {"f1": 0.4}, "test": {"f1": 0.625}, "test_full": {"f1": 0.375}},
+        "self_only": {"val": {"f1": 0.4}, "test": {"f1": 0.625}, "test_full": {"f1": 0.375}},
         "compare/worse": {"test": {"f1": 0.5}},
-        "compare/skipped": {"skipped": 1},
+        "learned_fusion/skipped": {"skipped": 1},
         "compare/unlabelled": {"threshold": {"full": 0.6}},
         "compare/removed": {"test": {"f1": 0.9}},
     }.items():
@@ -56,10 +57,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def run_two_systems(folder):
-    val_and_test_copies.write(folder, params={"fusion.alpha": 0.5})
-    for stage in (fuse, index, evaluate):
+    val_and_test_copies.write(folder, params={"fusion.alpha": 0.5}, compare=["image_only"])
+    for stage in (fuse, index, evaluate, compare):
         stage.main()
-    compare.main("image_only")
 
 
 def test_figures_of_another_sample_are_not_shown_as_those_of_this_one(folder):
@@ -83,14 +83,14 @@ def test_a_clone_without_data_shows_the_figures_of_its_commit(folder):
 
 
 def test_a_skipped_system_is_of_this_run(folder):
-    val_and_test_copies.write(folder, labels=False)
-    compare.main("image_only")
+    val_and_test_copies.write(folder, labels=False, compare=["image_only"])
+    compare.main()
     assert split_systems(load_params())[0] == ["image_only"]
 
 
 def test_a_row_that_training_made_worse_says_so(folder):
     run_two_systems(folder)
-    params = load_params()  # as shipped: siamese has `keep: last`, frozen_head has not
+    params = load_params(ROOT / "params.yaml")  # as shipped: siamese has `keep: last`, frozen_head has not
     epochs = [{"epoch": 0, "val_f1": 0.5, "kept": 0}, {"epoch": 1, "val_f1": 0.25, "kept": 1}]
     for run in ("siamese", "frozen_head"):
         artefacts.write_json(artefacts.MODELS / run / "epochs.json", epochs)
@@ -99,7 +99,8 @@ def test_a_row_that_training_made_worse_says_so(folder):
     assert describe_fallen(params, systems) == note
     assert describe_fallen(params, ["frozen_head"]) == ""
     artefacts.write_json(artefacts.METRICS / "compare/siamese.json", {"skipped": 1})
-    (artefacts.PREDICTIONS / "siamese").mkdir()  # of this run
+    artefacts.write_skipped(artefacts.PREDICTIONS / "compare/siamese", "of this run")
+    val_and_test_copies.write_params(folder)
     assert CliRunner().invoke(app, ["table"]).stdout.splitlines()[-1] == note
     epochs[1]["val_f1"] = 0.5
     artefacts.write_json(artefacts.MODELS / "siamese/epochs.json", epochs)

@@ -23,6 +23,7 @@ SECTIONS = {
     "input": "Hostile and broken input",
     "leak": "Leaks",
     "at once": "Several at once (two processors)",
+    "commands": "Two commands at once (twenty rounds of each; in every third, one is killed)",
     "doubling": "Hostile sizes: every reader of foreign input, with an input and with one twice as large",
     "again": "Repeatability, clones, experiments",
 }

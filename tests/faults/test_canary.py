@@ -23,12 +23,8 @@ params = load_params()
 annotations.main()
 for run in params.train:
     train_pxk.main(run)
-for stage in (fuse, index, evaluate, tune, train_reader, rerank):
+for stage in (fuse, index, evaluate, compare, learn_fusion, tune, train_reader, rerank):
     stage.main()
-for system in params.compare:
-    compare.main(system)
-for system in params.learned_fusion:
-    learn_fusion.main(system)
 """
 
 

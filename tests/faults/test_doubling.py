@@ -7,7 +7,10 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook
 from PIL import Image
 
 from samesku.annotations.file import find_contradicted_pair, parse_annotations
@@ -19,8 +22,10 @@ from samesku.catalogue.source import open_source
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError
+from samesku.feeds.feed import open_feed
 from samesku.feeds.merchant_xml import read_names
 from samesku.params.file import read_params
+from samesku.params.profile import apply_profile
 from samesku.reading import read_array
 
 pytestmark = pytest.mark.long
@@ -105,6 +110,53 @@ def archive(n):
     return out.getvalue()
 
 
+def members(n):
+    """An archive whose table lies behind many other files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for i in range(n // 150):
+            file.writestr(f"{i}.txt", "")
+        file.writestr("listings.csv", "posting_id,title\na,Mug\n")
+    return out.getvalue()
+
+
+def read_member(path):
+    return read_catalogue(open_source(path, "listings.csv", None).table())
+
+
+def read_feed(path):
+    return sum(len(row.pictures) for row in open_feed(path, {}).rows())
+
+
+def excel(n):
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(["posting_id", "title"])
+    for i in range(n // 60):
+        sheet.append([f"p{i}", f"{i:08d} {i * 7919 % 1000003} Mug"])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def parquet(n):
+    ids = [f"p{i}" for i in range(n // 20)]
+    out = io.BytesIO()
+    pq.write_table(pa.table({"posting_id": ids, "title": [f"Mug {name}" for name in ids]}), out)
+    return out.getvalue()
+
+
+def tsv(cell):
+    """A feed of one row for each 40 bytes, or of one cell."""
+    head = b"id\ttitle\timage link\n"
+    return lambda n: head + (table(cell, b"")(n) if b"%d" in cell else b"a\tMug\t" + cell * (n // len(cell)))
+
+
+def set_entry(text):
+    """What init and profile do to params.yaml, with an entry of this text."""
+    return apply_profile(text, "index:\n  k: 7\n")
+
+
 def npy(n):
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"1," * (n // 2) + b")}\n"
     return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
@@ -130,6 +182,7 @@ CASES = {
     "codes of a title": (lambda n: " ".join(f"a{'b' * (i % 50)}1{i}" for i in range(n // 30)), compare_items, 30_000),
     "dimensions of a title": (titles("1x"), compare_items, 20_000),
     "quantities of a title": (titles("1 lb 1 g "), compare_items, 20_000),
+    "quotes of a title that are never closed": (titles(" “"), compare_items, 50_000),
     "attributes: marks out of order": (marks, fold_attributes, 50_000),
     "CSV: a quote closed and the next one opened": (table(b'p%d,Screen 12","%d.jpg\n'), read_catalogue, 100_000),
     "CSV: a quote never closed": (table(b'p%d,"Screen %d\n'), read_catalogue, 100_000),
@@ -139,6 +192,19 @@ CASES = {
     "CSV: pictures of one id": (table(b"a,b,%d%d.jpg\n"), read_catalogue, 100_000),
     "JSON Lines": (table(b'{"posting_id":"%d","title":"%d"}\n', b""), read_catalogue, 100_000),
     "JSON Lines: deep": (lambda n: b'{"posting_id":' + b"[" * n + b"\n", read_catalogue, 4_000_000),
+    "Excel": (excel, read_catalogue, 100_000),
+    "Parquet": (parquet, read_catalogue, 1_000_000),
+    "hashes": (table(b"p%d,%016x\n", b"posting_id,image_phash\n"), read_catalogue, 200_000),
+    "hashes that are none": (
+        lambda n: b"posting_id,title,image_phash\na,b," + b"0" * n,
+        read_catalogue,
+        2_000_000,
+    ),
+    "pictures of a listing": (
+        lambda n: b"posting_id,title,image\na,b," + b"|".join(b"%d.jpg" % i for i in range(n // 9)),
+        read_catalogue,
+        200_000,
+    ),
     "annotations": (annotations(b"a%(i)d,b,same,t\n"), read_answers, 200_000),
     "annotations: a chain": (
         annotations(b"a%(i)d,a%(j)d,same,t\n", b"a%(i)d,a%(k)d,different,t\n"),
@@ -148,6 +214,32 @@ CASES = {
     "params": (yaml, from_file(read_params), 40_000),
     "params: deep": (lambda n: b"a: " + b"[" * n + b"]" * n, from_file(read_params), 1_000_000),
     "params: aliases that merge": (merges, from_file(read_params), 200_000),
+    "params: an entry that is changed": (
+        lambda n: "index:\n  k: 50\n" + "".join(f"# {i}\nk{i}:\n  a: {i}\n" for i in range(n // 25)),
+        set_entry,
+        40_000,
+    ),
+    "a feed of TSV": (tsv(b"p%d\tMug\thttps://a.example/%d.jpg\n"), from_file(read_feed), 200_000),
+    "a feed of TSV: URLs of a cell": (tsv(b"https://a.example/b.jpg,"), from_file(read_feed), 200_000),
+    "a feed of TSV: signs between URLs": (tsv(b", "), from_file(read_feed), 30_000),
+    "a feed of TSV: a list that is deep": (tsv(b"["), from_file(read_feed), 2_000_000),
+    "a feed: rows": (
+        lambda n: b"<rss>"
+        + b"".join(
+            b"<item><id>%d</id><title>Mug</title><link>https://a.example/%d.jpg</link></item>" % (i, i)
+            for i in range(n // 80)
+        )
+        + b"</rss>",
+        from_file(read_feed),
+        400_000,
+    ),
+    "a feed: pictures of an item": (
+        lambda n: b"<rss><item><id>1</id><title>Mug</title>"
+        + b"<additional_image_link>https://a.example/b.jpg</additional_image_link>" * (n // 70)
+        + b"</item></rss>",
+        from_file(read_feed),
+        400_000,
+    ),
     "a feed": (
         lambda n: b"<rss>" + b"<item><id>1</id><title>Mug</title></item>" * (n // 40) + b"</rss>",
         from_file(read_names),
@@ -169,6 +261,7 @@ CASES = {
         12_000_000,
     ),
     "an archive of many pictures": (archive, from_file(read_pictures), 2_000_000),
+    "an archive of many files": (members, from_file(read_member), 2_000_000),
     "an array's header": (npy, from_file(read_array), 1_000_000),
     "a picture": (png, lambda data: shrink_picture(data, image_size=256, max_pixels=100_000_000), 4_000_000),
 }  # fmt: skip

@@ -15,16 +15,6 @@ IN_PART = " written: is the disk full?"  # of an array
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
 
-def stages_to_try(pipeline):
-    """One of each script, and each kind of channel and run."""
-    every = {stage.name: stage for stage in broken.stages(pipeline)}
-    return [
-        stage
-        for name, stage in every.items()
-        if not name.startswith("compare@") or name == "compare@title_only"
-    ]
-
-
 def held_to_be_refused(pipeline, folder, stage, sentence, **options):
     """Run a stage that cannot write; nothing of what it had written may change."""
     before = broken.digests(folder, stage.outs)
@@ -86,7 +76,7 @@ def fill(folder):
 
 @pytest.mark.long
 def test_a_full_disk(pipeline, full, tmp_path, report):
-    tried = stages_to_try(pipeline)
+    tried = broken.stages(pipeline)
     for stage in tried:
         fill(full)
         held_to_be_refused(pipeline, full, stage, os.strerror(errno.ENOSPC), log=tmp_path / "log")
@@ -138,7 +128,7 @@ def test_a_folder_that_cannot_be_written(pipeline, unwritable):
 
 @pytest.mark.long
 def test_folders_that_cannot_be_written(pipeline, unwritable, report):
-    tried = stages_to_try(pipeline)
+    tried = broken.stages(pipeline)
     for stage in tried:
         forbid(unwritable, stage)
         held_to_be_refused(pipeline, unwritable, stage, f": {os.strerror(errno.EACCES)}", prepare=as_anybody)

@@ -124,3 +124,7 @@ def test_an_xml_feed(tmp_path):
     assert first.pictures == ("http://x/1", "http://x/2", "http://x/3")
     assert first.cells["category"] == "9"
     assert (second.cells["posting_id"], second.cells["label_group"]) == ("2", "g")
+
+
+def test_a_cell_that_is_a_deep_list_is_one_url():
+    assert split_urls("[" * 100_000) == ["[" * 100_000]

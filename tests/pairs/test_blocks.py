@@ -9,6 +9,7 @@ from samesku.pairs.explain import explain_scores
 from samesku.pairs.labels import label_pairs
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.params.schema import Fusion, PairModelParams, Rerank
+from samesku.workers.blocks import map_by_threads
 from tests.pairs.test_new_pairs import list_listings, make_evidence
 
 BLOCKS = {
@@ -36,7 +37,12 @@ def run(further):
     model, scores = fit_pair_model(features, labels, params, 2)
     pair = np.arange(0, len(features.candidates), 3)
     assert len(np.unique(scores.second)) > 8
-    return features, scores, explain_scores(model, features, scores, pair), model.score(features, 2)
+    return (
+        features,
+        scores,
+        explain_scores(model, features, scores, pair),
+        model.score(features, map_by_threads(2)),
+    )
 
 
 @pytest.mark.parametrize("further", [0, 9])

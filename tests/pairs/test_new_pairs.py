@@ -20,6 +20,7 @@ from samesku.pairs.run_pairs import AskingSettings, read_run, write_run
 from samesku.params.schema import Fusion, Match, Rerank
 from samesku.search.extension import extend_gallery
 from samesku.search.fusion import concatenate_channels
+from samesku.workers.blocks import map_by_threads
 
 N = 40
 WEIGHTS = {"tower": 0.5, "title": 0.5}
@@ -93,7 +94,7 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
     first = [fit(features, seed) for seed in range(2)]
     support = second_round_features(features, np.zeros(len(target)))
     model = PairModel(first, [fit(support, seed) for seed in range(2)], Platt(1.5, 0.1))
-    scores = model.score(features, 1)
+    scores = model.score(features, map_by_threads(1))
     settings = AskingSettings(
         WEIGHTS, list(evidence.channels), of_all.attributes.present, searches.threshold, 0.5, 0.4
     )

@@ -11,6 +11,7 @@ from samesku.pairs.feature_blocks import PairFeatures
 from samesku.pairs.labels import PairLabels, draw_training_pairs
 from samesku.pairs.pair_model import fit_folds, fit_pair_model, mean_log_odds, score_pairs, scoring_mask
 from samesku.params.schema import PairModelParams
+from samesku.workers.blocks import map_by_threads
 
 SMALL = PairModelParams(folds=3, trees=8, leaves=4)
 
@@ -100,7 +101,7 @@ def test_blocks_change_no_score(values, labels, monkeypatch):
     whole = mean_log_odds(models, values, scored_by).tolist()
     assert score_pairs(models, features, scored_by).tolist() == whole
     monkeypatch.setattr(feature_blocks, "PAIRS", 70)
-    assert score_pairs(models, features, scored_by, threads=3).tolist() == whole
+    assert score_pairs(models, features, scored_by, map_by_threads(3)).tolist() == whole
     every = np.arange(900)
     assert features.gather(every).tolist() == values.tolist()
 
@@ -143,8 +144,8 @@ def test_a_column_of_the_second_round_that_only_some_pairs_have(labels):
     model, scores = fit_pair_model(features, labels, SMALL, 1, read)
     right_of = (scores.probability > 0.5) == labels.same_product
     assert right_of[is_read].mean() > 0.95 > right_of[~is_read].mean() + 0.2
-    again = model.score(features, 1, read)
+    again = model.score(features, map_by_threads(1), read)
     assert ((again.probability > 0.5) == labels.same_product)[is_read].mean() > 0.95
-    unread = model.score(features, 1)  # the model takes pairs that nobody has read, too
+    unread = model.score(features, map_by_threads(1))  # the model takes pairs that nobody has read, too
     assert np.isfinite(unread.probability).all()
     assert unread.first.tolist() == again.first.tolist()

@@ -83,9 +83,8 @@ def test_the_shipped_params_are_right():
             "mean",
             "learned_fusion.gated.kind is 'mean'; allowed: 'gated' or 'att",
         ),
-        ("learned_fusion.pxk", LEARNED, "learned_fusion.pxk has the name of a channel, a run or a row"),
-        ("learned_fusion.cnn", LEARNED, "learned_fusion.cnn has the name of a channel, a run or a row"),
-        ("learned_fusion.tuned", LEARNED, "learned_fusion.tuned has the name of a channel, a run or a row"),
+        ("learned_fusion.tuned", LEARNED, "learned_fusion.tuned has the name of a row of another stage"),
+        ("train.learned_fusion", SHIPPED["train"]["pxk"], "train.learned_fusion has the name of a stage"),
         (
             "compare.gated",
             SHIPPED["compare"]["phash"],

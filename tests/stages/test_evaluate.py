@@ -57,7 +57,7 @@ def test_self_only_is_every_listing_matched_with_itself_alone(folder):
     run_main_system()
     # A, B, C are three listings of a product, D and E two: 2 · 1 / (1 + 3) and 2 · 1 / (1 + 2).
     floor = round((3 * 2 / 4 + 2 * 2 / 3) / 5, 6)
-    assert json.loads((artefacts.METRICS / "compare/self_only.json").read_text()) == {
+    assert json.loads((artefacts.METRICS / "self_only.json").read_text()) == {
         "val": {"f1": floor},
         "test": {"f1": floor, "queries": 5, "gallery": 5},
         "test_full": {"f1": floor, "queries": 5, "gallery": 10},
@@ -146,7 +146,7 @@ def test_without_labels_a_given_threshold_still_matches(folder):
     val_and_test_copies.write(folder, labels=False, params=GIVEN)
     run_main_system()
     assert read_metrics() == {"threshold": {"split": 0.7, "full": 0.7}}
-    floor = json.loads((artefacts.METRICS / "compare/self_only.json").read_text())
+    floor = json.loads((artefacts.METRICS / "self_only.json").read_text())
     assert floor == {"quarantined": 3, "leaks": 4}
     assert read_submission()["a2"] == "a2 c2 b2"
 

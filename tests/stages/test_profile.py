@@ -18,18 +18,21 @@ from tests.fixtures import random_checkpoints, small_pipeline
 from tests.fixtures.small_pipeline import dvc
 
 #: What is the profile's own and loads in another way than the shipped params: run for real.
-OWN = ("compare@clip_05_static", "compare@bert_resnet_dynamic", "compare@clip_finetuned")
+OWN = ("clip_05_static", "bert_resnet_dynamic", "clip_finetuned")
 #: The stages that they need, in one process: the libraries are imported once.
 STAGES = """
 import sys
+from samesku.params import load_params
 from stages import annotations, compare, embed_zero_shot, sample, train_pxk
 sample.main()
 annotations.main()
 for channel in ("cnn", "sbert", "clip_image", "clip_title", "bert"):
     embed_zero_shot.main(channel)
 train_pxk.main("clip_finetuned")
-for system in sys.argv[1:]:
-    compare.main(system.removeprefix("compare@"))
+params = load_params()
+rows = {name: params.compare[name] for name in sys.argv[1:]}
+compare.load_params = lambda: params.model_copy(update={"compare": rows})
+compare.main()
 """
 
 
@@ -106,12 +109,12 @@ def shopee(tmp_path_factory, params):
 @pytest.mark.slow
 def test_channels_runs_and_rows_of_the_profile_run(shopee):
     resolved = dvc(shopee, "stage", "list", "--name-only").split()
-    assert {"train_pxk@pxk", "compare@clip_image_only", "tune", "rerank", *OWN} <= set(resolved)
+    assert {"train_pxk@pxk", "train_pxk@clip_finetuned", "compare", "tune", "rerank"} <= set(resolved)
     done = subprocess.run([sys.executable, "-c", STAGES, *OWN], cwd=shopee, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    for stage, threshold in zip(OWN, (0.9, 1.4, None), strict=True):
-        metrics = json.loads((shopee / f"metrics/compare/{stage.split('@')[1]}.json").read_text())
-        assert 0 < metrics["test"]["f1"] <= 1, stage
+    for system, threshold in zip(OWN, (0.9, 1.4, None), strict=True):
+        metrics = json.loads((shopee / f"metrics/compare/{system}.json").read_text())
+        assert 0 < metrics["test"]["f1"] <= 1, system
         assert metrics["test_full"]["gallery"] > 150
         if threshold is not None:
             assert metrics["threshold"] == {"split": threshold, "full": threshold}

@@ -22,7 +22,7 @@ PREDICTIONS, MODELS = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rera
 
 
 def run(folder, monkeypatch, columns, channels, **keys):
-    """Run the stage on these listings; its one-line summary and metrics/compare/rerank.json.
+    """Run the stage on these listings; its one-line summary and metrics/rerank.json.
 
     `keys` are those of `rerank` in params.yaml.
     """
@@ -39,7 +39,7 @@ def run(folder, monkeypatch, columns, channels, **keys):
     )
     monkeypatch.setattr(rerank, "load_params", lambda: params)
     summary = rerank.main()
-    return summary, json.loads((artefacts.METRICS / "compare/rerank.json").read_text())
+    return summary, json.loads((artefacts.METRICS / "rerank.json").read_text())
 
 
 def read_numbers(gallery):
@@ -61,7 +61,7 @@ def families():
 
 
 def run_tuned_fusion(monkeypatch):
-    """metrics/compare/tuned.json: the fused score with the best weights, on the listings of this folder."""
+    """metrics/tuned.json: the fused score with the best weights, on the listings of this folder."""
     params = SimpleNamespace(
         fusion=Fusion(**FUSION),
         tune=Tune(k=20),
@@ -73,7 +73,7 @@ def run_tuned_fusion(monkeypatch):
     )
     monkeypatch.setattr(tune, "load_params", lambda: params)
     tune.main()
-    return json.loads((artefacts.METRICS / "compare/tuned.json").read_text())
+    return json.loads((artefacts.METRICS / "tuned.json").read_text())
 
 
 def test_it_beats_the_fused_score_and_writes_what_a_system_writes(tmp_path, monkeypatch, families):
@@ -296,11 +296,12 @@ def test_a_split_with_hardly_a_listing(tmp_path, monkeypatch, families, split, n
     assert ("test" in metrics) == (split == "train" or n_left > 0)
 
 
-def test_without_labels_it_is_skipped_with_empty_outs(tmp_path, monkeypatch, families):
+def test_without_labels_it_is_skipped_and_its_outs_say_why(tmp_path, monkeypatch, families):
     columns, channels = families
     unlabelled = columns | {"label_group": [None] * len(columns["posting_id"])}
     summary, metrics = run(tmp_path, monkeypatch, unlabelled, channels)
     assert "skipped" in summary
     assert metrics == {"skipped": 1}
-    assert list(PREDICTIONS.iterdir()) == []
-    assert list(MODELS.iterdir()) == []
+    for out in (PREDICTIONS, MODELS):
+        (file,) = out.iterdir()
+        assert json.loads(file.read_text())["skipped"].startswith("val has no two labelled listings")

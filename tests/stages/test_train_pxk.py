@@ -182,7 +182,7 @@ def test_every_system_is_trained_by_the_same_stage(run, params):
 
 def test_a_run_that_does_not_help_says_so(run, monkeypatch, capfd):
     f1s = iter([0.9, 0.4, 0.5])
-    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    monkeypatch.setattr(train_pxk, "measure_towers", lambda *_: {"f1": next(f1s), "threshold": 0.5})
     sentence = "training did not raise val f1, so the towers stay as they were before it"
     assert f"best epoch 0 of 2, val f1 0.9000 -> 0.9000 ({sentence})" in run(IMAGE)
     assert f"train_pxk@r: {sentence}\n" in capfd.readouterr().err
@@ -190,7 +190,7 @@ def test_a_run_that_does_not_help_says_so(run, monkeypatch, capfd):
 
 def test_a_run_that_helps_warns_of_nothing(run, monkeypatch, capfd):
     f1s = iter([0.4, 0.9, 0.5])
-    monkeypatch.setattr(train_pxk, "val_f1", lambda *_: {"f1": next(f1s), "threshold": 0.5})
+    monkeypatch.setattr(train_pxk, "measure_towers", lambda *_: {"f1": next(f1s), "threshold": 0.5})
     assert "did not raise" not in run(IMAGE) + capfd.readouterr().err
 
 

@@ -16,7 +16,6 @@ from samesku.training.sampler import (
     fit_batches,
     group_by_product,
     make_sampler,
-    rank_confused,
 )
 
 #: Sizes of the products of a catalogue.
@@ -206,15 +205,6 @@ def test_products_leave_out_the_unlabelled_and_the_single():
 def test_what_cannot_be_sampled_is_refused(make, sentence):
     with pytest.raises(InputError, match=sentence):
         make()
-
-
-def test_products_are_ranked_by_how_often_they_are_confused():
-    #  rows 0, 1 of product 0; 2, 3 of 1; 4, 5 of 2
-    labels = np.array([0, 0, 1, 1, 2, 2])
-    neighbour = np.array([[1, 4, 2], [4, 5, 0], [3, 0, -1], [2, -1, -1], [5, 1, 3], [4, 3, 0]])
-    #  product 0 meets 2, 1, 2, 2; product 1 meets 0; product 2 meets 0, 1, 1, 0
-    assert rank_confused(neighbour, labels, 1) == {0: [2], 1: [0], 2: [0]}
-    assert rank_confused(neighbour, labels, 5) == {0: [2, 1], 1: [0], 2: [0, 1]}
 
 
 def test_a_drawn_product_brings_those_it_is_confused_with():

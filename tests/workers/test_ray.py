@@ -10,6 +10,7 @@ import time
 import zipfile
 from contextlib import closing
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,14 +23,17 @@ from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer
 from samesku.embedding import ray_encoder
 from samesku.errors import InputError
+from samesku.pairs import feature_blocks
 from samesku.params import read_params
+from samesku.params.schema import Groups, Index, Machine, Match, Rerank
 from samesku.search import exact, ray_search
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
+from samesku.search.galleries import open_search
 from samesku.workers.ray_cluster import connect_cluster, decoding_workers, encoder_workers
-from stages import embed_zero_shot, fuse, index, sample
+from stages import embed_zero_shot, fuse, index, rerank, sample
 from tests.conftest import ROOT
-from tests.fixtures import random_checkpoints, val_and_test_copies
+from tests.fixtures import product_families, random_checkpoints, val_and_test_copies
 from tests.workers.conftest import Killer
 
 pytestmark = pytest.mark.slow
@@ -205,6 +209,37 @@ def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
     assert tables[0] == tables[1]
 
 
+def test_the_pair_model_gives_the_same_bytes_though_a_worker_dies(tmp_path, monkeypatch, cluster):
+    from samesku.workers.ray_pool import Pool
+
+    monkeypatch.chdir(tmp_path)
+    product_families.write_families(tmp_path, *product_families.draw_families(products=60))
+    monkeypatch.setattr(feature_blocks, "PAIRS", 150)
+    fusion = {"alpha": 0.5, "image": {"picture": 1.0}, "title": {"title": 1.0}}
+    model = {"folds": 2, "trees": 10, "leaves": 6}
+    killer = Killer("ray::_Worker", at=4)
+    monkeypatch.setattr(Pool, "_answer", killer.before(Pool._answer))
+    here = Machine(threads=1)  # searches: on a cluster, the last bits of scores may differ
+    monkeypatch.setattr(rerank, "open_search", lambda index, _, n: open_search(index, here, n))
+    outs = []
+    for engine in ("local", "ray"):
+        params = SimpleNamespace(
+            rerank=Rerank.model_validate({"fusion": fusion, "k": 10, "model": model}),
+            index=Index(k=20),
+            machine=Machine(threads=1, engine=engine, address=cluster.address),
+            groups=Groups(),
+            match=Match(),
+            channels={"picture": None, "title": None},
+        )
+        monkeypatch.setattr(rerank, "load_params", lambda params=params: params)
+        assert "full: pair model taught by train and val" in rerank.main()
+        places = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"
+        files = [path for place in places for path in sorted(place.rglob("*")) if path.is_file()]
+        outs.append({path: path.read_bytes() for path in files})
+    assert killer.killed
+    assert outs[0] == outs[1]
+
+
 @pytest.mark.long
 def test_each_accelerator_has_a_worker(machine):
     def make():
@@ -248,7 +283,9 @@ from samesku.search.fusion import concatenate_channels
 from samesku.workers.ray_cluster import decoding_workers
 from samesku.search import ray_search
 from samesku.params.schema import Machine
+from samesku.pairs import feature_blocks
 from samesku.params import read_params
+from samesku.params.schema import Groups, Index, Machine, Match, Rerank
 
 machine = Machine(device="cpu", workers=0, threads=1, engine="ray", address=sys.argv[1])
 rows = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)

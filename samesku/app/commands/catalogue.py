@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from samesku import artefacts
 from samesku.app.command import command
 from samesku.errors import InputError
-from samesku.params import load_params
 
 Column = Annotated[
     list[str] | None,
@@ -112,14 +110,13 @@ def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, witho
     Example: samesku profile quick
     """
     from samesku.app.init import describe_undo
+    from samesku.params.change import change_params
     from samesku.params.profile import apply_profile, read_profile
 
     file = Path("params.yaml")
     undo = describe_undo(file)
-    text = apply_profile(file.read_text("utf-8"), read_profile(Path("profiles"), name))
-    with artefacts.replace_out(file) as partial:
-        partial.write_text(text, "utf-8")
-    params = load_params(file)
+    entries = read_profile(Path("profiles"), name)
+    params = change_params(file, lambda text: apply_profile(text, entries))
     typer.echo(
         f"params.yaml now has the entries of profiles/{name}.yaml; catalogue: {params.data.source}\n{undo}"
     )

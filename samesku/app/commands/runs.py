@@ -66,7 +66,7 @@ def store(
         typer.echo(f"{removed:,} files removed")
     total = 0
     for folder in sorted(root.glob("*/")):
-        n_values, size = len(stores.Store(folder)), sum(file.stat().st_size for file in folder.glob("*"))
+        n_values, size = len(stores.Store(folder)), stores.folder_size(folder)
         typer.echo(f"{folder.name}: {n_values:,} values, {size / 1e6:,.1f} MB")
         total += size
     typer.echo(f"{root}: {total / 1e9:.3f} GB of {machine.store_gb:g}")

@@ -68,7 +68,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
         InputError: the system has none, or they are of another sample.
         DamagedFile: a match is the query itself, or has a score outside −1 to 1.
     """
-    path = artefacts.PREDICTIONS / system / "matches.parquet"
+    path = artefacts.predictions_folder(system) / "matches.parquet"
     if not path.is_file():
         raise InputError(f"{path} is missing; run `dvc repro`, or name a system of {artefacts.PREDICTIONS}")
     table = artefacts.read_columns(path)

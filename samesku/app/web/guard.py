@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-TOKEN = "x-samesku-token"  # noqa: S105  (a header's name)
+from samesku.app.running_server import TOKEN
+
 #: The names of loopback. A page whose host name was made to resolve to this machine (DNS rebinding) sends
 #: that name, and is refused.
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")

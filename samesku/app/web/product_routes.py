@@ -144,7 +144,7 @@ def product_system(system: str | None) -> str:
         InputError: it has no groups.
     """
     groups = {
-        name: artefacts.PREDICTIONS / name / "groups.parquet"
+        name: artefacts.predictions_folder(name) / "groups.parquet"
         for name in ("rerank", "samesku", system)
         if name
     }

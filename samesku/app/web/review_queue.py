@@ -116,7 +116,7 @@ def open_queue(system: str | None, precision: float, params: Params, listings: L
         InputError: the system has neither.
     """
     row_of = {posting_id: row for row, posting_id in enumerate(listings.posting_id)}
-    review = ReviewQueue(artefacts.PREDICTIONS / (system or "rerank") / "review.parquet", row_of)
+    review = ReviewQueue(artefacts.predictions_folder(system or "rerank") / "review.parquet", row_of)
     if len(review):
         return review
     sample = read_pair_sample(system or "samesku", params, listings)

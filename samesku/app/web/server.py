@@ -1,12 +1,14 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
 import asyncio
+import json
+import re
 import secrets
 import socket
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from samesku import artefacts
 from samesku.annotations.file import read_annotations
@@ -30,12 +33,15 @@ from samesku.app.evidence_names import name_evidence
 from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing, read_query_listing
 from samesku.app.report.catalogue import Catalogue
+from samesku.app.running_server import ROUTE, announce, read_state
 from samesku.app.system_index import SystemIndex
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.pair_routes import PairRoutes, further_rows
 from samesku.app.web.product_routes import ProductRoutes, product_system
+from samesku.app.web.questions import Questions
 from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.app.web.start import start_content
+from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
@@ -53,7 +59,7 @@ MAX_RESULTS = 50
 
 
 class Site:
-    """The page and the API over one indexed catalogue. The networks serve one request at a time.
+    """The page and the API over one indexed catalogue.
 
     Args:
         annotations: annotations.csv; it may be missing. It is read for each request, so that several people can
@@ -75,22 +81,21 @@ class Site:
         catalogue.open_all()
         self.pairs = PairRoutes(index, queue, annotations, name)
         self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
-        self.networks = threading.Lock()
+        self.questions = Questions(index)
         self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
         environment = Environment(loader=FileSystemLoader([STATIC, TEMPLATES]), autoescape=True)
         self.template = environment.get_template("web.html")
 
     def warm_up(self) -> None:
         """Load every network, so that the first request does not wait for them."""
-        with self.networks:
-            try:
-                for name in self.index.encoders.channels:
-                    self.index.encoders.encoder(name)
-                source = self.index.listings.source[0]  # one that match.link: within allows
-                answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
-                _ = self.products.content  # so that the first page does not wait either
-            except InputError as error:  # requests will get the same error; the review needs no network
-                print(f"samesku serve: {error}", file=sys.stderr)
+        try:
+            for name in self.index.encoders.channels:
+                self.index.encoders.encoder(name)
+            source = self.index.listings.source[0]  # one that match.link: within allows
+            answers.search_catalogue(self.index, QueryListing("a", None, "", source=source), 1)
+            _ = self.products.content  # so that the first page does not wait either
+        except InputError as error:  # requests will get the same error; the review needs no network
+            print(f"samesku serve: {error}", file=sys.stderr)
 
     async def page(self, request: Request) -> Response:
         content = await run_in_threadpool(start_content, self.products)
@@ -118,29 +123,46 @@ class Site:
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
     async def match(self, request: Request) -> Response:
-        left, right = await self._read_listings(request, 2)
-        answer = await self._ask(lambda: answers.match_listings(self.index, left, right))
+        left, right = pair = await self._read_listings(request, 2)
+        answer = await self.questions.ask(
+            request, pair, lambda: answers.match_listings(self.index, left, right)
+        )
         return JSONResponse(answer | {"titles": [left.title, right.title]})
 
     async def search(self, request: Request) -> Response:
         (query,) = await self._read_listings(request, 1)
-        answer = await self._ask(lambda: answers.search_catalogue(self.index, query, MAX_RESULTS))
+        answer = await self.questions.ask(
+            request, [query], lambda: answers.search_catalogue(self.index, query, MAX_RESULTS)
+        )
         for result in answer["results"]:
             row = self.index.row_of[result["posting_id"]]
             result["row"] = row if result["image"] else None
             result["further"] = further_rows(self.index, row)
         return JSONResponse(answer | {"title": query.title})
 
-    async def _ask(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        def answer() -> dict[str, Any]:
-            with self.networks:
-                return question()
+    async def ask(self, request: Request) -> Response:
+        """A question of a command of this folder, `match` or `search`: the answer that it would give itself."""
+        question, k = (request.query_params.get(name, "") for name in ("question", "k"))
+        if question not in ("match", "search") or not re.fullmatch("[1-9][0-9]{0,3}", k):
+            raise InputError("allowed: question match or search, k from 1 to 9999")
+        listings = await self._read_listings(request, 2 if question == "match" else 1)
 
-        return await run_in_threadpool(answer)
+        def answer() -> dict[str, Any]:
+            if question == "match":
+                return answers.match_listings(self.index, listings[0], listings[1])
+            return answers.search_catalogue(self.index, listings[0], int(k))
+
+        answered = await self.questions.ask(request, listings, answer)
+        return JSONResponse({"answer": answered, "titles": [listing.title for listing in listings]})
 
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
-        """The listings of a form: fields title1, image1 and source1, title2, image2 and source2."""
-        titles, pictures, sources = [], [], []
+        """The listings of a form: fields title1, image1, source1 and attributes1 (JSON), title2, image2 …
+
+        Raises:
+            Refused: too many questions wait; pictures are not even decoded.
+        """
+        self.questions.check()
+        titles, pictures, sources, attributes = [], [], [], []
         async with self._form(request, count) as form, self.decoding:
             for number in range(1, count + 1):
                 title, image = form.get(f"title{number}", ""), form.get(f"image{number}")
@@ -151,29 +173,43 @@ class Site:
                     raise InputError(f"shop {number} is no text of at most {MAX_TITLE:,} characters")
                 if image is not None and not isinstance(image, UploadFile):
                     raise InputError(f"picture {number} is no file")
+                attributes.append(_read_attributes(form.get(f"attributes{number}", "{}"), number))
                 titles.append(title)
                 sources.append(source)
                 pictures.append(await image.read() if image is not None else None)
             data = self.index.params.data
             return [
                 await run_in_threadpool(
-                    read_query_listing, title, picture, data, f"picture {number}", source=source
+                    read_query_listing, title, picture, data, f"picture {number}", cells, source
                 )
-                for number, (title, picture, source) in enumerate(
-                    zip(titles, pictures, sources, strict=True), 1
+                for number, (title, picture, cells, source) in enumerate(
+                    zip(titles, pictures, attributes, sources, strict=True), 1
                 )
             ]
 
     @asynccontextmanager
     async def _form(self, request: Request, count: int) -> AsyncIterator[FormData]:
         try:
-            form = await request.form(max_files=count, max_fields=3 * count)
+            form = await request.form(max_files=count, max_fields=4 * count)
         except (LookupError, UnicodeError):
             raise InputError("the form is in an unknown charset; allowed: UTF-8") from None
         try:
             yield form
         finally:
             await form.close()
+
+
+def _read_attributes(text: object, number: int) -> dict[str, str]:
+    """The cells of a listing by the names of reader.ATTRIBUTES, from JSON."""
+    with suppress(ValueError, RecursionError):
+        cells: object = json.loads(text) if isinstance(text, str) and len(text) <= MAX_TITLE else None
+        if isinstance(cells, dict) and set(cells) <= set(ATTRIBUTES):
+            texts = {name: value for name, value in cells.items() if isinstance(value, str)}
+            if len(texts) == len(cells):
+                return texts
+    raise InputError(
+        f"attributes {number}: allowed: a JSON object of texts with names of {', '.join(ATTRIBUTES)}"
+    )
 
 
 class RowConvertor(IntegerConvertor):
@@ -195,15 +231,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": detail}, status)
 
 
-def build(site: Site, names: Sequence[str]) -> Starlette:
+def build(site: Site, names: Sequence[str], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """The application; browsers may call it under these host names, beside those of loopback."""
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", site.page),
             Route("/static/{name}", site.static),
             Route("/picture/{row:row}", site.picture),
             Route("/api/match", site.match, methods=["POST"]),
             Route("/api/search", site.search, methods=["POST"]),
+            Route(ROUTE, site.ask, methods=["POST"]),
             Route("/thumbnail/{row:row}", site.products.thumbnail),
             Route("/api/pair", site.pairs.explain),
             Route("/api/threshold", site.products.threshold),
@@ -239,7 +277,8 @@ def run(
             `open_queue` and `product_system`.
         precision: as of `open_queue`. person: the name that annotations get; "" for none.
     """
-    index = open_index(params, system=system if system in ASKED_SYSTEMS else None)
+    state, asked = read_state(), system if system in ASKED_SYSTEMS else None
+    index = open_index(params, system=asked)
     index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
@@ -250,11 +289,19 @@ def run(
     except OSError as error:
         raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error})") from None
     shown = f"[{host}]" if ":" in host else host
-    print(f"samesku serve: http://{shown}:{listening.getsockname()[1]} (Ctrl-C stops it)", flush=True)
+    port = listening.getsockname()[1]
+    print(f"samesku serve: http://{shown}:{port} (Ctrl-C stops it)", flush=True)
     if host not in LOOPBACK:
         print("everyone who can reach this address can use the page and write annotations", file=sys.stderr)
-    threading.Thread(target=site.warm_up, daemon=True).start()
-    application = build(site, [*names, host])
+    site.questions.first(site.warm_up)
+    is_everywhere = ip_address(listening.getsockname()[0]).is_unspecified
+
+    @asynccontextmanager
+    async def announced(_: Starlette) -> AsyncIterator[None]:
+        with announce("localhost" if is_everywhere else host, port, site.token, asked, state):
+            yield
+
+    application = build(site, [*names, host], announced)
     config = uvicorn.Config(
         application,
         http=TimedProtocol,

@@ -16,7 +16,7 @@ from samesku.app.web.product_routes import ProductRoutes
 
 def start_content(products: ProductRoutes) -> dict[str, Any]:
     """The catalogue, the quality of the matches, and what to do next, for the template."""
-    folder = artefacts.PREDICTIONS / products.system
+    folder = artefacts.predictions_folder(products.system)
     metrics = read_metrics(folder)
     systems = read_systems([*split_systems(products.params)[0], products.system])
     groups = products.groups
