@@ -4,6 +4,7 @@ import base64
 import contextlib
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from samesku import artefacts
@@ -25,10 +26,11 @@ def test_the_legend_leaves_out_channels_without_weight(page, pages, tmp_path):
         assert page.locator("#legend .legend-entry").all_text_contents() == names
 
 
-def test_queries_with_few_matches_share_a_line(page, pages):
+@pytest.mark.parametrize(("name", "n"), [("many", 10), ("compare", 4)])
+def test_queries_with_few_matches_share_a_line(page, pages, name, n):
     """Each query of the page has one to three cards: no line of queries leaves a third of the page empty."""
-    open_queries(page, pages["many"])
-    expect(page.locator("article.query")).to_have_count(10)
+    open_queries(page, pages[name])
+    expect(page.locator("article.query")).to_have_count(n)
     lines = {}
     for block in page.locator("article.query").all():
         box = block.bounding_box()

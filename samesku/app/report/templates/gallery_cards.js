@@ -85,15 +85,15 @@ function cardGrid(query, cards) {
 function wonAndLost(query, cards) {
   const part = (name, tones) => {
     const of = cards.filter((card) => tones.includes(gallery.kinds[card.kind][1]));
-    return of.length ? element("div", {}, element("h3", { className: "note" }, `${name} (${of.length})`), cardGrid(query, of)) : null;
+    return of.length ? element("div", { style: { "--cards": of.length } }, element("h3", { className: "note" }, `${name} (${of.length})`), cardGrid(query, of)) : null;
   };
   return element("div", { className: "won-and-lost" }, part("Won", ["good"]), part("Lost", ["bad"]), part("Changed", ["info", "warn"]), part("Same in both", ["plain"]));
 }
 
-/** The width of a query with all its cards in one line; Infinity where the page has less, or has two groups of cards. */
+/** The width of a query with all its cards in one line; Infinity where the page has less. */
 function blockWidth(nCards) {
   const needed = WIDTH.query + Math.max(1, nCards) * (WIDTH.card + WIDTH.gap) - WIDTH.gap;
-  return gallery.systems || needed > pageWidth() ? Infinity : needed;
+  return needed > pageWidth() ? Infinity : needed;
 }
 
 const pageWidth = () => document.querySelector("main > section:not([hidden])").clientWidth;
