@@ -295,7 +295,8 @@ def serve(
 
     The page asks the uncertain pairs of the system. Where it has none, as in a catalogue without labels, it asks a
     random sample of its pairs, with which `samesku threshold` finds a threshold. Annotations are written to
-    data/annotations.csv. The pipeline uses them if data.annotations of params.yaml names that file.
+    data/annotations.csv. The pipeline uses them if data.annotations of params.yaml names that file. While the server
+    runs, `samesku match` and `samesku search` in this folder ask it, and answer in about a second.
 
     Example: samesku serve --port 8000
     """
