@@ -286,7 +286,7 @@ def test_pictures_are_decoded_one_after_another(client, shop_copy, monkeypatch):
             running -= 1
         raise InputError("no picture")
 
-    monkeypatch.setattr(server, "read_query_listing", read)
+    monkeypatch.setattr(forms, "read_query_listing", read)
     files = {"image1": (shop_copy / "shop/images/p00a.png").read_bytes()}
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: client.post("/api/search", files=files), range(8)))

@@ -1,13 +1,12 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
 import asyncio
-import json
 import re
 import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -31,17 +29,17 @@ from samesku.annotations.file import read_annotations
 from samesku.app import answers
 from samesku.app.evidence_names import name_evidence
 from samesku.app.open_index import open_index
-from samesku.app.query_listing import QueryListing, read_query_listing
+from samesku.app.query_listing import QueryListing
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.running_server import ROUTE, announce, read_state
 from samesku.app.system_index import SystemIndex
+from samesku.app.web.forms import read_listings
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
 from samesku.app.web.pair_routes import PairRoutes, further_rows
 from samesku.app.web.product_routes import ProductRoutes, product_system
 from samesku.app.web.questions import Questions
 from samesku.app.web.review_queue import PairQueue, open_queue
 from samesku.app.web.start import start_content
-from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.source import MAX_BYTES
 from samesku.errors import InputError
 from samesku.params import Params
@@ -54,7 +52,6 @@ FILES = {
     path.name: path for folder in (TEMPLATES, STATIC) for path in folder.iterdir() if path.suffix in TYPES
 }
 MAX_BODY = 2 * MAX_BYTES + 1_000_000
-MAX_TITLE = 100_000  # characters; a seller's title has some hundred
 MAX_RESULTS = 50
 
 
@@ -122,6 +119,10 @@ class Site:
             raise HTTPException(404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
+    async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
+        self.questions.check()  # where too many wait, pictures are not even decoded
+        return await read_listings(request, count, self.index.params.data, self.decoding)
+
     async def match(self, request: Request) -> Response:
         left, right = pair = await self._read_listings(request, 2)
         answer = await self.questions.ask(
@@ -154,62 +155,6 @@ class Site:
 
         answered = await self.questions.ask(request, listings, answer)
         return JSONResponse({"answer": answered, "titles": [listing.title for listing in listings]})
-
-    async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
-        """The listings of a form: fields title1, image1, source1 and attributes1 (JSON), title2, image2 …
-
-        Raises:
-            Refused: too many questions wait; pictures are not even decoded.
-        """
-        self.questions.check()
-        titles, pictures, sources, attributes = [], [], [], []
-        async with self._form(request, count) as form, self.decoding:
-            for number in range(1, count + 1):
-                title, image = form.get(f"title{number}", ""), form.get(f"image{number}")
-                if not isinstance(title, str) or len(title) > MAX_TITLE:
-                    raise InputError(f"title {number} is no text of at most {MAX_TITLE:,} characters")
-                source = form.get(f"source{number}", "")
-                if not isinstance(source, str) or len(source) > MAX_TITLE:
-                    raise InputError(f"shop {number} is no text of at most {MAX_TITLE:,} characters")
-                if image is not None and not isinstance(image, UploadFile):
-                    raise InputError(f"picture {number} is no file")
-                attributes.append(_read_attributes(form.get(f"attributes{number}", "{}"), number))
-                titles.append(title)
-                sources.append(source)
-                pictures.append(await image.read() if image is not None else None)
-            data = self.index.params.data
-            return [
-                await run_in_threadpool(
-                    read_query_listing, title, picture, data, f"picture {number}", cells, source
-                )
-                for number, (title, picture, cells, source) in enumerate(
-                    zip(titles, pictures, attributes, sources, strict=True), 1
-                )
-            ]
-
-    @asynccontextmanager
-    async def _form(self, request: Request, count: int) -> AsyncIterator[FormData]:
-        try:
-            form = await request.form(max_files=count, max_fields=4 * count)
-        except (LookupError, UnicodeError):
-            raise InputError("the form is in an unknown charset; allowed: UTF-8") from None
-        try:
-            yield form
-        finally:
-            await form.close()
-
-
-def _read_attributes(text: object, number: int) -> dict[str, str]:
-    """The cells of a listing by the names of reader.ATTRIBUTES, from JSON."""
-    with suppress(ValueError, RecursionError):
-        cells: object = json.loads(text) if isinstance(text, str) and len(text) <= MAX_TITLE else None
-        if isinstance(cells, dict) and set(cells) <= set(ATTRIBUTES):
-            texts = {name: value for name, value in cells.items() if isinstance(value, str)}
-            if len(texts) == len(cells):
-                return texts
-    raise InputError(
-        f"attributes {number}: allowed: a JSON object of texts with names of {', '.join(ATTRIBUTES)}"
-    )
 
 
 class RowConvertor(IntegerConvertor):
