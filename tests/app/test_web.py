@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
-from samesku.app.web import guard, pair_routes, server
+from samesku.app.web import forms, guard, pair_routes, server
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
 from samesku.catalogue.images import open_writer, read_thumbnails
