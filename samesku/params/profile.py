@@ -50,9 +50,9 @@ def apply_profile(params: str, profile: str) -> str:
         elif lines[-1].endswith("{}"):
             blocks = {place: block for place, block in blocks.items() if place[0] != group or not place[1]}
             blocks[group, ""][-1] = lines[-1]
-    groups = dict.fromkeys(group for group, _ in blocks)
-    ordered = [block for name in groups for (group, _), block in blocks.items() if group == name]
-    return "\n".join(line for block in ordered for line in block) + "\n"
+    groups = {group: order for order, group in enumerate(dict.fromkeys(group for group, _ in blocks))}
+    ordered = sorted(blocks, key=lambda place: groups[place[0]])
+    return "\n".join(line for place in ordered for line in blocks[place]) + "\n"
 
 
 def _split_blocks(text: str) -> Blocks:
