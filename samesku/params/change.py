@@ -34,7 +34,7 @@ def change_params(path: Path, change: Callable[[str], str]) -> Params:
 def refuse_while_running(path: Path) -> None:
     """Refuse a change of params.yaml while a stage runs that reads it.
 
-    At the end of a stage DVC writes to dvc.lock what params.yaml says then, though the stage ran with what it said
+    At the end of a stage DVC writes to dvc.lock what params.yaml holds then, though the stage ran with what it held
     before. So such a change would pass an out as one of the new params.
 
     Raises:
