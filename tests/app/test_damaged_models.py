@@ -173,7 +173,6 @@ def test_of_tuned_weights(shop_copy, content):
     artefacts.TUNED.mkdir()
     (artefacts.TUNED / "weights.json").write_text(content)
     shutil.copytree(artefacts.PREDICTIONS / "samesku", artefacts.PREDICTIONS / "tuned")
-    (artefacts.METRICS / "compare").mkdir(exist_ok=True)
-    shutil.copy(artefacts.METRICS / "samesku.json", artefacts.METRICS / "compare/tuned.json")
+    shutil.copy(artefacts.METRICS / "samesku.json", artefacts.METRICS / "tuned.json")
     with pytest.raises(DamagedFile, match=r"data/tuned/weights\.json is damaged"):
         open_index(load_params(), system="tuned")

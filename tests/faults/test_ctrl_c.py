@@ -6,7 +6,6 @@ import time
 import pytest
 
 from tests.faults import broken
-from tests.faults.test_full_disk import stages_to_try
 
 #: Says when a script's own work begins, which is when its libraries are imported.
 LAUNCH = """
@@ -52,7 +51,7 @@ def test_a_stage_with_workers_stops(pipeline, tmp_path, name):
 @pytest.mark.long
 def test_every_stage_stops(pipeline, tmp_path, report):
     folder = broken.copy(pipeline, tmp_path / "samesku")
-    tried = stages_to_try(pipeline)
+    tried = broken.stages(pipeline)
     seconds = {}
     for stage in tried:
         upmost = 0.5 if stage.name.startswith(LONG) else 0.02

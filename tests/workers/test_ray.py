@@ -209,6 +209,7 @@ def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.long
 def test_the_pair_model_gives_the_same_bytes_though_a_worker_dies(tmp_path, monkeypatch, cluster):
     from samesku.workers.ray_pool import Pool
 
