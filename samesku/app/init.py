@@ -70,6 +70,10 @@ def init_params(
     except InputError as error:
         raise InputError(str(error).replace("data.csv", str(table), 1)) from None
     _check_rows(read, quarantine, columns["posting_id"], load_params(PARAMS).data.max_quarantined)
+    if not any(row.title or row.image or row.image_phash for row in read.rows):
+        raise InputError(
+            f"no row of {table} has a title or a picture; --column title=NAME takes another column"
+        )
     if images is not None:
         _check_pictures(read, source, table, images)
     labels = sum(bool(row.label_group) for row in read.rows)
@@ -92,7 +96,10 @@ def init_params(
             f"params.yaml has profile quick and the catalogue {data['source']}: "
             f"{len(read.rows):,} listings of {data['csv']}, {pictures}{at_fault}",
             describe_columns(columns, names),
-            *(note.replace("data.csv", str(table)) for note in read.notes),
+            *(
+                note.replace("data.csv", str(table)).replace("data.encoding", "--encoding")
+                for note in read.notes
+            ),
             _describe_labels(labels, len(read.rows)),
             *set_back,
             "next: dvc repro",

@@ -177,6 +177,8 @@ def test_columns_that_a_person_names(repository, tmp_path):
         (TABLE.replace(";0.jpg", ";https://x/0.jpg"), (),
          "has the URLs of pictures; this fetches them: samesku import "),
         ("sku;Name;photo\n", (), "shop.csv has a header and no rows"),
+        (TABLE.replace("colour", "Name"), (),
+         "the table has the column Name twice; rename one of the two in the table"),
     ],
 )  # fmt: skip
 def test_what_is_refused_leaves_params_as_they_were(repository, tmp_path, table, options, message):
@@ -186,6 +188,27 @@ def test_what_is_refused_leaves_params_as_they_were(repository, tmp_path, table,
     assert output.startswith("samesku init: ")
     assert output.count("\n") == 1
     assert (repository / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_table_without_any_title_or_picture_is_refused(repository, tmp_path):
+    table = tmp_path / "shop" / "shop.csv"
+    table.parent.mkdir()
+    table.write_text("sku,Name\n" + "".join(f"a{i},\n" for i in range(20)))
+    status, output = init(table)
+    assert status == 2
+    assert "has a title or a picture; --column title=NAME takes another column" in output
+    assert (repository / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_an_encoding_that_is_not_certain_is_given_as_the_message_says(repository, tmp_path):
+    table = tmp_path / "shop" / "shop.csv"
+    table.parent.mkdir()
+    table.write_text("sku,Name\n" + "".join(f"a{i},Масло {i} г растительное\n" for i in range(20)), "cp1251")
+    status, output = init(table)
+    assert status == 2
+    assert "give --encoding cp1251 if 'растительное' is right" in output
+    assert init(table, "--encoding", "cp1251")[0] == 0
+    assert load_params().data.encoding == "cp1251"
 
 
 @pytest.mark.parametrize("place", [".", "data", ".."])
