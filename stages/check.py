@@ -58,7 +58,9 @@ def main() -> str:
     with artefacts.replace_out(SOURCE) as partial:
         partial.write_text(f"{params.data.source}\n", "utf-8")
     summary = f"params.yaml is right, the catalogue is {params.data.source}"
-    return summary + (f"; removed what is no longer in params.yaml: {', '.join(removed)}" if removed else "")
+    return summary + (
+        f"; removed the metrics of runs that params.yaml lacks: {', '.join(removed)}" if removed else ""
+    )
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def main() -> str:
     with replace_folders(PREDICTIONS, METRICS) as (folder, metrics):
         measure = partial(measure_system, params, listings)
         summary = predictions.write_systems(folder, metrics, params.compare, measure)
-    return summary + artefacts.describe_untracked(METRICS)
+    return summary + (artefacts.describe_untracked(METRICS) if params.compare else "")
 
 
 if __name__ == "__main__":

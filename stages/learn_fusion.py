@@ -127,7 +127,7 @@ def main() -> str:
         summary = predictions.write_systems(folder, metrics, params.learned_fusion, learn)
         if not any(models.iterdir()):  # DVC warns of an empty folder
             artefacts.write_json(models / "none.json", {"models": 0})
-    return summary + artefacts.describe_untracked(METRICS)
+    return summary + (artefacts.describe_untracked(METRICS) if params.learned_fusion else "")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,11 @@ def add_listings(index: SystemIndex, table: Path, images: Path | None, out: Path
     if images is not None and not images.is_dir():
         raise InputError(f"--images: {images} is no folder")
     quarantine = Quarantine()
-    ids, matches = match_table(index, read_table_file(table), str(table), images, quarantine, index.params)
+    try:
+        content = read_table_file(table)
+    except InputError as error:  # it names the key of params.yaml, and this is another table
+        raise InputError(str(error).removeprefix("data.csv: ")) from None
+    ids, matches = match_table(index, content, str(table), images, quarantine, index.params)
     with artefacts.replace_out(out) as partial:
         partial.mkdir(parents=True)
         pq.write_table(matches, partial / "matches.parquet")

@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,10 @@ def init_params(
     except InputError as error:
         raise InputError(str(error).replace("data.csv", str(table), 1)) from None
     _check_rows(read, quarantine, columns["posting_id"], load_params(PARAMS).data.max_quarantined)
+    if not any(row.title or row.image or row.image_phash for row in read.rows):
+        raise InputError(
+            f"no row of {table} has a title or a picture; --column title=NAME takes another column"
+        )
     if images is not None:
         _check_pictures(read, source, table, images)
     labels = sum(bool(row.label_group) for row in read.rows)
@@ -92,13 +96,27 @@ def init_params(
             f"params.yaml has profile quick and the catalogue {data['source']}: "
             f"{len(read.rows):,} listings of {data['csv']}, {pictures}{at_fault}",
             describe_columns(columns, names),
-            *(note.replace("data.csv", str(table)) for note in read.notes),
+            *(
+                note.replace("data.csv", str(table)).replace("data.encoding", "--encoding")
+                for note in read.notes
+            ),
             _describe_labels(labels, len(read.rows)),
+            *_describe_shops({row.source for row in read.rows if row.source}),
             *set_back,
             "next: dvc repro",
             undo,
         ]
     )
+
+
+def _describe_shops(shops: Collection[str]) -> list[str]:
+    """A line on the pairs that may match, where the listings come from several shops."""
+    if len(shops) < 2:
+        return []
+    return [
+        f"shops: {len(shops):,}; pairs of all listings may match; for pairs of different shops alone, as in a price "
+        "comparison: match.link: across in params.yaml"
+    ]
 
 
 def _describe_set_back(params: Params) -> list[str]:
@@ -118,7 +136,7 @@ def describe_undo(path: Path) -> str:
     changed = read_git(Path(), "diff", "--name-only", "HEAD", "--", str(path))
     if changed is None:
         return f"undo: there is no git here; keep a copy of {path} before the next change"
-    return f"undo: git checkout {path}" + (
+    return f"undo: git restore {path}, after dvc repro git restore {path} dvc.lock metrics" + (
         " (it takes back all changes since the last commit)" if changed else ""
     )
 

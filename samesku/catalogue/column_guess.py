@@ -85,6 +85,10 @@ def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) 
             continue
         for usual in ((ours,), *USUAL_NAMES[ours]):
             candidates = [name for one in usual for name in folded.get(one, [])]
+            if len(set(candidates)) < len(candidates):
+                raise InputError(
+                    f"the table has the column {candidates[0]} twice; rename one of the two in the table"
+                )
             if len(candidates) > 1:
                 raise InputError(
                     f"{ours} may be {' or '.join(candidates)}; say which: --column {ours}={_quote(candidates[0])}"

@@ -55,7 +55,7 @@ def _find(names: Sequence[str], wanted: str) -> int | None:
         if len(places) > 1:
             raise InputError(
                 f"data.csv has the column {wanted!r} twice ({show_names([names[place] for place in places])}); "
-                "allowed: once, or one of them named in data.columns"
+                "allowed: once, or names that differ, one of them in data.columns"
             )
         if places:
             return places[0]

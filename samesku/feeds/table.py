@@ -22,8 +22,10 @@ def open_raw_table(path: Path, encoding: str | None = None) -> RawTable:
         table = open_table(
             read_table_file(path), lambda names: len({fold_name(name) for name in names} & known), encoding
         )
-    except InputError as error:  # it names the key of params.yaml, not this file
-        raise InputError(str(error).removeprefix("data.csv: ").replace("data.csv", str(path), 1)) from None
+    except InputError as error:  # it names keys of params.yaml, not this file and the option of the command
+        message = str(error).removeprefix("data.csv: ").replace("data.csv", str(path), 1)
+        message = message.replace("write data.encoding: ", "give --encoding ")
+        raise InputError(message.replace("data.encoding", "--encoding")) from None
     if not any(map(str.strip, table.names)):
         raise InputError(
             f"{path} has no header; allowed: a table whose first row has the names of its columns"

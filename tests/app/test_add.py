@@ -112,6 +112,12 @@ def test_pictures_that_are_left_out_are_named(shop, tmp_path):
     assert "are left out" not in add(tmp_path / "titles.csv", "--out", tmp_path / "out")
 
 
+def test_a_table_that_is_not_there_is_named_alone(shop, tmp_path):
+    done = RUN.invoke(app, ["add", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert f"samesku add: {tmp_path / 'none.csv'} cannot be read" in done.output
+
+
 def test_a_folder_with_other_files_is_not_replaced(shop, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     done = RUN.invoke(app, ["add", "shop/listings.csv", "--out", str(tmp_path)])

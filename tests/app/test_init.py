@@ -59,7 +59,7 @@ def test_a_catalogue_outside_the_repository_by_its_absolute_path(repository, tmp
         "labels: none, so nothing is trained or measured, and a default threshold decides; `samesku serve` asks for "
         "annotations of pairs, which give a better one\n"
         "next: dvc repro\n"
-        "undo: git checkout params.yaml\n",
+        "undo: git restore params.yaml, after dvc repro git restore params.yaml dvc.lock metrics\n",
     )
     params = load_params()
     assert (params.data.source, params.data.csv, params.data.images) == (str(folder), "shop.csv", "photos")
@@ -89,13 +89,22 @@ def test_comments_and_other_lines_stay(repository, tmp_path):
     assert {"  columns:", "    posting_id: sku", "  n_listings:"} <= set(after)
 
 
+def test_of_several_shops_it_says_which_pairs_may_match(repository, tmp_path):
+    table = TABLE.replace("a3;Oil 3;3.jpg;S;", "a3;Oil 3;3.jpg;T;")
+    assert (
+        "shops: 2; pairs of all listings may match; "
+        in init_folder(write_catalogue(tmp_path / "a", table))[1]
+    )
+    assert "shops:" not in init_folder(write_catalogue(tmp_path / "b"))[1]
+
+
 def test_a_second_time_replaces_the_first(repository, tmp_path):
     init_folder(write_catalogue(tmp_path / "a"))
     other = write_catalogue(tmp_path / "b", "posting_id,title,image\n1,a,1.jpg\n2,b,2.jpg\n")
     status, output = init_folder(other)
     assert status == 0
     assert output.endswith(
-        "undo: git checkout params.yaml (it takes back all changes since the last commit)\n"
+        "git restore params.yaml dvc.lock metrics (it takes back all changes since the last commit)\n"
     )
     assert load_params().data.columns == {}
     assert load_params().data.source == str(other)
@@ -177,6 +186,8 @@ def test_columns_that_a_person_names(repository, tmp_path):
         (TABLE.replace(";0.jpg", ";https://x/0.jpg"), (),
          "has the URLs of pictures; this fetches them: samesku import "),
         ("sku;Name;photo\n", (), "shop.csv has a header and no rows"),
+        (TABLE.replace("colour", "Name"), (),
+         "the table has the column Name twice; rename one of the two in the table"),
     ],
 )  # fmt: skip
 def test_what_is_refused_leaves_params_as_they_were(repository, tmp_path, table, options, message):
@@ -186,6 +197,27 @@ def test_what_is_refused_leaves_params_as_they_were(repository, tmp_path, table,
     assert output.startswith("samesku init: ")
     assert output.count("\n") == 1
     assert (repository / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_table_without_any_title_or_picture_is_refused(repository, tmp_path):
+    table = tmp_path / "shop" / "shop.csv"
+    table.parent.mkdir()
+    table.write_text("sku,Name\n" + "".join(f"a{i},\n" for i in range(20)))
+    status, output = init(table)
+    assert status == 2
+    assert "has a title or a picture; --column title=NAME takes another column" in output
+    assert (repository / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_an_encoding_that_is_not_certain_is_given_as_the_message_says(repository, tmp_path):
+    table = tmp_path / "shop" / "shop.csv"
+    table.parent.mkdir()
+    table.write_text("sku,Name\n" + "".join(f"a{i},Масло {i} г растительное\n" for i in range(20)), "cp1251")
+    status, output = init(table)
+    assert status == 2
+    assert "give --encoding cp1251 if 'растительное' is right" in output
+    assert init(table, "--encoding", "cp1251")[0] == 0
+    assert load_params().data.encoding == "cp1251"
 
 
 @pytest.mark.parametrize("place", [".", "data", ".."])
@@ -206,6 +238,6 @@ def test_a_profile_says_how_to_take_it_back(repository):
     done = CliRunner().invoke(app, ["profile", "quick"])
     assert done.stdout.splitlines() == [
         "params.yaml now has the entries of profiles/quick.yaml; catalogue: data/demo/catalogue.zip",
-        "undo: git checkout params.yaml",
+        "undo: git restore params.yaml, after dvc repro git restore params.yaml dvc.lock metrics",
     ]
     assert yaml.safe_load((repository / "params.yaml").read_text())["train"] == {}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import stat
 import time
 from pathlib import Path
@@ -45,6 +46,15 @@ def served(folder):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         yield next(p for p in psutil.Process().children() if "serve" in p.cmdline())
+
+
+def test_a_taken_port_is_refused_with_the_way_out(shop_copy):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(app, ["serve", "--port", str(port)])
+    assert done.exit_code == 2
+    assert f"cannot listen on 127.0.0.1:{port} " in done.output
+    assert "--port 0 takes a free port" in done.output
 
 
 def test_it_gives_the_answers_of_the_command_and_ends_without_a_trace(shop_copy):

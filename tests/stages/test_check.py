@@ -64,6 +64,6 @@ def test_the_metrics_of_a_removed_training_run_are_removed_and_others_stay(folde
     for name in ("pxk", "old"):
         artefacts.write_json(artefacts.METRICS / f"train/{name}.json", {"reused": 0.0})
     (artefacts.PREDICTIONS / "old").mkdir(parents=True)  # a copy that a person made
-    assert check.main().endswith("removed what is no longer in params.yaml: old")
+    assert check.main().endswith("removed the metrics of runs that params.yaml lacks: old")
     assert [path.stem for path in (artefacts.METRICS / "train").iterdir()] == ["pxk"]
     assert (artefacts.PREDICTIONS / "old").is_dir()

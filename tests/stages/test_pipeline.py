@@ -144,6 +144,17 @@ def test_a_wrong_param_stops_before_any_work_and_does_not_stay_behind_unnoticed(
     assert (restored / "params.yaml").read_bytes() == before
 
 
+def test_a_refused_value_removes_no_out_of_a_ranking_stage(restored):
+    outs = [restored / "data/fused", restored / "metrics/compare", restored / "data/predictions/compare"]
+    before = [sorted(path.name for path in out.iterdir()) for out in outs]
+    for override, stage in (("fusion.alpha=1.5", "fuse"), ("compare.phash.alpha=2", "compare")):
+        output = dvc(restored, "exp", "run", "-S", override, fails=True)
+        assert RAN.findall(output) == [stage]
+        assert "; allowed: " in output
+        git(restored, "checkout", "-q", "params.yaml")
+    assert [sorted(path.name for path in out.iterdir()) for out in outs] == before
+
+
 def test_an_experiment_on_data_that_only_this_folder_has_says_so(restored):
     (restored / "data/raw/mine").mkdir(parents=True)
     with (restored / ".git/info/exclude").open("a") as file:

@@ -1,6 +1,7 @@
 """`samesku serve`: the routes of the web page, and how the server starts."""
 
 import asyncio
+import errno
 import re
 import secrets
 import socket
@@ -232,7 +233,8 @@ def run(
     try:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
-        raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error})") from None
+        way_out = "; --port 0 takes a free port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
+        raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error}){way_out}") from None
     shown = f"[{host}]" if ":" in host else host
     port = listening.getsockname()[1]
     print(f"samesku serve: http://{shown}:{port} (Ctrl-C stops it)", flush=True)
