@@ -58,7 +58,11 @@ def pipeline(tmp_path_factory):
             small_pipeline.copy(folder)
             small_pipeline.dvc(folder, "repro")
         if subprocess.run(
-            ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True
+            # Without a lock of the index: another worker may be copying the folder.
+            ["git", "--no-optional-locks", "status", "--porcelain"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
         ).stdout:
             for command in (
                 ["add", "-A"],
