@@ -49,8 +49,8 @@ PREDICTIONS = Path("data/predictions")
 METRICS = Path("metrics")
 #: The one file of an out whose stage, or system, was skipped.
 SKIPPED = "skipped.json"
-#: Stages that run any number of systems: they have a folder of their name in PREDICTIONS and METRICS.
-STAGES_OF_SYSTEMS = ("compare", "learned_fusion")
+#: Groups of params.yaml with any number of systems: each has a folder of its name in PREDICTIONS and METRICS.
+GROUPS_OF_SYSTEMS = ("compare", "learned_fusion")
 ANNOTATIONS = Path("data/annotations.csv")  # written by people, with `samesku serve`
 LINKS = Path("data/annotations")
 CHECKPOINTS = Path("data/checkpoints")
@@ -64,18 +64,18 @@ def embedding_path(name: str, root: Path = Path()) -> Path:
 
 
 def predictions_folder(system: str) -> Path:
-    """data/predictions/<system>, or data/predictions/<stage>/<system> where a stage runs any number of systems."""
+    """data/predictions/<system>, or data/predictions/<group>/<system> for a system of GROUPS_OF_SYSTEMS."""
     return _of_system(PREDICTIONS, system)
 
 
 def metrics_file(system: str, metrics: Path = METRICS) -> Path:
-    """metrics/<system>.json, or metrics/<stage>/<system>.json where a stage runs any number of systems."""
+    """metrics/<system>.json, or metrics/<group>/<system>.json for a system of GROUPS_OF_SYSTEMS."""
     return _of_system(metrics, f"{system}.json")
 
 
 def _of_system(folder: Path, name: str) -> Path:
-    of_stages = (folder / stage / name for stage in STAGES_OF_SYSTEMS)
-    return next(filter(Path.exists, of_stages), folder / name)
+    of_groups = (folder / group / name for group in GROUPS_OF_SYSTEMS)
+    return next(filter(Path.exists, of_groups), folder / name)
 
 
 def read_git(folder: Path, *arguments: str) -> bytes | None:
