@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import all_metrics
+from samesku.evaluation.figures import all_metrics
 from samesku.params import Decision, Groups
 from samesku.search.exact import QUERIES, search_neighbours
 from samesku.search.fusion import concatenate_channels

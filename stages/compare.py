@@ -13,7 +13,7 @@ from samesku import artefacts
 from samesku.catalogue.listings import Listings, can_tune, read_listings
 from samesku.errors import InputError
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import decide, decide_galleries
 from samesku.evaluation.rules import Rules, read_rules
 from samesku.params import CompareSystem, Params, list_alphas, load_params
 from samesku.replacing import replace_folders
@@ -59,19 +59,14 @@ def measure_system(params: Params, listings: Listings, name: str, folder: Path, 
     alpha = max(alphas, key=lambda a: f1_of_alpha[a])
 
     neighbours = search_galleries(fuse(system, channels, alpha, listings.owner), listings, k)
-    decisions = {
-        gallery: decide(nearest, listings, system.decision, gallery, rules)
-        for gallery, nearest in neighbours.items()
-    }
-    metrics = predictions.all_metrics(decisions, listings, params.groups)
+    decisions = decide_galleries(neighbours, listings, system.decision, rules)
+    chosen, settings = "", {}
     if len(alphas) > 1:
-        by_alpha = {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}
-        metrics |= artefacts.round_floats({"alpha": alpha, "by_alpha": by_alpha})
-    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-    short = predictions.short_metrics(metrics)
-    artefacts.write_json(metrics_file, short)
-    chosen = f"α {alpha:g} of {len(alphas)} on val, " if len(alphas) > 1 else ""
-    return chosen + predictions.describe_metrics(short)
+        chosen = f"α {alpha:g} of {len(alphas)} on val, "
+        settings = {"alpha": alpha, "by_alpha": {f"{a:g}": f1 for a, f1 in f1_of_alpha.items()}}
+    return chosen + predictions.write_system(
+        folder, metrics_file, decisions, listings, channels, params.groups, settings
+    )
 
 
 def main() -> str:
@@ -79,7 +74,7 @@ def main() -> str:
     listings = read_listings(artefacts.LISTINGS, params.match)
     with replace_folders(PREDICTIONS, METRICS) as (folder, metrics):
         measure = partial(measure_system, params, listings)
-        summary = predictions.write_systems(folder, metrics, params.compare, measure)
+        summary = predictions.measure_systems(folder, metrics, params.compare, measure)
     return summary + (artefacts.describe_untracked(METRICS) if params.compare else "")
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.catalogue.listings import GALLERIES, read_links, read_listings
-from samesku.evaluation import predictions
-from samesku.evaluation.decisions import compared_by, decide
+from samesku.evaluation import figures
+from samesku.evaluation.decisions import compared_by, decide_galleries
+from samesku.evaluation.predictions import write_predictions
 from samesku.evaluation.rules import read_rules
 from samesku.params import load_params
 from samesku.search.fusion import load_channels
@@ -25,24 +26,25 @@ def main() -> str:
     names = [*params.fusion.image, *params.fusion.title]
     channels = load_channels(names, artefacts.embedding_path, listings)
 
-    decisions, compared = {}, compared_by(listings, params.fusion)
+    neighbours = {}
     for gallery, parts in GALLERIES.items():
         queries = np.concatenate([listings.gallery(part) for part in parts])
-        neighbours = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
-        decisions[gallery] = decide(neighbours, listings, params.decision, gallery, rules, compared)
+        neighbours[gallery] = read_neighbours(artefacts.NEIGHBOURS / f"{gallery}.parquet", queries)
+    compared = compared_by(listings, params.fusion)
+    decisions = decide_galleries(neighbours, listings, params.decision, rules, compared)
 
-    metrics = predictions.all_metrics(decisions, listings, params.groups)
+    metrics = figures.all_metrics(decisions, listings, params.groups)
     folder = artefacts.PREDICTIONS / "samesku"
-    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
-    short = predictions.short_metrics(metrics)
+    write_predictions(folder, decisions, metrics, listings, channels, params.groups, links)
+    short = figures.short_metrics(metrics)
     artefacts.write_json(artefacts.METRICS / "samesku.json", short)
-    floor = predictions.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
+    floor = figures.self_only_metrics(metrics, artefacts.read_json(artefacts.SUMMARY))
     artefacts.write_json(artefacts.METRICS / "self_only.json", floor)
     full = decisions["full"]
     return (
-        predictions.describe_metrics(short)
-        + predictions.describe_default(full, params.decision.kind)
-        + predictions.describe_full_lists(full)
+        figures.describe_metrics(short)
+        + figures.describe_default(full, params.decision.kind)
+        + figures.describe_full_lists(full)
     )
 
 

@@ -12,16 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from samesku import artefacts
 from samesku.annotations.products import products_to_train
-from samesku.arrays import Float64
 from samesku.catalogue.listings import Listings, can_tune, read_links, read_listings
 from samesku.embedding.device import set_threads
 from samesku.errors import InputError
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import decide_galleries
 from samesku.evaluation.rules import read_rules
 from samesku.evaluation.validation import measure_val
 from samesku.params import Decision, LearnedFusion, Params, TrainRun, load_params
@@ -35,6 +33,7 @@ from samesku.training.epochs import Epoch, describe_epochs
 from samesku.training.fusion_networks import KINDS, FusionNetwork, change_rows
 from samesku.training.loop import fit
 from samesku.training.losses import InfoNCE
+from samesku.training.outs import write_fusion_network
 from samesku.training.processes import ComputeConfig
 from samesku.training.sampler import fit_batches, make_sampler
 from samesku.training.towers import FeatureTower
@@ -68,17 +67,13 @@ def learn_row(
         plain, listings.gallery("full"), partial(change_rows, network), network.weights
     )
     rules = read_rules(listings, params.match, params.groups)
-    decisions = {
-        gallery: decide(nearest, listings, Decision(), gallery, rules)
-        for gallery, nearest in search_galleries(fused, listings, k).items()
-    }
-    metrics = predictions.all_metrics(decisions, listings, params.groups)
-    metrics["weights"] = artefacts.round_floats(dict(zip(weights, fused.weights.tolist(), strict=True)))
-    predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-    write_model(models / name, network, history, dict(zip(weights, shares.T.astype(np.float64), strict=True)))
-    short = predictions.short_metrics(metrics)
-    artefacts.write_json(metrics_file, short)
-    return f"{describe_epochs(history)}, {predictions.describe_metrics(short)}"
+    decisions = decide_galleries(search_galleries(fused, listings, k), listings, Decision(), rules)
+    write_fusion_network(models / name, network, history, dict(zip(weights, shares.T, strict=True)))
+    settings = {"weights": dict(zip(weights, fused.weights.tolist(), strict=True))}
+    line = predictions.write_system(
+        folder, metrics_file, decisions, listings, channels, params.groups, settings
+    )
+    return f"{describe_epochs(history)}, {line}"
 
 
 def train(
@@ -104,27 +99,13 @@ def train(
     return fit(trainer, examples, sampler, val_f1, None, None, name, "learned_fusion")
 
 
-def write_model(
-    folder: Path, network: FusionNetwork, history: list[Epoch], shares: dict[str, Float64]
-) -> None:
-    """Write the folder of a model; shares.json has the mean, 5th and 95th percentile of each channel's share."""
-    spread = {
-        channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
-        for channel, share in shares.items()
-    }
-    folder.mkdir()
-    save_file(network.state_dict(), folder / "network.safetensors")
-    artefacts.write_json(folder / "epochs.json", history)
-    artefacts.write_json(folder / "shares.json", artefacts.round_floats(spread))
-
-
 def main() -> str:
     params = load_params()
     set_threads(sum_threads(params.machine.threads))
     listings = read_listings(artefacts.LISTINGS, params.match)
     with replace_folders(MODELS, PREDICTIONS, METRICS) as (models, folder, metrics):
         learn = partial(learn_row, params, listings, models)
-        summary = predictions.write_systems(folder, metrics, params.learned_fusion, learn)
+        summary = predictions.measure_systems(folder, metrics, params.learned_fusion, learn)
         if not any(models.iterdir()):  # DVC warns of an empty folder
             artefacts.write_json(models / "none.json", {"models": 0})
     return summary + (artefacts.describe_untracked(METRICS) if params.learned_fusion else "")

@@ -1,17 +1,14 @@
 """rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
-Every gallery has candidates, features and a pair model of its own; the searches are those of `index.kind`. In the full
-gallery, which has train's listings too, the labels of train and val teach the model; of two train listings it does not
-see what a tower says that was trained on their labels. In the split galleries val teaches alone. Val is scored out of
-fold, so that its scores may choose the calibration and every threshold. Test is scored once. Where the labels cannot
-teach a model, the fused score stays.
+Every gallery has candidates, features and a pair model. In the full gallery, which has train's listings too,
+the labels of train and val teach the model; of two train listings it does not see what a tower says that was
+trained on their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its
+scores may choose the calibration and every threshold. Where the labels cannot teach a model, the fused score
+stays. A trained pair reader reads the titles of the pairs that the first round of the model is not sure of,
+for the second round.
 
-Matches are decided by a threshold; where that is better on val, clusters of the matches decide.
-
-Where the stage train_reader has trained a pair reader, it reads the titles of the pairs that the first round of the
-pair model is not sure of, and the second round sees what it says.
-
-Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json,
+Matches are decided by a threshold; where that is better on val, by clusters of the matches. Reads
+listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json,
 data/predictions/rerank/ and data/models/rerank/.
 """
 
@@ -26,9 +23,10 @@ from samesku.catalogue.listings import (
     val_labelled,
     visible_products,
 )
-from samesku.evaluation import predictions
+from samesku.evaluation import figures
 from samesku.evaluation.clusters import decide_by_clusters
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.decisions import decide_galleries
+from samesku.evaluation.predictions import write_predictions, write_skipped
 from samesku.evaluation.rules import read_rules
 from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.candidates import best_candidates
@@ -44,22 +42,19 @@ from samesku.search.galleries import open_search
 from samesku.search.neighbours import stack_neighbours
 from samesku.workers.blocks import open_block_workers
 
-METRICS = artefacts.METRICS / "rerank.json"
-
 
 def main() -> str:
     params = load_params()
     faiss.omp_set_num_threads(params.machine.threads)
-    spec, k, threads = params.rerank, params.index.k, params.machine.threads
+    spec, fusion, k, threads = params.rerank, params.rerank.fusion, params.index.k, params.machine.threads
     listings = read_listings(artefacts.LISTINGS, params.match)
     product, val, component = visible_products(listings), val_labelled(listings), listings.component
     if not can_tune(listings):
         reason = "val has no two labelled listings of one product to learn from"
-        predictions.write_skipped(artefacts.PREDICTIONS / "rerank", METRICS, reason)
+        write_skipped(artefacts.PREDICTIONS / "rerank", artefacts.METRICS / "rerank.json", reason)
         artefacts.write_skipped(artefacts.MODELS / "rerank", reason)
         return f"skipped: {reason}"
 
-    fusion = spec.fusion
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
     towers = channels.keys() - params.channels.keys()
     evidence = collect_evidence(listings, channels)
@@ -94,20 +89,17 @@ def main() -> str:
             models[name] = f"pair model taught by {'train and val' if (teaching & ~val).any() else 'val'}"
 
     decision = Decision(kind="static", value=spec.value, at_least_one=spec.at_least_one)
-    by_threshold, decisions, decided_by = {}, {}, {}
-    for name, nearest in neighbours.items():
-        decisions[name] = by_threshold[name] = decide(nearest, listings, decision, name, rules)
-        if spec.value == "tune" and not spec.at_least_one:
-            groups = params.groups.model_copy(update={"link_density": spec.link_density})
-            decisions[name] = decide_by_clusters(by_threshold[name], listings, groups, name)
-        decided_by[name] = "threshold" if decisions[name] is by_threshold[name] else "clusters"
-    metrics = predictions.all_metrics(decisions, listings, params.groups)
+    decisions = by_threshold = decide_galleries(neighbours, listings, decision, rules)
+    if spec.value == "tune" and not spec.at_least_one:
+        groups = params.groups.model_copy(update={"link_density": spec.link_density})
+        decisions = decide_by_clusters(by_threshold, listings, groups)
+    decided_by = {n: "threshold" if decisions[n] is by_threshold[n] else "clusters" for n in decisions}
+    metrics = figures.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
-
     links = read_links(artefacts.LINKS / "all.parquet", len(listings))
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
-        predictions.write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
+        write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
         if "full" in reranked:
             add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
     with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
@@ -115,13 +107,13 @@ def main() -> str:
         if "full" in reranked:
             of_full, decided, full = described["full"][0][0], by_threshold["full"], reranked["full"]
             settings = AskingSettings.of_run(weights, evidence, of_full, decided.threshold, decided.min_score)
-            candidates, run_scores = full.features[0].candidates, full.scores[0]
-            write_run(partial / "full", of_full, spec.k, candidates, run_scores, settings)
-    short = predictions.short_metrics(metrics)
-    short["fallback"] = len(models) - len(reranked)
-    artefacts.write_json(METRICS, short)
+            write_run(
+                partial / "full", of_full, spec.k, full.features[0].candidates, full.scores[0], settings
+            )
+    short = figures.short_metrics(metrics) | {"fallback": len(models) - len(reranked)}
+    artefacts.write_json(artefacts.METRICS / "rerank.json", short)
     lines = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]
-    return "; ".join([predictions.describe_metrics(short), *lines])
+    return "; ".join([figures.describe_metrics(short), *lines])
 
 
 if __name__ == "__main__":

@@ -92,8 +92,8 @@ def make_sample(
 
 
 def main() -> str:
-    params = load_params()
-    quarantine = Quarantine()
+    params, quarantine = load_params(), Quarantine()
+    store = params.machine.store_folder()
     source = open_source(params.data.source, params.data.csv, params.data.images)
     try:
         with (
@@ -102,14 +102,7 @@ def main() -> str:
             open_workers(params.machine) as workers,
         ):
             listings, further, summary = make_sample(
-                source,
-                params.data,
-                params.split,
-                workers,
-                images,
-                thumbnails,
-                quarantine,
-                params.machine.store_folder(),
+                source, params.data, params.split, workers, images, thumbnails, quarantine, store
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
             write_further(artefacts.SAMPLE / FILE, further)
@@ -118,7 +111,7 @@ def main() -> str:
         raise
     quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
-    prune(params.machine.store_folder(), params.machine.store_bytes)
+    prune(store, params.machine.store_bytes)
     return sample.describe_sample(summary, quarantine)
 
 

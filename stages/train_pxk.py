@@ -1,18 +1,15 @@
-"""Stage train_pxk: fine-tune towers so that listings of one product get similar embeddings.
+"""train_pxk: fine-tune towers so that listings of one product get similar embeddings.
 
-    python -m stages.train_pxk <run>
+Run as `python -m stages.train_pxk <run>`. Batches hold the first picture of a listing; every picture is
+embedded, also for val's F1. Writes <run>_image.npy and <run>_title.npy to the folder `out` of the run: every
+listing's row by that tower, no columns without it; data/models/<run>.safetensors: the towers, for `weights:`
+of a channel; data/models/<run>/: epochs.json, and where the towers make one an open_clip model;
+data/curves/<run>/; metrics/train/<run>.json.
 
-Batches hold the first picture of a listing; every picture is embedded, also for val's F1.
-
-Writes <run>_image.npy and <run>_title.npy to the folder `out` of the run: every listing's row by that tower,
-no columns without it; data/models/<run>.safetensors: the towers, for `weights:` of a channel;
-data/models/<run>/: epochs.json, and where the towers make one an open_clip model; data/curves/<run>/;
-metrics/train/<run>.json. With `reuse: weights`, towers of an earlier run are kept while few listings are new.
-A killed run goes on from data/checkpoints/. With machine.processes above 1 torchrun starts them here. Several
-machines that share this folder run torchrun --nnodes … --nproc-per-node … -m stages.train_pxk <run> each.
+With `reuse: weights`, towers of an earlier run are kept while few listings are new. A killed run goes on from
+data/checkpoints/. With machine.processes above 1 torchrun starts them here.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -20,17 +17,15 @@ import faiss
 import numpy as np
 
 from samesku import artefacts
-from samesku.arrays import Float32
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import read_links, read_listings
 from samesku.embedding.encoder import Content
-from samesku.embedding.network import NetworkEncoder
 from samesku.evaluation.validation import measure_towers
 from samesku.params import Params, TrainRun, find_entry, load_params
 from samesku.search.confused import find_confused
-from samesku.search.fusion import concatenate_channels, load_channels
+from samesku.search.fusion import load_channels
 from samesku.store import prune
-from samesku.training.checkpoint import checkpoint_key
+from samesku.training.checkpoint import checkpoint_folder, remove_checkpoints
 from samesku.training.epochs import NO_BETTER_EPOCH, describe_epochs, is_start_kept
 from samesku.training.loop import fit, write_curves
 from samesku.training.losses import make_loss
@@ -40,8 +35,6 @@ from samesku.training.reuse import KeptRuns
 from samesku.training.run import TowerEmbedder, TrainingSet, load_start, load_towers, make_examples
 from samesku.training.sampler import describe_fit, fit_batches, make_sampler
 from samesku.training.trainer import Trainer
-
-METRICS = artefacts.METRICS / "train"
 
 
 def main(name: str) -> str:
@@ -67,8 +60,7 @@ def train(name: str, params: Params, processes: Processes) -> str:
     if run.hard_negatives:  # what the channels that the towers start from confuse
         starts = [getattr(run, side) for side in run.towers]
         channels = load_channels(starts, artefacts.embedding_path, listings)
-        fused = concatenate_channels(channels, dict.fromkeys(channels, 1 / len(channels)), listings.owner)
-        confused = find_confused(fused, rows, products, run.hard_negatives)
+        confused = find_confused(channels, listings.owner, rows, products, run.hard_negatives)
     sampler = make_sampler(run, products, processes.count, confused)  # batches of P products × K listings
     embedder = TowerEmbedder(training_set, compute, name)
     towers = load_towers(run, params.channels, embedder, artefacts.embedding_path)
@@ -81,12 +73,11 @@ def train(name: str, params: Params, processes: Processes) -> str:
     if kept := runs.find():
         kept.restore(trainer)
         history = kept.history
-        if processes.is_first and (live := write_curves(curves, history)):
-            live.end()
+        if processes.is_first:
+            write_curves(curves, history)
     else:
-        paths = [path for path in (artefacts.LISTINGS, artefacts.IMAGES, links) if path.is_file()]
-        key = checkpoint_key(run, params.channels, compute, [*paths, Path(__file__)])
-        folder = artefacts.CHECKPOINTS / f"{name}-{key}"
+        files = [artefacts.LISTINGS, artefacts.IMAGES, links, Path(__file__)]
+        folder = checkpoint_folder(artefacts.CHECKPOINTS, name, run, params.channels, compute, files)
         history = fit(
             trainer, examples, sampler,
             lambda: measure_towers(embedder.embed(towers, listings.split == "val"), listings), folder, curves, name,
@@ -98,31 +89,27 @@ def train(name: str, params: Params, processes: Processes) -> str:
         write_arrays(Path(run.out), name, len(listings), embeddings)
         write_towers(artefacts.MODELS, name, trainer.encoders, history, trainer.loss)
         measured = measure_towers(embeddings, listings) if kept else None
-        artefacts.write_json(METRICS / f"{name}.json", run_metrics(measured, history, kept))
-        for checkpoint in artefacts.CHECKPOINTS.glob(f"{name}-*"):
-            shutil.rmtree(checkpoint)
-        prune(params.machine.store_folder(), params.machine.store_bytes)
+        artefacts.write_json(
+            artefacts.METRICS / "train" / f"{name}.json", run_metrics(measured, history, kept)
+        )
+        remove_checkpoints(artefacts.CHECKPOINTS, name)
+        prune(store, params.machine.store_bytes)
         if is_start_kept(history):
             print(f"train_pxk@{name}: {NO_BETTER_EPOCH}", file=sys.stderr)
     processes.wait()
-    lowered = describe_fit(asked, run)
-    fitted = f", lowered to the catalogue: {lowered}" if lowered else ""
-    return f"{describe_epochs(history)}, {compute.describe()}{fitted}{runs.describe(kept)}"
+    return f"{describe_epochs(history)}, {compute.describe()}{describe_fit(asked, run)}{runs.describe(kept)}"
 
 
 def skip(name: str, run: TrainRun, params: Params, compute: ComputeConfig, n: int, reason: str) -> str:
     """Leave the channels that the towers start from in place of trained ones; of a baseline, nothing."""
-    encoders: dict[str, NetworkEncoder] = {}
-    rows: dict[str, Float32] = {}
-    if run.out == artefacts.EMBEDDINGS.as_posix():
-        encoders, rows = load_start(run, params.channels, compute, artefacts.embedding_path)
+    path_of = artefacts.embedding_path if run.out == artefacts.EMBEDDINGS.as_posix() else None
+    encoders, rows = load_start(run, params.channels, compute, path_of) if path_of else ({}, {})
     if compute.processes.is_first:
-        curves = artefacts.CURVES / name
-        shutil.rmtree(curves, ignore_errors=True)
-        curves.mkdir(parents=True)
+        with artefacts.replace_out(artefacts.CURVES / name) as empty:
+            empty.mkdir()
         write_arrays(Path(run.out), name, n, rows)
         write_towers(artefacts.MODELS, name, encoders, [])
-        artefacts.write_json(METRICS / f"{name}.json", {"skipped": 1})
+        artefacts.write_json(artefacts.METRICS / "train" / f"{name}.json", {"skipped": 1})
     kept = "; ".join(f"{name}_{side} is {getattr(run, side)}, without training" for side in encoders)
     return f"skipped: {reason}" + (f"; {kept}" if kept else "")
 

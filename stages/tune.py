@@ -7,46 +7,21 @@ and three rows of the table, each with one step more: `tuned`, `tuned_augmented`
 and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
 """
 
-from collections.abc import Sequence
-
 from samesku import artefacts
 from samesku.arrays import Int32
-from samesku.catalogue.listings import GALLERIES, Listings, can_tune, read_listings, val_labelled
+from samesku.catalogue.listings import GALLERIES, can_tune, read_listings, val_labelled
 from samesku.evaluation import predictions
-from samesku.evaluation.decisions import decide
-from samesku.evaluation.rules import Rules, read_rules
+from samesku.evaluation.decisions import decide_galleries
+from samesku.evaluation.plots import alpha_rows
+from samesku.evaluation.rules import read_rules
 from samesku.evaluation.thresholds import best_val_threshold
-from samesku.params import Decision, Fusion, load_params
+from samesku.params import Decision, load_params
 from samesku.search import tuning
-from samesku.search.fusion import Channels, concatenate_channels, fusion_weights, load_channels
+from samesku.search.fusion import concatenate_channels, fusion_weights, load_channels
 from samesku.search.galleries import augment_searches, open_search
-from samesku.search.neighbours import stack_neighbours
+from samesku.search.neighbours import Neighbours, stack_neighbours
 
 ROWS = ("tuned", "tuned_augmented", "tuned_augmented_one")
-SWEPT_ALPHAS = [step / 20 for step in range(21)]
-
-
-def alpha_curve(
-    pools: Sequence[tuning.CandidatePool],
-    channels: Channels,
-    fusion: Fusion,
-    listings: Listings,
-    decision: Decision,
-    k: int,
-    rules: Rules | None,
-) -> list[dict[str, float]]:
-    """Rows {alpha, val_f1, test_f1}: F1 of the main system in the split gallery; none for `average`.
-
-    pools: the united neighbours of each part of that gallery.
-    """
-    rows = []
-    for alpha in SWEPT_ALPHAS if fusion.method == "concat" else []:
-        weights = fusion_weights(fusion.image, fusion.title, alpha, channels)
-        neighbours = stack_neighbours([pool.rank(weights, k) for pool in pools], k)
-        decisions = decide(neighbours, listings, decision, "split", rules)
-        f1 = {f"{split}_f1": decisions.f1[decisions.split == split] for split in GALLERIES["split"]}
-        rows.append({"alpha": alpha} | {name: values.mean() for name, values in f1.items() if len(values)})
-    return rows
 
 
 def skip(reason: str) -> str:
@@ -65,9 +40,7 @@ def main() -> str:
     if not can_tune(listings):
         return skip("val has no two labelled listings of one product to tune on")
     channels = load_channels([*fusion.image, *fusion.title], artefacts.embedding_path, listings)
-    filled = {
-        name: vectors for name, vectors in channels.items() if vectors.shape[1]
-    }  # no other takes a weight
+    filled = {name: vectors for name, vectors in channels.items() if vectors.shape[1]}
     if not filled:
         return skip(f"no listing has a row of {', '.join(channels)}")
     image, title = ([name for name in side if name in filled] for side in (fusion.image, fusion.title))
@@ -111,20 +84,25 @@ def main() -> str:
     for row, neighbours, at_least_one in zip(
         ROWS, (plain, augmented, augmented), (False, False, True), strict=True
     ):
-        decision = Decision(at_least_one=at_least_one)
-        decisions = {
-            name: decide(nearest, listings, decision, name, rules) for name, nearest in neighbours.items()
-        }
-        metrics = predictions.all_metrics(decisions, listings, params.groups)
-        metrics["weights"] = artefacts.round_floats(weights | thresholds)
-        folder = artefacts.PREDICTIONS / row
-        predictions.write_predictions(folder, decisions, metrics, listings, channels, params.groups)
-        short = predictions.short_metrics(metrics)
-        artefacts.write_json(artefacts.METRICS / f"{row}.json", short)
-        print(f"{row}: {predictions.describe_metrics(short)}")
+        decisions = decide_galleries(neighbours, listings, Decision(at_least_one=at_least_one), rules)
+        folder, file, settings = (
+            artefacts.PREDICTIONS / row,
+            artefacts.METRICS / f"{row}.json",
+            weights | thresholds,
+        )
+        line = predictions.write_system(
+            folder, file, decisions, listings, channels, params.groups, {"weights": settings}
+        )
+        print(f"{row}: {line}")
 
     surface = tuning.weight_surface(val_f1, weights, image, title)
-    alphas = alpha_curve(pools, channels, fusion, listings, params.decision, k, rules)
+
+    def rank(alpha: float) -> Neighbours:
+        """In the split gallery, by the weights of params.yaml at this α."""
+        of_alpha = fusion_weights(fusion.image, fusion.title, alpha, channels)
+        return stack_neighbours([pool.rank(of_alpha, k) for pool in pools], k)
+
+    alphas = alpha_rows(rank, listings, params.decision, rules) if fusion.method == "concat" else []
     command = tuning.adopting_command(weights, image, title)
     content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:

@@ -34,7 +34,8 @@ from samesku.encoders.registry import needed_column, open_channel
 from samesku.errors import InputError
 from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import compared_by, decide
-from samesku.evaluation.predictions import describe_full_lists, match_columns
+from samesku.evaluation.figures import describe_full_lists
+from samesku.evaluation.predictions import match_columns
 from samesku.evaluation.rules import read_rules
 from samesku.params import Params, load_params, parse_params, read_params
 from samesku.search.exact import search_neighbours

@@ -1,6 +1,7 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -48,18 +49,24 @@ def assign_groups(
     return np.where(inside, group, np.int32(-1))
 
 
-def decide_by_clusters(decisions: Decisions, listings: Listings, groups: Groups, gallery: str) -> Decisions:
+def decide_by_clusters(
+    decisions: Mapping[str, Decisions], listings: Listings, groups: Groups
+) -> dict[str, Decisions]:
     """Let clusters decide where that is better on val: a query matches those of its neighbours that are in its group.
 
     A pair that matches is dropped where the listings around it do not match, and a pair within a group is added. Of
     CLUSTER_THRESHOLDS for the score of a match, the one with the highest mean F1 on val is taken.
 
     Args:
-        decisions: of a gallery of GALLERIES, by a static threshold. groups: when matches become one group.
+        decisions: by gallery, by a static threshold. groups: when matches become one group.
 
     Returns:
-        The decisions by clusters; `decisions` itself where its F1 on val is as high.
+        By gallery, the decisions by clusters; those of `decisions` themselves where their F1 on val is as high.
     """
+    return {name: _best_clusters(matches, listings, groups, name) for name, matches in decisions.items()}
+
+
+def _best_clusters(decisions: Decisions, listings: Listings, groups: Groups, gallery: str) -> Decisions:
     neighbours = decisions.neighbours
     best, best_f1 = decisions, val_f1(decisions, listings, gallery)
     for threshold in CLUSTER_THRESHOLDS:

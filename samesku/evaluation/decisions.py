@@ -231,6 +231,20 @@ def decide(
     )  # fmt: skip
 
 
+def decide_galleries(
+    neighbours: Mapping[str, Neighbours],
+    listings: Listings,
+    decision: Decision,
+    rules: Rules | None = None,
+    compared: str = "pictures and titles",
+) -> dict[str, Decisions]:
+    """`decide` in every gallery. neighbours: by gallery."""
+    return {
+        gallery: decide(nearest, listings, decision, gallery, rules, compared)
+        for gallery, nearest in neighbours.items()
+    }
+
+
 def val_f1(decisions: Decisions, listings: Listings, gallery: str) -> float:
     """The mean F1 of the labelled val queries in a gallery of GALLERIES; the labels of test are hidden from it."""
     is_val, visible = decisions.split == "val", visible_products(listings)

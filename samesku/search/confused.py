@@ -6,17 +6,21 @@ import numpy as np
 
 from samesku.arrays import Ints
 from samesku.search.exact import search_neighbours
-from samesku.search.fusion import Fused
+from samesku.search.fusion import Channels, Owner, concatenate_channels
 
 NEIGHBOURS = 20  # of a listing
 
 
-def find_confused(fused: Fused, rows: Ints, labels: Ints, count: int) -> dict[int, list[int]]:
-    """`rank_confused` among the nearest neighbours of these listings.
+def find_confused(
+    channels: Channels, owner: Owner, rows: Ints, labels: Ints, count: int
+) -> dict[int, list[int]]:
+    """`rank_confused` among the nearest neighbours of these listings, by channels of equal weight.
 
     Args:
+        channels, owner: as of `concatenate_channels`.
         rows: int (n,), ascending: the training listings. labels: int (n,), their products, from 0.
     """
+    fused = concatenate_channels(channels, dict.fromkeys(channels, 1 / len(channels)), owner)
     neighbour = search_neighbours(fused, rows.astype(np.int32), NEIGHBOURS).neighbour
     place = np.searchsorted(rows, neighbour)
     return rank_confused(np.where(neighbour < 0, -1, place), labels, count)

@@ -1,6 +1,7 @@
 """What a killed run needs to go on: one file, in a folder named after everything that decides the result."""
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,25 @@ from samesku.training.processes import ComputeConfig
 FILE = "last.pt"
 #: The folders of code that decide a result, beside the stage script.
 CODE = (Path(__file__).parent, Path(devices.__file__).parent)
+
+
+def checkpoint_folder(
+    root: Path,
+    name: str,
+    run: TrainRun,
+    channels: Mapping[str, Channel],
+    compute: ComputeConfig,
+    files: Iterable[Path],
+) -> Path:
+    """The folder of a run's checkpoints. files: as of `checkpoint_key`; those that do not exist do not count."""
+    key = checkpoint_key(run, channels, compute, [file for file in files if file.is_file()])
+    return root / f"{name}-{key}"
+
+
+def remove_checkpoints(root: Path, name: str) -> None:
+    """Remove the checkpoints of a run, also those of other params."""
+    for folder in root.glob(f"{name}-*"):
+        shutil.rmtree(folder)
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def fit(
     else:
         trainer.load_state(state["trainer"])
     # DVC empties a stage's outs before it runs: those of a checkpoint, too.
-    live = write_curves(curves if trainer.processes.is_first else None, state["history"])
+    live = _open_curves(curves if trainer.processes.is_first else None, state["history"])
     try:
         _train_epochs(trainer, examples, sampler, validate, state, live, folder, name)
     except DivergenceError as error:
@@ -130,7 +130,7 @@ def _train_epochs(
                     state["best"] = {"epoch": number, "towers": trainer.tower_states()}
             if folder and processes.is_first:
                 save_checkpoint(folder, state | {"trainer": trainer.state()})
-            _write_curves(live, epoch)
+            _write_epoch(live, epoch)
 
 
 def _epoch(
@@ -166,15 +166,21 @@ def _out_of_patience(trainer: Trainer, state: dict[str, Any]) -> bool:
     return patience is not None and last["val_f1"] is not None and since >= patience
 
 
-def write_curves(folder: Path | None, history: list[Epoch]) -> Live | None:
-    """A DVCLive folder with the curves of the epochs so far, to be ended; None without a folder."""
+def write_curves(folder: Path, history: list[Epoch]) -> None:
+    """Write the DVCLive folder of a finished run: its curves, an epoch after the other."""
+    if live := _open_curves(folder, history):
+        live.end()
+
+
+def _open_curves(folder: Path | None, history: list[Epoch]) -> Live | None:
+    """A DVCLive folder with the epochs so far, to be ended; None without a folder."""
     live = Live(str(folder), save_dvc_exp=False, dvcyaml=None) if folder else None
     for epoch in history:
-        _write_curves(live, epoch)
+        _write_epoch(live, epoch)
     return live
 
 
-def _write_curves(live: Live | None, epoch: Epoch) -> None:
+def _write_epoch(live: Live | None, epoch: Epoch) -> None:
     """Write the figures of one epoch but the nulls to a DVCLive folder, which `dvc plots` and editors draw."""
     if live is None:
         return

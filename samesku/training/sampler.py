@@ -208,10 +208,11 @@ def fit_batches(run: TrainRun, labels: Ints) -> TrainRun:
 
 
 def describe_fit(run: TrainRun, fitted: TrainRun) -> str:
-    """What `fit_batches` lowered, "P 16 -> 11"; "" where it changed nothing."""
+    """What `fit_batches` lowered, ", lowered to the catalogue: P 16 -> 11"; "" where it changed nothing."""
     keys = ("P", "K") if run.sampler == "pk" else ("batch_size",) if run.sampler == "listings" else ()
     changes = [(key, getattr(run, key), getattr(fitted, key)) for key in keys]
-    return ", ".join(f"{key} {before} -> {after}" for key, before, after in changes if before != after)
+    lowered = ", ".join(f"{key} {before} -> {after}" for key, before, after in changes if before != after)
+    return f", lowered to the catalogue: {lowered}" if lowered else ""
 
 
 def make_sampler(

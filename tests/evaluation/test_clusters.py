@@ -179,7 +179,7 @@ def decide_val(bridge):
 def test_clusters_decide_where_no_threshold_parts_two_products():
     by_threshold, listings = decide_val(bridge=0.8)
     assert by_threshold.f1.mean() < 1  # no threshold has the pair of 0.7 without that of 0.8
-    clusters = decide_by_clusters(by_threshold, listings, Groups(link_density=0.7), "full")
+    clusters = decide_by_clusters({"full": by_threshold}, listings, Groups(link_density=0.7))["full"]
     assert clusters.f1.tolist() == [1.0] * 6
     assert 0.2 <= clusters.threshold <= 0.7
 
@@ -187,4 +187,5 @@ def test_clusters_decide_where_no_threshold_parts_two_products():
 def test_a_threshold_decides_where_clusters_are_no_better():
     by_threshold, listings = decide_val(bridge=0.1)
     assert by_threshold.f1.tolist() == [1.0] * 6
-    assert decide_by_clusters(by_threshold, listings, Groups(link_density=0.7), "full") is by_threshold
+    decided = decide_by_clusters({"full": by_threshold}, listings, Groups(link_density=0.7))
+    assert decided["full"] is by_threshold

@@ -1,25 +1,13 @@
-"""The rows of plots, the submission and the figures of groups, on cases that can be checked on paper."""
+"""The submission and the figures of groups, on cases that can be checked on paper."""
 
 import numpy as np
-import pytest
 
 from samesku.catalogue.listings import Listings
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import (
-    BINS,
-    POINTS,
-    all_metrics,
-    describe_metrics,
-    precision_recall_rows,
-    read_dropped_ids,
-    score_rows,
-    submission_rows,
-    threshold_rows,
-)
-from samesku.evaluation.thresholds import sweep_thresholds
+from samesku.evaluation.figures import all_metrics, describe_metrics
+from samesku.evaluation.predictions import read_dropped_ids, submission_rows
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
-from tests.fixtures.random_neighbours import f1_at_threshold, random_neighbours
 
 # val: u and v are product 0, w is 1; test: x and y are 2; train: z is 3
 LISTINGS = Listings(
@@ -37,39 +25,6 @@ def decide_pairs(pairs, n_queries, gallery):
     score = np.where(neighbour >= 0, 0.9, -np.inf).astype(np.float32)
     neighbours = Neighbours(np.arange(n_queries, dtype=np.int32), neighbour, score)
     return decide(neighbours, LISTINGS, Decision(kind="static", value=0.5), gallery)
-
-
-def test_precision_recall_by_hand():
-    statistic = np.array([[0.9, 0.5], [0.7, 0.1]])
-    relevant = np.array([[True, False], [True, False]])
-    rows = precision_recall_rows(sweep_thresholds(statistic, relevant, np.array([1, 3])))
-    # Below 0.7 recall no longer rises.
-    assert [(row["threshold"], row["recall"], row["precision"]) for row in rows] == [
-        (0.9, 1 / 4, 1.0),
-        (0.7, 2 / 4, 1.0),
-    ]
-
-
-def test_threshold_rows_hold_the_exact_f1_of_each_split():
-    val, test = random_neighbours(4, 2), random_neighbours(5, 2)
-    rows = threshold_rows({"val": sweep_thresholds(*val), "test": sweep_thresholds(*test)})
-    assert len(rows) == POINTS
-    for row in rows[::20]:
-        assert row["val_f1"] == pytest.approx(f1_at_threshold(*val, row["threshold"]))
-        assert row["test_f1"] == pytest.approx(f1_at_threshold(*test, row["threshold"]))
-    assert threshold_rows({}) == []
-
-
-def test_score_rows_count_every_pair_once_in_its_class():
-    statistic = np.array([[0.9, 0.5, -np.inf], [np.inf, 0.5, 0.1]])
-    relevant = np.array([[True, False, False], [True, True, False]])
-    rows = score_rows(statistic, relevant)
-    assert (rows[0]["low"], rows[-1]["high"], len(rows)) == (0.1, 0.9, BINS)
-    half = next(row for row in rows if row["low"] <= 0.5 < row["high"])
-    assert (half["true_pairs"], half["false_pairs"]) == (1, 1)
-    assert (rows[0]["true_pairs"], rows[0]["false_pairs"]) == (0, 1)
-    assert (rows[-1]["true_pairs"], rows[-1]["false_pairs"]) == (1, 0)
-    assert score_rows(np.full((2, 2), -np.inf), np.zeros((2, 2), bool)) == []
 
 
 def test_a_submission_has_a_row_for_every_id_that_can_be_read(tmp_path):

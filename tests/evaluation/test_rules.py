@@ -10,7 +10,7 @@ from samesku.artefacts import write_table
 from samesku.catalogue.listings import Listings, read_listings
 from samesku.evaluation.clusters import assign_groups, cluster_matches
 from samesku.evaluation.decisions import decide
-from samesku.evaluation.predictions import all_metrics
+from samesku.evaluation.figures import all_metrics
 from samesku.evaluation.rules import Rules, apply_rules, read_rules
 from samesku.params import Decision, Groups
 from samesku.params.schema import Match

@@ -3,7 +3,6 @@
 import numpy as np
 
 from samesku.search.confused import find_confused, rank_confused
-from samesku.search.fusion import concatenate_channels
 
 
 def test_products_are_ranked_by_how_often_they_are_confused():
@@ -22,6 +21,5 @@ def test_confused_products_are_those_of_near_training_listings():
     """
     angles = np.radians([0, 10, 30, 35, 90])
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    fused = concatenate_channels({"title": rows}, {"title": 1.0}, None)
     training, product = np.array([0, 1, 2, 4]), np.array([0, 0, 1, 2])
-    assert find_confused(fused, training, product, 1) == {0: [1], 1: [0], 2: [0]}
+    assert find_confused({"title": rows}, None, training, product, 1) == {0: [1], 1: [0], 2: [0]}

@@ -134,7 +134,7 @@ def test_batches_are_lowered_to_the_listings_that_are_there(sizes, augment, fitt
     run = TrainRun(towers=["image"], image="cnn", augment=augment)
     labels = labels_of(sizes)
     lowered = fit_batches(run, labels)
-    assert describe_fit(run, lowered) == fitted
+    assert describe_fit(run, lowered) == f", lowered to the catalogue: {fitted}"
     assert len(next(iter(make_sampler(lowered, labels)))) == lowered.P * lowered.K
 
 
