@@ -7,7 +7,8 @@ import numpy as np
 
 from samesku.app.query_listing import QueryListing
 from samesku.app.system_index import SystemIndex
-from samesku.catalogue.attributes import read_attributes, read_gtins
+from samesku.catalogue.attributes import read_attributes
+from samesku.catalogue.gtin import read_gtins
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError

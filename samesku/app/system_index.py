@@ -15,7 +15,7 @@ from samesku.app.new_listings import NewListings
 from samesku.app.query_encoders import QueryEncoders, QueryRows
 from samesku.app.query_listing import QueryListing
 from samesku.arrays import Float32
-from samesku.catalogue.attributes import read_gtins
+from samesku.catalogue.gtin import read_gtins
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import ALL_PAIRS, read_listings
 from samesku.catalogue.reader import ATTRIBUTES

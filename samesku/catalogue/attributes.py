@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from samesku.arrays import Float32, Float64, Int64, Ints
+from samesku.catalogue.gtin import read_gtin, read_gtins
 from samesku.catalogue.title_tokens import THOUSANDS, WORD, parse_number
 from samesku.catalogue.titles import normalise_unicode
 
@@ -30,9 +31,6 @@ _FORMS = (
     "sarl sas sdn se spa srl tbk"
 )
 _LEGAL_FORMS = frozenset(_FORMS.split())
-#: Prefixes that a shop or company gives as it likes (GS1 General Specifications, restricted circulation numbers), of
-#: a GTIN of 14 digits: the last 8 of a GTIN-8, the last 13 of the others.
-_RESTRICTED = re.compile(r"0{6}[02]\d{7}|\d(?:02|04|2)\d+|9\d{13}")
 _CODES = (
     "AED ARS AUD BDT BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW KWD LKR MAD "
     "MXN MYR NGN NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD UYU VND ZAR"
@@ -60,30 +58,6 @@ class Price(NamedTuple):
 
     amount: float
     currency: str
-
-
-def read_gtin(cell: str) -> int | None:
-    """The number of a GTIN of 8, 12, 13 or 14 digits, as GTIN-14; None where it is no identity.
-
-    It is none where the check digit is wrong, and where a shop may give the number to any product. A cell that
-    ends in `.0` was a number once, and has lost the zeros in front; one of 11 digits has lost one zero.
-    """
-    digits = re.sub(r"[\s-]", "", cell)
-    if digits.endswith(".0"):
-        digits = digits.removesuffix(".0")
-        digits = digits.zfill(12 if 8 < len(digits) < 12 else 8)
-    if len(digits) == 11:  # a UPC whose first zero a spreadsheet has dropped
-        digits = f"0{digits}"
-    if not (digits.isascii() and digits.isdigit() and len(digits) in (8, 12, 13, 14)):
-        return None
-    padded = digits.zfill(14)
-    valid = check_digit(padded[:-1]) == int(padded[-1]) and not _RESTRICTED.fullmatch(padded) and int(padded)
-    return int(padded) if valid else None
-
-
-def check_digit(digits: str) -> int:
-    """The last digit of a GTIN after these: weights 3, 1, 3 … from the right, up to the next multiple of ten."""
-    return -sum(int(digit) * (3, 1)[i % 2] for i, digit in enumerate(reversed(digits))) % 10
 
 
 def read_mpn(cell: str) -> str:
@@ -288,11 +262,6 @@ def read_attributes(cells: Mapping[str, Sequence[str]], titles: Sequence[str]) -
         np.stack(levels, axis=1),
         _find_mpns(titles, mpns),
     )
-
-
-def read_gtins(cells: Sequence[str]) -> Int64:
-    """The GTIN-14 of N cells, −1 where there is none that can be used: int64 (N,)."""
-    return np.array([-1 if gtin is None else gtin for gtin in _read_cells(cells, read_gtin)], dtype=np.int64)
 
 
 def count_gtins(cells: Sequence[str]) -> tuple[int, int]:

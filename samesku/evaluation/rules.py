@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samesku.arrays import Int64, Ints
-from samesku.catalogue.attributes import read_gtins
+from samesku.catalogue.gtin import read_gtins
 from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listings
 from samesku.params import Groups
 from samesku.params.schema import Match

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Ints
-from samesku.catalogue.attributes import read_gtin, read_mpn
+from samesku.catalogue.attributes import read_mpn
+from samesku.catalogue.gtin import read_gtin
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.catalogue.title_tokens import TitleTokens, read_words
 from samesku.pairs.evidence import ListingTexts, PairEvidence, read_evidence
