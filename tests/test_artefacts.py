@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 
@@ -144,6 +145,22 @@ def test_ctrl_c_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
         artefacts.run_stage("stage", raising(KeyboardInterrupt()))
     assert caught.value.code == 130
     assert capsys.readouterr().err == "stage: stopped by Ctrl-C; nothing half-written is left\n"
+
+
+def test_ctrl_c_that_a_library_makes_another_error_is_a_line_and_a_status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def main():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ValueError("no validator could be built: KeyboardInterrupt") from error
+
+    with pytest.raises(SystemExit) as caught:
+        artefacts.run_stage("stage", main)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stage: stopped by Ctrl-C; nothing half-written is left\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -44,18 +44,16 @@ def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
     Raises:
         InputError: it is no such file; the sentence names the row.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name} is no CSV in UTF-8 ({error})") from None
-    if not rows or tuple(rows[0]) not in (COLUMNS, NAMED):
+    rows = _read_rows(data, name)
+    columns = next(rows, [])
+    if tuple(columns) not in (COLUMNS, NAMED):
         raise InputError(f"{name} must begin with the line {','.join(COLUMNS)}")
     annotations: dict[Pair, Annotation] = {}
-    for number, cells in enumerate(rows[1:], 2):
+    for number, cells in enumerate(rows, 2):
         if not cells:
             continue
-        if len(cells) != len(rows[0]):
-            raise InputError(f"{name}, row {number}: has {len(cells)} cells; allowed: {', '.join(rows[0])}")
+        if len(cells) != len(columns):
+            raise InputError(f"{name}, row {number}: has {len(cells)} cells; allowed: {', '.join(columns)}")
         left, right, answer, *rest = cells
         if answer not in ANSWERS:
             raise InputError(f"{name}, row {number}: annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
@@ -65,6 +63,14 @@ def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
             raise InputError(f"{name}, row {number}: names {left} twice; allowed: two listings")
         annotations[sort_pair(left, right)] = Annotation(answer, *rest)
     return annotations
+
+
+def _read_rows(data: bytes, name: str) -> Iterator[list[str]]:
+    """The rows of a CSV, one at a time: a list of all would keep the garbage collector busy."""
+    try:
+        yield from csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{name} is no CSV in UTF-8 ({error})") from None
 
 
 def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:
@@ -131,8 +137,8 @@ def find_contradicted_pair(annotations: Mapping[Pair, Annotation]) -> Pair | Non
     ids = sorted({listing for pair in annotations for listing in pair})
     number = {listing: i for i, listing in enumerate(ids)}
     same, different = (
-        np.array(
-            [[number[left], number[right]] for (left, right), a in annotations.items() if a.answer == answer],
+        np.fromiter(
+            (number[listing] for pair, a in annotations.items() if a.answer == answer for listing in pair),
             np.int32,
         ).reshape(-1, 2)
         for answer in ("same", "different")

@@ -75,6 +75,8 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, report):
     expected = broken.digests(pipeline, outs_of(pipeline))
     landed = {}
     for stage in broken.stages(pipeline):
+        if stage.name in locks(folder):  # it had ended before an earlier kill: DVC ran it first
+            continue
         random = broken.chance("long", stage.name).uniform(0, STARTING + took(pipeline, stage))
         kill(folder, stage.name, ["repro", "--no-run-cache"], random)
         # From clean, dvc.lock has a stage once it has ended.
@@ -84,7 +86,8 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, report):
     assert broken.digests(folder, outs_of(pipeline)) == expected
     assert locks(folder) == locks(pipeline)
     assert broken.leftovers(folder) == []
-    assert sum(landed.values()) >= 20, landed
+    assert len(landed) > 15
+    assert sum(landed.values()) >= len(landed) - 2, landed
     groups = {}
     for name, hit in landed.items():
         groups.setdefault(name.split("@")[0], []).append(hit)
