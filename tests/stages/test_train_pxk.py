@@ -451,7 +451,7 @@ def outs(*, without=()):
 
 
 def metrics():
-    return artefacts.read_json(train_pxk.METRICS / "r.json")
+    return artefacts.read_json(artefacts.METRICS / "train" / "r.json")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
-from samesku.params import load_params
+from samesku.evaluation.plots import ALPHAS
 from samesku.params.schema import Decision, Fusion, Groups, Index, Machine, Match, Tune
 from stages import evaluate, fuse, index, tune
 from tests.fixtures import product_families, val_and_test_copies
@@ -136,12 +136,13 @@ def test_the_curve_of_alpha_is_the_main_system_at_its_alpha(tmp_path, monkeypatc
     for stage in (fuse, index, evaluate, tune):
         stage.main()
     rows = pd.read_csv(artefacts.TUNED / "alpha.csv").set_index("alpha")
-    assert list(rows.index) == tune.SWEPT_ALPHAS
+    assert list(rows.index) == ALPHAS
     main_system = json.loads((artefacts.METRICS / "samesku.json").read_text())
     assert rows.loc[0.5].to_list() == [main_system["val"]["f1"], main_system["test"]["f1"]]
 
 
-def test_average_has_no_curve_of_alpha():
-    params = load_params("params.yaml").fusion
-    average = params.model_copy(update={"method": "average"})
-    assert tune.alpha_curve([], {}, average, None, None, 5, None) == []
+def test_average_has_no_curve_of_alpha(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    val_and_test_copies.write(tmp_path, params={"fusion.method": "average"})
+    tune.main()
+    assert pd.read_csv(artefacts.TUNED / "alpha.csv").empty
