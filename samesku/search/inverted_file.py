@@ -109,7 +109,7 @@ def train_cells(vectors: Float32, n_cells: int) -> tuple[Float32, Int64]:
     regions = k_means(some, n_regions)
     of_block = [nearest_rows(vectors[rows], regions, 1)[:, 0] for rows in slices(len(vectors), ROWS)]
     lists = Lists.of_numbers(vectors, np.concatenate(of_block), len(regions))
-    cells, region = [], []
+    cells, region = list[Float32](), list[Int64]()
     for number in range(len(regions)):
         members = lists.members[lists.start[number] : lists.start[number + 1]]
         share = round(n_cells * len(members) / len(vectors))
