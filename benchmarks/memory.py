@@ -23,7 +23,6 @@ import csv
 import io
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -122,14 +121,35 @@ def memory(processes: list[psutil.Process]) -> tuple[int, int, int]:
     return private, whole, scratch
 
 
-def measure(stage: str, folder: Path) -> float:
-    """Run one stage and print its line; the seconds of the processor."""
+class Figures(NamedTuple):
+    """What a stage took: seconds of the clock and of the processor, and the most bytes of each kind at one time."""
+
+    took: float
+    busy: float
+    private: int
+    in_all: int
+    scratch: int
+
+    def __str__(self) -> str:
+        sizes = "".join(f"  {size / 1e6:8.0f} MB" for size in (self.private, self.in_all, self.scratch))
+        return f"{self.took:8.1f} s  {self.busy:8.1f} s{sizes}"
+
+
+class StageFailed(Exception):
+    """A stage that was to be measured ended with an error."""
+
+
+def measure(stage: str, folder: Path) -> Figures:
+    """Run one stage; what it prints goes to standard error.
+
+    Raises:
+        StageFailed: the stage ended with an error.
+    """
     name, *arguments = stage.split()
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = psutil.Popen(
         [sys.executable, "-m", f"stages.{name}", *arguments],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=2,
     )  # fmt: skip
     most = [0, 0, 0]
     while process.poll() is None:
@@ -139,13 +159,12 @@ def measure(stage: str, folder: Path) -> float:
             break
         most = [max(sizes) for sizes in zip(most, memory(family), strict=True)]
         time.sleep(EVERY)
-    status = "" if process.wait() == 0 else f"  exit status {process.returncode}"
+    if status := process.wait():
+        raise StageFailed(f"{stage} ended with exit status {status}")
     seconds = time.perf_counter() - start
-    sizes = "".join(f"  {size / 1e6:8.0f} MB" for size in most)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{stage:24} {seconds:8.1f} s  {busy:8.1f} s{sizes}{status}", flush=True)
-    return busy
+    return Figures(seconds, busy, *most)
 
 
 def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None]) -> list[float]:
@@ -157,7 +176,12 @@ def run(count: int, stages: list[str], change: Callable[[dict[str, Any]], None])
         size = (folder / "catalogue.zip").stat().st_size
         print(f"{count:,} listings, a catalogue of {size / 1e6:.0f} MB", flush=True)
         print(HEAD, flush=True)
-        return [measure(stage, folder) for stage in stages]
+        seconds = []
+        for stage in stages:
+            figures = measure(stage, folder)
+            print(f"{stage:24} {figures}", flush=True)
+            seconds.append(figures.busy)
+    return seconds
 
 
 def growth(counts: list[int], seconds: list[list[float]], stages: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Measure the stages that rank on an invented catalogue of up to a million listings, without pictures.
 
-    python -m benchmarks.million --listings 100000 1000000 [--titles catalogue.csv] [--folder folder]
+    python -m benchmarks.million --listings 100000 1000000 [--titles catalogue.csv] [--folder folder] [--stages rerank]
 
 Sizes of products are those of a real shop. A listing has its product's title with words that are left out, added or in
 another order, and its product's hash with some bits turned; now and then a hash of its own. `--titles` gives the titles
@@ -13,6 +13,10 @@ embeds the hashes (384 columns) and TF-IDF (1,024) instead, where no index but a
 `--kind` and `--effort` give the index. Prints for each stage the seconds, the memory as `benchmarks.memory` does, and
 the size of its temporary files at most; then the size of what the stages wrote, and the growth from one size to the
 next.
+
+A run of hours can be spread. With `--folder`, the catalogue, what the stages wrote and their figures stay there, in
+one folder for each size. A stage that has figures is not run again, unless `--again` names it. `--stages` names the
+stages to run. Stages before them that have no figures run too.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import memory
+from samesku import artefacts
 
 BEFORE = ["check", "sample", "annotations", "train_reader"]
 EMBEDDING = ["embed_zero_shot phash", "embed_zero_shot tfidf"]
@@ -93,7 +100,7 @@ def listings(count: int, titles: Iterator[str]) -> Iterator[tuple[str, str, int]
 
 def write_catalogue(folder: Path, count: int, titles: Path | None) -> NDArray[np.int64]:
     """Write the table, its listings in random order; the product of each."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = list(listings(count, read_titles(titles)))
     order = np.random.default_rng(3).permutation(count).tolist()
     with (folder / "listings.csv").open("w", encoding="utf-8", newline="") as file:
@@ -115,12 +122,15 @@ def write_rows(path: Path, product: NDArray[np.int64], columns: int, seed: int) 
     )
     spread = generator.normal(size=(DIRECTIONS, columns)) / np.sqrt(DIRECTIONS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(product), columns))
+    partial = path.with_suffix(".partial")
+    out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(product), columns))
     for start in range(0, len(product), BLOCK):
         of_block = product[start : start + BLOCK]
         rows = centres[of_block] + 0.25 * generator.normal(size=(len(of_block), DIRECTIONS))
         block = rows @ spread + 0.1 * generator.normal(size=(len(of_block), columns))
         out[start : start + BLOCK] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    out.flush()
+    partial.rename(path)
 
 
 def params(given: argparse.Namespace) -> str:
@@ -137,42 +147,82 @@ def params(given: argparse.Namespace) -> str:
     return memory.params(change)
 
 
+def prepare_folder(folder: Path, count: int, given: argparse.Namespace) -> None:
+    """Write the catalogue and params.yaml, unless they are there.
+
+    Raises:
+        SystemExit: the folder holds a run with another index, other titles or other rows.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = params(given)
+    of_run = json.dumps([settings, str(given.titles)])
+    if (folder / "run.json").exists():
+        if (folder / "run.json").read_text("utf-8") != of_run:
+            raise SystemExit(f"{folder} holds a run with other settings; give another --folder, or remove it")
+        return
+    product = write_catalogue(folder / "catalogue", count, given.titles)
+    np.save(folder / "product.npy", product)
+    (folder / "params.yaml").write_text(settings, "utf-8")
+    (folder / "run.json").write_text(of_run, "utf-8")  # last: without it, the folder is not whole
+
+
+def read_figures(folder: Path) -> dict[str, memory.Figures]:
+    """The figures of the stages that have run in a folder."""
+    path = folder / "figures.json"
+    if not path.exists():
+        return {}
+    return {stage: memory.Figures(*row) for stage, row in json.loads(path.read_text("utf-8")).items()}
+
+
+def run_stages(folder: Path, given: argparse.Namespace) -> dict[str, memory.Figures]:
+    """Run the stages that have no figures yet, and those of `--again`; the figures of all stages."""
+    figures = read_figures(folder)
+    for stage in stages(given):
+        if stage == given.stages[0] and not given.own_rows:
+            for seed, (name, columns) in enumerate(WIDTHS.items()):
+                path = folder / "data/embeddings" / f"{name}.npy"
+                if not path.exists():
+                    write_rows(path, np.load(folder / "product.npy"), columns, seed)
+        if stage not in figures or stage in given.again:
+            figures[stage] = memory.measure(stage, folder)
+            artefacts.write_json(folder / "figures.json", figures)
+        print(f"{stage:24} {figures[stage]}", flush=True)
+    return figures
+
+
 def run(count: int, given: argparse.Namespace) -> list[float]:
     """The seconds of the processor of each stage."""
-    with tempfile.TemporaryDirectory(dir=given.folder) as place:
-        folder = Path(place)
-        product = write_catalogue(folder / "catalogue", count, given.titles)
-        (folder / "params.yaml").write_text(params(given), "utf-8")
+    with tempfile.TemporaryDirectory() if given.folder is None else nullcontext(given.folder) as place:
+        folder = Path(place) / str(count)
+        prepare_folder(folder, count, given)
         print(f"{count:,} listings, index.kind {given.kind}, index.effort {given.effort}", flush=True)
         print(memory.HEAD, flush=True)
-        seconds = [memory.measure(stage, folder) for stage in BEFORE]
-        if not given.own_rows:
-            for seed, (name, columns) in enumerate(WIDTHS.items()):
-                write_rows(folder / "data/embeddings" / f"{name}.npy", product, columns, seed)
-        seconds += [memory.measure(stage, folder) for stage in stages(given)[len(BEFORE) :]]
+        figures = run_stages(folder, given)
         files = [path for path in (folder / "data").rglob("*") if path.is_file()]
         sizes = {
             name: sum(path.stat().st_size for path in files if name in path.parts)
             for name in sorted({path.relative_to(folder / "data").parts[0] for path in files})
         }
         print("on disk: " + ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.items()))
-    return seconds
+    return [figures[stage].busy for stage in stages(given)]
 
 
 def stages(given: argparse.Namespace) -> list[str]:
+    """What has to run: the stages of `--stages`, and those before the first that needs rows."""
     return [*BEFORE, *(EMBEDDING if given.own_rows else []), *given.stages]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--listings", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--titles", type=Path)
-    parser.add_argument("--folder", type=Path, help="where the catalogue and the outs are written")
+    parser.add_argument("--folder", type=Path, help="where the catalogues, the outs and the figures stay")
     parser.add_argument("--own-rows", action="store_true")
     parser.add_argument("--kind", default="ivf")
     parser.add_argument("--effort", type=int, default=16)
-    parser.add_argument("--stages", nargs="*", default=STAGES)
-    given = parser.parse_args()
+    parser.add_argument("--stages", nargs="+", default=STAGES)
+    parser.add_argument("--again", nargs="*", default=[], help="stages that run again")
+    given = parser.parse_args(arguments)
     seconds = [run(count, given) for count in given.listings]
     if len(seconds) > 1:
         memory.growth(given.listings, seconds, stages(given))

@@ -69,6 +69,7 @@ def main() -> str:
             )
             for name, parts in GALLERIES.items()
         }
+    del fused  # gigabytes of a large catalogue, which nothing below needs
     neighbours, reranked, models = {}, {}, {}
     with open_block_workers(params.machine) as map_blocks:
         for name, (searches, features) in described.items():

@@ -1,12 +1,12 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from samesku.arrays import Float64, Floats, Int32, Int64, Ints
+from samesku.arrays import Bools, Float64, Floats, Int32, Int64, Ints
 from samesku.catalogue.listings import Links, Listings
 from samesku.evaluation.decisions import Decisions, val_f1
 from samesku.params import Groups
@@ -67,17 +67,36 @@ def decide_by_clusters(
 
 
 def _best_clusters(decisions: Decisions, listings: Listings, groups: Groups, gallery: str) -> Decisions:
-    neighbours = decisions.neighbours
-    best, best_f1 = decisions, val_f1(decisions, listings, gallery)
+    best, best_f1 = None, val_f1(decisions, listings, gallery)
     for threshold in CLUSTER_THRESHOLDS:
         matches = replace(decisions, is_match=decisions.statistic >= threshold, threshold=threshold)
-        group = assign_groups(matches, listings, groups)
-        in_group = neighbours.valid & (group[neighbours.neighbour] == group[neighbours.query][:, None])
-        clusters = replace(matches, is_match=in_group)
-        f1 = val_f1(clusters, listings, gallery)
+        around_val = replace(matches, is_match=matches.is_match & _connected_with_val(matches)[:, None])
+        f1 = val_f1(_match_within_groups(around_val, listings, groups), listings, gallery)
         if f1 > best_f1:
-            best, best_f1 = clusters, f1
-    return best
+            best, best_f1 = matches, f1
+    return decisions if best is None else _match_within_groups(best, listings, groups)
+
+
+def _match_within_groups(matches: Decisions, listings: Listings, groups: Groups) -> Decisions:
+    """A query matches those of its neighbours that are in its group."""
+    group, neighbours = assign_groups(matches, listings, groups), matches.neighbours
+    in_group = neighbours.valid & (group[neighbours.neighbour] == group[neighbours.query][:, None])
+    return replace(matches, is_match=in_group)
+
+
+def _connected_with_val(matches: Decisions) -> Bools:
+    """bool (Q,): the queries that matches connect with a val query; the others change no group of one."""
+    from scipy.sparse import csr_array  # here, since an evaluation without clusters does without SciPy
+    from scipy.sparse.csgraph import connected_components
+
+    query = matches.neighbours.query
+    position, rank = np.nonzero(matches.is_match)
+    pairs = query[position], matches.neighbours.neighbour[position, rank]
+    n = int(query.max(initial=-1)) + 1
+    component = connected_components(
+        csr_array((np.ones(len(position)), pairs), shape=(n, n)), directed=False
+    )[1]
+    return np.isin(component[query], component[query[matches.split == "val"]])
 
 
 def cluster_matches(
@@ -114,15 +133,17 @@ def cluster_matches(
     left, right, score = _distinct_pairs(left, right, score, n_listings)
     parent = list(range(n_listings))
     size = [1] * n_listings
-    n_links: list[Counter[int]] = [Counter() for _ in range(n_listings)]  # of a root with other roots
-    forbidden: list[set[int]] = [set() for _ in range(n_listings)]  # roots that a root must not merge with
+    n_links: defaultdict[int, dict[int, int]] = defaultdict(dict)  # of a root with other roots
+    forbidden: defaultdict[int, set[int]] = defaultdict(set)  # roots that a root must not merge with
     number = [-1] * n_listings if gtin is None else gtin.tolist()  # of a root's group
 
     of_shop = [Counter([name]) for name in ([] if shop is None else shop.tolist())]  # listings of a root
 
     def n_pairs(a: int, b: int) -> int:
         """The pairs between two groups that can match."""
-        small, large = sorted((of_shop[a], of_shop[b]), key=len) if of_shop else (Counter(), Counter())
+        if not of_shop:
+            return size[a] * size[b]
+        small, large = sorted((of_shop[a], of_shop[b]), key=len)
         return size[a] * size[b] - sum(count * large[name] for name, count in small.items())
 
     def root(i: int) -> int:
@@ -141,8 +162,7 @@ def cluster_matches(
     for i, j in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(i), root(j)
         if a != b:
-            n_links[a][b] += 1
-            n_links[b][a] += 1
+            n_links[a][b] = n_links[b][a] = n_links[a].get(b, 0) + 1
     for i, j in [] if cannot_link is None else cannot_link.tolist():
         a, b = root(i), root(j)
         forbidden[a].add(b)
@@ -155,20 +175,21 @@ def cluster_matches(
         merged, postponed = False, []
         for i, j in waiting:
             a, b = root(i), root(j)
-            if a == b or b in forbidden[a]:
+            if a == b or (forbidden and b in forbidden[a]):
                 continue
             if number[a] != number[b] and min(number[a], number[b]) >= 0:
                 continue
-            if size[a] + size[b] > max_size or n_links[a][b] < link_density * n_pairs(a, b):
+            if size[a] + size[b] > max_size or n_links[a].get(b, 0) < link_density * n_pairs(a, b):
                 postponed.append((i, j))
                 continue
             if len(n_links[a]) < len(n_links[b]):
                 a, b = b, a
             _move_links(n_links, b, a)
-            for c in forbidden[b]:
-                forbidden[c].remove(b)
-                forbidden[c].add(a)
-            forbidden[a] |= forbidden[b]
+            if forbidden:
+                for c in forbidden[b]:
+                    forbidden[c].remove(b)
+                    forbidden[c].add(a)
+                forbidden[a] |= forbidden[b]
             parent[b] = a
             size[a] += size[b]
             if of_shop:
@@ -191,11 +212,11 @@ def _distinct_pairs(left: Ints, right: Ints, score: Floats, n_listings: int) -> 
     return key[valid] // max(1, n_listings), key[valid] % max(1, n_listings), best[valid]
 
 
-def _move_links(n_links: list[Counter[int]], source: int, target: int) -> None:
+def _move_links(n_links: dict[int, dict[int, int]], source: int, target: int) -> None:
     """Give the links of `source` to `target`, which it is about to be part of."""
-    for neighbour, count in n_links[source].items():
-        del n_links[neighbour][source]
+    of_target = n_links[target]
+    for neighbour, count in n_links.pop(source).items():
+        of_neighbour = n_links[neighbour]
+        del of_neighbour[source]
         if neighbour != target:
-            n_links[target][neighbour] += count
-            n_links[neighbour][target] += count
-    n_links[source] = Counter()
+            of_target[neighbour] = of_neighbour[target] = of_target.get(neighbour, 0) + count

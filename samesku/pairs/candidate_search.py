@@ -29,12 +29,10 @@ class GallerySearches:
     """The searches that give the candidate pairs of a gallery.
 
     Attributes:
-        fused: the rows of each search: the fused rows, then those after each step of augmentation.
-        neighbours: the nearest of every listing by each of them.
+        neighbours: the nearest of every listing by the fused rows, then by those after each step of augmentation.
         threshold: the score from which a neighbour moves a row.
     """
 
-    fused: Sequence[Fused]
     neighbours: Sequence[Neighbours]
     threshold: float
 
@@ -70,19 +68,29 @@ def find_candidates(
         search: as of `open_search`.
     """
     in_sample = labelled_in_train(listings)
-    searches, features = [], []
-    for part in parts:
+
+    def describe(part: str, threshold: float | None) -> tuple[GallerySearches, PairFeatures]:
+        # The augmented rows are as many as the catalogue's. They end here, before the next part is searched.
         neighbours = search(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
-        if part != "test":  # val comes first, and its threshold serves test
+        if threshold is None:
             threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
-        steps = augment_searches(
+        rows, nearest = fused, []
+        for step in augment_searches(
             fused, neighbours, spec.k, spec.augmentation_steps, threshold, search, listings.allowed
-        )
-        rows, nearest = zip(*steps, strict=True)
-        of_part = GallerySearches(rows, nearest, threshold)
-        candidates = _unite(of_part, rules, listings.allowed)
+        ):
+            rows = step[0]
+            nearest.append(step[1])
+        searches = GallerySearches(nearest, threshold)
+        candidates = _unite(searches, rules, listings.allowed)
+        of_features = [fused, rows] if len(nearest) > 1 else [fused]
+        return searches, describe_candidates(candidates, evidence, of_features, towers, in_sample)
+
+    searches: list[GallerySearches] = []
+    features = []
+    for part in parts:  # val comes before test, and its threshold serves test
+        of_part, of_pairs = describe(part, searches[0].threshold if searches else None)
         searches.append(of_part)
-        features.append(describe_candidates(candidates, evidence, of_part.fused, towers, in_sample))
+        features.append(of_pairs)
     return searches, features
 
 
@@ -116,7 +124,7 @@ def labelled_in_train(listings: Listings) -> Bools:
 
 def _unite(searches: GallerySearches, rules: Rules | None, allowed: AllowedPairs) -> Candidates:
     """The candidate pairs that the searches of a gallery give."""
-    steps = len(searches.fused) - 1
+    steps = len(searches.neighbours) - 1
     united = [searches.neighbours[step] for step in searches_of_candidates(steps)]
     if rules is not None:
         united = [apply_rules(nearest, rules, allowed) for nearest in united]

@@ -145,7 +145,7 @@ def write_run(
         "scored_by": scored_by,
     }
     write_table(folder / PAIRS, columns)
-    steps = len(searches.fused) - 1
+    steps = len(searches.neighbours) - 1
     lowest = [lowest_scores(searches.neighbours[step], k) for step in searches_of_candidates(steps)]
     write_array(folder / LOWEST, np.stack(lowest))
     for step in range(steps):

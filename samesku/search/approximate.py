@@ -1,7 +1,8 @@
-"""Approximate search (FAISS's IVF, HNSW, compressed vectors), checked against exact search before use."""
+"""Approximate search (an inverted file, FAISS's indexes), checked against exact search before use."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import faiss
@@ -20,14 +21,16 @@ from samesku.search.exact import (
     select_top_products,
 )
 from samesku.search.fusion import Fused
+from samesku.search.inverted_file import InvertedFile
 from samesku.search.neighbours import Neighbours
 from samesku.search.pictures import search_views
 
 SMALL = 20_000  # listings up to which exact search is as quick
 CHECKED = 1000  # queries whose exact neighbours the check knows
 MAX_EFFORT = 4096  # the highest effort that a message proposes
-TRAINED = 64  # listings for each cell that k-means sees
 ADDED = 65_536  # listings in one block, and
+BLOCKS = 32  # of queries that are searched together: an inverted file is fast where many queries visit a cell
+TRAINED = 256  # times √G listings that FAISS sees in training
 RESCORED = 32  # queries in one block whose products are computed anew from whole vectors
 LINKS = 32  # of each listing in hnsw
 
@@ -111,18 +114,21 @@ def is_compressed(kind: str) -> bool:
 
 
 def build_index(vectors: Float32, kind: str) -> Any:
-    """An index of inner products over float32 (G, D), trained on a part of them.
+    """An index of inner products over float32 (G, D): `InvertedFile` for ivf, else one of FAISS, trained on a part.
 
     Raises:
         InputError: FAISS's factory does not know the kind, or the vectors are too few or too narrow for it.
     """
+    if kind == "ivf":
+        return InvertedFile(vectors)
     count, width = vectors.shape
-    cells = 2 ** round(np.log2(4 * np.sqrt(count)))
-    factory = {"ivf": f"IVF{cells},Flat", "hnsw": f"HNSW{LINKS},Flat"}.get(kind, kind)
+    factory = {"hnsw": f"HNSW{LINKS},Flat"}.get(kind, kind)
     try:
         index = faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
         if not index.is_trained:
-            drawn = np.random.default_rng(0).permutation(count)[: max(TRAINED * cells, 50_000)]
+            drawn = np.random.default_rng(0).permutation(count)[
+                : max(50_000, round(TRAINED * np.sqrt(count)))
+            ]
             index.train(vectors[np.sort(drawn)])
         for start in range(0, count, ADDED):
             index.add(vectors[start : start + ADDED])
@@ -137,33 +143,50 @@ def build_index(vectors: Float32, kind: str) -> Any:
 
 def search_indexes(indexes: dict[int, Any], effort: int, rescore: bool) -> BlockSearch:
     """Searches groups by their index, by modality mask; groups without one exactly."""
-    for index in indexes.values():
-        set_effort(index, effort)
 
     def search(blocks: Iterable[QueryBlock]) -> Iterator[list[TopProducts]]:
-        for queries, groups, counts, _ in blocks:
-            yield [
-                search_index(indexes[group.mask], queries, count, group.vectors if rescore else None)
-                if group.mask in indexes
-                else select_top_products(queries, group.vectors, count)
-                for group, count in zip(groups, counts, strict=True)
-            ]
+        blocks = iter(blocks)
+        while together := list(islice(blocks, BLOCKS)):
+            by_index = {
+                mask: search_blocks(index, mask, together, effort, rescore) for mask, index in indexes.items()
+            }
+            for queries, groups, counts, _ in together:
+                yield [
+                    next(by_index[group.mask])
+                    if group.mask in by_index
+                    else select_top_products(queries, group.vectors, count)
+                    for group, count in zip(groups, counts, strict=True)
+                ]
 
     return search
 
 
-def set_effort(index: Any, effort: int) -> None:
-    inner = faiss.downcast_index(index)
-    if isinstance(inner, faiss.IndexPreTransform):
-        inner = faiss.downcast_index(inner.index)
-    if isinstance(inner, faiss.IndexIVF):
-        faiss.ParameterSpace().set_index_parameter(index, "nprobe", effort)
-    elif isinstance(inner, faiss.IndexHNSW):
-        inner.hnsw.efSearch = effort
+def search_blocks(
+    index: Any, mask: int, blocks: Iterable[QueryBlock], effort: int, rescore: bool
+) -> Iterator[TopProducts]:
+    """What an index of the group of a mask finds for the blocks that search this group, which it does together."""
+    asking = [
+        (block.queries, group, count)
+        for block in blocks
+        for group, count in zip(block.groups, block.counts, strict=True)
+        if group.mask == mask
+    ]
+    if not asking:
+        return
+    queries = np.concatenate([of_block for of_block, _, _ in asking])
+    _, group, count = asking[0]
+    inner, position = search_index(index, queries, count, effort, group.vectors if rescore else None)
+    ends = np.cumsum([len(of_block) for of_block, _, _ in asking])
+    yield from zip(np.split(inner, ends[:-1]), np.split(position, ends[:-1]), strict=True)
 
 
-def search_index(index: Any, queries: Float32, count: int, vectors: Float32 | None) -> TopProducts:
+def search_index(
+    index: Any, queries: Float32, count: int, effort: int, vectors: Float32 | None
+) -> TopProducts:
     """What an index finds; where `vectors` are given, with their products in place of the index's."""
+    if isinstance(index, InvertedFile):
+        return index.search(queries, count, effort)
+    set_effort(index, effort)
     inner, position = index.search(queries, count)
     if vectors is not None:
         for start in range(0, len(queries), RESCORED):
@@ -171,3 +194,14 @@ def search_index(index: Any, queries: Float32, count: int, vectors: Float32 | No
             whole = vectors[np.maximum(position[block], 0)]
             inner[block] = np.einsum("qd,qfd->qf", queries[block], whole)
     return inner, position
+
+
+def set_effort(index: Any, effort: int) -> None:
+    """How far one of FAISS's indexes looks: cells that a query visits, or candidates that it follows."""
+    inner = faiss.downcast_index(index)
+    if isinstance(inner, faiss.IndexPreTransform):
+        inner = faiss.downcast_index(inner.index)
+    if isinstance(inner, faiss.IndexIVF):
+        faiss.ParameterSpace().set_index_parameter(index, "nprobe", effort)
+    elif isinstance(inner, faiss.IndexHNSW):
+        inner.hnsw.efSearch = effort

@@ -319,7 +319,7 @@ def select_top_products(
     FAISS's flat index with its heap but NumPy's matrix product: the BLAS in FAISS's wheel knows no recent
     processor and is up to five times slower there (benchmarks/search.py).
     """
-    heap = _Heap(len(queries), count)
+    heap = Heap(len(queries), count)
     for start in range(0, len(vectors), COLUMNS):
         columns = slice(start, start + COLUMNS)
         heap.add(_across_shops(queries @ vectors[columns].T, shop, of_vectors, columns), 0, start)
@@ -337,7 +337,7 @@ def _across_shops(products: Float32, shop: Int32 | None, of_columns: Int32 | Non
     return products
 
 
-class _Heap:
+class Heap:
     """The largest inner products of n queries so far: FAISS's heap."""
 
     def __init__(self, n: int, count: int) -> None:
@@ -351,6 +351,17 @@ class _Heap:
         """Add (Q, G) products of the queries from `query` on with the listings from `position` on."""
         products = np.ascontiguousarray(products)
         self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
+
+    def add_some(self, products: Float32, queries: Int64, positions: Int64) -> None:
+        """Add (Q, G) products of some queries, int64 (Q,), each once, with listings at positions int64 (G,)."""
+        queries, products, positions = map(np.ascontiguousarray, (queries, products, positions))
+        self.heap.addn_query_subset_with_ids(
+            len(queries),
+            faiss.swig_ptr(queries),
+            len(positions),
+            faiss.swig_ptr(products),
+            faiss.swig_ptr(positions),
+        )
 
     def sorted(self) -> TopProducts:
         self.heap.reorder()
@@ -385,8 +396,8 @@ def _self_join(
             continue
         same = left is right
         [left_count, right_count] = _counts([left, right], k)
-        forth = _Heap(len(left.rows), right_count)
-        back = forth if same else _Heap(len(right.rows), left_count)
+        forth = Heap(len(left.rows), right_count)
+        back = forth if same else Heap(len(right.rows), left_count)
         for row in range(0, len(left.rows), QUERIES):
             block = slice(row, row + QUERIES)
             vectors, shop = left.vectors[block], None if left.shop is None else left.shop[block]

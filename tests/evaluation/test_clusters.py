@@ -4,12 +4,18 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.catalogue.listings import Links, Listings
-from samesku.evaluation.clusters import assign_groups, cluster_matches, decide_by_clusters
-from samesku.evaluation.decisions import decide
+from samesku.evaluation.clusters import (
+    CLUSTER_THRESHOLDS,
+    assign_groups,
+    cluster_matches,
+    decide_by_clusters,
+)
+from samesku.evaluation.decisions import decide, val_f1
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.shops import number_shops
@@ -189,3 +195,27 @@ def test_a_threshold_decides_where_clusters_are_no_better():
     assert by_threshold.f1.tolist() == [1.0] * 6
     decided = decide_by_clusters({"full": by_threshold}, listings, Groups(link_density=0.7))
     assert decided["full"] is by_threshold
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_groups_of_val_alone_choose_the_threshold_that_all_groups_would(seed):
+    generator = np.random.default_rng(seed)
+    n, groups = 60, Groups(link_density=0.6)
+    product = np.sort(generator.integers(0, 15, n)).astype(np.int32)
+    split = np.array(["train", "val", "test"])[product % 3]
+    listings = Listings(np.arange(n).astype(str).astype(object), product, product, split)
+    score = np.where(product[:, None] == product, 0.55, 0.3) + 0.5 * generator.random((n, n))
+    score = np.minimum(np.maximum(score, score.T), 1).round(6)
+    np.fill_diagonal(score, -np.inf)
+    order = np.argsort(-score, axis=1, kind="stable")[:, :6].astype(np.int32)
+    neighbours = Neighbours(np.arange(n, dtype=np.int32), order, np.take_along_axis(score, order, 1))
+    by_threshold = decide(neighbours, listings, Decision(), "full")
+    best, best_f1 = by_threshold.is_match, val_f1(by_threshold, listings, "full")
+    for threshold in CLUSTER_THRESHOLDS:
+        matches = replace(by_threshold, is_match=by_threshold.statistic >= threshold)
+        group = assign_groups(matches, listings, groups)
+        in_group = group[order] == group[:, None]
+        if (f1 := val_f1(replace(matches, is_match=in_group), listings, "full")) > best_f1:
+            best, best_f1 = in_group, f1
+    decided = decide_by_clusters({"full": by_threshold}, listings, groups)["full"]
+    assert (decided.is_match == best).all()

@@ -1,5 +1,6 @@
 """Candidates of a small catalogue, and what of a trained tower is hidden from the pair model."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,22 @@ def test_val_and_test_are_searched_apart(evidence):
     assert [len(part.candidates) for part in features] == [1, 0]
     assert searches[0].neighbours[0].neighbour.tolist() == [[4], [3]]
     assert searches[1].neighbours[0].k == 0
+
+
+def test_augmented_rows_end_before_the_next_part_is_searched(evidence):
+    alive = []
+
+    def search(fused, rows, k, *, allowed, queries=None):
+        assert not [row for row in alive if row() is not None and row() is not fused.vectors]
+        if fused.vectors is not plain.vectors:
+            alive.append(weakref.ref(fused.vectors))
+        return search_neighbours(fused, rows, k, allowed=allowed, queries=queries)
+
+    plain = concatenate_channels(evidence.channels, {"pxk_image": 0.5, "title": 0.5})
+    spec = Rerank(fusion=Fusion(alpha=0.5), k=5)
+    described = find_candidates(evidence, plain, set(), LISTINGS, ["val", "test"], spec, None, search)
+    assert len(described[1]) == len(alive) == 2
+    assert [row() for row in alive] == [None, None]
 
 
 def test_every_search_is_that_of_the_index(evidence):

@@ -20,6 +20,7 @@ from samesku.pairs.run_pairs import AskingSettings, read_run, write_run
 from samesku.params.schema import Fusion, Match, Rerank
 from samesku.search.extension import extend_gallery
 from samesku.search.fusion import concatenate_channels
+from samesku.search.galleries import augment_rows
 from samesku.workers.blocks import map_by_threads
 
 N = 40
@@ -105,6 +106,14 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
     return catalogue, listings, searches, features, scores
 
 
+def rows_of_searches(evidence, searches):
+    """The fused rows, then those after each step of augmentation."""
+    rows = [evidence.fused[0]]
+    for neighbours in searches.neighbours[:-1]:
+        rows.append(augment_rows(rows[-1], neighbours, searches.threshold))
+    return rows
+
+
 def equal(left, right):
     np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
 
@@ -122,7 +131,7 @@ def test_pairs_of_the_run_have_their_features_whatever_is_loaded(tmp_path, furth
         _, described = pairs.describe(candidates.left[some], candidates.right[some])
         assert described.names == features.names
         equal(described.values(), features.values(some))
-    for rows, of_run in zip(catalogue.evidence.fused, searches.fused, strict=True):
+    for rows, of_run in zip(catalogue.evidence.fused, rows_of_searches(evidence, searches), strict=True):
         np.testing.assert_array_equal(rows.vectors, of_run.vectors)
     equal(catalogue.run.scores(np.arange(len(candidates))).probability, scores.probability)
     assert catalogue.run.find(candidates.right[3], candidates.left[3]) == 3
@@ -187,9 +196,9 @@ def test_a_pair_is_a_candidate_where_one_is_near_the_other(tmp_path, steps):
     catalogue, listings, searches, *_ = run_catalogue(tmp_path, evidence, k, steps)
     new = make_evidence(seed=3, n=1)
     pairs = NewPairs(catalogue, extend_gallery(listings, [""]), new)
-    expected = set()
+    expected, rows = set(), rows_of_searches(evidence, searches)
     for step in {0, steps}:
-        vectors, q = searches.fused[step].vectors, pairs.new.fused[step].vectors[0]
+        vectors, q = rows[step].vectors, pairs.new.fused[step].vectors[0]
         both = new.fused[0].modality_mask[0] & evidence.fused[0].modality_mask
         weight = 0.5 * (both & 1) + 0.5 * (both >> 1 & 1)
         score = np.where(weight > 0, vectors @ q / np.maximum(weight, 0.1), -np.inf).round(6)

@@ -1,0 +1,157 @@
+"""An inverted file: vectors by cell, of which a query is compared with those in the cells nearest to it.
+
+FAISS's IVF compares each query alone, and holds a copy of the vectors. Here the queries that visit a cell are compared
+with it by one matrix product, which is several times as fast where there are many queries, and the vectors stay where
+they are. The cells themselves are searched likewise: cells that are near each other form a region, and a query looks
+at the cells of the regions nearest to it. So the time of a query hardly grows with the number of vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from samesku.arrays import Float32, Int64
+from samesku.scratch import gather_rows, slices
+from samesku.search.exact import Heap, TopProducts
+
+CELL = 100  # vectors in a cell, on average
+TRAINED = 32  # vectors for each cell that k-means sees
+PASSES = 10  # of k-means
+REGIONS = 8  # that a query looks at, at least
+SPARE = 4  # times as many cells lie in these regions, at least, as the query visits
+ROWS = 32_768  # assigned to cells at once
+COLUMNS = 16_384  # vectors of a cell that are compared at once
+PRODUCTS = 2**24  # at once
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Vectors by list.
+
+    Attributes:
+        vectors: float32 (G, D). members: (G,), positions in `vectors`, list after list.
+        start: int64 (L + 1,), where the members of each list begin, with the end.
+    """
+
+    vectors: Float32
+    members: Int64
+    start: Int64
+
+    @classmethod
+    def of_numbers(cls, vectors: Float32, number: Int64, n_lists: int) -> Lists:
+        """Args: number: (G,), the list of each vector."""
+        start = np.append(0, np.cumsum(np.bincount(number, minlength=n_lists)))
+        return cls(vectors, np.argsort(number, kind="stable"), start)
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def search(self, queries: Float32, visited: Int64, count: int) -> TopProducts:
+        """The `count` largest products of each query with the vectors of the lists that it visits.
+
+        Args:
+            queries: float32 (Q, D). visited: int64 (Q, P), the lists that each query visits; −1 for none.
+        """
+        heap = Heap(len(queries), count)
+        order = np.argsort(visited, axis=None, kind="stable")
+        begin = np.searchsorted(visited.ravel()[order], np.arange(len(self) + 1))
+        for number in range(len(self)):
+            asking = order[begin[number] : begin[number + 1]] // visited.shape[1]
+            members = self.members[self.start[number] : self.start[number + 1]]
+            for columns in slices(len(members), COLUMNS) if len(asking) else ():
+                vectors = self.vectors[members[columns]]
+                for rows in slices(len(asking), max(1, PRODUCTS // len(vectors))):
+                    heap.add_some(queries[asking[rows]] @ vectors.T, asking[rows], members[columns])
+        return heap.sorted()
+
+
+class InvertedFile:
+    """An index of inner products over float32 (G, D) rows of one length.
+
+    Equal vectors give equal cells.
+    """
+
+    def __init__(self, vectors: Float32) -> None:
+        n_cells = max(1, len(vectors) // CELL)
+        drawn = np.random.default_rng(0).permutation(len(vectors))[: n_cells * TRAINED]
+        cells, region = train_cells(gather_rows(vectors, np.sort(drawn)), n_cells)
+        self.regions = mean_rows(cells, region)
+        self.cells = Lists.of_numbers(cells, region, len(self.regions))
+        nearest = [self.nearest_cells(vectors[rows], 1)[:, 0] for rows in slices(len(vectors), ROWS)]
+        self.vectors = Lists.of_numbers(vectors, np.concatenate(nearest), len(cells))
+
+    def nearest_cells(self, queries: Float32, count: int) -> Int64:
+        """The cells nearest to each query, nearly always: int64 (Q, count), −1 where there are no more."""
+        n_cells, n_regions = len(self.cells.vectors), len(self.cells)
+        count = min(count, n_cells)
+        wanted = max(REGIONS, -(-SPARE * count * n_regions // n_cells))
+        region = nearest_rows(queries, self.regions, min(wanted, n_regions))
+        return self.cells.search(queries, region, count)[1]
+
+    def search(self, queries: Float32, count: int, effort: int) -> TopProducts:
+        """The largest products of each query with the vectors in the `effort` cells nearest to it."""
+        return self.vectors.search(queries, self.nearest_cells(queries, effort), count)
+
+
+def train_cells(vectors: Float32, n_cells: int) -> tuple[Float32, Int64]:
+    """About so many cells by k-means in two levels: regions, then the cells of each region.
+
+    Args:
+        vectors: float32 (M, D).
+
+    Returns:
+        float32 (cells, D), unit rows, and the region of each cell, int64 (cells,), ascending.
+    """
+    n_regions = round(np.sqrt(n_cells))
+    some = vectors[:: max(1, len(vectors) // (n_regions * 8 * TRAINED))]
+    regions = k_means(some, n_regions)
+    of_block = [nearest_rows(vectors[rows], regions, 1)[:, 0] for rows in slices(len(vectors), ROWS)]
+    lists = Lists.of_numbers(vectors, np.concatenate(of_block), len(regions))
+    cells, region = list[Float32](), list[Int64]()
+    for number in range(len(regions)):
+        members = lists.members[lists.start[number] : lists.start[number + 1]]
+        share = round(n_cells * len(members) / len(vectors))
+        if len(members):
+            cells.append(k_means(vectors[members], max(1, share)))
+            region.append(np.full(len(cells[-1]), len(region)))
+    return np.concatenate(cells), np.concatenate(region)
+
+
+def k_means(vectors: Float32, n_cells: int) -> Float32:
+    """Unit rows, float32 (up to n_cells, D): the means of k-means by the inner product. An empty cell is left out."""
+    first = np.random.default_rng(0).permutation(len(vectors))[:n_cells]
+    cells = with_unit_rows(vectors[np.sort(first)])
+    for _ in range(PASSES):
+        cells = mean_rows(vectors, nearest_rows(vectors, cells, 1)[:, 0])
+    return cells
+
+
+def mean_rows(vectors: Float32, number: Int64) -> Float32:
+    """The mean of the vectors of each number that any has, as unit rows: float32 (·, D). number: int64 (M,)."""
+    order = np.argsort(number, kind="stable")
+    first = np.flatnonzero(np.diff(number[order], prepend=-1))
+    return with_unit_rows(np.add.reduceat(vectors[order], first, axis=0))
+
+
+def with_unit_rows(vectors: Float32) -> Float32:
+    """The rows with length 1; a row of zeros stays."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def nearest_rows(queries: Float32, vectors: Float32, count: int) -> Int64:
+    """The positions of the `count` vectors with the largest products with each query: int64 (Q, count), in any order.
+
+    Args:
+        vectors: float32 (G, D), at least `count` of them.
+    """
+    nearest = np.empty((len(queries), count), np.int64)
+    for rows in slices(len(queries), max(1, PRODUCTS // len(vectors))):
+        products = queries[rows] @ vectors.T
+        if count == 1:
+            nearest[rows, 0] = products.argmax(axis=1)
+        else:
+            nearest[rows] = np.argpartition(-products, count - 1, axis=1)[:, :count]
+    return nearest
