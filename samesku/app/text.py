@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from samesku.app.annotated_threshold import SampleResult
+from samesku.app.reasons import MISSING
 from samesku.app.systems import has_figures, read_figures
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
@@ -165,7 +166,10 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
 
 def _reason_lines(reasons: Sequence[tuple[str, float]]) -> list[str]:
     """What moved the log-odds of the pair model; no line for a system without reasons."""
-    named = ", ".join(f"{family} {move:+.2f}" for family, move in reasons)
+    named = ", ".join(
+        f"{'what one of the two lacks' if family == MISSING else family} {move:+.2f}"
+        for family, move in reasons
+    )
     return [f"  what moved the log-odds: {named}"] if named else []
 
 
