@@ -13,6 +13,7 @@ from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
 FAST = "Computed with embed.reproducible: false, not to be compared with figures of another machine"
+NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
 BAR_WIDTH = 20  # characters
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
@@ -24,9 +25,11 @@ def systems_table(metrics: Path, systems: Collection[str]) -> str:
     """These systems of metrics/ as Markdown, lowest test f1 first.
 
     `gain` is that over self_only, every listing matched with itself alone. A cell is empty if a system has no such
-    figure, as where no listing of val has a label; a system without any is left out.
+    figure, as where no listing of val has a label; a system without any is left out. Without any system, a sentence.
     """
     rows = {name: row for name, row in read_figures(metrics, systems).items() if has_figures(row)}
+    if not rows:
+        return NO_FIGURES
     floor = rows.get("self_only", {})
     lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1].get("test", {}).get("f1", -1.0)):
@@ -158,8 +161,10 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
         if similarity is None:
             lines.append(f"  {name:{longest}}  not in both")
         else:
-            filled = round(max(0.0, min(1.0, similarity)) * BAR_WIDTH)
-            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            filled = round(max(0.0, min(1.0, similarity)) * NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
+BAR_WIDTH)
+            bar = "█" * filled + "░" * (NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
+BAR_WIDTH - filled)
             lines.append(f"  {name:{longest}}  {bar} {similarity:7.4f}  weight {weight:.2f}")
     return lines
 
