@@ -13,7 +13,9 @@ from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
 FAST = "Computed with embed.reproducible: false, not to be compared with figures of another machine"
-NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
+NO_FIGURES = (
+    "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
+)
 BAR_WIDTH = 20  # characters
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
@@ -161,10 +163,8 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
         if similarity is None:
             lines.append(f"  {name:{longest}}  not in both")
         else:
-            filled = round(max(0.0, min(1.0, similarity)) * NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
-BAR_WIDTH)
-            bar = "█" * filled + "░" * (NO_FIGURES = "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
-BAR_WIDTH - filled)
+            filled = round(max(0.0, min(1.0, similarity)) * BAR_WIDTH)
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
             lines.append(f"  {name:{longest}}  {bar} {similarity:7.4f}  weight {weight:.2f}")
     return lines
 
