@@ -18,10 +18,14 @@ def hold_lock(path: Path, seconds: float) -> Iterator[None]:
 
     Raises:
         TimeoutError: another one holds it, for so many seconds.
+        OSError: no file can be made there.
     """
     from filelock import FileLock, Timeout  # here, since most commands only read
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # Windows raises it while another process removes the file
+        # FileLock would wait where no file can be made, as in /proc.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o644))
     lock = FileLock(path, poll_interval=0.01)
     try:
         lock.acquire(timeout=seconds)

@@ -106,9 +106,9 @@ def main() -> str:
             )
             artefacts.write_table(artefacts.LISTINGS, listings)
             write_further(artefacts.SAMPLE / FILE, further)
-    except InputError:
+    except InputError as error:
         quarantine.write(artefacts.QUARANTINE)  # the message points to this file
-        raise
+        raise InputError(f"{error}{sample.describe_earlier(artefacts.PREDICTIONS)}") from None
     quarantine.write(artefacts.QUARANTINE)
     artefacts.write_json(artefacts.SUMMARY, summary)
     prune(store, params.machine.store_bytes)

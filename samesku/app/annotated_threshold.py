@@ -10,7 +10,8 @@ from samesku.annotations.estimate import PairCurve, estimate_curve, estimate_rec
 from samesku.annotations.file import read_annotations
 from samesku.annotations.sampling import Drawn, PairSample, Plan, plan_draws, read_drawn, stratify_pairs
 from samesku.app.report.catalogue import Catalogue
-from samesku.app.report.pairs import read_matches
+from samesku.app.report.pairs import read_matches, read_metrics
+from samesku.app.review_pairs import read_review_pairs
 from samesku.arrays import Float64, Int64, Ints
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.errors import InputError
@@ -67,7 +68,8 @@ class SampleResult:
 def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Float64]:
     """A system's candidate pairs in the full gallery: low row, high row and score, each (P,) and each pair once.
 
-    Candidates are the neighbours of the main system, and the matches of any other system.
+    Candidates are the neighbours of the main system, and the matches of any other system with the pairs below its
+    threshold that its clerical review leaves to people.
 
     Raises:
         InputError: the stage has not run, or ran on another sample.
@@ -82,13 +84,33 @@ def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Floa
         pairs = neighbours.query[position], neighbours.neighbour[position, rank]
         score = neighbours.score[position, rank].astype(np.float64)
     else:
-        matches = read_matches(system, Catalogue(listings))
-        pairs, score = (matches.query, matches.listing), matches.score.astype(np.float64)
+        catalogue = Catalogue(listings)
+        matches, (left, right, probability) = (
+            read_matches(system, catalogue),
+            _review_pairs(system, catalogue),
+        )
+        pairs = np.concatenate([matches.query, left]), np.concatenate([matches.listing, right])
+        score = np.concatenate([matches.score, probability])
     low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs).astype(np.int64)
     best_first = np.lexsort((-score, high, low))  # an approximate search may score the two directions apart
     keys, first = np.unique((low * len(listings) + high)[best_first], return_index=True)
     left, right = np.divmod(keys, max(1, len(listings)))
     return left, right, score[best_first][first].round(6)
+
+
+def _review_pairs(system: str, catalogue: Catalogue) -> tuple[Int64, Int64, Float64]:
+    """The pairs of a system's clerical review: rows, rows and probabilities; none where it has no such review.
+
+    Where it accepts pairs below the threshold of a match, these are in no file, and the others would be counted without
+    them.
+    """
+    folder = artefacts.predictions_folder(system)
+    path, metrics = folder / "review.parquet", read_metrics(folder)
+    accept = metrics.get("clerical_review", {}).get("full", {}).get("accept", 1.0)
+    if not path.is_file() or accept < metrics.get("threshold", {}).get("full", 0.0):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    left, right, probability = read_review_pairs(path)
+    return catalogue.rows(left), catalogue.rows(right), probability
 
 
 def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSample:

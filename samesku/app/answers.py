@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from samesku.app.query_listing import QueryListing
+from samesku.app.reasons import strongest_reasons
 from samesku.app.system_index import SystemIndex
 from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.gtin import read_gtins
@@ -14,7 +15,6 @@ from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.errors import InputError
 from samesku.search.fusion import DECIMALS, channel_cosines
 
-MAX_REASONS = 4  # families of features that are named
 Channels = dict[str, dict[str, float | None]]
 
 
@@ -25,7 +25,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
         system: the one that answers. same: bool. score: −1 to 1, None if the two have nothing in common to compare.
         threshold: the score from which they are the same. channels: name -> similarity (−1 to 1, None if one of the
         two lacks the channel) and weight (its share of the fused score, 0 to 1, among the channels that both have).
-        reasons: of the pair model, as `_strongest_reasons`; else empty. conflicts: as `conflict_places`. attributes:
+        reasons: of the pair model, as `strongest_reasons`; else empty. conflicts: as `conflict_places`. attributes:
         what agrees and what does not, as of `Attributes.notes`. rule: `equal GTIN` or `different GTINs` where
         match.rules decided, whatever the score; else None.
 
@@ -49,7 +49,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
         "score": score,
         "threshold": threshold,
         "channels": _channel_shares(index, comparison.cosines),
-        "reasons": _strongest_reasons(comparison.reasons),
+        "reasons": strongest_reasons(comparison.reasons, comparison.cosines, left, right, index.params),
         "conflicts": conflict_places(read_items(left.title), read_items(right.title)),
         "attributes": _attribute_notes([left], [right])[0],
         "rule": rule,
@@ -94,7 +94,9 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
         row: {family: float(moves[place]) for family, moves in reasons.items()}
         for place, row in enumerate(of_run.tolist())
     }
-    notes = _attribute_notes([query] * len(rows), [_catalogue_listing(index, row) for row in rows.tolist()])
+    neighbour_listings = [_catalogue_listing(index, row) for row in rows.tolist()]
+    notes = _attribute_notes([query] * len(rows), neighbour_listings)
+    of_rank = [{name: float(column[rank]) for name, column in cosines.items()} for rank in range(len(rows))]
     results = [
         {
             "posting_id": listings.posting_id[row],
@@ -104,10 +106,10 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
             "further_images": [listings.further.image[place] for place in listings.further_of(row)],
             "score": round(scores[row], DECIMALS) if row in scores else None,
             "match": row in matches,
-            "channels": _channel_shares(
-                index, {name: float(column[rank]) for name, column in cosines.items()}
+            "channels": _channel_shares(index, of_rank[rank]),
+            "reasons": strongest_reasons(
+                of_row.get(row, {}), of_rank[rank], query, neighbour_listings[rank], index.params
             ),
-            "reasons": _strongest_reasons(of_row.get(row, {})),
             "conflicts": conflict_places(query_items, read_items(listings.title[row])),
             "attributes": notes[rank],
         }
@@ -119,12 +121,13 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
 def explain_pair(index: SystemIndex, left: int, right: int) -> dict[str, Any]:
     """Score, channels, reasons, conflicts and attributes, as in `match_listings`, of two rows of the catalogue."""
     comparison, titles = index.compare_rows(left, right), index.listings.title
+    listings = [_catalogue_listing(index, row) for row in (left, right)]
     return {
         "score": comparison.score,
         "channels": _channel_shares(index, comparison.cosines),
-        "reasons": _strongest_reasons(comparison.reasons),
+        "reasons": strongest_reasons(comparison.reasons, comparison.cosines, *listings, index.params),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
-        "attributes": _attribute_notes(*([_catalogue_listing(index, row)] for row in (left, right)))[0],
+        "attributes": _attribute_notes(listings[:1], listings[1:])[0],
     }
 
 
@@ -154,10 +157,3 @@ def _channel_shares(index: SystemIndex, cosines: Mapping[str, float]) -> Channel
         else {"similarity": round(value, DECIMALS), "weight": round(weights[name] / total, DECIMALS)}
         for name, value in cosines.items()
     }
-
-
-def _strongest_reasons(reasons: Mapping[str, float]) -> list[list[Any]]:
-    """[family of features, how far it moved the log-odds] for the strongest families, strongest first."""
-    moves = [(family, move) for family, move in reasons.items() if family != "base" and move]
-    strongest = sorted(moves, key=lambda item: -abs(item[1]))[:MAX_REASONS]
-    return [[family, round(move, 2)] for family, move in strongest]

@@ -78,7 +78,8 @@ def read_picture_file(path: str, option: str = "--image") -> bytes | None:
     file = Path(path)
     try:
         if not file.is_file():
-            raise InputError(f"{option} {path}: there is no such file")
+            fault = "no plain file; allowed: a picture file" if file.exists() else "there is no such file"
+            raise InputError(f"{option} {path}: {'a folder, ' if file.is_dir() else ''}{fault}")
         if file.stat().st_size > MAX_BYTES:
             raise InputError(f"{option} {path}: a file above {MAX_BYTES // 1_000_000} MB")
         return file.read_bytes()

@@ -37,6 +37,7 @@ FAMILIES = {
     "density": "Similar listings around",
     "pair": "Similar listings around",
     "support": "Similar listings around",
+    "missing": "Not in both listings",
 }
 #: Labels by colour. A label that is not here takes one of the remaining colours.
 COLOURS = (

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from samesku.app.annotated_threshold import SampleResult
+from samesku.app.reasons import MISSING
 from samesku.app.systems import has_figures, read_figures
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
 
 FAST = "Computed with embed.reproducible: false, not to be compared with figures of another machine"
+NO_FIGURES = (
+    "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
+)
 BAR_WIDTH = 20  # characters
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
@@ -23,9 +27,11 @@ def systems_table(metrics: Path, systems: Collection[str]) -> str:
     """These systems of metrics/ as Markdown, lowest test f1 first.
 
     `gain` is that over self_only, every listing matched with itself alone. A cell is empty if a system has no such
-    figure, as where no listing of val has a label; a system without any is left out.
+    figure, as where no listing of val has a label; a system without any is left out. Without any system, a sentence.
     """
     rows = {name: row for name, row in read_figures(metrics, systems).items() if has_figures(row)}
+    if not rows:
+        return NO_FIGURES
     floor = rows.get("self_only", {})
     lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1].get("test", {}).get("f1", -1.0)):
@@ -165,7 +171,10 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
 
 def _reason_lines(reasons: Sequence[tuple[str, float]]) -> list[str]:
     """What moved the log-odds of the pair model; no line for a system without reasons."""
-    named = ", ".join(f"{family} {move:+.2f}" for family, move in reasons)
+    named = ", ".join(
+        f"{'what one of the two lacks' if family == MISSING else family} {move:+.2f}"
+        for family, move in reasons
+    )
     return [f"  what moved the log-odds: {named}"] if named else []
 
 

@@ -16,6 +16,8 @@ _MARKS = (
 )
 _BEGINNING = 4096  # bytes in which the zeros of UTF-16 are counted, and characters of its header
 _HEADER = re.compile(r"\s*[^\r\n]*[,;\t|{][^\r\n]*[\r\n]")  # two columns at least, or JSON
+#: Control characters that no text has; one in ten bytes of a compressed file is such a one.
+_BINARY = bytes(byte for byte in range(1, 32) if byte not in b"\t\n\v\f\r\x1a\x1b")
 _STRAY = re.compile("[\udc80-\udcff]")
 _NOT_ASCII = re.compile("[^\0-\x7f]")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -66,6 +68,11 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
         return utf16
     if not n_stray:
         return Text(text, "UTF-8")
+    if _is_binary(data[:_BEGINNING]):
+        raise InputError(
+            "data.csv is no text: a binary file, or UTF-16 whose first line is no header; "
+            "allowed: CSV, TSV, Parquet, JSON Lines, Excel (.xlsx)"
+        )
     if encoding is not None:
         try:
             return Text(data.decode(encoding), encoding)
@@ -103,6 +110,12 @@ def _utf16_without_mark(data: bytes, share: float) -> Text | None:
     if not _HEADER.match(text, 0, _BEGINNING):
         return None
     return Text(text, name, f"data.csv is read as {name.upper()} without a mark")
+
+
+def _is_binary(beginning: bytes) -> bool:
+    """Whether a file that is not UTF-8 has too many control characters for a text of another encoding."""
+    n_control = len(beginning) - len(beginning.translate(None, _BINARY))
+    return n_control * 50 > len(beginning)
 
 
 def _words(text: str) -> list[str]:

@@ -145,7 +145,7 @@ def read_table(
             rows.append(row)
     if number < 0:
         raise InputError(
-            f"data.csv has a header and no rows (read as {raw.kind}); allowed: at least one listing"
+            f"data.csv has a header and no rows with a value (read as {raw.kind}); allowed: at least one listing"
         )
     if no_value:
         cells_of = ", ".join(f"{n} × {text!r} of {column}" for (column, text), n in sorted(no_value.items()))

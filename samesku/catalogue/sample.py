@@ -1,6 +1,7 @@
 """From clean listings to the sample: which are taken, which stand together, their splits, what is counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -277,6 +278,13 @@ def summarise_sample(
             title=[listing.title for listing in listings],
         ),
     }
+
+
+def describe_earlier(predictions: Path) -> str:
+    """What a sample that is refused leaves behind, to be put at the end of the error; "" for nothing."""
+    if not any(predictions.glob("*/submission.csv")):
+        return ""
+    return f"; {predictions} still has the matches of the run before"
 
 
 def describe_sample(summary: dict[str, Any], quarantine: Quarantine) -> str:

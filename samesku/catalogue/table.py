@@ -34,6 +34,9 @@ _NO_TABLES = {
     b"%PDF": "a PDF",
     b"{\\rtf": "an RTF document",
     b"SQLite": "an SQLite database",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
     b"<": "an HTML page or XML, maybe a product feed",
 }
 _ALLOWED = "allowed: CSV, TSV, Parquet, JSON Lines, Excel (.xlsx)"

@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import random
+from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from typer.testing import CliRunner
 
-from samesku import artefacts
+from samesku import artefacts, replacing
 from samesku.app.cli import app
 from tests.fixtures import small_shop
 
@@ -116,6 +118,14 @@ def test_a_table_that_is_not_there_is_named_alone(shop, tmp_path):
     done = RUN.invoke(app, ["add", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
     assert f"samesku add: {tmp_path / 'none.csv'} cannot be read" in done.output
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that takes no files")
+def test_a_folder_that_takes_no_files_is_refused_at_once(shop, monkeypatch):
+    monkeypatch.setattr(replacing, "LOCK_SECONDS", 0.1)  # a wait would end in another sentence
+    done = RUN.invoke(app, ["add", "shop/listings.csv", "--out", "/proc/samesku"])
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1] == "samesku add: /proc/.samesku.lock: No such file or directory"
 
 
 def test_a_folder_with_other_files_is_not_replaced(shop, tmp_path):

@@ -185,6 +185,7 @@ def test_the_answer_no_is_no_failure(shop):
         (["match", "--image", "none.jpg", "--image", "none.jpg"], "--image none.jpg: there is no such file"),
         (["match", "--image", "params.yaml", "--image", "params.yaml"], "not a picture of a known format"),
         (["search"], "nothing to search for"),
+        (["search", "--image", "shop"], "--image shop: a folder, no plain file; allowed: a picture file"),
         (["search", "--image", "params.yaml"], "--image params.yaml: not a picture of a known format"),
         (["add", "none.csv"], "none.csv cannot be read"),
     ],

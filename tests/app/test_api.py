@@ -156,6 +156,7 @@ def test_what_is_left_out_is_listed_and_nothing_else_is_lost():
     ("table", "keys", "sentence"),
     [
         (TITLES[:0], {}, "the table has a header and no rows"),
+        (TITLES.assign(posting_id=None, title=None), {}, "the table has a header and no rows with a value"),
         (TITLES.drop(columns="title"), {}, "the table has no column title, image or image_phash"),
         (TITLES.to_dict("list"), {}, "the table is a dict; allowed: a pandas DataFrame"),
         (TITLES.assign(title=None), {}, "the table: no listing is left"),

@@ -164,8 +164,13 @@ def test_the_text_says_which_system_answers(reranked):
         searched = RUN.invoke(app, ["search", titles[0], f"--system={system}"])
         assert f"* match by {system}: score ≥" in searched.stdout
     answer = json.loads(RUN.invoke(app, ["match", *titles, "--system=rerank", "--json"]).stdout)
-    assert answer["reasons"]
-    assert f"what moved the log-odds: {answer['reasons'][0][0]} " in matched.stdout
+    families = [family for family, _ in answer["reasons"]]
+    assert "missing" in families
+    assert not {"picture", "pxk_image", "cnn", "phash"} & set(families)  # neither has a picture
+    words = [
+        f"{'what one of the two lacks' if f == 'missing' else f} {move:+.2f}" for f, move in answer["reasons"]
+    ]
+    assert f"what moved the log-odds: {', '.join(words)}" in matched.stdout
     refused = RUN.invoke(app, ["search", titles[0], "--system=phash"])
     assert refused.exit_code == 2
     assert "allowed: samesku, tuned, rerank" in refused.output

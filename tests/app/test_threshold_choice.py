@@ -1,9 +1,13 @@
 """What each threshold would do, against seven listings that can be followed by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
+from samesku import artefacts
 from samesku.annotations.file import Annotation
+from samesku.app.annotated_threshold import candidate_pairs
 from samesku.app.report.catalogue import ShownListings, read_catalogue
 from samesku.app.threshold_choice import threshold_content, val_curve
 from samesku.params import load_params
@@ -35,6 +39,25 @@ def test_each_step_counts_the_pairs_listings_and_groups_above_it(folder):
         assert n_listings <= 2 * n_pairs
     assert steps[0][1:3] == [3, 4]
     assert steps[0][3] == 2  # a1 a2 and b1 d1: one match of four pairs joins no two groups
+
+
+def test_pairs_of_the_clerical_review_are_candidates_below_the_threshold(folder):
+    two_system_predictions.write_pair_model(folder)
+    catalogue = read_catalogue()
+    ids = catalogue.listings.posting_id
+
+    def candidates():
+        left, right, score = candidate_pairs("pair_model", catalogue.listings)
+        return {(ids[a], ids[b]): s for a, b, s in zip(left, right, score.round(2), strict=True)}
+
+    matches = {("a1", "a2"): 0.96, ("a1", "a3"): 0.85}
+    assert candidates() == matches | {("a2", "a3"): 0.4, ("a1", "c1"): 0.3, ("b1", "d1"): 0.2}
+    path = folder / artefacts.PREDICTIONS / "pair_model/metrics.json"
+    metrics = json.loads(path.read_text())
+    assert metrics["threshold"]["full"] == 0.61
+    # Pairs of 0.5 to 0.61 are accepted without a match: no file has them, and what is below them is no candidate.
+    path.write_text(json.dumps(metrics | {"clerical_review": {"full": {"accept": 0.5}}}))
+    assert candidates() == matches
 
 
 def test_val_counts_a_pair_for_each_of_its_labelled_val_listings(folder):

@@ -2,6 +2,7 @@
 
 import codecs
 
+import numpy as np
 import pytest
 
 from samesku.catalogue.encoding import decode_table
@@ -90,6 +91,13 @@ def test_what_is_not_certain_is_refused_and_read_where_it_is_named(text: str, en
 def test_a_table_that_is_not_in_the_named_encoding_is_refused_by_its_byte() -> None:
     with pytest.raises(InputError, match=r"not in data\.encoding cp1253: byte 5 is 0xd2"):
         decode_table(b"id,a\n\xd2", "cp1253")
+
+
+@pytest.mark.parametrize("encoding", [None, "cp1251"])
+def test_a_binary_file_is_no_text_in_any_encoding(encoding: str | None) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
+    with pytest.raises(InputError, match=r"data\.csv is no text: a binary file"):
+        decode_table(noise, encoding)
 
 
 def test_utf_8_with_few_stray_bytes_stays_utf_8() -> None:

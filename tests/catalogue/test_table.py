@@ -337,6 +337,8 @@ def zipped(members: dict[str, str]) -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
         (b"ARROW1\0\0", "an Arrow file"),
         (b"%PDF-1.7", "a PDF"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
         (b"Rar!\x1a", "a .rar archive"),
         (b"\xef\xbb\xbf <!DOCTYPE html>", "an HTML page or XML"),
         (b"SQLite format 3\0", "an SQLite database"),

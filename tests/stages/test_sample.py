@@ -242,6 +242,16 @@ def test_without_pictures_a_given_hash_still_serves(workspace: Workspace) -> Non
     assert [entry[3] for entry in workspace.quarantine] == [q.TITLE_EMPTY, q.ROW_NOTHING, q.TITLE_EMPTY]
 
 
+def test_a_refused_catalogue_says_that_the_matches_are_those_of_the_run_before(workspace: Workspace) -> None:
+    workspace.write(b"posting_id,title\n")
+    with pytest.raises(InputError, match=r"at least one listing$"):
+        workspace.run()
+    (workspace.folder / "data/predictions/samesku").mkdir(parents=True)
+    (workspace.folder / "data/predictions/samesku/submission.csv").touch()
+    with pytest.raises(InputError, match=r"; data/predictions still has the matches of the run before$"):
+        workspace.run()
+
+
 def test_titles_alone(workspace: Workspace) -> None:
     workspace.write(b"posting_id;title\na;Bag\nb;Mug\n")
     workspace.run()
