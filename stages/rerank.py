@@ -5,11 +5,9 @@ the labels of train and val teach the model; of two train listings it does not s
 trained on their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its
 scores may choose the calibration and every threshold. Where the labels cannot teach a model, the fused score
 stays. A trained pair reader reads the titles of the pairs that the first round of the model is not sure of,
-for the second round.
-
-Matches are decided by a threshold; where that is better on val, by clusters of the matches. Reads
-listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json,
-data/predictions/rerank/ and data/models/rerank/.
+for the second round. Matches are decided by a threshold; where that is better on val, by clusters of the
+matches. Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes
+metrics/rerank.json, data/predictions/rerank/ and data/models/rerank/.
 """
 
 import faiss
