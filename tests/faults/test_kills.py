@@ -94,6 +94,6 @@ def test_every_stage_is_killed_and_nothing_is_lost(pipeline, tmp_path, report):
     for group, hits in groups.items():
         report(
             "kill",
-            f"{group}: {len(hits)} kills, {sum(hits)} of them before the stage had ended",
+            f"{group}: {len(hits)} kill{'s' * (len(hits) > 1)}, {sum(hits)} of them before the stage had ended",
             OUTCOME,
         )
