@@ -19,6 +19,7 @@ from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import forms, guard, pair_routes, server
+from samesku.app.web.product_routes import product_system
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
 from samesku.catalogue.images import open_writer, read_thumbnails
@@ -323,7 +324,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     assert artefacts.ANNOTATIONS.read_text() == "something else\n"
 
 
-def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(shop_copy):
+def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(shop_copy, capsys):
     params, listings = load_params(), read_listings(artefacts.LISTINGS)
     queue = open_queue(None, 0.9, params, listings)  # rerank has not run
     assert isinstance(queue, SampleQueue)
@@ -331,11 +332,24 @@ def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(sho
     asked = {queue.pair(position) for position in range(len(queue))}
     assert len(asked) == len(queue) > 100
     assert not any(test & set(pair) for pair in asked)  # their labels choose nothing
+    assert capsys.readouterr().err == ""
     write_pairs(shop_copy)
     assert isinstance(open_queue(None, 0.9, params, listings), ReviewQueue)
+    assert capsys.readouterr().err == (
+        "samesku serve: 1 pairs of data/predictions/rerank/review.parquet are not asked, since a listing is not in the "
+        "sample; `dvc repro rerank` makes it anew\n"
+    )
     assert isinstance(open_queue("samesku", 0.9, params, listings), SampleQueue)
     with pytest.raises(InputError, match=r"data/predictions/nothing/matches\.parquet is missing"):
         open_queue("nothing", 0.9, params, listings)
+
+
+def test_products_of_another_sample_are_not_shown(reranked_copy):
+    assert product_system(None) == "rerank"
+    path = artefacts.PREDICTIONS / "rerank/metrics.json"
+    artefacts.write_json(path, artefacts.read_json(path) | {"sample": "of another one"})
+    assert product_system(None) == "samesku"
+    assert product_system("rerank") == "rerank"
 
 
 def test_sampled_pairs_are_annotated_until_the_threshold_is_settled(shop_copy):
