@@ -273,6 +273,23 @@ def test_pictures_and_titles_are_those_of_one_run(site, client, shop_copy):
     assert answer.json()["error"].startswith("the pipeline has run since this catalogue was opened")
 
 
+def test_files_that_are_written_into_while_they_are_served_are_refused(client):
+    """As cp does it; a stage replaces them."""
+    assert client.get("/picture/0").status_code == 200
+    for path in (artefacts.embedding_path("cnn"), artefacts.IMAGES):
+        whole = path.read_bytes()
+        os.truncate(path, 100)
+        for answer in (client.get("/picture/0"), client.post("/api/search", data={"title1": "oil"})):
+            assert answer.status_code == 409
+            assert answer.json()["error"] == (
+                f"{path} was written into while it is served; start `samesku serve` again"
+            )
+        replaced = path.with_name("replaced")
+        replaced.write_bytes(whole)
+        replaced.replace(path)
+    assert client.get("/picture/9999").status_code == 404
+
+
 def test_pictures_are_decoded_one_after_another(client, shop_copy, monkeypatch):
     running, most = 0, 0
     lock = threading.Lock()
