@@ -333,6 +333,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     annotations = parse_annotations(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
     assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z", "")
     assert annotations["p00a", "p00b"].answer == "same"
+    assert "2 pairs are annotated. Run the pipeline with them:" in client.get("/").text
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
     assert answer.json() == {
