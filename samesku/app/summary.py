@@ -102,7 +102,7 @@ def next_steps(
         )
     if n_annotations:
         add(
-            f"{n_annotations:,} pairs are annotated. The next run uses them.",
+            f"{n_annotations:,} pairs are annotated. Run the pipeline with them:",
             command="dvc exp run -S data.annotations=data/annotations.csv",
         )
     n_quarantined = (

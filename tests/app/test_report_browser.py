@@ -137,6 +137,21 @@ def test_a_phone_shows_it_without_scrolling_sideways(page, pages, name):
     assert box["x"] + box["width"] <= 360
 
 
+def test_motion_print_focus_and_right_to_left(page, pages):
+    open_queries(page, pages["seven"])
+    card = page.locator("article.query .card").first
+    assert card.evaluate("card => getComputedStyle(card).transitionDuration") == "0.12s"
+    page.emulate_media(reduced_motion="reduce")
+    assert card.evaluate("card => getComputedStyle(card).transitionDuration") == "0s"
+    page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    direction = "title => { title.textContent = 'حقيبة 24'; return getComputedStyle(title).direction; }"
+    assert card.locator(".title").evaluate(direction) == "rtl"
+    page.emulate_media(media="print")
+    expect(page.locator(".page-header")).to_be_hidden()
+    expect(card).to_be_visible()
+
+
 def test_light_and_dark_by_the_system_and_by_the_switch(page, pages):
     def paper():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -19,6 +19,7 @@ from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.web import forms, guard, pair_routes, server
+from samesku.app.web.product_routes import product_system
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
 from samesku.app.web.server import Site
 from samesku.catalogue.images import open_writer, read_thumbnails
@@ -272,6 +273,23 @@ def test_pictures_and_titles_are_those_of_one_run(site, client, shop_copy):
     assert answer.json()["error"].startswith("the pipeline has run since this catalogue was opened")
 
 
+def test_files_that_are_written_into_while_they_are_served_are_refused(client):
+    """As cp does it; a stage replaces them."""
+    assert client.get("/picture/0").status_code == 200
+    for path in (artefacts.embedding_path("cnn"), artefacts.IMAGES):
+        whole = path.read_bytes()
+        os.truncate(path, 100)
+        for answer in (client.get("/picture/0"), client.post("/api/search", data={"title1": "oil"})):
+            assert answer.status_code == 409
+            assert answer.json()["error"] == (
+                f"{path} was written into while it is served; start `samesku serve` again"
+            )
+        replaced = path.with_name("replaced")
+        replaced.write_bytes(whole)
+        replaced.replace(path)
+    assert client.get("/picture/9999").status_code == 404
+
+
 def test_pictures_are_decoded_one_after_another(client, shop_copy, monkeypatch):
     running, most = 0, 0
     lock = threading.Lock()
@@ -315,6 +333,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     annotations = parse_annotations(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
     assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z", "")
     assert annotations["p00a", "p00b"].answer == "same"
+    assert "2 pairs are annotated. Run the pipeline with them:" in client.get("/").text
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
     assert answer.json() == {
@@ -323,7 +342,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     assert artefacts.ANNOTATIONS.read_text() == "something else\n"
 
 
-def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(shop_copy):
+def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(shop_copy, capsys):
     params, listings = load_params(), read_listings(artefacts.LISTINGS)
     queue = open_queue(None, 0.9, params, listings)  # rerank has not run
     assert isinstance(queue, SampleQueue)
@@ -331,11 +350,24 @@ def test_without_uncertain_pairs_a_sample_of_the_main_systems_pairs_is_asked(sho
     asked = {queue.pair(position) for position in range(len(queue))}
     assert len(asked) == len(queue) > 100
     assert not any(test & set(pair) for pair in asked)  # their labels choose nothing
+    assert capsys.readouterr().err == ""
     write_pairs(shop_copy)
     assert isinstance(open_queue(None, 0.9, params, listings), ReviewQueue)
+    assert capsys.readouterr().err == (
+        "samesku serve: 1 pairs of data/predictions/rerank/review.parquet are not asked, since a listing is not in the "
+        "sample; `dvc repro rerank` makes it anew\n"
+    )
     assert isinstance(open_queue("samesku", 0.9, params, listings), SampleQueue)
     with pytest.raises(InputError, match=r"data/predictions/nothing/matches\.parquet is missing"):
         open_queue("nothing", 0.9, params, listings)
+
+
+def test_products_of_another_sample_are_not_shown(reranked_copy):
+    assert product_system(None) == "rerank"
+    path = artefacts.PREDICTIONS / "rerank/metrics.json"
+    artefacts.write_json(path, artefacts.read_json(path) | {"sample": "of another one"})
+    assert product_system(None) == "samesku"
+    assert product_system("rerank") == "rerank"
 
 
 def test_sampled_pairs_are_annotated_until_the_threshold_is_settled(shop_copy):

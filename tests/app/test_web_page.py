@@ -110,6 +110,9 @@ def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, 
     posting_id = card.locator(".id").inner_text()
     card.locator("text=Open its product").click()
     expect(page.locator("#products .count")).to_contain_text("1 product of")
+    expect(page.locator(".products-note")).to_contain_text(
+        "if data.annotations in params.yaml names that file"
+    )
     ids = page.locator(".product .product-listing .id").all_inner_texts()
     assert posting_id in ids
 

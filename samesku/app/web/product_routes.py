@@ -17,6 +17,7 @@ from samesku.app.group_review import card_content, review_cards
 from samesku.app.products import product_content
 from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.app.summary import describe_catalogue
+from samesku.app.systems import is_of_sample
 from samesku.app.threshold_choice import threshold_content
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
@@ -138,7 +139,7 @@ class ProductRoutes:
 
 
 def product_system(system: str | None) -> str:
-    """The system whose products are shown: the named one, else rerank where it has groups, else samesku.
+    """The system whose products are shown: the named one, else rerank where it has groups of this sample, else samesku.
 
     Raises:
         InputError: it has no groups.
@@ -148,7 +149,9 @@ def product_system(system: str | None) -> str:
         for name in ("rerank", "samesku", system)
         if name
     }
-    chosen = system or ("rerank" if groups["rerank"].is_file() else "samesku")
+    sample = artefacts.fingerprint(None, [artefacts.LISTINGS])
+    is_reranked = groups["rerank"].is_file() and is_of_sample(groups["rerank"].parent, sample)
+    chosen = system or ("rerank" if is_reranked else "samesku")
     if not groups[chosen].is_file():
         raise InputError(
             f"{groups[chosen]} is missing; run `dvc repro`, or name a system of {artefacts.PREDICTIONS}"

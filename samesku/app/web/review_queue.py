@@ -1,5 +1,6 @@
 """The pairs that the page asks: uncertain pairs of a system's clerical review, or a random sample of its pairs."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,17 +40,23 @@ class ReviewQueue:
     Args:
         pairs: review.parquet of a system; there is no pair if the file is missing.
         row_of: posting_id -> row of the catalogue; pairs of other listings are left out.
+
+    Attributes:
+        n_left_out: the pairs of other listings.
     """
 
     def __init__(self, pairs: Path, row_of: Mapping[str, int]) -> None:
         self.pairs: list[Pair] = []
         self.probability: list[float] = []
+        self.n_left_out = 0
         if pairs.is_file():
             names, others, probabilities = read_review_pairs(pairs)
             for left, right, probability in zip(names, others, probabilities.tolist(), strict=True):
                 if left in row_of and right in row_of:
                     self.pairs.append(sort_pair(left, right))
                     self.probability.append(probability)
+                else:
+                    self.n_left_out += 1
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -116,7 +123,14 @@ def open_queue(system: str | None, precision: float, params: Params, listings: L
         InputError: the system has neither.
     """
     row_of = {posting_id: row for row, posting_id in enumerate(listings.posting_id)}
-    review = ReviewQueue(artefacts.predictions_folder(system or "rerank") / "review.parquet", row_of)
+    path = artefacts.predictions_folder(system or "rerank") / "review.parquet"
+    review = ReviewQueue(path, row_of)
+    if review.n_left_out:
+        print(
+            f"samesku serve: {review.n_left_out:,} pairs of {path} are not asked, since a listing is not in the "
+            f"sample; `dvc repro {path.parent.name}` makes it anew",
+            file=sys.stderr,
+        )
     if len(review):
         return review
     sample = read_pair_sample(system or "samesku", params, listings)

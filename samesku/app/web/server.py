@@ -36,6 +36,7 @@ from samesku.app.running_server import ROUTE, announce, read_state
 from samesku.app.system_index import SystemIndex
 from samesku.app.web.forms import read_listings
 from samesku.app.web.guard import LOOPBACK, Guard, TimedProtocol
+from samesku.app.web.opened_files import OpenedFiles
 from samesku.app.web.pair_routes import PairRoutes, further_rows
 from samesku.app.web.product_routes import ProductRoutes, product_system
 from samesku.app.web.questions import Questions
@@ -80,6 +81,7 @@ class Site:
         self.pairs = PairRoutes(index, queue, annotations, name)
         self.products = ProductRoutes(catalogue, product_system(system), index.params, annotations, name)
         self.questions = Questions(index)
+        self.opened = OpenedFiles([artefacts.IMAGES, *map(artefacts.embedding_path, index.channels)])
         self.decoding = asyncio.Lock()  # a picture of data.max_pixels takes some 500 MB while it is decoded
         environment = Environment(loader=FileSystemLoader([STATIC, TEMPLATES]), autoescape=True)
         self.template = environment.get_template("web.html")
@@ -114,6 +116,7 @@ class Site:
         return FileResponse(file, media_type=TYPES[file.suffix], headers={"cache-control": "no-cache"})
 
     async def picture(self, request: Request) -> Response:
+        self.opened.check()
         row, pictures = request.path_params["row"], self.index.pictures
         jpeg = pictures.jpeg(row) if 0 <= row < len(pictures) else None
         if jpeg is None:
@@ -121,6 +124,7 @@ class Site:
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
     async def _read_listings(self, request: Request, count: int) -> list[QueryListing]:
+        self.opened.check()
         self.questions.check()  # where too many wait, pictures are not even decoded
         return await read_listings(request, count, self.index.params.data, self.decoding)
 
