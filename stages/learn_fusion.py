@@ -30,10 +30,9 @@ from samesku.search.galleries import search_galleries
 from samesku.search.learned_fusion import change_fused
 from samesku.training.batches import TrainingExamples
 from samesku.training.epochs import Epoch, describe_epochs
-from samesku.training.fusion_networks import KINDS, FusionNetwork, change_rows
+from samesku.training.fusion_networks import KINDS, FusionNetwork, change_rows, write_network
 from samesku.training.loop import fit
 from samesku.training.losses import InfoNCE
-from samesku.training.outs import write_fusion_network
 from samesku.training.processes import ComputeConfig
 from samesku.training.sampler import fit_batches, make_sampler
 from samesku.training.towers import FeatureTower
@@ -68,7 +67,7 @@ def learn_row(
     )
     rules = read_rules(listings, params.match, params.groups)
     decisions = decide_galleries(search_galleries(fused, listings, k), listings, Decision(), rules)
-    write_fusion_network(models / name, network, history, dict(zip(weights, shares.T, strict=True)))
+    write_network(models / name, network, history, dict(zip(weights, shares.T, strict=True)))
     settings = {"weights": dict(zip(weights, fused.weights.tolist(), strict=True))}
     line = predictions.write_system(
         folder, metrics_file, decisions, listings, channels, params.groups, settings

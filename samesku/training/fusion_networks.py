@@ -7,15 +7,19 @@ listing has. Before training that is the plain fusion with the weights that the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
 from samesku.arrays import Float32
+from samesku.artefacts import round_floats, write_json
 from samesku.embedding.products import use_portable_products
+from samesku.training.epochs import Epoch
 
 HEADS = 4  # of the attention
 BLOCK = 4096  # rows that go through a network at once
@@ -172,6 +176,24 @@ def change_rows(network: FusionNetwork, rows: Float32) -> tuple[Float32, Float32
         changed[start : start + BLOCK] = network(block).numpy()
         shares[start : start + BLOCK] = network.shares(block).numpy()
     return changed, shares
+
+
+def write_network(
+    folder: Path, network: FusionNetwork, history: list[Epoch], shares: Mapping[str, Float32]
+) -> None:
+    """Write network.safetensors, epochs.json and shares.json of a learned fusion.
+
+    Args:
+        shares: by channel, float32 (N,), its share of each listing; its mean, 5th and 95th percentile are written.
+    """
+    spread = {
+        channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
+        for channel, share in ((name, np.asarray(share, np.float64)) for name, share in shares.items())
+    }
+    folder.mkdir()
+    save_file(network.state_dict(), folder / "network.safetensors")
+    write_json(folder / "epochs.json", history)
+    write_json(folder / "shares.json", round_floats(spread))
 
 
 def _draw(tensor: Tensor, scale: float, rng: np.random.Generator) -> None:

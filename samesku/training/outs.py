@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save_file
 from torch.nn import Module
 
 from samesku import artefacts
@@ -44,24 +43,6 @@ def write_towers(
         artefacts.write_json(folder / "epochs.json", history)
         if isinstance(loss, ImageText) and is_dual_encoder(encoders):
             save_dual_encoder(folder, encoders, loss.logit_scale)
-
-
-def write_fusion_network(
-    folder: Path, network: Module, history: list[Epoch], shares: Mapping[str, Float32]
-) -> None:
-    """Write network.safetensors, epochs.json and shares.json of a learned fusion.
-
-    Args:
-        shares: by channel, float32 (N,), its share of each listing; its mean, 5th and 95th percentile are written.
-    """
-    spread = {
-        channel: {"mean": share.mean()} | {f"p{q}": np.percentile(share, q) for q in (5, 95)}
-        for channel, share in ((name, np.asarray(share, np.float64)) for name, share in shares.items())
-    }
-    folder.mkdir()
-    save_file(network.state_dict(), folder / "network.safetensors")
-    artefacts.write_json(folder / "epochs.json", history)
-    artefacts.write_json(folder / "shares.json", artefacts.round_floats(spread))
 
 
 def run_metrics(
