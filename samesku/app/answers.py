@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from samesku.app.query_listing import QueryListing
-from samesku.app.reasons import strongest_reasons
+from samesku.app.reasons import rank_reasons
 from samesku.app.system_index import SystemIndex
 from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.gtin import read_gtins
@@ -25,7 +25,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
         system: the one that answers. same: bool. score: −1 to 1, None if the two have nothing in common to compare.
         threshold: the score from which they are the same. channels: name -> similarity (−1 to 1, None if one of the
         two lacks the channel) and weight (its share of the fused score, 0 to 1, among the channels that both have).
-        reasons: of the pair model, as `strongest_reasons`; else empty. conflicts: as `conflict_places`. attributes:
+        reasons: of the pair model, as `rank_reasons`; else empty. conflicts: as `conflict_places`. attributes:
         what agrees and what does not, as of `Attributes.notes`. rule: `equal GTIN` or `different GTINs` where
         match.rules decided, whatever the score; else None.
 
@@ -49,7 +49,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
         "score": score,
         "threshold": threshold,
         "channels": _channel_shares(index, comparison.cosines),
-        "reasons": strongest_reasons(comparison.reasons, comparison.cosines, left, right, index.params),
+        "reasons": rank_reasons(comparison.reasons, comparison.cosines, left, right, index.params),
         "conflicts": conflict_places(read_items(left.title), read_items(right.title)),
         "attributes": _attribute_notes([left], [right])[0],
         "rule": rule,
@@ -107,7 +107,7 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
             "score": round(scores[row], DECIMALS) if row in scores else None,
             "match": row in matches,
             "channels": _channel_shares(index, of_rank[rank]),
-            "reasons": strongest_reasons(
+            "reasons": rank_reasons(
                 of_row.get(row, {}), of_rank[rank], query, neighbour_listings[rank], index.params
             ),
             "conflicts": conflict_places(query_items, read_items(listings.title[row])),
@@ -125,7 +125,7 @@ def explain_pair(index: SystemIndex, left: int, right: int) -> dict[str, Any]:
     return {
         "score": comparison.score,
         "channels": _channel_shares(index, comparison.cosines),
-        "reasons": strongest_reasons(comparison.reasons, comparison.cosines, *listings, index.params),
+        "reasons": rank_reasons(comparison.reasons, comparison.cosines, *listings, index.params),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
         "attributes": _attribute_notes(listings[:1], listings[1:])[0],
     }

@@ -1,4 +1,4 @@
-"""The strongest reasons of the pair model for a pair of listings, as people and programs are told them."""
+"""The reasons of the pair model for a pair of listings, as people and programs see them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +9,24 @@ from samesku.app.query_listing import QueryListing
 from samesku.catalogue.reader import ATTRIBUTES
 from samesku.params import Params, find_modalities
 
-MAX_REASONS = 4  # families of features that are named
+#: Where the log-odds stand before any evidence.
+BASE = "base"
 #: The reason that joins all families which compare what one of the two listings lacks.
 MISSING = "missing"
 #: Families that compare titles, beside the channels of titles.
 OF_TITLES = ("words", "numbers", "quantities", "codes", "length")
 
 
-def strongest_reasons(
+def rank_reasons(
     moves: Mapping[str, float],
     cosines: Mapping[str, float],
     left: QueryListing,
     right: QueryListing,
     params: Params,
 ) -> list[list[Any]]:
-    """[family of features, how far it moved the log-odds] for the strongest families, strongest first.
+    """[family of features, how far it moved the log-odds]: BASE first, then the families, strongest first.
+
+    They sum to the log-odds of the pair before calibration, but for rounding.
 
     A tree also splits on what is not there. A family that compares what one of the two lacks is part of `missing`: no
     reason names a picture where there is none.
@@ -37,9 +40,8 @@ def strongest_reasons(
     for family, move in moves.items():
         name = MISSING if family in lacked else family
         named[name] = named.get(name, 0.0) + move
-    named.pop("base", None)
-    strongest = sorted(named.items(), key=lambda item: -abs(item[1]))[:MAX_REASONS]
-    return [[family, round(move, 2)] for family, move in strongest if move]
+    ranked = sorted(named.items(), key=lambda item: (item[0] != BASE, -abs(item[1])))
+    return [[family, round(move, 2)] for family, move in ranked if move]
 
 
 def _lacked_families(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samesku.app.annotated_threshold import SampleResult
-from samesku.app.reasons import MISSING
+from samesku.app.reasons import BASE, MISSING
 from samesku.app.systems import has_figures, read_figures
 from samesku.app.threshold import SplitResult
 from samesku.evaluation.differences import Difference
@@ -17,6 +17,7 @@ NO_FIGURES = (
     "no figures: F1 needs a run of `dvc repro` on this sample, with labels (label_group) in val or test"
 )
 BAR_WIDTH = 20  # characters
+MAX_REASONS = 4  # that are named
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
     "|---|---|---|---|---|---|---|---|---|",
@@ -170,10 +171,11 @@ def _channel_lines(channels: dict[str, Any]) -> list[str]:
 
 
 def _reason_lines(reasons: Sequence[tuple[str, float]]) -> list[str]:
-    """What moved the log-odds of the pair model; no line for a system without reasons."""
+    """What moved the log-odds of the pair model most; no line for a system without reasons."""
+    strongest = [reason for reason in reasons if reason[0] != BASE][:MAX_REASONS]
     named = ", ".join(
         f"{'what one of the two lacks' if family == MISSING else family} {move:+.2f}"
-        for family, move in reasons
+        for family, move in strongest
     )
     return [f"  what moved the log-odds: {named}"] if named else []
 

@@ -31,13 +31,7 @@ function channelTable(card) {
 
 /** The waterfall of a card; null where nothing explains its score. */
 function whyCard(card) {
-  if (card.reasons) {
-    const moves = gallery.families.map((family, i) => [family, card.reasons[i]]);
-    const base = moves.find(([family]) => family === "base")?.[1] ?? 0;
-    const result = card.score === undefined ? "" : `probability ${card.score.toFixed(2)}`;
-    return element("div", {}, waterfall(moves.filter(([family]) => family !== "base"), { base, name: "Together", result }),
-      element("p", { className: "note" }, "Bars are log-odds of the pair model: to the right speaks for one product, to the left against it."));
-  }
+  if (card.reasons) return whyReasons(gallery.families.map((family, i) => [family, card.reasons[i]]), card.score);
   const steps = contributions(card).filter(([, , contribution]) => contribution).map(([channel, , contribution]) => [channel.name, contribution]);
   return steps.length ? waterfall(steps, { threshold: gallery.threshold }) : null;
 }

@@ -46,17 +46,24 @@ function waterfall(steps, { base = null, threshold = null, name = "Score", resul
   }));
 }
 
+/** The waterfall of the pair model: its reasons [family, log-odds], from `base` to the probability `score`. */
+function whyReasons(reasons, score) {
+  const base = reasons.find(([family]) => family === "base")?.[1] ?? 0;
+  const result = typeof score === "number" ? `probability ${score.toFixed(2)}` : "";
+  return element("div", {}, waterfall(reasons.filter(([family]) => family !== "base"), { base, name: "Together", result }),
+    element("p", { className: "note" }, "Bars are log-odds of the pair model: to the right speaks for one product, to the left against it."));
+}
+
 /**
- * Why the server takes two listings for one product or not: what each channel adds to the score, or the strongest
- * reasons of the pair model; and how similar the two are.
+ * Why the server takes two listings for one product or not: what each channel adds to the score, or the reasons of the
+ * pair model; and how similar the two are.
  */
-function whyBars({ channels, threshold, reasons = [] }) {
+function whyBars({ channels, threshold, score, reasons = [] }) {
   const both = Object.entries(channels).filter(([, { similarity }]) => similarity !== null);
   const missing = Object.keys(channels).filter((name) => channels[name].similarity === null).map(evidenceLabel);
   const similar = both.map(([name, { similarity }]) => `${evidenceLabel(name)} ${similarity.toFixed(2)}`).join(" · ");
   const steps = both.map(([name, { similarity, weight }]) => [name, similarity * weight]);
-  const bars = reasons.length ? waterfall(reasons, { base: 0, name: "These together" }) : steps.length ? waterfall(steps, { threshold }) : null;
+  const bars = reasons.length ? whyReasons(reasons, score) : steps.length ? waterfall(steps, { threshold }) : null;
   return element("div", {}, bars,
-    reasons.length ? element("p", { className: "note" }, "Bars are the strongest log-odds of the pair model: to the right speaks for one product, to the left against it.") : null,
     element("p", { className: "note" }, similar ? `Similarities, 1 for equal: ${similar}.` : "", missing.length ? ` Not in both listings: ${missing.join(", ")}.` : ""));
 }
