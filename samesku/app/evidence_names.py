@@ -34,6 +34,7 @@ FAMILIES = {
     "price": "Price",
     "category": "Category",
     "fused": "All channels together",
+    "augmented": "All channels together",
     "density": "Similar listings around",
     "pair": "Similar listings around",
     "support": "Similar listings around",
