@@ -22,7 +22,7 @@ PIP_SETTING = $(BIN)/python -m pip config get global
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "samesku needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
-	@echo "Installing the packages of requirements.lock takes a minute with uv, four without it."
+	@echo "Installing the packages of requirements.lock takes two minutes, and four where only pip can."
 	$(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >$(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(VENV)/uv.lock && \
