@@ -6,6 +6,11 @@ from samesku.processor import cap_instruction_sets
 cap_instruction_sets()  # before NumPy is imported; also for the processes that tests start
 
 import os
+
+# Before OpenMP is loaded: threads that wait for each other sleep. Two workers share two cores, and a thread that
+# spins takes the core of the thread that it waits for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import signal
 import subprocess
 from pathlib import Path
@@ -31,8 +36,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 
 
-#: The files that take longest, minutes each. Two workers take whole files: a long one at the end would run alone.
-SLOWEST = ("test_docs.py", "test_pipeline.py", "test_train_pxk.py", "test_loop.py", "test_canary.py")
+#: The files that take longest. Two workers take whole files: a long one at the end would run alone. The first makes
+#: the small pipeline, for which all but the next six wait.
+SLOWEST = (
+    "test_docs.py", "test_train_pxk.py", "test_loop.py", "test_processes.py", "test_products_browser.py",
+    "test_web_page.py", "test_ray.py", "test_pipeline.py", "test_canary.py", "test_profile.py", "test_clone.py",
+    "test_s3.py", "test_ci.py", "test_plots.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -44,7 +54,7 @@ def pytest_collection_modifyitems(items):
 def pipeline(tmp_path_factory):
     """The small pipeline, run once from clean and committed; a test that does more than read takes a copy.
 
-    CI has run it before the tests, and names its folder in SMALL_PIPELINE.
+    SMALL_PIPELINE names the folder of one that has been run, which spares three minutes.
     """
     from tests.fixtures import small_pipeline
 

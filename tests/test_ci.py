@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SLOWEST
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
@@ -107,6 +107,17 @@ def test_the_hooks_are_ruff_and_dvcs_own():
     for name in ("pre-commit", "pre-push", "post-checkout"):
         assert f"dvc git-hook {name}" in entries[f"dvc-{name}"]
     assert entries["ruff-check"].startswith("ruff check")
+
+
+def test_whatever_installs_from_the_lock_asks_for_hashes():
+    recipe = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    commands = re.findall(r"pip install [^&|\n]*--requirement", recipe)
+    assert len(commands) == 3  # uv by pip, all by uv, all by pip
+    assert all("--require-hashes" in command for command in commands)
+
+
+def test_the_files_that_are_run_first_are_there():
+    assert set(SLOWEST) <= {file.name for file in (ROOT / "tests").rglob("test_*.py")}
 
 
 def test_the_lock_has_the_versions_of_the_constraints_and_a_hash_of_each_file():

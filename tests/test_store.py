@@ -166,9 +166,10 @@ def start(folder, count):
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_lose_no_shard(tmp_path):
+@pytest.mark.parametrize("kills", [10, pytest.param(30, marks=pytest.mark.long)])
+def test_kills_at_any_moment_lose_no_shard(tmp_path, kills):
     random, whole = np.random.default_rng(0), 0
-    for _ in range(30):
+    for _ in range(kills):
         process = start(tmp_path / "a", 100_000)
         process.stdout.readline()
         time.sleep(random.uniform(0, 0.1))

@@ -1,6 +1,7 @@
 """The page of samesku serve in a real browser, started by the real command."""
 
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -15,18 +16,34 @@ pytestmark = pytest.mark.slow
 NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
 
 
+@pytest.fixture(scope="module")
+def folder(built, tmp_path_factory):
+    """A shop with three pairs to annotate."""
+    copy = shutil.copytree(built, tmp_path_factory.mktemp("served") / "shop")
+    write_pairs(copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """A server for the tests that annotate nothing."""
+    with serving(folder) as url:
+        yield url
+
+
 @pytest.fixture
-def address(shop_copy, page):
+def address_of_copy(shop_copy, page):
+    """A server for a test that annotates."""
     write_pairs(shop_copy)
     with serving(shop_copy, page=page) as url:
         yield url
 
 
-def test_compare_search_and_review(page, address, shop_copy, tmp_path):
+def test_compare_search_and_review(page, address_of_copy, shop_copy, tmp_path):
     page.set_default_timeout(60_000)  # the first request waits for the networks
     expect.set_options(timeout=60_000)
     pictures = [shop_copy / f"shop/images/p00{letter}.png" for letter in "ab"]
-    page.goto(f"{address}/#compare")
+    page.goto(f"{address_of_copy}/#compare")
 
     # compare: two pictures, two titles; titles stay text
     for i, picture in enumerate(pictures):
@@ -84,13 +101,13 @@ def test_compare_search_and_review(page, address, shop_copy, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, part
 
 
-def test_a_file_that_is_no_picture_is_refused_at_once(page, address, shop_copy):
+def test_a_file_that_is_no_picture_is_refused_at_once(page, address, folder):
     page.goto(f"{address}/#search")
-    page.set_input_files("#search input[type=file]", shop_copy / "params.yaml")
+    page.set_input_files("#search input[type=file]", folder / "params.yaml")
     expect(page.locator("#search .input-error")).to_contain_text(
         "params.yaml is no picture that can be shown"
     )
-    page.set_input_files("#search input[type=file]", shop_copy / "shop/images/p00a.png")
+    page.set_input_files("#search input[type=file]", folder / "shop/images/p00a.png")
     expect(page.locator("#search .input-error")).to_be_hidden()
 
 

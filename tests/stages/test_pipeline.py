@@ -88,27 +88,48 @@ def table(folder):
 
 
 @pytest.fixture
-def restored(copy):
-    """The copy, taken back to its last commit after the test."""
+def refusing(copy):
+    """The copy, for a test that changes no out but that of `check`; taken back to its last commit after the test."""
     yield copy
     (
         copy / "params.yaml"
     ).touch()  # DVC writes it and git's index in one moment, after which git sees no change
     git(copy, "reset", "-q", "--hard")
     shutil.rmtree(copy / "data/raw/mine", ignore_errors=True)
-    dvc(copy, "checkout")
     (copy / "data/source.txt").write_text("data/demo/catalogue.zip\n")  # not in the cache
+
+
+@pytest.fixture
+def restored(refusing):
+    """The copy, for a test that changes outs; taken back to its last commit after the test."""
+    yield refusing
+    (refusing / "params.yaml").touch()
+    git(refusing, "reset", "-q", "--hard")
+    dvc(refusing, "checkout")
 
 
 def test_nothing_to_do_runs_nothing(copy):
     assert not RAN.search(dvc(copy, "repro"))
 
 
-def test_another_alpha_runs_fuse_index_and_evaluate_alone(restored):
-    alpha = read_params(restored / "params.yaml")["fusion"]["alpha"]
-    output = dvc(restored, "exp", "run", "-S", f"fusion.alpha={alpha - 0.07:.2f}")
+def test_another_alpha_runs_fuse_index_and_evaluate_alone_and_is_in_the_documented_table(
+    restored, monkeypatch
+):
+    """The table is the line of docs/experiments.md: it fits 100 columns, with a param that `index` alone reads."""
+    output = dvc(restored, "exp", "run", "-S", "fusion.alpha=0.37")
     assert RAN.findall(output) == ["fuse", "index", "evaluate"]
     assert changed_lines(restored) == 1
+    dvc(restored, "exp", "run", "-S", "index.effort=32", "--name", "alpha-035")
+    text = (ROOT / "docs/experiments.md").read_text("utf-8")
+    command = re.search(r"^dvc (exp show .*--drop .*)$", text, re.M)[1]
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = dvc(restored, *shlex.split(command))
+    assert "alpha-035" in shown
+    assert "0.37" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    for column in ("metrics/samesku.json:val.f1", "fusion.alpha", "index.effort"):
+        assert column in shown
+    assert "…" not in shown
 
 
 def test_in_a_checkout_of_its_own_an_experiment_looks_for_the_catalogue_first(restored):
@@ -117,11 +138,11 @@ def test_in_a_checkout_of_its_own_an_experiment_looks_for_the_catalogue_first(re
     assert RAN.findall(output) == ["check", "fuse", "index", "evaluate"]
 
 
-def test_the_same_value_changes_no_byte(restored):
-    before = (restored / "params.yaml").read_bytes()
-    alpha = read_params(restored / "params.yaml")["fusion"]["alpha"]
-    assert not RAN.search(dvc(restored, "exp", "run", "-S", f"fusion.alpha={alpha}"))
-    assert (restored / "params.yaml").read_bytes() == before
+def test_the_same_value_changes_no_byte(refusing):
+    before = (refusing / "params.yaml").read_bytes()
+    alpha = read_params(refusing / "params.yaml")["fusion"]["alpha"]
+    assert not RAN.search(dvc(refusing, "exp", "run", "-S", f"fusion.alpha={alpha}"))
+    assert (refusing / "params.yaml").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -131,35 +152,35 @@ def test_the_same_value_changes_no_byte(restored):
         ("data.source=data/raw/none", "data.source: data/raw/none does not exist; allowed: "),
     ],
 )
-def test_a_wrong_param_stops_before_any_work_and_does_not_stay_behind_unnoticed(restored, override, sentence):
-    before = (restored / "params.yaml").read_bytes()
-    (restored / "data/source.txt").unlink()  # as in a fresh clone: `check` comes first
-    output = dvc(restored, "exp", "run", "-S", override, fails=True)
+def test_a_wrong_param_stops_before_any_work_and_does_not_stay_behind_unnoticed(refusing, override, sentence):
+    before = (refusing / "params.yaml").read_bytes()
+    (refusing / "data/source.txt").unlink()  # as in a fresh clone: `check` comes first
+    output = dvc(refusing, "exp", "run", "-S", override, fails=True)
     assert sentence in output
     assert RAN.findall(output) == ["check"]
     assert "[Errno" not in output
-    assert git(restored, "diff", "--stat", "--", "params.yaml")  # git sees it
+    assert git(refusing, "diff", "--stat", "--", "params.yaml")  # git sees it
     way_back = shlex.split(re.search("takes it back: dvc (.*)", output)[1])
-    dvc(restored, *way_back)
-    assert (restored / "params.yaml").read_bytes() == before
+    dvc(refusing, *way_back)
+    assert (refusing / "params.yaml").read_bytes() == before
 
 
-def test_a_refused_value_removes_no_out_of_a_ranking_stage(restored):
-    outs = [restored / "data/fused", restored / "metrics/compare", restored / "data/predictions/compare"]
+def test_a_refused_value_removes_no_out_of_a_ranking_stage(refusing):
+    outs = [refusing / "data/fused", refusing / "metrics/compare", refusing / "data/predictions/compare"]
     before = [sorted(path.name for path in out.iterdir()) for out in outs]
     for override, stage in (("fusion.alpha=1.5", "fuse"), ("compare.phash.alpha=2", "compare")):
-        output = dvc(restored, "exp", "run", "-S", override, fails=True)
+        output = dvc(refusing, "exp", "run", "-S", override, fails=True)
         assert RAN.findall(output) == [stage]
         assert "; allowed: " in output
-        git(restored, "checkout", "-q", "params.yaml")
+        git(refusing, "checkout", "-q", "params.yaml")
     assert [sorted(path.name for path in out.iterdir()) for out in outs] == before
 
 
-def test_an_experiment_on_data_that_only_this_folder_has_says_so(restored):
-    (restored / "data/raw/mine").mkdir(parents=True)
-    with (restored / ".git/info/exclude").open("a") as file:
+def test_an_experiment_on_data_that_only_this_folder_has_says_so(refusing):
+    (refusing / "data/raw/mine").mkdir(parents=True)
+    with (refusing / ".git/info/exclude").open("a") as file:
         file.write("/data/raw/\n")
-    output = dvc(restored, "exp", "run", "--temp", "-S", "data.source=data/raw/mine", fails=True)
+    output = dvc(refusing, "exp", "run", "--temp", "-S", "data.source=data/raw/mine", fails=True)
     assert (
         "data.source: data/raw/mine is not in the checkout of this experiment, which has only files" in output
     )
@@ -225,21 +246,6 @@ def test_a_title_tower_alone_serves_fusion_tuning_and_the_pair_model(restored):
     assert "pxk_title" in (restored / "data/tuned/weights.json").read_text()
     trees = (restored / "data/models/rerank/full/pair_0.txt").read_text()
     assert " pxk_title " in next(line for line in trees.splitlines() if line.startswith("feature_names="))
-
-
-def test_the_documented_table_of_experiments_fits_100_columns(restored, monkeypatch):
-    """The line of docs/experiments.md, with an experiment of another alpha, and a param that `index` alone reads."""
-    dvc(restored, "exp", "run", "-S", "fusion.alpha=0.37", "-S", "index.effort=32", "--name", "alpha-035")
-    text = (ROOT / "docs/experiments.md").read_text("utf-8")
-    command = re.search(r"^dvc (exp show .*--drop .*)$", text, re.M)[1]
-    monkeypatch.setenv("COLUMNS", "100")
-    shown = dvc(restored, *shlex.split(command))
-    assert "alpha-035" in shown
-    assert "0.37" in shown
-    assert max(map(len, shown.splitlines())) <= 100
-    for column in ("metrics/samesku.json:val.f1", "fusion.alpha", "index.effort"):
-        assert column in shown
-    assert "…" not in shown
 
 
 @pytest.mark.long

@@ -67,13 +67,12 @@ def test_the_rows_of_the_averaged_clip_baseline_have_its_published_thresholds(pa
 
 
 @pytest.fixture(scope="module")
-def shopee(tmp_path_factory, params):
+def shopee(pipeline, tmp_path_factory, params):
     """A small repository set to the profile: Kaggle's names and layout, tiny checkpoints for the hub's."""
     folder = small_pipeline.copy(tmp_path_factory.mktemp("shopee") / "samesku")
-    subprocess.run([sys.executable, "-m", "data.demo.render"], cwd=folder, check=True, capture_output=True)
     (folder / "data/raw").mkdir(parents=True, exist_ok=True)
     with (
-        zipfile.ZipFile(folder / "data/demo/catalogue.zip") as demo,
+        zipfile.ZipFile(pipeline / "data/demo/catalogue.zip") as demo,
         zipfile.ZipFile(folder / "data/raw/shopee-product-matching.zip", "w") as kaggle,
     ):
         rows = list(csv.DictReader(io.TextIOWrapper(demo.open("listings.csv"), "utf-8", newline="")))

@@ -257,20 +257,20 @@ def test_ctrl_c_ends_it_with_its_workers(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_with_the_same_weights(tmp_path):
-    assert launch(tmp_path / "whole", tmp_path / "whole.pt").wait(120) == 0
-    whole = torch.load(tmp_path / "whole.pt", weights_only=True)
+@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_killed_run_ends_with_the_same_weights(tmp_path, kills):
+    rows, learned, _ = train(make_run(), tmp_path / "whole")
     last = tmp_path / "killed" / "checkpoint" / "last.pt"
     chance = random.Random(0)
-    for kill in range(2):
+    for kill in range(kills):
         process = launch(tmp_path / "killed", tmp_path / "killed.pt")
         wait_for_an_epoch(process, last)
         time.sleep(chance.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL, kill
     done = len(load_checkpoint(last.parent)["history"])
-    assert 2 < done < 7
+    assert kills <= done < 7
     assert launch(tmp_path / "killed", tmp_path / "killed.pt").wait(120) == 0
     killed = torch.load(tmp_path / "killed.pt", weights_only=True)
-    assert killed["rows"] == whole["rows"]
-    assert equal(killed["learned"], whole["learned"])
+    assert killed["rows"] == rows
+    assert equal(killed["learned"], learned)
