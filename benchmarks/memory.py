@@ -139,8 +139,11 @@ class StageFailed(Exception):
     """A stage that was to be measured ended with an error."""
 
 
-def measure(stage: str, folder: Path) -> Figures:
+def measure(stage: str, folder: Path, every: float = EVERY) -> Figures:
     """Run one stage; what it prints goes to standard error.
+
+    Args:
+        every: seconds between two looks at its memory.
 
     Raises:
         StageFailed: the stage ended with an error.
@@ -158,7 +161,7 @@ def measure(stage: str, folder: Path) -> Figures:
         except psutil.NoSuchProcess:
             break
         most = [max(sizes) for sizes in zip(most, memory(family), strict=True)]
-        time.sleep(EVERY)
+        time.sleep(every)
     if status := process.wait():
         raise StageFailed(f"{stage} ended with exit status {status}")
     seconds = time.perf_counter() - start

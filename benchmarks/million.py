@@ -44,6 +44,7 @@ WIDTHS = {"cnn": 1024, "sbert": 384}
 DIRECTIONS = 48
 OF_A_KIND = 200  # products
 BLOCK = 65_536
+EVERY = 1.0  # seconds between two looks at the memory of a stage, which take time themselves
 #: Listings of a product -> how many of 7,680 products of a real shop have so many.
 SIZES = {
     2: 4880, 3: 1227, 4: 601, 5: 332, 6: 204, 7: 103, 8: 79, 9: 63, 10: 32, 11: 30, 12: 21, 13: 18, 14: 14, 15: 15,
@@ -184,7 +185,7 @@ def run_stages(folder: Path, given: argparse.Namespace) -> dict[str, memory.Figu
                 if not path.exists():
                     write_rows(path, np.load(folder / "product.npy"), columns, seed)
         if stage not in figures or stage in given.again:
-            figures[stage] = memory.measure(stage, folder)
+            figures[stage] = memory.measure(stage, folder, every=EVERY)
             artefacts.write_json(folder / "figures.json", figures)
         print(f"{stage:24} {figures[stage]}", flush=True)
     return figures

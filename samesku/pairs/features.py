@@ -164,15 +164,15 @@ def _titles(titles: TitleTokens, idf: Float32) -> AddColumns:
 
     def add(block: FeatureBlock) -> None:
         left, right = pairs = block.pairs.left, block.pairs.right
-        shared, total = words.shared(pairs), words.total
+        total, (shared, rarest_shared, rarest_unshared) = words.total, words.compare(pairs)
         union = total[left] + total[right] - shared
         coverage = shared / np.maximum(total[left], 1e-6), shared / np.maximum(total[right], 1e-6)
         block.add("words", "words_shared", shared)
         block.add("words", "words_jaccard", shared / np.maximum(union, 1e-6))
         block.add_low_high("words", "words_unshared", (total[left] - shared, total[right] - shared))
         block.add_low_high("words", "words_coverage", coverage)
-        block.add_low_high("words", "words_rarest_unshared", words.rarest_unshared(pairs))
-        block.add("words", "words_rarest_shared", words.rarest_shared(pairs))
+        block.add_low_high("words", "words_rarest_unshared", rarest_unshared)
+        block.add("words", "words_rarest_shared", rarest_shared)
         for name, sets in groups.items():
             count, n_shared = sets.total, sets.shared(pairs)
             block.add(name, f"{name}_shared", n_shared)

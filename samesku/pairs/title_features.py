@@ -43,19 +43,14 @@ class ComparedItems:
         """Σ weight over the items that both have: float32 (M,)."""
         return self._both(pairs).sum(axis=1).astype(np.float32)
 
-    def rarest_shared(self, pairs: Pairs) -> Float32:
-        """The largest weight among the items that both have: float32 (M,), 0 where there is none."""
-        return self._both(pairs).max(axis=1).toarray()
+    def compare(self, pairs: Pairs) -> tuple[Float32, Float32, tuple[Float32, Float32]]:
+        """Σ weight as of `shared`, and the largest weight among some items: four float32 (M,), 0 where there is none.
 
-    def rarest_unshared(self, pairs: Pairs) -> tuple[Float32, Float32]:
-        """The largest weight among the items of the left alone, and of the right alone: two float32 (M,).
-
-        0 where there is no such item.
+        These items are those that both have; those of the left alone and those of the right alone.
         """
-        left, right = (
-            (self.items[a] - self._both((a, b))).max(axis=1).toarray() for a, b in (pairs, pairs[::-1])
-        )
-        return left, right
+        both = self._both(pairs)
+        left, right = ((self.items[side] - both).max(axis=1).toarray() for side in pairs)
+        return both.sum(axis=1).astype(np.float32), both.max(axis=1).toarray(), (left, right)
 
     def n_conflicts(self, pairs: Pairs) -> Float32:
         """The number of kinds that both have without an item in common: 500 ml and 1 l, `a12` and `a13`.

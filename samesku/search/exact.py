@@ -93,6 +93,7 @@ def search_neighbours(
     groups: list[MaskGroup] | None = None,
     search_blocks: BlockSearch | None = None,
     approximate: Container[int] = (),
+    order: Int64 | None = None,
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others in `rows` that may match it.
 
@@ -111,6 +112,7 @@ def search_neighbours(
         groups: the gallery by modality mask; by default made here.
         search_blocks: where the groups are searched; by default here.
         approximate: modality masks of the groups in which `search_blocks` may miss listings.
+        order: int64 (N,), a key for each listing of the catalogue, by which queries are put into blocks; else by row.
     """
     if allowed.link == "within":
         search = partial(search_neighbours, search_blocks=search_blocks, approximate=approximate)
@@ -122,7 +124,7 @@ def search_neighbours(
     queries = rows if queries is None else queries
     neighbours = no_neighbours(queries, k)
     groups = group_by_mask(fused, rows, allowed) if groups is None else groups
-    blocks = list(_query_blocks(fused, queries, groups)) if k else []
+    blocks = list(_query_blocks(fused, queries, groups, order)) if k else []
     if everything and search_blocks is None:
         results = _self_join(fused, groups, blocks, k)
     else:
@@ -372,9 +374,13 @@ class Heap:
 _Block = tuple[int, slice, Int64, list[MaskGroup]]
 
 
-def _query_blocks(fused: Fused, queries: Int32, groups: list[MaskGroup]) -> Iterator[_Block]:
+def _query_blocks(
+    fused: Fused, queries: Int32, groups: list[MaskGroup], order: Int64 | None
+) -> Iterator[_Block]:
     """Queries of one modality mask, QUERIES at a time; none that cannot be compared with any listing."""
     for mask, positions in positions_by_mask(fused, queries):
+        if order is not None:
+            positions = positions[np.argsort(order[queries[positions]], kind="stable")]
         comparable = [group for group in groups if fused.shared_weight(mask, group.mask) > 0]
         for start in range(0, len(positions) if comparable else 0, QUERIES):
             block = slice(start, start + QUERIES)

@@ -8,9 +8,14 @@ at the cells of the regions nearest to it. So the time of a query hardly grows w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
+import faiss
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from samesku.arrays import Float32, Int64
 from samesku.scratch import gather_rows, slices
@@ -21,9 +26,12 @@ TRAINED = 32  # vectors for each cell that k-means sees
 PASSES = 10  # of k-means
 REGIONS = 8  # that a query looks at, at least
 SPARE = 4  # times as many cells lie in these regions, at least, as the query visits
-ROWS = 32_768  # assigned to cells at once
+ROWS = 16_384  # assigned to cells at once, in each thread
 COLUMNS = 16_384  # vectors of a cell that are compared at once
 PRODUCTS = 2**24  # at once
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,9 @@ class InvertedFile:
         cells, region = train_cells(gather_rows(vectors, np.sort(drawn)), n_cells)
         self.regions = mean_rows(cells, region)
         self.cells = Lists.of_numbers(cells, region, len(self.regions))
-        nearest = [self.nearest_cells(vectors[rows], 1)[:, 0] for rows in slices(len(vectors), ROWS)]
+        nearest = map_threads(
+            lambda rows: self.nearest_cells(vectors[rows], 1)[:, 0], slices(len(vectors), ROWS)
+        )
         self.vectors = Lists.of_numbers(vectors, np.concatenate(nearest), len(cells))
 
     def nearest_cells(self, queries: Float32, count: int) -> Int64:
@@ -92,7 +102,31 @@ class InvertedFile:
 
     def search(self, queries: Float32, count: int, effort: int) -> TopProducts:
         """The largest products of each query with the vectors in the `effort` cells nearest to it."""
-        return self.vectors.search(queries, self.nearest_cells(queries, effort), count)
+        size = max(1, -(-len(queries) // faiss.omp_get_max_threads()))
+        inner, position = zip(
+            *map_threads(
+                lambda rows: self.vectors.search(
+                    queries[rows], self.nearest_cells(queries[rows], effort), count
+                ),
+                slices(len(queries), size),
+            ),
+            strict=True,
+        )
+        return np.concatenate(inner), np.concatenate(position)
+
+
+def map_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """The results for the items, by as many threads as FAISS has.
+
+    A product is not shared by threads meanwhile: one would wait for the other, and waiting takes a core too.
+    """
+
+    def alone(item: Item) -> Result:
+        faiss.omp_set_num_threads(1)  # of this thread
+        return work(item)
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(faiss.omp_get_max_threads()) as pool:
+        return list(pool.map(alone, items))
 
 
 def train_cells(vectors: Float32, n_cells: int) -> tuple[Float32, Int64]:
@@ -106,17 +140,19 @@ def train_cells(vectors: Float32, n_cells: int) -> tuple[Float32, Int64]:
     """
     n_regions = round(np.sqrt(n_cells))
     some = vectors[:: max(1, len(vectors) // (n_regions * 8 * TRAINED))]
-    regions = k_means(some, n_regions)
-    of_block = [nearest_rows(vectors[rows], regions, 1)[:, 0] for rows in slices(len(vectors), ROWS)]
+    [regions] = map_threads(lambda count: k_means(some, count), [n_regions])
+    of_block = map_threads(
+        lambda rows: nearest_rows(vectors[rows], regions, 1)[:, 0], slices(len(vectors), ROWS)
+    )
     lists = Lists.of_numbers(vectors, np.concatenate(of_block), len(regions))
-    cells, region = list[Float32](), list[Int64]()
-    for number in range(len(regions)):
+
+    def cells_of(number: int) -> Float32:
         members = lists.members[lists.start[number] : lists.start[number + 1]]
-        share = round(n_cells * len(members) / len(vectors))
-        if len(members):
-            cells.append(k_means(vectors[members], max(1, share)))
-            region.append(np.full(len(cells[-1]), len(region)))
-    return np.concatenate(cells), np.concatenate(region)
+        return k_means(vectors[members], max(1, round(n_cells * len(members) / len(vectors))))
+
+    filled = np.flatnonzero(np.diff(lists.start))
+    cells = map_threads(cells_of, filled.tolist())
+    return np.concatenate(cells), np.repeat(np.arange(len(filled)), list(map(len, cells)))
 
 
 def k_means(vectors: Float32, n_cells: int) -> Float32:

@@ -12,7 +12,7 @@ def ran(monkeypatch):
     """The stages that were run, in place of running them."""
     stages = []
 
-    def measure(stage, folder):
+    def measure(stage, folder, every):
         assert (folder / "catalogue/listings.csv").is_file()
         if stage == "fails":
             raise memory.StageFailed(stage)

@@ -47,8 +47,10 @@ def test_shared_total_and_rarest(titles):
     assert words.shared(chosen) == pytest.approx([LOG2, LOG2, 0])
     assert ComparedItems(titles.words).total.tolist() == [5, 5, 3, 1]
     assert words.total[3] == pytest.approx(LOG4)
-    assert words.rarest_shared(chosen) == pytest.approx([LOG2, LOG2, 0])
-    left, right = words.rarest_unshared(pairs((3, 3), (1, 3)))
+    shared, rarest, _ = words.compare(chosen)
+    assert shared.tolist() == words.shared(chosen).tolist()
+    assert rarest == pytest.approx([LOG2, LOG2, 0])
+    *_, (left, right) = words.compare(pairs((3, 3), (1, 3)))
     assert left == pytest.approx([0, LOG4])
     assert right == pytest.approx([0, LOG4])
 

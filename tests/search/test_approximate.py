@@ -5,8 +5,8 @@ import pytest
 
 from samesku.errors import InputError
 from samesku.search import approximate
-from samesku.search.approximate import recall, search_approximate
-from samesku.search.exact import search_neighbours
+from samesku.search.approximate import build_index, order_by_cell, recall, search_approximate
+from samesku.search.exact import group_by_mask, search_neighbours
 from samesku.search.fusion import concatenate_channels
 from samesku.search.neighbours import Neighbours
 from tests.fixtures.shops import number_shops
@@ -116,3 +116,16 @@ def test_within_shops_each_shop_has_its_index(fused):
     result = search_approximate(fused, EVERY, 5, "hnsw", effort=600, min_recall=0.9, allowed=allowed)
     assert recall(result, exact) > 0.99
     assert (result.neighbour[result.valid] // 200 == np.nonzero(result.valid)[0] // 200).all()
+
+
+def test_listings_of_one_cell_are_searched_together(fused):
+    groups = group_by_mask(fused, EVERY)
+    indexes = {group.mask: build_index(group.vectors, "ivf") for group in groups[1:]}
+    order = order_by_cell(indexes, groups, len(EVERY))
+    for group in groups[1:]:
+        cell = indexes[group.mask].nearest_cells(group.vectors, 1)[:, 0]
+        assert len(set(cell.tolist())) > 1
+        assert (np.diff(cell[np.argsort(order[group.rows])]) >= 0).all()
+    assert (order[groups[0].rows] == groups[0].rows).all()
+    some = search_neighbours(fused, EVERY, 5, queries=EVERY[::2], order=-EVERY)
+    assert (some.neighbour == search_neighbours(fused, EVERY, 5, queries=EVERY[::2]).neighbour).all()
