@@ -125,7 +125,9 @@ def explain_pair(index: SystemIndex, left: int, right: int) -> dict[str, Any]:
     return {
         "score": comparison.score,
         "channels": _channel_shares(index, comparison.cosines),
-        "reasons": rank_reasons(comparison.reasons, comparison.cosines, *listings, index.params),
+        "reasons": rank_reasons(
+            comparison.reasons, comparison.cosines, listings[0], listings[1], index.params
+        ),
         "conflicts": conflict_places(read_items(titles[left]), read_items(titles[right])),
         "attributes": _attribute_notes(listings[:1], listings[1:])[0],
     }
