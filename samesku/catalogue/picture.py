@@ -139,7 +139,7 @@ def any_near(hashes: NDArray[np.uint64], others: NDArray[np.uint64], bits: int) 
         right = others[np.argsort(others >> shift & mask, kind="stable")]
         parts, begin = np.unique(hashes[left] >> shift & mask, return_index=True)
         of_others = right >> shift & mask
-        lows, highs = (np.searchsorted(of_others, parts, side).tolist() for side in ("left", "right"))
+        lows, highs = np.searchsorted(of_others, parts), np.searchsorted(of_others, parts, side="right")
         runs = pairwise([*begin.tolist(), len(left)])
         for (start, stop), low, high in zip(runs, lows, highs, strict=True):
             some = left[start:stop]

@@ -265,10 +265,10 @@ def test_hamming() -> None:
 
 @pytest.mark.parametrize("bits", [0, 1, 4, 9])
 def test_near_hashes_are_those_of_all_pairs(bits: int) -> None:
-    """Hashes around a few centres, up to two more bits turned than count as near."""
+    """Hashes around a few centres: up to two more bits lie between two of them than between near ones."""
     generator = np.random.default_rng(bits)
     hashes = generator.integers(0, 2**64, 12, dtype=np.uint64)[generator.integers(0, 12, 400)]
-    for _ in range(bits + 2):
+    for _ in range(bits // 2 + 1):
         hashes ^= np.uint64(1) << generator.integers(0, 64, 400, dtype=np.uint64)
     some, others = hashes[:100], hashes[300:]
     expected = (hamming(some[:, None], others) <= bits).any(axis=1)
