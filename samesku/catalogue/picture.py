@@ -139,9 +139,9 @@ def any_near(hashes: NDArray[np.uint64], others: NDArray[np.uint64], bits: int) 
         right = others[np.argsort(others >> shift & mask, kind="stable")]
         parts, begin = np.unique(hashes[left] >> shift & mask, return_index=True)
         of_others = right >> shift & mask
-        lows, highs = np.searchsorted(of_others, parts), np.searchsorted(of_others, parts, side="right")
+        bounds = [np.searchsorted(of_others, parts), np.searchsorted(of_others, parts, side="right")]
         runs = pairwise([*begin.tolist(), len(left)])
-        for (start, stop), low, high in zip(runs, lows, highs, strict=True):
+        for (start, stop), (low, high) in zip(runs, np.stack(bounds, axis=1).tolist(), strict=True):
             some = left[start:stop]
             step = max(1, COMPARED // max(1, high - low))
             for rows in slices(len(some), step):
