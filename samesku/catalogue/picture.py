@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from samesku.arrays import Bools
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.quarantine import Fault
+from samesku.scratch import slices
 
 #: What shops, phones and old programs write. The others' decoders are rarely used, and one of them runs Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
@@ -23,6 +25,7 @@ _HEIC = re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 _LONGEST = 65_500  # the longest side that JPEG can hold
 _HASH = re.compile(r"[0-9a-f]{16}")
+COMPARED = 4_000_000  # pairs of hashes at a time: 32 MB
 #: A picture of one colour has no frequencies but the constant one; all ones is a common stand-in for "none".
 _FLAT = frozenset({"0" * 16, "8" + "0" * 15, "f" * 16})
 
@@ -119,6 +122,32 @@ def to_uint64(hashes: Sequence[str]) -> tuple[NDArray[np.uint64], Bools]:
 def hamming(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """The number of bits that differ, 0 to 64; `a` and `b` broadcast."""
     return np.bitwise_count(a ^ b)
+
+
+def any_near(hashes: NDArray[np.uint64], others: NDArray[np.uint64], bits: int) -> Bools:
+    """Which of N hashes differ in at most `bits` bits from any of the others: bool (N,).
+
+    Two hashes that differ in so few bits are equal in one of bits + 1 parts of them. So only those with an equal part
+    are compared: of all pairs, a small share.
+    """
+    near = np.zeros(len(hashes), bool)
+    ends = np.arange(bits + 2) * 64 // (bits + 1)
+    for first, end in pairwise(ends.tolist()):
+        shift, mask = np.uint64(first), np.uint64(2 ** (end - first) - 1)
+        left = np.flatnonzero(~near)
+        left = left[np.argsort(hashes[left] >> shift & mask, kind="stable")]
+        right = others[np.argsort(others >> shift & mask, kind="stable")]
+        parts, begin = np.unique(hashes[left] >> shift & mask, return_index=True)
+        of_others = right >> shift & mask
+        bounds = [np.searchsorted(of_others, parts), np.searchsorted(of_others, parts, side="right")]
+        runs = pairwise([*begin.tolist(), len(left)])
+        for (start, stop), (low, high) in zip(runs, np.stack(bounds, axis=1).tolist(), strict=True):
+            some = left[start:stop]
+            step = max(1, COMPARED // max(1, high - low))
+            for rows in slices(len(some), step):
+                block = some[rows]
+                near[block] |= (hamming(hashes[block, None], right[low:high]) <= bits).any(axis=1)
+    return near
 
 
 @cache

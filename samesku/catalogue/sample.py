@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from samesku.arrays import Bools, Int32, Int64, Ints, Strings
 from samesku.catalogue.attributes import count_gtins
 from samesku.catalogue.columns import show_names
-from samesku.catalogue.picture import hamming, to_uint64
+from samesku.catalogue.picture import any_near, to_uint64
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import ATTRIBUTES, Row, Table
 from samesku.errors import InputError
@@ -22,7 +22,6 @@ from samesku.store import content_key
 SPLITS = ("train", "val", "test")
 #: Hashes that differ in at most so many bits are, as a rule, of one picture saved twice.
 NEAR_BITS = 4
-BLOCK = 4_000_000  # pairs of hashes compared at a time: 32 MB
 LISTINGS_SCHEMA = pa.schema(
     {
         "row": pa.int32(),
@@ -174,18 +173,13 @@ def _shared(test: Bools, values: Values) -> Bools:
 
 
 def _near(test: Bools, phash: Values) -> Bools:
-    """Blockwise XOR and bit count over distinct hashes: exact, and never N × N in memory."""
+    """bool (N,): the test listings with a hash near to one of train or val."""
     each = list(_each_value(phash))
     listing = np.array([listing for listing, _ in each], dtype=np.intp)
     hashes, _ = to_uint64([value for _, value in each])
     is_test = test[listing]
     test_hashes, inverse = np.unique(hashes[is_test], return_inverse=True)
-    outside = np.unique(hashes[~is_test])
-    near = np.zeros(len(test_hashes), dtype=bool)
-    step = max(1, BLOCK // max(len(outside), 1))
-    for start in range(0, len(test_hashes), step):
-        block = test_hashes[start : start + step, None]
-        near[start : start + step] = (hamming(block, outside) <= NEAR_BITS).any(axis=1)
+    near = any_near(test_hashes, np.unique(hashes[~is_test]), NEAR_BITS)
     result = np.zeros(len(test), dtype=bool)
     result[listing[is_test][near[inverse]]] = True
     return result

@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.picture import (
+    any_near,
     hamming,
     is_flat,
     is_hash,
@@ -260,6 +261,25 @@ def test_hamming() -> None:
     b = np.array([0b0110, 0, 0], dtype=np.uint64)
     assert hamming(a, b).tolist() == [2, 0, 64]
     assert hamming(a[:, None], b[None, :]).shape == (3, 3)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 4, 9])
+def test_near_hashes_are_those_of_all_pairs(bits: int) -> None:
+    """Hashes around a few centres: up to two more bits lie between two of them than between near ones."""
+    generator = np.random.default_rng(bits)
+    hashes = generator.integers(0, 2**64, 12, dtype=np.uint64)[generator.integers(0, 12, 400)]
+    for _ in range(bits // 2 + 1):
+        hashes ^= np.uint64(1) << generator.integers(0, 64, 400, dtype=np.uint64)
+    some, others = hashes[:100], hashes[300:]
+    expected = (hamming(some[:, None], others) <= bits).any(axis=1)
+    assert 0 < expected.sum() < 100
+    assert any_near(some, others, bits).tolist() == expected.tolist()
+
+
+def test_no_hash_is_near_to_none() -> None:
+    hashes, none = np.array([1, 2], dtype=np.uint64), np.empty(0, np.uint64)
+    assert any_near(hashes, none, 4).tolist() == [False, False]
+    assert any_near(none, hashes, 4).tolist() == []
 
 
 @pytest.mark.parametrize("grey", [0, 1, 128, 255])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samesku.catalogue import sample
+from samesku.catalogue import picture
 from samesku.catalogue.sample import (
     assign_by_name,
     assign_splits,
@@ -226,11 +226,11 @@ _HASH = st.one_of(st.just(""), st.integers(0, 255).map(lambda n: f"{n * 0x010101
 @given(st.lists(st.tuples(st.booleans(), _HASH), min_size=1, max_size=20), st.integers(1, 40))
 def test_near_hashes_against_every_pair(rows: list[tuple[bool, str]], block: int) -> None:
     none = [""] * len(rows)
-    before, sample.BLOCK = sample.BLOCK, block
+    before, picture.COMPARED = picture.COMPARED, block
     try:
         test, phash = np.array([t for t, _ in rows]), [h for _, h in rows]
         n_near = count_leaks(test, label=none, image=none, phash=phash, title=none)["near_phash"]
     finally:
-        sample.BLOCK = before
+        picture.COMPARED = before
     outside = [int(h, 16) for t, h in rows if h and not t]
     assert n_near == sum(any((int(h, 16) ^ o).bit_count() <= 4 for o in outside) for t, h in rows if t and h)
