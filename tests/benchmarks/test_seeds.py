@@ -126,7 +126,8 @@ def test_the_file_is_no_system(folder, ran):
     assert seeds.SEEDS.is_file()
     artefacts.write_json(artefacts.METRICS / "samesku.json", {"test": {"f1": 0.5}})
     rows = systems_table(artefacts.METRICS, list_systems(params)).splitlines()[2:]
-    assert len(rows) == 1 and rows[0].startswith("| samesku |")
+    assert len(rows) == 1
+    assert rows[0].startswith("| samesku |")
     assert "seeds" not in split_systems(params)[0]
     assert "seeds.json" not in (ROOT / "dvc.yaml").read_text(
         "utf-8"
