@@ -83,6 +83,7 @@ def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how
     given = ["-S", "decision.value=0.5", "-n", "fixed"]
     if how == "temp":
         output = dvc(folder, "exp", "run", "--temp", *given, "evaluate")
+        assert RAN.findall(output)[0] == "check"  # whether the checkout has the catalogue
         assert re.search(r"decisions of \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), (
             output
         )
