@@ -1,6 +1,6 @@
 """Approximate search (an inverted file, FAISS's indexes), checked against exact search before use."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -46,6 +46,7 @@ def search_approximate(
     seed: int = 0,
     allowed: AllowedPairs = ALL_PAIRS,
     queries: Int32 | None = None,
+    build: Callable[[Float32], Any] | None = None,
 ) -> Neighbours:
     """The k nearest of every listing in `rows` among the others that may match, by an index of `kind`.
 
@@ -58,6 +59,7 @@ def search_approximate(
         effort: cells (nprobe) or candidates (efSearch) that a query visits.
         min_recall: the share of the true k nearest of CHECKED queries, drawn by `seed`, to be found.
         queries: those of `rows` to search for, ascending; by default all.
+        build: makes an index of float32 (G, D); by default `build_index` of this kind.
 
     Raises:
         InputError: FAISS cannot make such an index, or it finds too few; the message says which effort does.
@@ -65,7 +67,9 @@ def search_approximate(
     if allowed.link == "across":
         print(f"index: match.link is across, so the search is exact; index.kind {kind} is not used")
         return search_neighbours(fused, rows, k, allowed=allowed, queries=queries)
-    search_rows = partial(search_approximate, kind=kind, effort=effort, min_recall=min_recall, seed=seed)
+    search_rows = partial(
+        search_approximate, kind=kind, effort=effort, min_recall=min_recall, seed=seed, build=build
+    )
     if allowed.link == "within":
         return search_within_shops(search_rows, fused, rows, k, allowed, queries)
     if fused.owner is not None:
@@ -75,7 +79,8 @@ def search_approximate(
         place = np.searchsorted(rows, queries)
         return Neighbours(queries, nearest.neighbour[place], nearest.score[place])
     groups = group_by_mask(fused, rows)
-    indexes = {group.mask: build_index(group.vectors, kind) for group in groups if len(group.rows) > SMALL}
+    build = build or partial(build_index, kind=kind)
+    indexes = {group.mask: build(group.vectors) for group in groups if len(group.rows) > SMALL}
     order = order_by_cell(indexes, groups, len(fused.modality_mask))
 
     def search(effort: int, queries: Int32 | None) -> Neighbours:
@@ -117,8 +122,8 @@ def order_by_cell(indexes: dict[int, Any], groups: Iterable[MaskGroup], n_listin
     order = np.arange(n_listings)
     for group in groups:
         index = indexes.get(group.mask)
-        if isinstance(index, InvertedFile):
-            order[group.rows[index.vectors.members]] = np.arange(len(group.rows))
+        if index is not None and not isinstance(index, faiss.Index):
+            order[group.rows[index.members]] = np.arange(len(group.rows))
     return order
 
 
@@ -206,7 +211,7 @@ def search_index(
     index: Any, queries: Float32, count: int, effort: int, vectors: Float32 | None
 ) -> TopProducts:
     """What an index finds; where `vectors` are given, with their products in place of the index's."""
-    if isinstance(index, InvertedFile):
+    if not isinstance(index, faiss.Index):
         return index.search(queries, count, effort)
     set_effort(index, effort)
     inner, position = index.search(queries, count)

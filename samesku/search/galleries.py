@@ -63,12 +63,21 @@ def search_galleries(
 def open_search(index: Index, machine: Machine, n_listings: int) -> Iterator[Search]:
     """The search of `index.kind` and `machine`: (fused, rows, k) -> Neighbours. Torch and Ray load if used.
 
-    Approximate search always runs on this machine.
+    On a cluster, `flat` and `ivf` are searched by shards; FAISS's indexes are searched on this machine.
     """
     if index.kind != "flat":
         from samesku.search.approximate import search_approximate
 
-        yield partial(search_approximate, kind=index.kind, effort=index.effort, min_recall=index.min_recall)
+        search = partial(
+            search_approximate, kind=index.kind, effort=index.effort, min_recall=index.min_recall
+        )
+        if machine.engine == "ray" and index.kind == "ivf":
+            from samesku.search.ray_index import open_ray_indexes
+
+            with open_ray_indexes(machine) as build:
+                yield partial(search, build=build)
+        else:
+            yield search
     elif machine.engine == "ray":
         from samesku.search.ray_search import open_ray_search
 

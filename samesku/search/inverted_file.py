@@ -3,15 +3,16 @@
 FAISS's IVF compares each query alone, and holds a copy of the vectors. Here the queries that visit a cell are compared
 with it by one matrix product, which is several times as fast where there are many queries, and the vectors stay where
 they are. The cells themselves are searched likewise: cells that are near each other form a region, and a query looks
-at the cells of the regions nearest to it. So the time of a query hardly grows with the number of vectors.
+at the cells of the regions nearest to it. So the time of a query grows more slowly than the number of vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 import faiss
 import numpy as np
@@ -24,7 +25,7 @@ from samesku.search.exact import Heap, TopProducts
 CELL = 100  # vectors in a cell, on average
 TRAINED = 32  # vectors for each cell that k-means sees
 PASSES = 10  # of k-means
-REGIONS = 8  # that a query looks at, at least
+REGIONS = 2.5  # times the root of their number: how many a query looks at, at least
 SPARE = 4  # times as many cells lie in these regions, at least, as the query visits
 ROWS = 16_384  # assigned to cells at once, in each thread
 COLUMNS = 16_384  # vectors of a cell that are compared at once
@@ -92,11 +93,22 @@ class InvertedFile:
         )
         self.vectors = Lists.of_numbers(vectors, np.concatenate(nearest), len(cells))
 
+    @property
+    def members(self) -> Int64:
+        """int64 (G,), positions of the vectors, cell after cell."""
+        return self.vectors.members
+
+    def with_vectors(self, vectors: Float32) -> Self:
+        """This index of the same vectors in another array; with (0, D) it can be stored without them."""
+        index = copy(self)
+        index.vectors = replace(self.vectors, vectors=vectors)
+        return index
+
     def nearest_cells(self, queries: Float32, count: int) -> Int64:
         """The cells nearest to each query, nearly always: int64 (Q, count), −1 where there are no more."""
         n_cells, n_regions = len(self.cells.vectors), len(self.cells)
         count = min(count, n_cells)
-        wanted = max(REGIONS, -(-SPARE * count * n_regions // n_cells))
+        wanted = max(round(REGIONS * n_regions**0.5), -(-SPARE * count * n_regions // n_cells))
         region = nearest_rows(queries, self.regions, min(wanted, n_regions))
         return self.cells.search(queries, region, count)[1]
 

@@ -38,7 +38,6 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
     """
     with connect_cluster(machine):
         import ray
-        from ray.exceptions import RayError
 
         workers = cluster_room(machine.threads).workers
         task: Any = ray.remote(num_cpus=machine.threads)(_search_shard)  # tried four times, on any machine
@@ -73,13 +72,7 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
                 ]
 
             def receive() -> list[TopProducts]:
-                try:
-                    return [merge_shards(ray.get(tasks), count) for tasks, count in waiting.popleft()]
-                except RayError as error:
-                    raise InputError(
-                        f"a task of the search failed on every worker of Ray ({type(error).__name__}); too "
-                        "little memory? ways out: the logs of Ray there, or machine.engine: local"
-                    ) from error
+                return [merge_shards(get_results(tasks), count, SHARD) for tasks, count in waiting.popleft()]
 
             for block in blocks:
                 waiting.append(send(*block))
@@ -91,11 +84,29 @@ def open_ray_search(machine: Machine) -> Iterator[BlockSearch]:
         yield search
 
 
-def merge_shards(shards: list[TopProducts], count: int) -> TopProducts:
-    """The top products of each shard of SHARD listings -> those of all of them, largest first."""
+def get_results(tasks: list[Any]) -> list[Any]:
+    """What tasks of a search return.
+
+    Raises:
+        InputError: a task kills every worker that it is given to.
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        return ray.get(tasks)
+    except RayError as error:
+        raise InputError(
+            f"a task of the search failed on every worker of Ray ({type(error).__name__}); too "
+            "little memory? ways out: the logs of Ray there, or machine.engine: local"
+        ) from error
+
+
+def merge_shards(shards: list[TopProducts], count: int, size: int) -> TopProducts:
+    """The top products of each shard of `size` listings -> those of all of them, largest first."""
     inner = np.concatenate([inner for inner, _ in shards], axis=1)
     position = np.concatenate(
-        [np.where(place < 0, -1, place + number * SHARD) for number, (_, place) in enumerate(shards)], axis=1
+        [np.where(place < 0, -1, place + number * size) for number, (_, place) in enumerate(shards)], axis=1
     )
     if count < inner.shape[1]:
         first = np.argpartition(-inner, count - 1, axis=1)[:, :count]

@@ -26,7 +26,7 @@ from samesku.errors import InputError
 from samesku.pairs import feature_blocks
 from samesku.params import read_params
 from samesku.params.schema import Groups, Index, Machine, Match, Rerank
-from samesku.search import exact, ray_search
+from samesku.search import approximate, exact, ray_index, ray_search
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import Fused
 from samesku.search.galleries import open_search
@@ -194,6 +194,49 @@ def test_neighbours_are_the_same(machine, monkeypatch, tmp_path):
     assert killed.exists()
     assert np.array_equal(there.neighbour, here.neighbour)
     np.testing.assert_allclose(there.score, here.score, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kills", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_an_inverted_file_by_shards(machine, monkeypatch, tmp_path, kills):
+    """One shard finds what this machine finds; several find no less, whichever worker dies."""
+    rows, catalogue = np.arange(600, dtype=np.int32), fused_products(600)
+    monkeypatch.setattr(approximate, "SMALL", 50)
+    monkeypatch.setattr(ray_index, "QUERIES", 250)
+    of_index = Index(k=10, kind="ivf", effort=3, min_recall=0.3)
+    killed, search_shard = tmp_path / "killed", ray_index._search_shard
+
+    def dying(*args):
+        if kills and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return search_shard(*args)
+
+    monkeypatch.setattr(ray_index, "_search_shard", dying)
+    exact_neighbours = search_neighbours(catalogue, rows, 10)
+    with open_search(of_index, Machine(threads=1), 600) as search:
+        here = search(catalogue, rows, 10)
+    with open_search(of_index, machine, 600) as search:
+        there = search(catalogue, rows, 10)
+        monkeypatch.setattr(ray_index, "SHARD", 150)
+        by_shards = search(catalogue, rows, 10)
+    assert killed.exists() == kills
+    assert np.array_equal(there.neighbour, here.neighbour)
+    np.testing.assert_allclose(there.score, here.score, atol=2e-6, rtol=0)
+    recall, of_shards = (approximate.recall(nearest, exact_neighbours) for nearest in (here, by_shards))
+    assert recall < of_shards <= 1
+    same = by_shards.neighbour == exact_neighbours.neighbour
+    np.testing.assert_allclose(by_shards.score[same], exact_neighbours.score[same], atol=2e-6, rtol=0)
+    assert same.mean() > 0.9
+
+
+def fused_products(listings):
+    """Rows of products of ten listings, in random order."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(listings // 10, 16)).repeat(10, axis=0) + 0.4 * random.normal(
+        size=(listings, 16)
+    )
+    vectors = random.permutation(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return Fused(vectors, np.ones(listings, np.uint32), np.array([1.0]), [16])
 
 
 def test_the_stage_index_gives_the_same(tmp_path, monkeypatch, cluster):
