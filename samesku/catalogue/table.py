@@ -39,6 +39,7 @@ _NO_TABLES = {
     b"GIF8": "a GIF picture",
     b"<": "an HTML page or XML, maybe a product feed",
 }
+MAX_EXCEL_ROW = 1_048_576
 _ALLOWED = "allowed: CSV, TSV, Parquet, JSON Lines, Excel (.xlsx)"
 
 
@@ -128,7 +129,7 @@ def _parquet(data: bytes) -> RawTable:
                         f"data.csv has more than {MAX_TABLE:,} characters in its cells; allowed: up to that"
                     )
                 yield from map(list, zip(*columns, strict=True))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, OverflowError) as error:  # a duration that Python cannot hold
             raise InputError(f"data.csv is a damaged Parquet file ({error})") from None
 
     return RawTable(names, records(), "Parquet", [])
@@ -212,9 +213,34 @@ def _excel(data: bytes) -> RawTable:
 
 
 def _excel_rows(sheet: Any, damaged: str) -> Iterator[list[str]]:
+    """The rows of a sheet that have cells.
+
+    By the library's parser, since its `iter_rows` leaves out a row whose number is not above that of the row before,
+    and makes all rows that a number skips.
+    """
     try:
-        for row in sheet.iter_rows():
-            yield [_excel_cell(cell) for cell in row]
+        from openpyxl.worksheet._reader import WorkSheetParser
+
+        book, last = sheet.parent, 0
+        with sheet._get_source() as source:
+            parser = WorkSheetParser(
+                source,
+                sheet._shared_strings,
+                data_only=True,
+                epoch=book.epoch,
+                date_formats=book._date_formats,
+                timedelta_formats=book._timedelta_formats,
+            )
+            for number, row in parser.parse():
+                if not last < number <= MAX_EXCEL_ROW:
+                    raise InputError(
+                        f"data.csv is an Excel workbook whose row {number} follows row {last}; allowed: rows in "
+                        f"order, up to {MAX_EXCEL_ROW:,}; save it anew, or as CSV"
+                    )
+                last = number
+                yield [_excel_cell(cell) for cell in sheet._get_row(row)]
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(damaged.format(f"{type(error).__name__}: {show_names([str(error)])}")) from None
 

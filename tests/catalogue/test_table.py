@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -329,6 +330,32 @@ def zipped(members: dict[str, str]) -> bytes:
         for name, text in members.items():
             archive.writestr(name, text)
     return out.getvalue()
+
+
+def renumbered(data: bytes, row: int, number: int) -> bytes:
+    """A workbook in whose first sheet a row has another number."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"]
+    members["xl/worksheets/sheet1.xml"] = re.sub(f'<row r="{row}"', f'<row r="{number}"', sheet)
+    return zipped(members)
+
+
+def test_row_numbers_of_a_workbook_lose_no_row_and_cost_no_time() -> None:
+    data = workbook(("S", [["posting_id", "title"], ["a", "Bag"], ["b", "Mug"]]))[1]()
+    assert opened(renumbered(data, 3, 1_048_576))[1] == [["a", "Bag"], ["b", "Mug"]]
+    for number in (-3, 0, 2, 1_048_577):
+        with pytest.raises(
+            InputError, match=rf"row {number} follows row 2; allowed: rows in order, up to 1,048,576"
+        ) as error:
+            opened(renumbered(data, 3, number))
+        check_refusal(error.value)
+
+
+def test_a_duration_that_python_cannot_hold_is_refused() -> None:
+    lasts = pa.array([2**62, 5], pa.duration("s"))
+    with pytest.raises(InputError, match="a damaged Parquet file"):
+        opened(parquet({"posting_id": ["a", "b"], "title": ["x", "y"], "price": lasts}))
 
 
 @pytest.mark.parametrize(

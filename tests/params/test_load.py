@@ -182,6 +182,7 @@ def test_weights_may_all_be_zero_where_alpha_leaves_them_out(tmp_path):
             "# für den Laden\n",
             "line 1 has the byte 0xfc, which is not UTF-8; save the file in the encoding UTF-8",
         ),
+        ("day: !!bool abc\n", "is no YAML: 'abc'"),
         ("day: 2026-13-45\n", "is no YAML: month must be in 1..12"),
         (f"seed: {'9' * 5000}\n", "is no YAML: .*digits"),
         ("data: &data\n  columns: *data\n", "is nested too deep or too large; allowed: 20 levels"),
