@@ -61,7 +61,8 @@ def threshold_content(
     n_pairs = np.searchsorted(-score, -steps, side="right")
     of_val = val_curve(left, right, n_pairs, catalogue)
     of_people = annotated_curve(system, params, catalogue, annotations, steps)
-    n_groups = count_groups(left, right, score, n_pairs, params, catalogue)
+    present = int(np.searchsorted(steps, round(current, 4)))
+    n_groups = count_groups(left, right, score, n_pairs, present, params, catalogue)
     n_matched = [len(np.unique(np.concatenate([left[:n], right[:n]]))) for n in n_pairs.tolist()]
     rows = [
         [round(float(steps[i]), 4), int(n_pairs[i]), n_matched[i], n_groups.get(i), *of_val[i], *of_people[i]]
@@ -126,12 +127,19 @@ def annotated_curve(
 
 
 def count_groups(
-    left: Int64, right: Int64, score: Float64, n_pairs: Int64, params: Params, catalogue: Catalogue
+    left: Int64,
+    right: Int64,
+    score: Float64,
+    n_pairs: Int64,
+    present: int,
+    params: Params,
+    catalogue: Catalogue,
 ) -> dict[int, int]:
-    """The number of groups of two listings or more at some of the steps, by their place."""
+    """The number of groups of two listings or more at some of the steps, by their place; at `present` always."""
     shop = catalogue.listings.allowed.shop if catalogue.listings.allowed.link == "across" else None
     counts = {}
-    for i in np.unique(np.linspace(0, len(n_pairs) - 1, N_CLUSTERED).astype(int)).tolist():
+    places = np.linspace(0, len(n_pairs) - 1, N_CLUSTERED).astype(int)
+    for i in np.unique([*places, present]).tolist():
         n = int(n_pairs[i])
         group = cluster_matches(
             left[:n],

@@ -42,6 +42,15 @@ def test_queries_with_few_matches_share_a_line(page, pages, name, n):
     assert all(sum(line) > width * 2 / 3 for line in list(lines.values())[:-1])
 
 
+def test_the_last_bar_of_a_waterfall_is_the_score(page, pages):
+    """Also where a step is too small for a bar of its own."""
+    page.goto(pages["seven"])
+    script = """() => [...waterfall([["cnn", 0.577], ["phash", -0.004]]).querySelectorAll(".why-value")]
+        .map((value) => value.textContent)"""
+    values = page.evaluate(script)
+    assert values == ["+0.58", "0.57"]
+
+
 def test_the_pictures_of_a_large_report_are_in_parts(page, pages, tmp_path):
     n = template.PICTURES_PER_PART // 3 + 2
     rows, matches = two_system_predictions.many_listings(n)

@@ -7,9 +7,10 @@ import pytest
 
 from samesku import artefacts
 from samesku.annotations.file import Annotation
+from samesku.app import threshold_choice
 from samesku.app.annotated_threshold import candidate_pairs
 from samesku.app.report.catalogue import ShownListings, read_catalogue
-from samesku.app.threshold_choice import threshold_content, val_curve
+from samesku.app.threshold_choice import count_groups, threshold_content, val_curve
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 
@@ -25,6 +26,13 @@ def content(annotations=None):
     catalogue = read_catalogue()
     shown = ShownListings(catalogue)
     return threshold_content("halves", load_params(), catalogue, shown, annotations or {}), shown
+
+
+def test_groups_are_counted_at_some_steps_and_at_the_present_threshold(folder, monkeypatch):
+    monkeypatch.setattr(threshold_choice, "N_CLUSTERED", 2)  # the ends
+    left, right, score = np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([0.9, 0.8, 0.7])
+    counts = count_groups(left, right, score, np.array([0, 1, 2, 3]), 1, load_params(), read_catalogue())
+    assert counts == {0: 0, 1: 1, 3: 1}
 
 
 def test_each_step_counts_the_pairs_listings_and_groups_above_it(folder):

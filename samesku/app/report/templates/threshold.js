@@ -32,7 +32,7 @@ class ThresholdPage {
       figure("threshold", threshold.toFixed(3), place === this.current ? "of the last run" : `last run ${this.content.current.toFixed(3)}`),
       figure("matches", step[1].toLocaleString("en"), change(step[1], before[1], 0) || "pairs of listings"),
       figure("listings with a match", step[2].toLocaleString("en"), change(step[2], before[2], 0)),
-      figure("products", `about ${this.groupsAt(place).toLocaleString("en")}`, "of two listings or more")];
+      figure("products", `${step[3] === null ? "about " : ""}${this.groupsAt(place).toLocaleString("en")}`, "of two listings or more")];
     if (step[4] !== null || step[5] !== null) {
       tiles.push(figure("precision on val", percent(step[4]), change(step[4], before[4], 1) || "matches that are right"));
       tiles.push(figure("recall on val", percent(step[5]), change(step[5], before[5], 1) || "of the true matches"));

@@ -29,7 +29,8 @@ function waterfall(steps, { base = null, threshold = null, name = "Score", resul
   const add = (label, colour, value) => { rows.push({ label, colour, from, to: from + value, text: signed(value) }); from += value; };
   if (base) add(evidenceLabel("base"), "var(--muted)", base);
   for (const step of mergeSteps(steps)) add(...step);
-  rows.push({ label: name, colour: "var(--text)", from: 0, to: from, text: result || from.toFixed(2), total: true });
+  const sum = steps.reduce((total, [, value]) => total + value, base ?? 0); // with the steps too small for a bar
+  rows.push({ label: name, colour: "var(--text)", from: 0, to: sum, text: result || sum.toFixed(2), total: true });
   const places = rows.flatMap((row) => [row.from, row.to]).concat(threshold ?? 0, base === null ? 1 : 0);
   const [low, high] = [Math.min(0, ...places), Math.max(...places)];
   const place = (value) => (value - low) / (high - low || 1);
