@@ -75,13 +75,18 @@ def describe_quality(
 
 
 def next_steps(
-    catalogue: Catalogue, n_contradictions: int, n_annotations: int, n_wrong: int | None = None
+    catalogue: Catalogue,
+    n_contradictions: int,
+    n_annotations: int,
+    n_wrong: int | None = None,
+    served: bool = False,
 ) -> list[NextStep]:
     """What is worth doing next, the most useful first.
 
     Args:
         n_contradictions: groups with listings that contradict each other. n_annotations: annotated pairs.
         n_wrong: test queries with a wrong match; None where the page does not show them.
+        served: whether `samesku serve` shows the page, which then asks for annotations itself.
     """
     steps: list[NextStep] = []
 
@@ -98,7 +103,8 @@ def next_steps(
     if not can_tune(catalogue.listings) and n_annotations < ENOUGH_ANNOTATIONS:
         add(
             "A default threshold decides. Annotate pairs, and the threshold for a wanted precision is found.",
-            command="samesku serve",
+            link="#pairs" if served else "",
+            command="" if served else "samesku serve",
         )
     if n_annotations:
         add(

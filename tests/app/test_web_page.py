@@ -125,6 +125,9 @@ def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, 
     page.press("#search textarea", "Enter")
     card = page.locator("#search .card").first
     posting_id = card.locator(".id").inner_text()
+    card.locator("summary").click()
+    assert card.locator(".why-value.why-total").inner_text()
+    assert serious_violations(page) == []
     card.locator("text=Open its product").click()
     expect(page.locator("#products .count")).to_contain_text("1 product of")
     expect(page.locator(".products-note")).to_contain_text(

@@ -25,7 +25,10 @@ def start_content(products: ProductRoutes) -> dict[str, Any]:
         "catalogue": products.description,
         "quality": describe_quality(products.system, metrics, systems, products.params),
         "next": next_steps(
-            products.catalogue, count_contradictions(groups), len(read_annotations(products.annotations))
+            products.catalogue,
+            count_contradictions(groups),
+            len(read_annotations(products.annotations)),
+            served=True,
         ),
         "n_groups": sum(len(group[0]) > 1 for group in groups["groups"]),
         "last_run": f"{last_run:%Y-%m-%d %H:%M}",

@@ -131,6 +131,11 @@
   });
 
   // ---- search ----
+  function whyResult(result) {
+    const why = element("details", { className: "why-result" }, element("summary", {}, "Why"));
+    why.addEventListener("toggle", () => { if (why.open && why.children.length === 1) why.append(whyBars(result)); }); // made when asked for
+    return why;
+  }
   function resultCard(result) {
     const channels = Object.entries(result.channels);
     const similarityText = ([name, { similarity }]) => `${evidenceLabel(name)} ${similarity === null ? "–" : similarity.toFixed(3)}`;
@@ -142,6 +147,7 @@
       element("p", { className: "id" }, result.source ? `${result.source} · ${result.posting_id}` : result.posting_id),
       result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
       element("div", { className: "bars", "aria-hidden": "true" }, bars),
+      whyResult(result),
       element("a", { className: "open-product", href: `#products?${new URLSearchParams({ size: "", words: result.posting_id })}` }, "Open its product"));
   }
   connectForm($("#search"), "/api/search", "Give a picture, a title, or both.", (answer) => {
@@ -153,7 +159,7 @@
     return [element("div", { className: "results answer" },
       element("p", { className: "summary" }, summary),
       element("div", { className: "facts" }, legend),
-      element("div", { className: "cards" }, answer.results.map(resultCard)))];
+      element("div", { className: "cards" }, answer.results.map((result) => resultCard({ ...result, threshold: answer.threshold }))))];
   });
 
   // ---- review ----
