@@ -15,6 +15,7 @@ from samesku.catalogue.listings import Links
 from samesku.catalogue.reader import id_fault
 from samesku.errors import InputError
 
+SAVE = "save it as CSV in UTF-8 with commas"
 COLUMNS = ("left", "right", "annotation", "time")
 NAMED = (*COLUMNS, "name")  # where any annotation has the name of a person
 ANSWERS = ("same", "different", "skip")
@@ -47,7 +48,7 @@ def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
     rows = _read_rows(data, name)
     columns = next(rows, [])
     if tuple(columns) not in (COLUMNS, NAMED):
-        raise InputError(f"{name} must begin with the line {','.join(COLUMNS)}")
+        raise InputError(f"{name} must begin with the line {','.join(COLUMNS)}; {SAVE}")
     annotations: dict[Pair, Annotation] = {}
     for number, cells in enumerate(rows, 2):
         if not cells:
@@ -70,7 +71,7 @@ def _read_rows(data: bytes, name: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name} is no CSV in UTF-8 ({error})") from None
+        raise InputError(f"{name} is no CSV in UTF-8 ({error}); {SAVE}") from None
 
 
 def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:

@@ -34,8 +34,11 @@ def test_a_mark_and_blank_lines_are_read_over():
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"left,right\na,b\n", "file must begin with the line left,right,annotation,time"),
-        (b"\xff\xfe", "file is no CSV in UTF-8"),
+        (
+            b"left,right\na,b\n",
+            r"file must begin with the line left,right,annotation,time; save it as CSV in UTF-8 with commas",
+        ),
+        (b"\xff\xfe", r"file is no CSV in UTF-8 \(.*\); save it as CSV in UTF-8 with commas"),
         (HEADER + b"a,b,maybe,t\n", "row 2: annotation is 'maybe'; allowed: same, different, skip"),
         (HEADER + b"a,b,same,t\na,b,same\n", "row 3: has 3 cells; allowed: left, right, annotation, time"),
         (HEADER + b"a,a,same,t\n", "row 2: names a twice; allowed: two listings"),

@@ -337,7 +337,8 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
     assert answer.json() == {
-        "error": "data/annotations.csv must begin with the line left,right,annotation,time"
+        "error": "data/annotations.csv must begin with the line left,right,annotation,time; "
+        "save it as CSV in UTF-8 with commas"
     }
     assert artefacts.ANNOTATIONS.read_text() == "something else\n"
 
