@@ -51,11 +51,8 @@ def read_params(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {_describe_fault(error)}") from None
     except YAMLError as error:
         raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-    ) as error:  # a month 13, a number of 5,000 digits, !!bool of a word
+    except (ValueError, TypeError, KeyError) as error:
+        # A month 13, a number of 5,000 digits, a word after !!bool.
         raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
     _check_size(_walk_values(content), path)
     if not isinstance(content, dict):
