@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+#: Tokens of a batch go in steps of so many: oneDNN writes a kernel for each number, and keeps some hundreds of them.
+TOKEN_STEP = 16
 #: What the model's config may say of itself; any other value is another model.
 FIXED = {
     "model_type": "bert",
@@ -67,13 +69,37 @@ class Bert(nn.Module):
     ) -> Tensor:
         """Tokens, each (B, length) int64 -> (B, length, width): the last layer's states."""
         states = self.embeddings(input_ids, token_type_ids)
-        mask = None
-        if (
-            torch.jit.is_tracing() or not attention_mask.all()
-        ):  # as the library does: without padding, no mask
-            length = input_ids.shape[1]
-            mask = attention_mask.bool()[:, None, None, :].expand(-1, -1, length, -1)
-        return self.encoder(states, mask)
+        # As the library does: without padding, no mask.
+        if not torch.jit.is_tracing() and attention_mask.all():
+            return self.encoder(states)
+        kept = attention_mask.bool()
+        mask = kept[:, None, None, :].expand(-1, -1, input_ids.shape[1], -1)
+        if self.training or torch.jit.is_tracing():  # dropout draws for the padding too, as in the library
+            return self.encoder(states, mask)
+        tokens = _Tokens(kept)
+        return tokens.spread(self.encoder(tokens.take(states), mask, tokens))
+
+
+class _Tokens:
+    """Which rows of a batch are tokens and not padding: only they are multiplied, each to the same bits.
+
+    Attributes:
+        kept: (B, length) bool. places: (T,) int64, the tokens' rows among all; zero rows follow up to TOKEN_STEP.
+    """
+
+    def __init__(self, kept: Tensor) -> None:
+        self.kept, self.places = kept, kept.flatten().nonzero().squeeze(1)
+
+    def take(self, states: Tensor) -> Tensor:
+        """(B, length, width) -> (T', width), the tokens."""
+        missing = -len(self.places) % TOKEN_STEP
+        return nn.functional.pad(states.flatten(0, 1)[self.places], (0, 0, 0, missing))
+
+    def spread(self, tokens: Tensor) -> Tensor:
+        """(T', width) -> (B, length, width), zero at the padding."""
+        states = tokens.new_zeros(self.kept.numel(), tokens.shape[-1])
+        states[self.places] = tokens[: len(self.places)]
+        return states.view(*self.kept.shape, -1)
 
 
 class _Embeddings(nn.Module):
@@ -105,16 +131,18 @@ class _SelfAttention(nn.Module):
         self.heads, self.dropout_share = config["num_attention_heads"], config["attention_probs_dropout_prob"]
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        shape = *states.shape[:-1], self.heads, states.shape[-1] // self.heads
+    def forward(self, states: Tensor, mask: Tensor | None, tokens: _Tokens | None) -> Tensor:
+        parts = (part(states) for part in (self.query, self.key, self.value))
         query, key, value = (
-            part(states).view(shape).transpose(1, 2) for part in (self.query, self.key, self.value)
+            (part if tokens is None else tokens.spread(part)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in parts
         )
         dropout = self.dropout_share if self.training else 0.0
         mixed = nn.functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=dropout, scale=shape[-1] ** -0.5
+            query, key, value, attn_mask=mask, dropout_p=dropout, scale=query.shape[-1] ** -0.5
         )
-        return mixed.transpose(1, 2).contiguous().reshape(states.shape).contiguous()
+        mixed = mixed.transpose(1, 2).flatten(2)
+        return mixed.contiguous() if tokens is None else tokens.take(mixed)
 
 
 class _Output(nn.Module):
@@ -136,8 +164,8 @@ class _Attention(nn.Module):
         self.self = _SelfAttention(config)
         self.output = _Output(config["hidden_size"], config)
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        return self.output(self.self(states, mask), states)
+    def forward(self, states: Tensor, mask: Tensor | None, tokens: _Tokens | None) -> Tensor:
+        return self.output(self.self(states, mask, tokens), states)
 
 
 class _Dense(nn.Module):
@@ -159,8 +187,8 @@ class _Layer(nn.Module):
         self.intermediate = _Dense(width, inner)
         self.output = _Output(inner, config)
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        attended = self.attention(states, mask)
+    def forward(self, states: Tensor, mask: Tensor | None, tokens: _Tokens | None) -> Tensor:
+        attended = self.attention(states, mask, tokens)
         return self.output(nn.functional.gelu(self.intermediate(attended)), attended)
 
 
@@ -169,9 +197,10 @@ class _Encoder(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(_Layer(config) for _ in range(config["num_hidden_layers"]))
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, states: Tensor, mask: Tensor | None = None, tokens: _Tokens | None = None) -> Tensor:
+        """(B, length, width), or (T, width) of `tokens`; `mask` is that of the attention."""
         for layer in self.layer:
-            states = layer(states, mask)
+            states = layer(states, mask, tokens)
         return states
 
 

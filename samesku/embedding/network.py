@@ -23,8 +23,8 @@ from samesku.embedding.runner import RowList
 from samesku.embedding.title_tokens import TitleTokens, group_by_width, padded_width
 
 #: Pictures that a thread of a CPU takes at a time. What the layers compute of 64 does not fit its cache:
-#: a third slower. Titles: so few that some new ones do not wait for the padding of a large batch.
-CPU_PICTURES, CPU_TITLES = 8, 16
+#: a third slower. Titles: so few that some new ones do not wait for the rest of a large batch.
+CPU_PICTURES, CPU_TITLES = 8, 32
 
 
 class Head(nn.Sequential):
@@ -216,10 +216,11 @@ class TitleEncoder(NetworkEncoder):
 
         def read(batch: RowList) -> tuple[RowList, dict[str, Tensor]]:
             titles = [column[row] for row in batch]
-            titles += titles[-1:] * (self.at_once - len(titles))
             with lock:
-                width = padded_width(self.prepare.count(titles[:1])[0], self.prepare.limit)
-                tokens = self.prepare(titles, width)
+                count, limit = self.prepare.count(titles[:1])[0], self.prepare.limit
+                # An empty title has the fewest tokens; beside the longest titles it would need a mask.
+                titles += [titles[-1] if count >= limit else ""] * (self.at_once - len(titles))
+                tokens = self.prepare(titles, padded_width(count, limit))
             return batch, {key: ids.to(self.device) for key, ids in tokens.items()}
 
         return read

@@ -19,9 +19,13 @@ def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     """rows · weightᵀ + bias, for (…, k), (n, k) and (n,) -> (…, n); gradients flow. On the CPU in float32 by oneDNN."""
     if not _by_onednn(rows):
         return nn.functional.linear(rows, weight, bias)
-    product: Tensor = _Product.apply(rows.reshape(-1, rows.shape[-1]), weight)
-    product = product.view(*rows.shape[:-1], len(weight))
-    return product if bias is None else product + bias
+    flat = rows.reshape(-1, rows.shape[-1])
+    if torch.is_grad_enabled():
+        product: Tensor = _Product.apply(flat, weight)
+        product = product if bias is None else product + bias
+    else:  # the bias has a pass of its own above, to the same bits
+        product = _product(flat, weight, bias)
+    return product.view(*rows.shape[:-1], len(weight))
 
 
 def use_portable_products(module: nn.Module) -> None:
@@ -39,9 +43,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
-        # One picture, as high as there are rows and one pixel wide, channels last: no copy of the rows.
-        picture = a[None, :, None].permute(0, 3, 1, 2)
-        return _convolve(picture, b[:, :, None, None], None).permute(0, 2, 3, 1).reshape(len(a), len(b))
+        return _product(a, b)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -79,6 +81,12 @@ def _by_onednn(values: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch.jit.is_tracing()  # for another engine
     )
+
+
+def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    # One picture, as high as there are rows and one pixel wide, channels last: no copy of the rows.
+    picture = a[None, :, None].permute(0, 3, 1, 2)
+    return _convolve(picture, b[:, :, None, None], bias).permute(0, 2, 3, 1).reshape(len(a), len(b))
 
 
 def _convolve(pictures: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

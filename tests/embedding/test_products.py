@@ -42,6 +42,15 @@ def test_they_are_torchs_and_so_are_their_gradients(size):
         torch.testing.assert_close(ours, torchs, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_without_gradients_they_have_the_same_bits(size):
+    m, k, n = size
+    rows, weight, bias = numbers(m, k), numbers(n, k, seed=1), numbers(n, seed=2)
+    expected = multiply(rows.requires_grad_(), weight, bias)
+    with torch.no_grad():
+        assert torch.equal(multiply(rows, weight, bias), expected)
+
+
 def test_rows_may_have_any_number_of_dimensions_and_need_no_order_in_memory():
     rows, weight = numbers(2, 3, 5, 8), numbers(4, 8)
     torch.testing.assert_close(multiply(rows, weight), rows @ weight.T)

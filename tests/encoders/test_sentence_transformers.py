@@ -63,6 +63,17 @@ def test_vectors_and_gradients_with_dropout_have_the_librarys_bits(both, titles)
     assert all(map(torch.equal, *gradients))
 
 
+def test_no_bit_depends_on_how_many_tokens_are_multiplied_together(both):
+    encoder, _ = both
+    width = encoder.prepare.limit
+    with torch.inference_mode():
+        alone = [encoder.forward(encoder.prepare([title], width)) for title in TITLES]
+        together = encoder.forward(encoder.prepare(TITLES, width))
+    shorter = [row for row, count in enumerate(encoder.prepare.count(TITLES)) if count < width]
+    assert len(shorter) >= 4  # the others have no mask when they are alone
+    assert torch.equal(together[shorter], torch.cat([alone[row] for row in shorter]))
+
+
 def read(folder):
     return read_bert(folder, folder / "model.safetensors")
 
