@@ -148,7 +148,20 @@ def _values(column: Any) -> list[Any]:
 
 def _json(text: str, notes: list[str]) -> RawTable:
     """JSON Lines, or a list of objects."""
-    decode = json.JSONDecoder(parse_int=str, parse_float=_number_text, parse_constant=lambda _: None).decode
+    twice: dict[str, None] = {}
+
+    def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(values := dict(pairs)) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice.update(dict.fromkeys(key for key in values if keys.count(key) > 1))
+        return values
+
+    decode = json.JSONDecoder(
+        parse_int=str,
+        parse_float=_number_text,
+        parse_constant=lambda _: None,
+        object_pairs_hook=read_object,
+    ).decode
     rows: list[Any] = []
     try:
         if text.lstrip().startswith("["):
@@ -165,6 +178,10 @@ def _json(text: str, notes: list[str]) -> RawTable:
     if not names:
         raise InputError(
             "data.csv looks like JSON, but no line of it is an object; allowed: JSON Lines, a list of objects"
+        )
+    if twice:
+        notes.append(
+            f"data.csv has objects that give a value twice: {show_names([*twice])}; the last one is read"
         )
     records = (
         [cell_text(row.get(name)) for name in names] if isinstance(row, dict) else q.ROW_JSON for row in rows
@@ -196,7 +213,8 @@ def _excel(data: bytes) -> RawTable:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
         sheet = sheets[0]
         sheet.reset_dimensions()  # what is written there may be wrong
-        rows = _excel_rows(sheet, damaged)
+        notes: list[str] = []
+        rows = _excel_rows(sheet, damaged, notes)
         names = next((row for row in rows if any(row)), [])
     except InputError:
         raise
@@ -205,25 +223,41 @@ def _excel(data: bytes) -> RawTable:
     while names and not names[-1]:
         names.pop()
     records = ([*row, *[""] * (len(names) - len(row))][: len(names)] for row in rows)
-    notes = []
     if len(sheets) > 1:
         others = show_names([sheet.title for sheet in sheets[1:]])
         notes.append(f"data.csv has several sheets: {show_names([sheet.title])} is read, not {others}")
     return RawTable(names, records, f"Excel, sheet {show_names([sheet.title])}", notes)
 
 
-def _excel_rows(sheet: Any, damaged: str) -> Iterator[list[str]]:
+def _excel_rows(sheet: Any, damaged: str, notes: list[str]) -> Iterator[list[str]]:
     """The rows of a sheet that have cells.
 
     By the library's parser, since its `iter_rows` leaves out a row whose number is not above that of the row before,
     and makes all rows that a number skips.
+
+    Args:
+        notes: takes a sentence, once the rows have been read, for cells that look full in Excel and are empty here.
     """
     try:
-        from openpyxl.worksheet._reader import WorkSheetParser
+        from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
+
+        without_result: list[str] = []
+
+        class Parser(WorkSheetParser):
+            def parse_cell(self, element: Any) -> Any:
+                cell = super().parse_cell(element)
+                # A text that is empty is a result (str); a program that does not calculate writes none.
+                if (
+                    cell["value"] is None
+                    and element.get("t") != "str"
+                    and element.find(FORMULA_TAG) is not None
+                ):
+                    without_result.append(element.get("r") or f"row {cell['row']}")
+                return cell
 
         book, last = sheet.parent, 0
         with sheet._get_source() as source:
-            parser = WorkSheetParser(
+            parser = Parser(
                 source,
                 sheet._shared_strings,
                 data_only=True,
@@ -239,6 +273,18 @@ def _excel_rows(sheet: Any, damaged: str) -> Iterator[list[str]]:
                     )
                 last = number
                 yield [_excel_cell(cell) for cell in sheet._get_row(row)]
+        if without_result:
+            notes.append(
+                f"data.csv has formulas without a result ({len(without_result):,} in all), taken as empty: "
+                f"{show_names(without_result)}; open the workbook in a spreadsheet program and save it"
+            )
+        if parser.merged_cells is not None and (
+            merged := [cell.ref for cell in parser.merged_cells.mergeCell]
+        ):
+            notes.append(
+                f"data.csv has merged cells: {show_names(merged)}; only the first of each has the value, the others "
+                "are taken as empty; unmerge them and fill them in"
+            )
     except InputError:
         raise
     except Exception as error:

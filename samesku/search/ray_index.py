@@ -33,9 +33,8 @@ class ShardedIndex:
         """Args: vectors: float32 (G, D). threads: of each task."""
         import ray
 
-        build: Any = ray.remote(num_cpus=threads, num_returns=2)(
-            _build_shard
-        )  # tried four times, on any machine
+        # Ray tries a task four times, on any machine.
+        build: Any = ray.remote(num_cpus=threads, num_returns=2)(_build_shard)
         self._search: Any = ray.remote(num_cpus=threads)(_search_shard)
         self._threads = sum_threads(threads)
         self._vectors = [ray.put(np.asarray(vectors[rows])) for rows in slices(len(vectors), SHARD)]

@@ -324,6 +324,26 @@ def test_a_workbook_is_read_as_it_shows() -> None:
     assert notes == ["data.csv has several sheets: Liste is read, not Notes"]
 
 
+def test_cells_that_look_full_in_a_workbook_and_are_empty_here_are_named() -> None:
+    book, save = workbook(
+        ("S", [["posting_id", "title"], ["a", "=A2&1"], ["b", "Mug"], ["c", None]]),
+    )
+    book["S"].merge_cells("B3:B4")
+    _, records, _, notes = opened(save())
+    assert records == [["a", ""], ["b", "Mug"], ["c", ""]]
+    assert [note.split(";")[0] for note in notes] == [
+        "data.csv has formulas without a result (1 in all), taken as empty: B2",
+        "data.csv has merged cells: B3:B4",
+    ]
+
+
+def test_a_name_that_an_object_has_twice_is_named() -> None:
+    lines = b'{"posting_id": "a", "title": "x", "title": "y"}\n{"posting_id": "b", "title": "z"}\n'
+    _, records, _, notes = opened(lines)
+    assert records == [["a", "y"], ["b", "z"]]
+    assert notes == ["data.csv has objects that give a value twice: title; the last one is read"]
+
+
 def zipped(members: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
