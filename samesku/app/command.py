@@ -1,6 +1,8 @@
 """The program `samesku`, and how a function becomes one of its commands."""
 
 import functools
+import io
+import sys
 from collections.abc import Callable
 
 import typer
@@ -22,6 +24,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @app.command(name)
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that has not every character shows its code
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             function(*args, **options)
         except InputError as error:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
+from samesku.catalogue.quarantine import printable
 from samesku.catalogue.titles import normalise_unicode
 from samesku.errors import InputError
 
@@ -104,7 +105,7 @@ def describe_columns(guessed: Mapping[str, str], names: Collection[str]) -> str:
     taken = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in guessed.items())
     missing = ", ".join(ours for ours in USUAL_NAMES if ours not in guessed)
     unused = ", ".join(name for name in names if name and name not in guessed.values())
-    return f"columns: {taken}\nnot there: {missing or 'none'}; not used: {unused or 'none'}"
+    return f"columns: {printable(taken)}\nnot there: {missing or 'none'}; not used: {printable(unused) or 'none'}"
 
 
 def parse_columns(options: Sequence[str]) -> dict[str, str]:

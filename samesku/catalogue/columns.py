@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from samesku.catalogue.column_guess import USUAL_NAMES, fold_name
+from samesku.catalogue.quarantine import printable
 from samesku.errors import InputError
 
 _LONGEST = 200  # characters of a header in a message
@@ -98,8 +99,7 @@ def check_columns(names: Sequence[str], places: Mapping[str, int], kind: str) ->
 
 def show_names(names: Sequence[str]) -> str:
     """Names in one line for a person, without what a terminal would obey."""
-    shown = ", ".join(name.strip() for name in names if name.strip())[:_LONGEST] or "none"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return printable(", ".join(name.strip() for name in names if name.strip())[:_LONGEST] or "none")
 
 
 def _yaml(name: str) -> str:

@@ -129,8 +129,12 @@ _BEGINS = re.compile(rf"(^|;)(?=[{re.escape(FORMULA)}])")
 
 
 def harmless(cell: str) -> str:
-    """Control characters and stray bytes escaped; a quote before what a spreadsheet would run."""
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cell
+    """As `printable`, with a quote before what a spreadsheet would run."""
+    return _BEGINS.sub(r"\1'", printable(cell))
+
+
+def printable(text: str) -> str:
+    """Control characters and stray bytes escaped: a terminal obeys none, and each can be written."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
     )
-    return _BEGINS.sub(r"\1'", shown)

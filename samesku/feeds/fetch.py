@@ -137,12 +137,13 @@ class _Fetcher:
     async def fetch(self, url: str) -> Fetched:
         try:
             address = URL(url)
-        except ValueError:
+            host = address.host or ""
+        except ValueError:  # also a host that is no name in Punycode
             return Fetched("", "image: not the address of a file")
         wait = self.limits.first_wait
         for attempt in range(self.limits.tries):
             try:
-                await self._await_turn(address.host or "")
+                await self._await_turn(host)
                 data, status = await self._download(address)
                 return Fetched(await self._store(url, data, status), "", status)
             except _FailedError as failed:
@@ -246,5 +247,5 @@ def _retry_after(header: str) -> float | None:
         return float(header)
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one that no clock shows
         return None

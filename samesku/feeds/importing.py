@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from samesku.feeds.fetch import Fetched, FetchLimits, fetch_pictures
 
 LISTINGS, IMAGES, QUARANTINE, MANIFEST = "listings.csv", "images", "quarantine.csv", "manifest.jsonl"
 _COLUMNS = ("posting_id", "title", "image", "source", *ATTRIBUTES, "item_group_id")
+#: Surrogates without their other half, but for those that stand for a byte that is not UTF-8.
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _LABELS = ("label_group", "split")  # only where the feed has them
 
 
@@ -128,11 +131,18 @@ def _write_listings(
             failed = [(url, results[url]) for url in row.pictures if not results[url].file]
             faults += [_fault(row, url, done.reason, done.status) for url, done in failed]
             shop = {"source": source} if source else {}
-            writer.writerow({**row.cells, **shop, "image": SEPARATOR.join(files)})
+            cells = {name: _writable(cell) for name, cell in row.cells.items()}
+            writer.writerow({**cells, **shop, "image": SEPARATOR.join(files)})
             counts["listings"] += 1
             counts["with a picture"] += bool(files)
     counts["pictures"] = sum(bool(done.file) for done in results.values())
     return counts, faults
+
+
+def _writable(cell: str) -> str:
+    """A cell that a CSV can hold: \\n at the end of lines, since csv quotes no other, and no half of a character."""
+    lines = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return _HALVES.sub("", lines.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass"))
 
 
 def _fault(row: FeedRow, url: str, reason: str, status: int | None) -> dict[str, Any]:

@@ -105,6 +105,9 @@ def test_how_long_to_wait_is_given_in_seconds_or_as_a_date():
     assert _retry_after("") is None
     assert _retry_after("soon") is None
     assert _retry_after("-5") is None
+    assert _retry_after("9" * 400) == float("inf")
+    assert _retry_after("Mon, 01 Jan 99999999999999999999 00:00:00 GMT") is None
+    assert _retry_after("Mon, 01 Jan 2026 00:00:00 +99999999999999") is None
     assert _retry_after(formatdate(0, usegmt=True)) == 0.0  # long past
 
 
@@ -194,7 +197,9 @@ def test_other_addresses_than_http_are_not_fetched(tmp_path, url):
     assert fetch_one(tmp_path, url).reason == "image: not an http or https address"
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://a:port/", "http://" + "a" * 70 + ".example/\udc80"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://a:port/", "http://xn--a/", "http://" + "a" * 70 + ".example/\udc80"]
+)
 def test_broken_addresses_are_no_error(tmp_path, url):
     assert fetch_one(tmp_path, url, tries=1).file == ""
 

@@ -203,6 +203,23 @@ def test_cells_are_harmless_in_a_spreadsheet(feed, tmp_path):
     assert rows_of(tmp_path / "out/quarantine.csv")[0]["url"] == "'=cmd|x"
 
 
+def test_ends_of_lines_and_halves_of_characters_tear_no_row(tmp_path):
+    path = tmp_path / "feed.jsonl"
+    rows = [{"id": "1", "title": "a\rb\r\nc"}, {"id": "2", "title": "x\ud800y\ud83d\ude00", "\udfff": "z"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = CliRunner().invoke(app, ["import", str(path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert [row["title"] for row in rows_of(tmp_path / "out/listings.csv")] == ["a\nb\nc", "xy😀"]
+
+
+def test_a_terminal_without_a_character_shows_its_code(tmp_path):
+    path = tmp_path / "feed.csv"
+    path.write_text("id,title,größe 大\n1,a,b\n", encoding="utf-8")
+    done = CliRunner(charset="iso-8859-1").invoke(app, ["import", str(path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert "not used: größe \\u5927" in done.stdout
+
+
 def test_the_command(feed, server, tmp_path):
     xml = tmp_path / "feed.xml"
     xml.write_text(

@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 
 from samesku.errors import InputError
+from samesku.feeds import merchant_xml
 from samesku.feeds.merchant_xml import is_xml, read_channel_title, read_items, read_names
 
 RSS = """<?xml version="1.0" encoding="{encoding}"?>
@@ -73,6 +74,34 @@ def test_a_feed_that_does_not_declare_its_namespace(tmp_path):
     assert list(read_items(path)) == [{"id": ["1"], "image_link": ["u"]}]
 
 
+@pytest.mark.parametrize("encoding", ["Shift_JIS", "gbk", "big5", "euc-kr", "gb18030", "iso-2022-jp"])
+def test_encodings_of_several_bytes(tmp_path, encoding):
+    title = {"euc-kr": "우유"}.get(encoding, "牛乳" if encoding in ("Shift_JIS", "iso-2022-jp") else "牛奶")
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><rss><item><id>1</id><title>{title}</title></item></rss>'
+    )
+    assert list(read_items(write(tmp_path, text, encoding))) == [{"id": ["1"], "title": [title]}]
+
+
+def test_a_character_that_lies_on_the_border_of_two_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(merchant_xml, "_BLOCK", 97)
+    title = "牛乳" * 300
+    text = (
+        f'<?xml version="1.0" encoding="shift_jis"?><rss><item><id>1</id><title>{title}</title></item></rss>'
+    )
+    assert list(read_items(write(tmp_path, text, "shift_jis"))) == [{"id": ["1"], "title": [title]}]
+
+
+def test_markup_in_a_title_and_html_names_of_characters_are_read(tmp_path):
+    text = (
+        '<!DOCTYPE rss SYSTEM "http://x/rss.dtd"><rss><item><id>1</id><g:title>Oil <b>4<i>60</i></b> ml</g:title>'
+        "<shipping><price>1</price></shipping><description>Caf&eacute;</description></item></rss>"
+    )
+    assert list(read_items(write(tmp_path, text))) == [
+        {"id": ["1"], "title": ["Oil 460 ml"], "description": ["Café"]}
+    ]
+
+
 def test_a_compressed_feed(tmp_path):
     path = write(tmp_path, gzip.compress(ATOM.encode()))
     assert next(read_items(path))["id"] == ["b-1"]
@@ -93,6 +122,22 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss><item><g:i
         ("<rss>\n<item><g:id>1</g:id>", r"feed\.xml: line 2 is no XML \(no element found\)"),
         ("<rss>\n<item>a & b</item></rss>", r"feed\.xml: line 2 is no XML"),
         ("<rss><item><title>a&nbsp;b</title></item></rss>", r"line 1 is no XML \(undefined entity\)"),
+        (
+            '<?xml version="1.0" encoding="foo"?><rss/>',
+            r"in its encoding \(unknown encoding: foo\); save it as UTF-8",
+        ),
+        (
+            '<?xml version="1.0" encoding="utf-7"?><rss/>',
+            r"in its encoding \(multi-byte encodings are not supported",
+        ),
+        (
+            '<?xml version="1.0" encoding="gbk"?><rss>\xff</rss>'.encode("latin-1"),
+            r"in its encoding \('gbk' codec",
+        ),
+        (
+            '<!DOCTYPE rss SYSTEM "x"><rss><item><id>&wrong;</id></item></rss>',
+            "line 1 uses the entity wrong; allowed",
+        ),
         ("<html><body>Not found</body></html>", r"feed\.xml is XML without items; allowed: elements `item`"),
     ],
 )
