@@ -28,9 +28,10 @@ from pathlib import Path
 from PIL import Image
 
 from samesku.catalogue import packing, reader
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.picture import shrink_picture
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.source import Source
 from samesku.params import load_params
 from samesku.workers.local import map_in_order
 

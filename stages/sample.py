@@ -17,11 +17,12 @@ import pyarrow as pa
 from samesku import artefacts
 from samesku.catalogue import sample
 from samesku.catalogue.further import FILE, FurtherPicture, write_further
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.picture_store import picture_folder
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import clean_row, read_table
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.source import Source
 from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.params.schema import Data, Split

@@ -11,8 +11,8 @@ from samesku import artefacts
 from samesku.app.asked_listings import AskedListings, Nearest
 from samesku.app.new_listings import read_new_listings
 from samesku.app.system_index import SystemIndex
+from samesku.catalogue.folder_source import read_table_file
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.source import read_table_file
 from samesku.errors import InputError
 from samesku.params import Params
 from samesku.search.fusion import channel_cosines

@@ -13,9 +13,10 @@ from ruamel.yaml import YAML
 from samesku.artefacts import read_git
 from samesku.catalogue.column_guess import describe_columns, guess_columns
 from samesku.catalogue.further import split_names
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import Table, read_table
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.source import Source
 from samesku.errors import InputError
 from samesku.feeds.table import open_raw_table
 from samesku.params import Params, load_params

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from samesku.catalogue.columns import show_names
+from samesku.catalogue.folder_source import FolderSource
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.packing import Packer, store_pictures
 from samesku.catalogue.quarantine import Quarantine
 from samesku.catalogue.reader import Row, clean_row, read_table
-from samesku.catalogue.source import FolderSource
 from samesku.embedding.encoder import Content
 from samesku.errors import InputError
 from samesku.params import Params

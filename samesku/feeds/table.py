@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from samesku.catalogue.column_guess import fold_name, usual_words
-from samesku.catalogue.source import read_table_file
+from samesku.catalogue.folder_source import read_table_file
 from samesku.catalogue.table import RawTable, open_table
 from samesku.errors import InputError
 

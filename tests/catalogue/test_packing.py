@@ -18,9 +18,9 @@ from PIL import Image
 from samesku.catalogue import packing
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, open_writer, read_thumbnails
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.packing import Packer, PackRequest, PackResult, pack_pictures
 from samesku.catalogue.picture import perceptual_hash
-from samesku.catalogue.source import open_source
 from samesku.workers.local import _block_interrupts, map_in_order
 from tests.conftest import ROOT
 

@@ -12,8 +12,12 @@ import fsspec
 import pytest
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue import source as source_module
-from samesku.catalogue.source import FolderSource, Source, UrlFolder, ZipSource, open_source
+from samesku.catalogue import url_source
+from samesku.catalogue.folder_source import FolderSource
+from samesku.catalogue.open_source import open_source
+from samesku.catalogue.source import Source
+from samesku.catalogue.url_source import UrlFolder
+from samesku.catalogue.zip_source import ZipSource
 from samesku.errors import InputError
 
 ODD_NAMES = ["a b.jpg", "it's.jpg", "two\nlines.jpg", "商品.jpg", "sub.d.jpg", "[x]*.jpg"]
@@ -180,7 +184,7 @@ def test_a_file_url_is_a_path(write: Callable[..., Path]) -> None:
 
 def test_a_remote_archive_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the whole of it: its directory, and of each picture asked for the place where it lies."""
-    monkeypatch.setattr(source_module, "BLOCK", 1000)
+    monkeypatch.setattr(url_source, "BLOCK", 1000)
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for i in range(100):
             archive.writestr(f"images/{i}.jpg", bytes([i]) * 5000)

@@ -10,7 +10,8 @@ import pytest
 
 from samesku.catalogue import quarantine as q
 from samesku.catalogue import source as source_module
-from samesku.catalogue.source import Source, open_source
+from samesku.catalogue.open_source import open_source
+from samesku.catalogue.source import Source
 from samesku.errors import InputError
 
 ODD_NAMES = [

@@ -15,10 +15,10 @@ from PIL import Image
 
 from samesku.annotations.file import find_contradicted_pair, parse_annotations
 from samesku.catalogue.attributes import read_attributes
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.picture import shrink_picture
 from samesku.catalogue.quarantine import Fault, Quarantine
 from samesku.catalogue.reader import ATTRIBUTES, read_table
-from samesku.catalogue.source import open_source
 from samesku.catalogue.title_tokens import conflict_places, read_items
 from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError

@@ -22,8 +22,8 @@ from samesku import artefacts
 from samesku.catalogue import quarantine as q
 from samesku.catalogue.images import PackedImages, read_thumbnails
 from samesku.catalogue.listings import read_listings
+from samesku.catalogue.open_source import open_source
 from samesku.catalogue.sample import LISTINGS_SCHEMA
-from samesku.catalogue.source import open_source
 from samesku.errors import InputError
 from samesku.params import read_params
 from samesku.params.schema import Data, Split

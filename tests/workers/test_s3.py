@@ -12,7 +12,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from samesku.catalogue.source import open_source
+from samesku.catalogue.open_source import open_source
 from samesku.errors import InputError
 from samesku.params import read_params
 from tests.faults import broken
