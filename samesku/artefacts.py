@@ -13,21 +13,19 @@ import math
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samesku.errors import InputError
+from samesku.interrupts import STATUS, noted_interrupts
 from samesku.processor import fixed_blas_threads
 from samesku.reading import reading
 from samesku.replacing import hold_lock, replace_out
@@ -250,39 +248,20 @@ def run_stage(stage: str, main: Callable[[], str]) -> None:
     name = stage.replace("@", ".")
     interrupts: list[int] = []
     try:
-        with _noted_interrupts(interrupts), _run_alone(PROVENANCE / f"{name}.lock"), fixed_blas_threads():
+        with noted_interrupts(interrupts), _run_alone(PROVENANCE / f"{name}.lock"), fixed_blas_threads():
             summary = main()
             seconds = time.perf_counter() - start
             write_json(PROVENANCE / f"{name}.json", {"seconds": round(seconds, 2), "summary": summary})
     except (Exception, KeyboardInterrupt) as error:
         if interrupts or isinstance(error, KeyboardInterrupt):
             print(f"{stage}: stopped by Ctrl-C; nothing half-written is left", file=sys.stderr)
-            sys.exit(130)
+            sys.exit(STATUS)
         if isinstance(error, InputError):
             sys.exit(f"{stage}: {error}")
         if (sentence := _system_error(error)) is None:
             raise
         sys.exit(f"{stage}: {sentence}; the last good outs are as they were")
     print(f"{stage}: {summary}, {seconds:.1f} s", flush=True)
-
-
-@contextmanager
-def _noted_interrupts(interrupts: list[int]) -> Iterator[None]:
-    """Add each Ctrl-C to a list before it is raised: a library may turn the KeyboardInterrupt into another error."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        interrupts.append(number)
-        signal.default_int_handler(number, frame)
-
-    before = signal.getsignal(signal.SIGINT)
-    replaces = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
-    if replaces:
-        signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        if replaces:
-            signal.signal(signal.SIGINT, before)
 
 
 #: Names the lock that a stage holds to the processes that it starts: torchrun's run the same script.

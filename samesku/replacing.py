@@ -53,9 +53,11 @@ def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
 
     Raises:
         TimeoutError: another process writes the same path, for LOCK_SECONDS.
+        IsADirectoryError: a file was written where there is a folder.
     """
     if shared:
         path = path.resolve()
+        _refuse_folder(path)
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     partial, last, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "last", "lock"))
@@ -67,12 +69,18 @@ def replace_out(path: Path, *, shared: bool = False) -> Iterator[Path]:
             if shared:
                 _settle(partial, path)
             is_folder = path.is_dir() and not path.is_symlink()
+            if not partial.is_dir():  # what is in the folder would be lost
+                _refuse_folder(path)
             if not (is_folder and _exchange(partial, path)):
                 if is_folder:
                     os.replace(path, last)
                 os.replace(partial, path)
             if shared:
                 _sync(path.parent)
+        except OSError as error:
+            if error.errno is not None and error.filename is None:  # a full disk says not of which file
+                error.filename = str(path)
+            raise
         finally:
             _restore(last, path)
             _remove(partial)
@@ -118,6 +126,11 @@ def _sync(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; allowed: the name of a file", str(path))
 
 
 def _restore(last: Path, path: Path) -> None:

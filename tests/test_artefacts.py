@@ -163,6 +163,41 @@ def test_ctrl_c_that_a_library_makes_another_error_is_a_line_and_a_status(tmp_pa
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_file_never_replaces_a_folder_and_what_is_in_it(tmp_path, shared):
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below/kept").write_text("kept")
+    (tmp_path / "link").symlink_to(folder)
+    for path in (folder, tmp_path / "link") if shared else (folder,):
+        with (
+            pytest.raises(IsADirectoryError, match="is a folder"),
+            artefacts.replace_out(path, shared=shared) as beside,
+        ):
+            beside.write_text("new")
+    assert (folder / "below/kept").read_text() == "kept"
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link"]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space") as caught, artefacts.replace_out(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "out")
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ImportError('made of it')"])
+def test_ctrl_c_during_the_imports_of_a_program_is_a_line_and_a_status(error):
+    code = (
+        "import signal\n"
+        "from samesku.interrupts import end_in_one_line\n"
+        "end_in_one_line()\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        f"except KeyboardInterrupt: raise {error}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped by Ctrl-C\n")
+
+
 def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError):

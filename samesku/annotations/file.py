@@ -19,6 +19,7 @@ SAVE = "save it as CSV in UTF-8 with commas"
 COLUMNS = ("left", "right", "annotation", "time")
 NAMED = (*COLUMNS, "name")  # where any annotation has the name of a person
 ANSWERS = ("same", "different", "skip")
+LONGEST_NAME = 200  # characters
 
 Pair = tuple[str, str]
 
@@ -34,6 +35,14 @@ class Annotation(NamedTuple):
 def sort_pair(left: str, right: str) -> Pair:
     """The two posting_ids in the order of the file."""
     return (left, right) if left <= right else (right, left)
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for a person's name that a line of the file cannot hold."""
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(
+            f"the name of a person is {name[:LONGEST_NAME]!r}; allowed: up to {LONGEST_NAME} characters in one line"
+        )
 
 
 def parse_annotations(data: bytes, name: str) -> dict[Pair, Annotation]:
@@ -111,6 +120,7 @@ def write_annotations(
             of the file, which is refused where it was free of contradictions.
         OSError: the file cannot be written. After any error, the file is as it was.
     """
+    check_name(name)
     for answer in answers.values():
         if answer is not None and answer not in ANSWERS:
             raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")

@@ -14,6 +14,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: Encodings whose bytes are ASCII, whatever they stand for: such a text is valid UTF-8 too.
+_SEVEN_BIT = ("iso2022", "hz", "utf-7")
 _BEGINNING = 4096  # bytes in which the zeros of UTF-16 are counted, and characters of its header
 _HEADER = re.compile(r"\s*[^\r\n]*[,;\t|{][^\r\n]*[\r\n]")  # two columns at least, or JSON
 #: Control characters that no text has; one in ten bytes of a compressed file is such a one.
@@ -57,29 +59,31 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
     Raises:
         InputError: the encoding is not known for certain, or the table is not in `encoding`.
     """
+    codec = _known_codec(encoding) if encoding is not None else ""
     for mark, name in _MARKS:
         if data.startswith(mark):
             return Text(data.decode(name, "replace").removeprefix("\ufeff"), name)
     while data.startswith(codecs.BOM_UTF8):  # some tools add one more each time they save
         data = data.removeprefix(codecs.BOM_UTF8)
+    if encoding is not None and codec.startswith(_SEVEN_BIT):
+        return Text(_decode(data, encoding), encoding)
     text = data.decode("utf-8", "surrogateescape")
     n_stray = len(_STRAY.findall(text))
     if utf16 := _utf16_without_mark(data, 0.001 if n_stray else 0.1):
         return utf16
     if not n_stray:
-        return Text(text, "UTF-8")
+        unused = codec and codec != "utf-8" and not text.isascii()
+        note = (
+            f"data.csv is valid UTF-8, and is read so; data.encoding {encoding} is not used" if unused else ""
+        )
+        return Text(text, "UTF-8", note)
     if _is_binary(data[:_BEGINNING]):
         raise InputError(
             "data.csv is no text: a binary file, or UTF-16 whose first line is no header; "
             "allowed: CSV, TSV, Parquet, JSON Lines, Excel (.xlsx)"
         )
     if encoding is not None:
-        try:
-            return Text(data.decode(encoding), encoding)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"data.csv is not in data.encoding {encoding}: byte {error.start:,} is {data[error.start]:#04x}"
-            ) from None
+        return Text(_decode(data, encoding), encoding)
     n_valid = len(_NOT_ASCII.findall(text)) - n_stray
     if n_valid >= 4 * n_stray:  # UTF-8 with damage; by chance, some words of other encodings are valid too
         return Text(text, "UTF-8")
@@ -93,6 +97,28 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
     return Text(
         text, "cp1252", f"data.csv is no UTF-8; it is read as cp1252 ({word!r}); data.encoding names another"
     )
+
+
+def _known_codec(encoding: str) -> str:
+    """Python's name of an encoding. Raises InputError where there is none."""
+    try:
+        "a".encode(encoding)  # of no text at all, Python looks nothing up
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise InputError(
+            f"data.encoding {encoding!r} is not known; allowed: an encoding that Python knows, such as cp1251, "
+            "gb18030 or cp932"
+        ) from None
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    """The text of a table in the encoding that a person has named. Raises InputError where it is not in it."""
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"data.csv is not in data.encoding {encoding}: byte {error.start:,} is {data[error.start]:#04x}"
+        ) from None
 
 
 def _utf16_without_mark(data: bytes, share: float) -> Text | None:

@@ -8,7 +8,7 @@ import json
 import math
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -23,6 +23,8 @@ from samesku.errors import InputError
 
 _BATCH = 1024  # rows of a Parquet file that are read at once
 _MAX_COLUMNS = 16_384  # as Excel; each row has a cell for each
+#: Cells of JSON for each value that it gives: else their number could be the square of the file's size.
+_MOST_EMPTY = 100
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 #: Files that people take for a table, by their first bytes.
 _NO_TABLES = {
@@ -129,7 +131,14 @@ def _parquet(data: bytes) -> RawTable:
                         f"data.csv has more than {MAX_TABLE:,} characters in its cells; allowed: up to that"
                     )
                 yield from map(list, zip(*columns, strict=True))
-        except (pa.ArrowException, OSError, OverflowError) as error:  # a duration that Python cannot hold
+        except InputError:
+            raise
+        except (
+            pa.ArrowException,
+            OSError,
+            OverflowError,
+            ValueError,
+        ) as error:  # also of a value that Python refuses
             raise InputError(f"data.csv is a damaged Parquet file ({error})") from None
 
     return RawTable(names, records(), "Parquet", [])
@@ -174,7 +183,9 @@ def _json(text: str, notes: list[str]) -> RawTable:
                     rows.append(None)
     except (ValueError, RecursionError):
         rows = []
-    names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    objects = [row for row in rows if isinstance(row, dict)]
+    names = list(dict.fromkeys(name for row in objects for name in row))
+    _check_objects(objects, len(names))
     if not names:
         raise InputError(
             "data.csv looks like JSON, but no line of it is an object; allowed: JSON Lines, a list of objects"
@@ -183,10 +194,26 @@ def _json(text: str, notes: list[str]) -> RawTable:
         notes.append(
             f"data.csv has objects that give a value twice: {show_names([*twice])}; the last one is read"
         )
-    records = (
-        [cell_text(row.get(name)) for name in names] if isinstance(row, dict) else q.ROW_JSON for row in rows
-    )
-    return RawTable(names, records, "JSON Lines", notes)
+
+    def record(row: Any) -> list[str] | str:
+        try:
+            return [cell_text(row.get(name)) for name in names] if isinstance(row, dict) else q.ROW_JSON
+        except RecursionError:  # a list of lists of lists …
+            return q.ROW_JSON
+
+    return RawTable(names, map(record, rows), "JSON Lines", notes)
+
+
+def _check_objects(objects: Sequence[Mapping[str, Any]], n_names: int) -> None:
+    """Raise InputError for objects that are no rows of a table."""
+    if len(objects) == 1 and all(isinstance(value, list | dict) for value in objects[0].values()):
+        raise InputError(
+            "data.csv is JSON by columns; allowed: JSON Lines, a list of objects (of pandas: orient='records')"
+        )
+    if len(objects) * n_names > _MOST_EMPTY * sum(map(len, objects)):
+        raise InputError(
+            f"data.csv has {n_names:,} names in its objects, most of them in few; allowed: the same names in each"
+        )
 
 
 def _excel(data: bytes) -> RawTable:

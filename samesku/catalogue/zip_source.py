@@ -53,6 +53,8 @@ class ZipSource(Source):
         except KeyError:
             tables = instead(filter(is_table, self.members), self.csv)
             raise InputError(f"data.csv: {self.path} has no member {self.csv}{tables}") from None
+        if [_member_name(member) for member in self.zip.infolist()].count(_member_name(info)) > 1:
+            raise InputError(f"data.csv: {self.path} has {self.csv} twice; allowed: once")
         check_table(f"{self.csv} in {self.path}", info.file_size)
         try:
             return self._read(info)

@@ -1,5 +1,6 @@
 """annotations.csv: one line for each pair, errors by row."""
 
+import os
 import subprocess
 import sys
 
@@ -104,6 +105,15 @@ def test_several_answers_are_one_change_with_the_name_of_who_gave_them(tmp_path)
     }
     write_annotations(path, before)  # undone: no name is left
     assert path.read_text().splitlines()[0] == "left,right,annotation,time"
+
+
+@pytest.mark.parametrize("name", ["A\rB", "A\nB", "\udcff", "A" * 201])
+def test_a_name_that_a_line_cannot_hold_is_refused_and_nothing_is_written(tmp_path, name):
+    with pytest.raises(
+        InputError, match=r"the name of a person is .*allowed: up to 200 characters in one line"
+    ):
+        write_annotation(tmp_path / "annotations.csv", ("a", "b"), "same", name)
+    assert not os.listdir(tmp_path)
 
 
 def test_answers_that_contradict_the_file_are_refused_and_nothing_is_written(tmp_path):

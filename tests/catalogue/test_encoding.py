@@ -88,6 +88,27 @@ def test_what_is_not_certain_is_refused_and_read_where_it_is_named(text: str, en
     assert decode_table(text.encode(encoding), encoding)[::2] == (text, "")
 
 
+@pytest.mark.parametrize("encoding", ["iso2022_jp", "utf-7", "hz"])
+def test_an_encoding_of_ascii_bytes_is_read_where_it_is_named(encoding: str) -> None:
+    text = f"posting_id,title\na,{'牛乳' if encoding == 'iso2022_jp' else '牛奶'}\n"
+    data = text.encode(encoding)
+    assert data.isascii()
+    assert decode_table(data, encoding) == (text, encoding, "")
+    with pytest.raises(InputError, match=r"not in data\.encoding"):
+        decode_table(data + b"\xff", encoding)
+
+
+def test_a_named_encoding_that_is_not_used_is_said() -> None:
+    assert "data.encoding cp1251 is not used" in decode_table(TABLE.encode(), "cp1251").note
+    assert decode_table(b"id,title\n", "cp1251").note == ""
+
+
+@pytest.mark.parametrize("encoding", ["cp12511", "u\0", "hex"])
+def test_an_encoding_that_is_none_is_refused_whatever_the_bytes(encoding: str) -> None:
+    with pytest.raises(InputError, match=r"data\.encoding .* is not known; allowed: .* such as cp1251"):
+        decode_table(b"id,title\n", encoding)
+
+
 def test_a_table_that_is_not_in_the_named_encoding_is_refused_by_its_byte() -> None:
     with pytest.raises(InputError, match=r"not in data\.encoding cp1253: byte 5 is 0xd2"):
         decode_table(b"id,a\n\xd2", "cp1253")

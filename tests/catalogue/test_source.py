@@ -174,6 +174,17 @@ def test_links_folders_and_damage_in_a_zip(tmp_path: Path) -> None:
     assert fault_of(source, "deep/") == q.IMAGE_MISSING
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_two_tables_of_the_name_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "catalogue.zip", "w") as archive:
+        for content in ("id\n1\n", "id\n2\n"):
+            archive.writestr("listings.csv", content)
+    with pytest.raises(
+        InputError, match=r"data\.csv: .*catalogue\.zip has listings\.csv twice; allowed: once"
+    ):
+        open_source(tmp_path / "catalogue.zip", "listings.csv", None).table()
+
+
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_member_that_cannot_be_stopped_at_a_size_is_not_read(how: int, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.zip"

@@ -344,6 +344,26 @@ def test_a_name_that_an_object_has_twice_is_named() -> None:
     assert notes == ["data.csv has objects that give a value twice: title; the last one is read"]
 
 
+@pytest.mark.parametrize(
+    "content", [{"id": ["a", "b"], "title": ["x", "y"]}, {"id": {"0": "a"}, "title": {"0": "x"}}]
+)
+def test_json_by_columns_is_refused_with_the_way_out(content: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"is JSON by columns; allowed: .*orient='records'"):
+        opened(json.dumps(content).encode())
+
+
+def test_objects_with_names_of_their_own_each_are_refused() -> None:
+    lines = "".join(f'{{"id": "{i}", "title": "x", "k{i}": 1}}\n' for i in range(3000))
+    with pytest.raises(InputError, match="has 3,002 names in its objects, most of them in few"):
+        opened(lines.encode())
+
+
+def test_a_value_of_lists_in_lists_is_a_fault_of_its_row_alone() -> None:
+    deep = "[" * 900 + "]" * 900
+    records = opened(f'{{"id": "a", "title": {deep}}}\n{{"id": "b", "title": "x"}}\n'.encode())[1]
+    assert records == [q.ROW_JSON, ["b", "x"]]
+
+
 def zipped(members: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -397,7 +417,7 @@ def test_a_duration_that_python_cannot_hold_is_refused() -> None:
         (b'{"id": 1', "no line of it is an object"),
         (b"[" * 100_000, "no line of it is an object"),
         (b"posting_id" + b",x" * 20_000, "20,001 columns; allowed: up to 16,384"),
-        (b"\n".join(b'{"k%d": 1}' % i for i in range(20_000)), "20,000 columns"),
+        (b"\n".join(b'{"k%d": 1}' % i for i in range(20_000)), "20,000 names in its objects"),
     ],
 )
 def test_what_is_no_table_is_refused_by_what_it_is(data: bytes, says: str) -> None:

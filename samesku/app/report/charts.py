@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from samesku.reading import reading
+
 Row = dict[str, Any]
 Chart = dict[str, Any]
 MAX_FEATURES = 15
@@ -79,7 +81,7 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a CSV, numbers as numbers; none if there is no file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with reading(path), path.open(encoding="utf-8", newline="") as file:
         return [{key: _number_or_text(text) for key, text in row.items()} for row in csv.DictReader(file)]
 
 

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from samesku import artefacts
-from samesku.annotations.file import read_annotations
+from samesku.annotations.file import check_name, read_annotations
 from samesku.app import answers
 from samesku.app.evidence_names import name_evidence
 from samesku.app.open_index import open_index
@@ -227,6 +227,7 @@ def run(
             `open_queue` and `product_system`.
         precision: as of `open_queue`. person: the name that annotations get; "" for none.
     """
+    check_name(person)
     state, asked = read_state(), system if system in ASKED_SYSTEMS else None
     index = open_index(params, system=asked)
     index.open_all()
