@@ -170,7 +170,8 @@ def prune(root: Path | None, limit: int) -> tuple[int, int]:
         if total <= limit:
             break
         _remove(file)
-        total, removed = total - size, removed + 1
+        if not file.exists():  # it stays in a folder that is read-only
+            total, removed = total - size, removed + 1
     return removed, total
 
 

@@ -221,3 +221,9 @@ def test_two_prunes_beside_a_writer(tmp_path):
             future.result()
     prune(tmp_path, 0)
     assert folder_size(folder) == 0
+
+
+def test_what_cannot_be_removed_is_not_counted_as_removed(tmp_path, monkeypatch):
+    fill(tmp_path / "a", range(5))
+    monkeypatch.setattr(store, "_remove", lambda _: None)  # as in a folder that is read-only
+    assert prune(tmp_path, 0) == (0, folder_size(tmp_path / "a"))

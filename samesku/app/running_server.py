@@ -41,21 +41,32 @@ def read_state() -> str:
 def announce(host: str, port: int, token: str, system: str | None, state: str) -> Iterator[None]:
     """Let commands of this folder ask the server, until the block ends.
 
+    Where the file cannot be written, in a folder that is read-only say, the server goes on without it.
+
     Args:
         system: the one that the server was asked to use; None: by default. state: of `read_state`, before the server
             opened any file.
     """
     content = {"host": host, "port": port, "token": token, "system": system, "state": state}
-    FILE.parent.mkdir(parents=True, exist_ok=True)
     partial = FILE.with_name(f".{FILE.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file)
-    os.replace(partial, FILE)
+    try:
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(content, file)
+        os.replace(partial, FILE)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        print(
+            f"samesku serve: {FILE} cannot be written ({error.strerror}); commands do not ask this server",
+            flush=True,
+        )
     try:
         yield
     finally:
         if _read_file().get("token") == token:  # not that of a later server
-            FILE.unlink(missing_ok=True)
+            with suppress(OSError):
+                FILE.unlink(missing_ok=True)
 
 
 def ask_server(

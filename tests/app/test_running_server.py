@@ -57,6 +57,14 @@ def test_a_taken_port_is_refused_with_the_way_out(shop_copy):
     assert "--port 0 takes a free port" in done.output
 
 
+def test_a_folder_that_takes_no_files_is_served_without_the_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(running_server, "FILE", tmp_path / "file" / "serve.json")
+    with running_server.announce("localhost", 1, "token", None, "state"):
+        assert "serve.json cannot be written (" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_it_gives_the_answers_of_the_command_and_ends_without_a_trace(shop_copy):
     pictures = sorted(Path("shop/images").iterdir())
     questions = [
