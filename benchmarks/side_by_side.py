@@ -5,6 +5,8 @@ On the titles and pictures of data/sample/, with the same weights on both sides 
     titles     sentence_transformers: `encode`, then `paraphrase_mining_embeddings` of the 50 nearest
                samesku: `embed` of the channel sbert, then `search_neighbours`
     pictures   imagededup (pip install imagededup): CNN with the trunk of the channel cnn, then `find_duplicates`
+               clip-retrieval (pip install --no-deps clip-retrieval): its reader of files, in its batches of 256, with
+               the trunk of the channel cnn, since no package has weights of CLIP; then FAISS's flat index
                samesku: `embed` of the channel cnn, then `search_neighbours`
 
 For each it prints the seconds of embedding and of search, the median of several rounds in turn, and the F1 of test's
@@ -14,6 +16,7 @@ queries in the whole sample, at the threshold that is best on val.
 from __future__ import annotations
 
 import argparse
+import runpy
 import statistics
 import tempfile
 import time
@@ -23,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from samesku.arrays import Float32
 from samesku.artefacts import IMAGES, LISTINGS, SAMPLE
@@ -106,6 +111,42 @@ def imagededup_steps(encoder: NetworkEncoder, folder: Path, n: int) -> Steps:
     return lambda: cnn.encode_images(image_dir=folder, num_enc_workers=0), search
 
 
+def clip_retrieval_steps(encoder: NetworkEncoder, folder: Path, n: int) -> Steps:
+    """The pictures of a folder, named by their rows, read as by its `clip_inference`."""
+    import faiss
+    from timm.data import create_transform, resolve_model_data_config
+
+    # The file alone: the package imports a web server and a dozen of libraries.
+    package = Path(find_spec("clip_retrieval").origin).parent  # type: ignore[union-attr, arg-type]
+    files_reader = runpy.run_path(str(package / "clip_inference" / "reader.py"))["FilesReader"]
+    transform = create_transform(**resolve_model_data_config(encoder.module), is_training=False)
+
+    def embed() -> Float32:
+        out = np.zeros((n, encoder.dim), np.float32)
+        reader = files_reader(lambda keys: keys, transform, None, folder, 256, 2, enable_text=False)
+        with torch.inference_mode():
+            for batch in reader:
+                rows = [int(Path(name).stem) for name in batch["image_filename"]]
+                out[rows] = torch.nn.functional.normalize(encoder.module(batch["image_tensor"]), dim=-1)
+        return out
+
+    def search(rows: Float32) -> Neighbours:
+        index = faiss.IndexFlatIP(rows.shape[1])
+        index.add(rows)
+        scores, nearest = index.search(rows, K + 1)
+        return to_neighbours(_pairs(nearest, scores), n)
+
+    return embed, search
+
+
+def _pairs(nearest: NDArray[np.int64], scores: Float32) -> Pairs:
+    """The pairs of FAISS's lists, (Q, k) each, without a listing itself and those without a picture."""
+    for query, (others, of_query) in enumerate(zip(nearest.tolist(), scores.tolist(), strict=True)):
+        yield from (
+            (query, i, score) for i, score in zip(others, of_query, strict=True) if i != query and score > 0
+        )
+
+
 def compare(name: str, listings: Listings, rounds: int, **sides: Steps) -> None:
     """Run the sides in turn, and print their medians."""
     taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
@@ -124,10 +165,10 @@ def compare(name: str, listings: Listings, rounds: int, **sides: Steps) -> None:
             f"{name:8} {side:22} embedding {embedding:6.1f} s, search {search_:5.2f} s, test f1 {f1[side]:.4f}",
             flush=True,
         )
-    if len(sides) == 2:
-        ours, theirs = ([embedding for embedding, _ in seconds] for seconds in taken.values())
+    for other in [side for side in sides if side != "samesku"]:
+        ours, theirs = ([embedding for embedding, _ in taken[side]] for side in ("samesku", other))
         ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-        print(f"{name:8} embedding: {ratio:.2f} times as fast as {list(sides)[1]}", flush=True)
+        print(f"{name:8} embedding: {ratio:.2f} times as fast as {other}", flush=True)
 
 
 def main() -> None:
@@ -160,6 +201,10 @@ def main() -> None:
             sides["imagededup"] = imagededup_steps(encoders["cnn"], Path(place), len(listings))
         else:
             print("pictures imagededup is not installed")
+        if find_spec("clip_retrieval"):
+            sides["clip-retrieval"] = clip_retrieval_steps(encoders["cnn"], Path(place), len(listings))
+        else:
+            print("pictures clip-retrieval is not installed")
         compare("pictures", listings, args.rounds, **sides)
 
 
