@@ -13,7 +13,7 @@ _noted: list[int] = []
 
 
 def end_in_one_line() -> None:
-    """For an entry point, before its imports: no traceback of the library that is just being imported."""
+    """Make Ctrl-C end this program by one line, also while it imports; an entry point calls this first."""
     if _is_replaceable():
         signal.signal(signal.SIGINT, _note)
     show = sys.excepthook
