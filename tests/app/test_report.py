@@ -16,10 +16,10 @@ from samesku import artefacts
 from samesku.app import report_page as page
 from samesku.app.cli import app
 from samesku.app.report import catalogue as report_catalogue
-from samesku.app.report.charts import make_charts
+from samesku.app.report.charts import make_charts, read_rows
 from samesku.app.report.gallery import GROUPS
 from samesku.catalogue.images import read_thumbnails
-from samesku.errors import InputError
+from samesku.errors import DamagedFile, InputError
 from samesku.params import load_params, read_params
 from stages import evaluate, fuse, index
 from tests.fixtures import two_system_predictions, val_and_test_copies
@@ -298,3 +298,10 @@ def test_the_command_writes_to_out_and_prints_its_address(folder):
     assert result.exit_code == 0, result.output
     assert result.output.startswith("2 queries of halves")
     assert (folder / "here.html").resolve().as_uri() in result.output.replace("\n", "")
+
+
+def test_a_damaged_csv_of_plots_is_named(tmp_path):
+    file = tmp_path / "strata.csv"
+    file.write_bytes(b"listings,f1\n2,\xff\n")
+    with pytest.raises(DamagedFile, match=r"strata\.csv is damaged \(.*; run `dvc repro`"):
+        read_rows(file)

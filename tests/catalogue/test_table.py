@@ -358,6 +358,12 @@ def test_objects_with_names_of_their_own_each_are_refused() -> None:
         opened(lines.encode())
 
 
+def test_a_parquet_text_that_is_no_utf_8_is_damage() -> None:
+    broken = pa.array([b"a", b"\xff"], pa.binary()).view(pa.utf8())
+    with pytest.raises(InputError, match=r"data\.csv is a damaged Parquet file"):
+        opened(parquet({"posting_id": broken, "title": ["x", "y"]}))
+
+
 def test_a_value_of_lists_in_lists_is_a_fault_of_its_row_alone() -> None:
     deep = "[" * 900 + "]" * 900
     records = opened(f'{{"id": "a", "title": {deep}}}\n{{"id": "b", "title": "x"}}\n'.encode())[1]
