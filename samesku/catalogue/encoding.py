@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from samesku.errors import InputError
+from samesku.params.load import check_encoding
 
 #: Marks at the beginning of a file; that of UTF-32 begins like that of UTF-16.
 _MARKS = (
@@ -101,14 +102,9 @@ def decode_table(data: bytes, encoding: str | None = None) -> Text:
 
 def _known_codec(encoding: str) -> str:
     """Python's name of an encoding. Raises InputError where there is none."""
-    try:
-        "a".encode(encoding)  # of no text at all, Python looks nothing up
-        return codecs.lookup(encoding).name
-    except (LookupError, ValueError):
-        raise InputError(
-            f"data.encoding {encoding!r} is not known; allowed: an encoding that Python knows, such as cp1251, "
-            "gb18030 or cp932"
-        ) from None
+    for problem in check_encoding(encoding):
+        raise InputError(f"data.{problem}")
+    return codecs.lookup(encoding).name
 
 
 def _decode(data: bytes, encoding: str) -> str:

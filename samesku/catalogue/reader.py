@@ -16,7 +16,8 @@ from samesku.catalogue.columns import check_columns, count_known, match_columns
 from samesku.catalogue.further import SEPARATOR, FurtherPicture, find_picture_columns, split_names
 from samesku.catalogue.picture import is_flat, is_hash
 from samesku.catalogue.quarantine import Quarantine
-from samesku.catalogue.table import RawTable, open_table
+from samesku.catalogue.raw_table import RawTable
+from samesku.catalogue.table import open_table
 from samesku.catalogue.titles import normalise_title
 from samesku.errors import InputError
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from samesku.catalogue.column_guess import fold_name, usual_words
 from samesku.catalogue.folder_source import read_table_file
-from samesku.catalogue.table import RawTable, open_table
+from samesku.catalogue.raw_table import RawTable
+from samesku.catalogue.table import open_table
 from samesku.errors import InputError
 
 

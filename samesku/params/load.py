@@ -132,7 +132,7 @@ def check_reproducible(embed: Embed, machine: Machine) -> Iterator[str]:
 def check_encoding(encoding: str | None) -> Iterator[str]:
     """What is wrong with the encoding of a table: Python must know it, and read text by it."""
     try:
-        "a".encode(encoding or "utf-8")  # of no text at all, Python looks nothing up
+        "a".encode(encoding or "utf-8")  # Python encodes an empty text without a look at the name
     except (LookupError, ValueError):  # also a name that no file can have
         yield f"encoding is {encoding!r}; allowed: an encoding that Python knows, such as cp1251, gb18030 or cp932"
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from samesku.catalogue import quarantine as q
-from samesku.catalogue import table as table_module
+from samesku.catalogue.raw_table import cell_text
 from samesku.catalogue.reader import read_table, says_nothing
-from samesku.catalogue.table import cell_text, open_table
+from samesku.catalogue.table import open_table
 from samesku.errors import InputError
 
 NAMES = ("posting_id", "title", "image", "label_group", "brand")
@@ -433,7 +433,8 @@ def test_what_is_no_table_is_refused_by_what_it_is(data: bytes, says: str) -> No
 
 
 def test_what_a_small_file_unpacks_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_module, "MAX_TABLE", 100_000)
+    for module in ("table", "workbook"):
+        monkeypatch.setattr(f"samesku.catalogue.{module}.MAX_TABLE", 100_000)
     many = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["x" * 100])
     _, save = workbook(("S", [["posting_id", "title"], *[["a", "x" * 30_000]] * 10]))
     for data, says in (
