@@ -3,7 +3,8 @@
 FAISS's IVF compares each query alone, and holds a copy of the vectors. Here the queries that visit a cell are compared
 with it by one matrix product, which is several times as fast where there are many queries, and the vectors stay where
 they are. The cells themselves are searched likewise: cells that are near each other form a region, and a query looks
-at the cells of the regions nearest to it. So the time of a query grows more slowly than the number of vectors.
+at the cells of the regions nearest to it, by the axes in which cells differ most. So the time of a query grows more
+slowly than the number of vectors.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from samesku.search.exact import Heap, TopProducts
 CELL = 100  # vectors in a cell, on average
 TRAINED = 32  # vectors for each cell that k-means sees
 PASSES = 10  # of k-means
+POWERS = 4  # of the matrix whose principal axes are wanted
+AXES = 128  # on which cells and queries are projected, where the vectors have more columns
 REGIONS = 2.5  # times the root of their number: how many a query looks at, at least
 SPARE = 4  # times as many cells lie in these regions, at least, as the query visits
 ROWS = 16_384  # assigned to cells at once, in each thread
@@ -87,7 +90,8 @@ class InvertedFile:
         drawn = np.random.default_rng(0).permutation(len(vectors))[: n_cells * TRAINED]
         cells, region = train_cells(gather_rows(vectors, np.sort(drawn)), n_cells)
         self.regions = mean_rows(cells, region)
-        self.cells = Lists.of_numbers(cells, region, len(self.regions))
+        self.axes = principal_axes(cells, AXES)
+        self.cells = Lists.of_numbers(cells @ self.axes, region, len(self.regions))
         nearest = map_threads(
             lambda rows: self.nearest_cells(vectors[rows], 1)[:, 0], slices(len(vectors), ROWS)
         )
@@ -110,7 +114,7 @@ class InvertedFile:
         count = min(count, n_cells)
         wanted = max(round(REGIONS * n_regions**0.5), -(-SPARE * count * n_regions // n_cells))
         region = nearest_rows(queries, self.regions, min(wanted, n_regions))
-        return self.cells.search(queries, region, count)[1]
+        return self.cells.search(queries @ self.axes, region, count)[1]
 
     def search(self, queries: Float32, count: int, effort: int) -> TopProducts:
         """The largest products of each query with the vectors in the `effort` cells nearest to it."""
@@ -181,6 +185,17 @@ def mean_rows(vectors: Float32, number: Int64) -> Float32:
     order = np.argsort(number, kind="stable")
     first = np.flatnonzero(np.diff(number[order], prepend=-1))
     return with_unit_rows(np.add.reduceat(vectors[order], first, axis=0))
+
+
+def principal_axes(rows: Float32, count: int) -> Float32:
+    """Orthonormal axes whose products with the rows are largest: float32 (D, up to count). rows: float32 (R, D).
+
+    By subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4), which needs no (D, D) matrix.
+    """
+    axes = np.random.default_rng(0).standard_normal((rows.shape[1], min(count, *rows.shape)), np.float32)
+    for _ in range(POWERS):
+        axes = np.linalg.qr(rows.T @ (rows @ axes))[0]
+    return axes
 
 
 def with_unit_rows(vectors: Float32) -> Float32:
