@@ -20,7 +20,6 @@ from samesku.search.pictures import PictureGroup, score_listings, search_picture
 QUERIES = 1024  # in one block; nothing is N × N
 COLUMNS = 16_384  # listings of the gallery that are scored at once
 WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
-DENSE = 8  # a block goes whole to the heap where a query takes more than one in so many of its products
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
 
 
@@ -341,7 +340,7 @@ def _across_shops(products: Float32, shop: Int32 | None, of_columns: Int32 | Non
 
 
 class Heap:
-    """The largest inner products of n queries so far: FAISS's heap, of equal products the first."""
+    """The largest inner products of n queries so far: FAISS's heap."""
 
     def __init__(self, n: int, count: int) -> None:
         self.inner, self.position = np.empty((n, count), np.float32), np.empty((n, count), np.int64)
@@ -351,35 +350,9 @@ class Heap:
         self.heap.heapify()
 
     def add(self, products: Float32, query: int, position: int) -> None:
-        """Add (Q, G) products of the queries from `query` on with the listings from `position` on.
-
-        Most products are no larger than a query's smallest so far. NumPy leaves these out, which takes a small part
-        of the time that the heap needs to look at each.
-        """
-        smallest = self.inner[query : query + len(products), 0]  # a heap has it first
-        larger = products > smallest[:, None]
-        number = larger.sum(axis=1)
-        width = int(number.max(initial=0))
-        if not width:
-            return
-        if width * DENSE > products.shape[1]:
-            products = np.ascontiguousarray(products)
-            self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
-            return
-        if larger.flags.c_contiguous:
-            of_query, column = np.nonzero(larger)
-        else:
-            column, of_query = np.nonzero(larger.T)
-            order = np.argsort(of_query.astype(np.min_scalar_type(len(products))), kind="stable")
-            of_query, column = of_query[order], column[order]
-        place = np.arange(len(of_query)) - np.repeat(np.cumsum(number) - number, number)
-        inner = np.full((len(products), width), -np.inf, np.float32)
-        ids = np.zeros((len(products), width), np.int64)
-        inner[of_query, place] = products[of_query, column]
-        ids[of_query, place] = position + column
-        self.heap.addn_with_ids(
-            width, faiss.swig_ptr(inner), faiss.swig_ptr(ids), width, query, len(products)
-        )
+        """Add (Q, G) products of the queries from `query` on with the listings from `position` on."""
+        products = np.ascontiguousarray(products)
+        self.heap.addn(products.shape[1], faiss.swig_ptr(products), position, query, len(products))
 
     def add_some(self, products: Float32, queries: Int64, positions: Int64) -> None:
         """Add (Q, G) products of some queries, int64 (Q,), each once, with listings at positions int64 (G,)."""
