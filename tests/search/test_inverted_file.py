@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from samesku.search import inverted_file
-from samesku.search.inverted_file import InvertedFile, Lists, k_means, nearest_rows
+from samesku.search.inverted_file import InvertedFile, Lists, k_means, nearest_rows, principal_axes
 
 
 def unit_rows(n, width, seed=0, products=0):
@@ -86,3 +86,29 @@ def test_the_nearest_rows():
     expected = np.argsort(-(queries @ vectors.T), axis=1)[:, :3]
     assert (np.sort(nearest_rows(queries, vectors, 3)) == np.sort(expected)).all()
     assert (nearest_rows(queries, vectors, 1)[:, 0] == expected[:, 0]).all()
+
+
+def test_principal_axes_by_hand():
+    """Lengths 9, 6 and 1 along the second, fourth and first column: two axes are the second and the fourth."""
+    rows = np.zeros((3, 5), np.float32)
+    rows[[0, 1, 2], [1, 3, 0]] = [9, 6, 1]
+    axes = principal_axes(rows, 2)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(axes @ axes.T, np.diag([0, 1, 0, 1, 0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 8, 100])
+def test_products_are_kept_by_as_many_axes_as_the_rows_have_directions(count):
+    rows = unit_rows(40, 3) @ unit_rows(3, 8, seed=1)
+    axes, queries = principal_axes(rows, count), unit_rows(10, 8, seed=2)
+    assert axes.shape == (8, min(count, 8))
+    np.testing.assert_allclose((queries @ axes) @ (rows @ axes).T, queries @ rows.T, atol=1e-5)
+
+
+def test_cells_are_found_by_fewer_axes_than_columns(monkeypatch):
+    monkeypatch.setattr(inverted_file, "AXES", 12)
+    vectors = unit_rows(6000, 10, products=100) @ np.linalg.qr(unit_rows(64, 10, seed=3))[0].T
+    index = InvertedFile(vectors)
+    assert index.cells.vectors.shape[1] == 12
+    inner, _ = index.search(vectors[::10], 20, 6)
+    assert (inner >= exact(vectors[::10], vectors, 20)[:, -1:] - 1e-6).mean() > 0.99
