@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from tests.faults import broken
-from tests.fixtures.small_pipeline import dvc
+from tests.fixtures.small_pipeline import duplicate, dvc
 
 pytestmark = pytest.mark.slow
 AUTHOR = os.environ | {f"GIT_{r}_{w}": "s" for r in ("AUTHOR", "COMMITTER") for w in ("NAME", "EMAIL")}
@@ -76,7 +75,7 @@ def test_repro_on_a_clone_gives_every_out_again(pipeline, tmp_path, monkeypatch,
 def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how, report):
     """Neither an untracked file nor the library that is installed: a change of samesku/ in the checkout counts."""
     folder = tmp_path / "samesku"
-    shutil.copytree(pipeline, folder, symlinks=True)
+    duplicate(pipeline, folder)
     decisions = folder / "samesku/evaluation/decisions.py"
     decisions.write_text(decisions.read_text("utf-8") + '\nprint("decisions of", __file__)\n', "utf-8")
     subprocess.run(["git", "commit", "-qam", "A change of the library"], cwd=folder, check=True, env=AUTHOR)

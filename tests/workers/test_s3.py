@@ -16,7 +16,7 @@ from samesku.catalogue.open_source import open_source
 from samesku.errors import InputError
 from samesku.params import read_params
 from tests.faults import broken
-from tests.fixtures.small_pipeline import change, dvc
+from tests.fixtures.small_pipeline import change, duplicate, dvc
 
 pytestmark = pytest.mark.slow
 SHOP = "s3://shop/deep/catalogue.zip"
@@ -68,7 +68,7 @@ def at_port(port):
 def shop(s3, pipeline, tmp_path):
     """A copy of the small pipeline, already run, whose catalogue is now read from S3."""
     folder = tmp_path / "samesku"
-    shutil.copytree(pipeline, folder, symlinks=True)
+    duplicate(pipeline, folder)
     s3.put_file(str(folder / "data/demo/catalogue.zip"), SHOP)
     change(folder / "params.yaml", lambda params: params["data"].update(source=SHOP))
     return folder
