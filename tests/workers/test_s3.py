@@ -74,6 +74,7 @@ def shop(s3, pipeline, tmp_path):
     return folder
 
 
+@pytest.mark.long
 def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert "Running stage 'sample'" in dvc(shop, "repro", "sample")
     assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
@@ -90,17 +91,28 @@ def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert SHOP in dvc(shop, "status", "sample")
 
 
+def run_sample(shop):
+    shutil.rmtree(shop / "data/sample")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.sample"], cwd=shop, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_stage_reads_it_there(shop, pipeline, readers):
+    readers.clear()
+    run_sample(shop)
+    assert readers
+    assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
+
+
 @pytest.mark.long
 def test_workers_of_ray_read_there_themselves(shop, pipeline, readers):
     params = read_params(shop / "params.yaml")
     params["machine"] |= {"engine": "ray", "address": None, "workers": 2}
     (shop / "params.yaml").write_text(yaml.safe_dump(params))
-    shutil.rmtree(shop / "data/sample")
     readers.clear()
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.sample"], cwd=shop, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    run_sample(shop)
     assert any(name.startswith("ray::") for name in readers), readers
     assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
 
