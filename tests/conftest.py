@@ -37,17 +37,23 @@ ROOT = Path(__file__).parents[1]
 
 
 #: The files that take longest. Two workers take whole files: a long one at the end would run alone. The first makes
-#: the small pipeline, for which all but the next six wait.
+#: the small pipeline, for which all but the next eight wait.
 SLOWEST = (
-    "test_docs.py", "test_train_pxk.py", "test_loop.py", "test_processes.py", "test_products_browser.py",
-    "test_web_page.py", "test_ray.py", "test_pipeline.py", "test_canary.py", "test_profile.py", "test_clone.py",
-    "test_s3.py", "test_ci.py", "test_plots.py",
+    "test_docs.py", "test_train_pxk.py", "test_products_browser.py", "test_web_page.py", "test_ray.py",
+    "test_running_server.py", "test_report_browser.py", "test_loop.py", "test_processes.py", "test_pipeline.py",
+    "test_profile.py", "test_ci.py", "test_clone.py", "test_s3.py", "test_plots.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
     """The slowest files first; all others in their order."""
     items.sort(key=lambda item: (*SLOWEST, item.path.name).index(item.path.name))
+
+
+def folder_of_all_workers(tmp_path_factory):
+    """A folder of this run of the tests that all its workers see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +65,7 @@ def pipeline(tmp_path_factory):
     from tests.fixtures import small_pipeline
 
     given = os.environ.get("SMALL_PIPELINE")
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # of all workers of one run
+    shared = folder_of_all_workers(tmp_path_factory)
     folder = Path(given) if given else shared / "small" / "samesku"
     with FileLock(shared / "small.lock"):
         if not folder.exists():

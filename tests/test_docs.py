@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import shutil
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.fixtures import doc_commands
+from tests.fixtures import doc_commands, small_pipeline
 
 PAGES = {str(page.relative_to(ROOT)): page for page in doc_commands.pages()}
 # Its .zip is Kaggle's, its weights are the hub's: tests/test_profile.py runs the profile on tiny checkpoints.
@@ -22,9 +22,7 @@ ELSEWHERE = {"docs/shopee.md"}
 @pytest.fixture
 def copy(pipeline, tmp_path):
     """A copy of the small pipeline and its cache, for commands that change them."""
-    folder = tmp_path / "samesku"
-    shutil.copytree(pipeline, folder, symlinks=True)
-    return folder
+    return small_pipeline.duplicate(pipeline, tmp_path / "samesku")
 
 
 def catalogue_of_ones_own(folder):
@@ -61,16 +59,71 @@ LONG = {"docs/experiments.md", "docs/own-catalogue.md"}
 TO_RUN = [name for name in PAGES if name not in ELSEWHERE and doc_commands.commands(PAGES[name])]
 
 
+def printed(output, command):
+    """What one command of a page printed, of all output."""
+    return output.split(f"\n+ {command}\n", 1)[1].split("\n+ ", 1)[0]
+
+
+def of_the_readme(output, folder):
+    """An experiment runs what the README says, and is in the table of docs/experiments.md.
+
+    The table fits 100 columns, with a param that other stages read.
+    """
+    first = printed(output, "dvc exp run -S fusion.alpha=0.4")
+    assert re.findall(r"Running stage '([^']+)'", first) == ["fuse", "index", "evaluate"]
+    git = ["git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/*"]
+    refs = subprocess.run(git, cwd=folder, check=True, capture_output=True, text=True).stdout.split()
+    assert len(refs) == 2
+    for ref in refs:
+        diff = ["git", "diff", "HEAD", ref, "--numstat", "--", "params.yaml"]
+        changed = subprocess.run(diff, cwd=folder, check=True, capture_output=True, text=True).stdout
+        assert changed == "1\t1\tparams.yaml\n"
+    small_pipeline.dvc(folder, "queue", "remove", "--success")  # the queue has columns of its own
+    # In the row of the workspace.
+    small_pipeline.change(folder / "params.yaml", lambda params: params["index"].update(effort=32))
+    text = (ROOT / "docs/experiments.md").read_text("utf-8")
+    command = re.search(r"^dvc (exp show .*--drop .*)$", text, re.M)[1]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COLUMNS", "100")
+        shown = small_pipeline.dvc(folder, *shlex.split(command))
+    for ref in refs:
+        assert ref.rpartition("/")[2] in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    for column in ("metrics/samesku.json:val.f1", "fusion.alpha", "index.effort"):
+        assert column in shown
+    assert {"0.3", "0.4", "32"} <= set(shown.split())
+    assert "…" not in shown
+
+
+def of_add_a_channel(output, folder):
+    """No other channel is embedded again."""
+    assert set(re.findall(r"Running stage '(?:embed_zero_shot|train_pxk)@(\w+)'", output)) == {"colour"}
+
+
+#: What a page says of its commands, beyond that they run.
+SAYS = {"README.md": of_the_readme, "docs/add-a-channel.md": of_add_a_channel}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in TO_RUN]
 )
 def test_every_command_runs(name, copy, tmp_path):
+    run_commands(name, copy, tmp_path, short=name == "README.md")
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_every_command_of_the_readme_runs_as_it_stands(copy, tmp_path):
+    run_commands("README.md", copy, tmp_path, short=False)
+
+
+def run_commands(name, copy, tmp_path, short):
     for prepare in NEEDS.get(name, []):
         prepare(copy)
-    output = doc_commands.run(PAGES[name], copy, tmp_path / "bin")
-    if name == "docs/add-a-channel.md":  # no other channel is embedded again
-        assert set(re.findall(r"Running stage '(?:embed_zero_shot|train_pxk)@(\w+)'", output)) == {"colour"}
+    output = doc_commands.run(PAGES[name], copy, tmp_path / "bin", short)
+    if name in SAYS:
+        SAYS[name](output, copy)
 
 
 #: Examples of the Python API, in the order of the pages.

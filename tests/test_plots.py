@@ -1,13 +1,12 @@
 """`dvc plots show` and `dvc plots diff` draw their charts in a browser without a network."""
 
 import re
-import shutil
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.fixtures.small_pipeline import change, dvc
+from tests.fixtures.small_pipeline import duplicate, dvc
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +19,7 @@ DRAWN = """() => [...document.querySelectorAll(".vega-embed")].filter(
 
 @pytest.fixture(scope="module")
 def copy(pipeline, tmp_path_factory):
-    return shutil.copytree(pipeline, tmp_path_factory.mktemp("plots") / "samesku", symlinks=True)
+    return duplicate(pipeline, tmp_path_factory.mktemp("plots") / "samesku")
 
 
 def wait_for_charts(page, file, faults):
@@ -46,8 +45,9 @@ def test_every_chart_is_shown(copy, page, faults):
 
 
 def test_a_diff_shows_both_sides(copy, page, faults):
-    change(copy / "params.yaml", lambda params: params["fusion"].update(alpha=0.3))
-    dvc(copy, "repro", "evaluate")
+    curve = copy / "data/predictions/samesku/plots/threshold_static.csv"
+    lines = curve.read_text().splitlines(keepends=True)
+    curve.write_text("".join(lines[: len(lines) // 2]))  # as another run may leave it
     dvc(copy, "plots", "diff", "HEAD", "-o", "plots_diff")
     file = copy / "plots_diff/index.html"
     wait_for_charts(page, file, faults)

@@ -1,20 +1,42 @@
 import shutil
 
 import pytest
+from filelock import FileLock
+
+from tests.conftest import folder_of_all_workers
+
+
+def build_once(tmp_path_factory, name, build):
+    """The folder that `build` fills, for all workers."""
+    shared = folder_of_all_workers(tmp_path_factory)
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    from tests.fixtures import small_shop  # here, since it imports every stage
+    def build(folder):
+        from tests.fixtures import small_shop  # here, since it imports every stage
 
-    return small_shop.build(tmp_path_factory.mktemp("shop"))
+        small_shop.build(folder)
+
+    return build_once(tmp_path_factory, "shop", build)
 
 
 @pytest.fixture(scope="session")
 def built_with_several(tmp_path_factory):
-    from tests.fixtures import small_shop
+    def build(folder):
+        from tests.fixtures import small_shop
 
-    return small_shop.build(tmp_path_factory.mktemp("several"), small_shop.several_pictures())
+        small_shop.build(folder, small_shop.several_pictures())
+
+    return build_once(tmp_path_factory, "several", build)
 
 
 @pytest.fixture
@@ -43,12 +65,14 @@ def shop_copy(built, tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def built_reranked(built, tmp_path_factory):
     """The small shop on which the stage rerank has run, with few trees."""
-    from tests.fixtures import small_shop
 
-    folder = tmp_path_factory.mktemp("reranked") / "shop"
-    shutil.copytree(built, folder)
-    small_shop.rerank(folder)
-    return folder
+    def build(folder):
+        from tests.fixtures import small_shop
+
+        shutil.copytree(built, folder, dirs_exist_ok=True)
+        small_shop.rerank(folder)
+
+    return build_once(tmp_path_factory, "reranked", build)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from samesku.annotations.file import parse_annotations, read_annotations
 from samesku.app.report_page import write_report
 from tests.fixtures import two_system_predictions
 from tests.fixtures.accessibility import serious_violations
-from tests.fixtures.serving import serving
+from tests.fixtures.serving import serving, serving_here
 
 pytestmark = pytest.mark.slow
 #: Counts what a person presses in the page.
@@ -182,7 +182,7 @@ def test_the_products_have_no_serious_fault_of_access(page, report, width):
 
 
 def test_decisions_of_the_served_page_are_in_the_file_with_a_name(page, shop_copy):
-    with serving(shop_copy, "--as", "Ada", page=page) as address:
+    with serving_here(page, "Ada") as address:
         page.goto(f"{address}/#products")
         first = page.locator(".product").first
         expect(first.locator("img").first).to_be_visible()
@@ -209,7 +209,7 @@ def test_decisions_of_the_served_page_are_in_the_file_with_a_name(page, shop_cop
 def test_groups_are_reviewed_by_keys_with_two_at_most_for_an_answer(page, shop_copy):
     """A group by one key, a group with a listing of another product by two; all of it can be undone."""
     path = shop_copy / artefacts.ANNOTATIONS
-    with serving(shop_copy, "--as", "Ada", page=page) as address:
+    with serving_here(page, "Ada") as address:
         page.add_init_script(COUNT_KEYS)
         page.goto(f"{address}/#review")
         page.select_option("#review [name=kind]", "groups")
@@ -253,7 +253,7 @@ def test_every_listing_of_a_large_group_is_marked_by_one_key_or_by_the_arrows(pa
     card = [list(range(35)), [], 1, 0.5, [], 0]
     page.add_init_script(COUNT_KEYS)
     page.route("**/api/cards", lambda route: route.fulfill(json={"cards": [card]}))
-    with serving(shop_copy, page=page) as address:
+    with serving_here(page) as address:
         page.goto(f"{address}/#review")
         listings = page.locator(".review-listing")
         expect(listings).to_have_count(35)
@@ -284,7 +284,7 @@ def test_every_listing_of_a_large_group_is_marked_by_one_key_or_by_the_arrows(pa
 
 def test_two_people_at_once_lose_no_annotation(page, shop_copy):
     """Both pages are open before either answers; the file has the answers of both, with their names."""
-    with serving(shop_copy, "--as", "Ada", page=page) as first, serving(shop_copy, "--as", "Bo") as second:
+    with serving_here(page, "Ada") as first, serving(shop_copy, "--as", "Bo") as second:
         other = page.context.new_page()
         for opened, address in ((page, first), (other, second)):
             opened.goto(f"{address}/#products")

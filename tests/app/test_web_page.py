@@ -1,4 +1,4 @@
-"""The page of samesku serve in a real browser, started by the real command."""
+"""The page of samesku serve in a real browser; a server by the real command for the tests that annotate nothing."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from samesku import artefacts
 from tests.app.test_web import write_pairs
 from tests.fixtures import small_shop
 from tests.fixtures.accessibility import serious_violations
-from tests.fixtures.serving import serving
+from tests.fixtures.serving import serving, serving_here
 
 pytestmark = pytest.mark.slow
 NASTY = "<img src=x onerror=alert(1)> oil 250 ml"
@@ -35,7 +35,7 @@ def address(folder):
 def address_of_copy(shop_copy, page):
     """A server for a test that annotates."""
     write_pairs(shop_copy)
-    with serving(shop_copy, page=page) as url:
+    with serving_here(page) as url:
         yield url
 
 

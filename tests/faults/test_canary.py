@@ -27,13 +27,12 @@ for stage in (fuse, index, evaluate, compare, learn_fusion, tune, train_reader, 
 """
 
 
-def run_with_labels(pipeline, folder, change, runs=None):
+def run_with_labels(pipeline, folder, change):
     """A copy of the finished pipeline, its labels of test changed, and all that follows from them made anew.
 
-    change: takes the labels of test, and gives those that they become. runs: which training runs are made anew;
-    all if None.
+    change: takes the labels of test, and gives those that they become.
     """
-    runs = list(read_params(pipeline / "params.yaml")["train"]) if runs is None else runs
+    runs = list(read_params(pipeline / "params.yaml")["train"])
     broken.copy(pipeline, folder)
     path = folder / "data/sample/listings.parquet"
     table = pq.read_table(path)
@@ -43,8 +42,7 @@ def run_with_labels(pipeline, folder, change, runs=None):
     at = table.column_names.index("label_group")
     pq.write_table(table.set_column(at, "label_group", pa.array(label.tolist(), pa.string())), path)
     for stage in broken.stages(folder):
-        kind, _, run = stage.name.partition("@")
-        if kind not in ("render", "check", "sample", "embed_zero_shot", "train_pxk") or run in runs:
+        if stage.name.partition("@")[0] not in ("render", "check", "sample", "embed_zero_shot"):
             for name in broken.digests(folder, stage.outs):
                 (folder / name).unlink()  # so that what is compared was written by this run
     done = subprocess.run(
@@ -102,10 +100,10 @@ def compare_outs(pipeline, changed, grids=True):
     return names
 
 
-@pytest.mark.parametrize("runs", [["pxk"], pytest.param(None, marks=pytest.mark.long)], ids=["pxk", "all"])
-def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, tmp_path, report, runs):
+@pytest.mark.long  # of each stage that learns, its own tests have a short one
+def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, tmp_path, report):
     order = np.random.default_rng(0)
-    shuffled = run_with_labels(pipeline, tmp_path / "samesku", order.permutation, runs)
+    shuffled = run_with_labels(pipeline, tmp_path / "samesku", order.permutation)
     names = compare_outs(pipeline, shuffled)
     for name in sorted(n for n in names if n.startswith("metrics/")):
         before, after = (json.loads((folder / name).read_text()) for folder in (pipeline, shuffled))
@@ -114,13 +112,12 @@ def test_shuffled_labels_of_test_change_figures_of_test_alone(pipeline, tmp_path
         elif "test" in before:
             assert before["test"]["f1"] > after["test"]["f1"], name
             assert before["test_full"]["f1"] > after["test_full"]["f1"], name
-    if runs is None:
-        report(
-            "leak",
-            "label_group shuffled among the test rows of listings.parquet, then every later stage",
-            f"test f1 falls in every system; of {len(names)} files nothing else differs: models, weights, "
-            "thresholds, val metrics, matches",
-        )
+    report(
+        "leak",
+        "label_group shuffled among the test rows of listings.parquet, then every later stage",
+        f"test f1 falls in every system; of {len(names)} files nothing else differs: models, weights, "
+        "thresholds, val metrics, matches",
+    )
 
 
 @pytest.mark.long

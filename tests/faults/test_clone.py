@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from tests.faults import broken
-from tests.fixtures.small_pipeline import dvc
+from tests.fixtures.small_pipeline import duplicate, dvc
 
 pytestmark = pytest.mark.slow
 AUTHOR = os.environ | {f"GIT_{r}_{w}": "s" for r in ("AUTHOR", "COMMITTER") for w in ("NAME", "EMAIL")}
@@ -72,21 +71,33 @@ def test_repro_on_a_clone_gives_every_out_again(pipeline, tmp_path, monkeypatch,
     )
 
 
-@pytest.mark.parametrize("how", ["temp", pytest.param("queue", marks=pytest.mark.long)])
-def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how, report):
+def with_a_change(pipeline, folder, file):
+    """A copy of the pipeline where a committed change of the library says from where it is run."""
+    copy = duplicate(pipeline, folder)
+    with (copy / file).open("a", encoding="utf-8") as code:
+        code.write('\nprint("it runs", __file__)\n')
+    subprocess.run(["git", "commit", "-qam", "A change of the library"], cwd=copy, check=True, env=AUTHOR)
+    return copy
+
+
+def test_an_experiment_checks_by_the_code_of_its_own_checkout(pipeline, tmp_path):
     """Neither an untracked file nor the library that is installed: a change of samesku/ in the checkout counts."""
-    folder = tmp_path / "samesku"
-    shutil.copytree(pipeline, folder, symlinks=True)
-    decisions = folder / "samesku/evaluation/decisions.py"
-    decisions.write_text(decisions.read_text("utf-8") + '\nprint("decisions of", __file__)\n', "utf-8")
-    subprocess.run(["git", "commit", "-qam", "A change of the library"], cwd=folder, check=True, env=AUTHOR)
+    folder = with_a_change(pipeline, tmp_path / "samesku", "samesku/artefacts.py")
+    output = dvc(folder, "exp", "run", "--temp", "-S", "decision.value=0.5", "check")
+    assert RAN.findall(output) == ["check"]  # whether the checkout has the catalogue
+    assert re.search(r"it runs \S*\.dvc/tmp/exps/\S+/samesku/artefacts\.py", output), output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["temp", "queue"])
+def test_an_experiment_runs_the_code_of_its_own_checkout(pipeline, tmp_path, how, report):
+    """As above, to its figures."""
+    folder = with_a_change(pipeline, tmp_path / "samesku", "samesku/evaluation/decisions.py")
     given = ["-S", "decision.value=0.5", "-n", "fixed"]
     if how == "temp":
         output = dvc(folder, "exp", "run", "--temp", *given, "evaluate")
         assert RAN.findall(output)[0] == "check"  # whether the checkout has the catalogue
-        assert re.search(r"decisions of \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), (
-            output
-        )
+        assert re.search(r"it runs \S*\.dvc/tmp/exps/\S+/samesku/evaluation/decisions\.py", output), output
     else:
         dvc(folder, "exp", "run", "--queue", *given, "evaluate")
         dvc(folder, "exp", "run", "--run-all", "--jobs", "1")

@@ -282,14 +282,21 @@ def test_the_features_of_a_frozen_trunk_are_the_zero_shot_rows(run, channels):
 
 
 def test_a_rerun_gives_the_same_bytes(run):
-    def outs():
-        files = [*artefacts.EMBEDDINGS.iterdir(), *artefacts.MODELS.rglob("*"), *artefacts.CURVES.rglob("*")]
-        return {file: file.read_bytes() for file in files if file.is_file()}
-
     run(IMAGE)
     first = outs()
     run(IMAGE)
     assert outs() == first
+
+
+def test_labels_of_test_choose_nothing(run, listings):
+    """With test labels shuffled not a byte of the towers, the embeddings and their metrics changes."""
+    run(IMAGE)
+    before = outs(), metrics()
+    test = listings["split"] == "test"
+    shuffled = listings["label_group"].mask(test, listings["label_group"].shift(2 * EACH - 1))
+    assert set(shuffled[test]) - set(listings["label_group"][test])
+    run(IMAGE, listings.assign(label_group=shuffled))
+    assert (outs(), metrics()) == before
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from samesku.catalogue.open_source import open_source
 from samesku.errors import InputError
 from samesku.params import read_params
 from tests.faults import broken
-from tests.fixtures.small_pipeline import change, dvc
+from tests.fixtures.small_pipeline import change, duplicate, dvc
 
 pytestmark = pytest.mark.slow
 SHOP = "s3://shop/deep/catalogue.zip"
@@ -68,12 +68,13 @@ def at_port(port):
 def shop(s3, pipeline, tmp_path):
     """A copy of the small pipeline, already run, whose catalogue is now read from S3."""
     folder = tmp_path / "samesku"
-    shutil.copytree(pipeline, folder, symlinks=True)
+    duplicate(pipeline, folder)
     s3.put_file(str(folder / "data/demo/catalogue.zip"), SHOP)
     change(folder / "params.yaml", lambda params: params["data"].update(source=SHOP))
     return folder
 
 
+@pytest.mark.long
 def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert "Running stage 'sample'" in dvc(shop, "repro", "sample")
     assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
@@ -90,17 +91,28 @@ def test_a_catalogue_comes_from_there_and_outs_go_there(shop, pipeline, s3):
     assert SHOP in dvc(shop, "status", "sample")
 
 
+def run_sample(shop):
+    shutil.rmtree(shop / "data/sample")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.sample"], cwd=shop, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_stage_reads_it_there(shop, pipeline, readers):
+    readers.clear()
+    run_sample(shop)
+    assert readers
+    assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
+
+
 @pytest.mark.long
 def test_workers_of_ray_read_there_themselves(shop, pipeline, readers):
     params = read_params(shop / "params.yaml")
     params["machine"] |= {"engine": "ray", "address": None, "workers": 2}
     (shop / "params.yaml").write_text(yaml.safe_dump(params))
-    shutil.rmtree(shop / "data/sample")
     readers.clear()
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.sample"], cwd=shop, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    run_sample(shop)
     assert any(name.startswith("ray::") for name in readers), readers
     assert broken.digests(shop, ["data/sample"]) == broken.digests(pipeline, ["data/sample"])
 
