@@ -54,8 +54,8 @@ NEEDS = {
 }
 
 
-#: Pages whose commands run the whole pipeline or a queue of experiments.
-LONG = {"docs/experiments.md", "docs/own-catalogue.md"}
+#: Pages whose commands run the whole pipeline, a queue of experiments, or what README.md shows too.
+LONG = {"docs/experiments.md", "docs/own-catalogue.md", "docs/review.md"}
 TO_RUN = [name for name in PAGES if name not in ELSEWHERE and doc_commands.commands(PAGES[name])]
 
 
@@ -78,7 +78,6 @@ def of_the_readme(output, folder):
         diff = ["git", "diff", "HEAD", ref, "--numstat", "--", "params.yaml"]
         changed = subprocess.run(diff, cwd=folder, check=True, capture_output=True, text=True).stdout
         assert changed == "1\t1\tparams.yaml\n"
-    small_pipeline.dvc(folder, "queue", "remove", "--success")  # the queue has columns of its own
     # In the row of the workspace.
     small_pipeline.change(folder / "params.yaml", lambda params: params["index"].update(effort=32))
     text = (ROOT / "docs/experiments.md").read_text("utf-8")

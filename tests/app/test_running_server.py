@@ -80,6 +80,7 @@ def test_it_gives_the_answers_of_the_command_and_ends_without_a_trace(shop_copy)
     assert run(*questions[0]) == alone[0]
 
 
+@pytest.mark.long
 def test_another_state_or_system_or_a_dead_server_is_not_asked(shop_copy):
     question = QUESTIONS[0]
     with served(shop_copy) as server:

@@ -127,6 +127,7 @@ def test_arrays_are_the_same_to_1e_6(run, monkeypatch, channel, kills):
     assert (artefacts.MODELS / channel / "channel.json").read_bytes() == record
 
 
+@pytest.mark.long
 def test_an_item_that_kills_its_worker_each_time_is_lost_alone(machine):
     def work(i):
         if i == 7:
@@ -196,7 +197,8 @@ def test_neighbours_are_the_same(machine, monkeypatch, tmp_path):
     np.testing.assert_allclose(there.score, here.score, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kills", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("kills", [False, True])
 def test_an_inverted_file_by_shards(machine, monkeypatch, tmp_path, kills):
     """One shard finds what this machine finds; several find no less, whichever worker dies."""
     rows, catalogue = np.arange(600, dtype=np.int32), fused_products(600)
