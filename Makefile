@@ -52,7 +52,7 @@ repro: install  ## Run the stages that are out of date, print the metrics, write
 test: install  ## Run all tests except the long ones, on two cores
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
-test-long: install  ## Break the pipeline on purpose for about 40 minutes, and write docs/faults.md
+test-long: install  ## Break the pipeline on purpose for about 50 minutes, and write docs/faults.md
 	python -m pytest -n 2 --dist loadfile --timeout 3600 -m long --ignore=tests/faults
 	SAMESKU_FAULTS_TABLE=docs/faults.md python -m pytest -n 2 --dist loadfile --timeout 3600 -m "" tests/faults
 
