@@ -45,7 +45,13 @@ def main() -> str:
         )
     with open_search(index, params.machine, len(listings)) as search:
         neighbours = search_galleries(
-            fused, listings, index.k, augmentation.steps, augmentation.threshold, search
+            fused,
+            listings,
+            index.k,
+            augmentation.steps,
+            augmentation.threshold,
+            search,
+            augmentation.neighbours,
         )
     for name, nearest in neighbours.items():
         write_neighbours(artefacts.NEIGHBOURS / f"{name}.parquet", nearest)

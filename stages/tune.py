@@ -64,35 +64,37 @@ def main() -> str:
     weighted = {name: weight for name, weight in weights.items() if weight > 0}
     fused = concatenate_channels(filled, weighted, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
-    plain, augmented, thresholds = {}, {}, {}
-    steps = params.tune.augmentation_steps
+    plain, augmented, steps = {}, {}, params.tune.augmentation_steps
     with open_search(params.index, params.machine, len(listings)) as search:
+
+        def augment(nearest: Neighbours, threshold: float, n_nearest: int | None) -> Neighbours:
+            """The neighbours of a gallery after augmentation, by `threshold` or by a number of neighbours."""
+            lowest = threshold if n_nearest is None else 0.0
+            more = lowest, search, listings.allowed, n_nearest
+            return list(augment_searches(fused, nearest, k, steps, *more))[-1][1]
+
+        val = search(fused, listings.gallery("val"), k, allowed=listings.allowed)
+        of_val, _ = best_val_threshold(val, listings, val.query)
+        n_nearest = tuning.choose_n_nearest(
+            lambda n: best_val_threshold(augment(val, of_val, n), listings, val.query)[1], k
+        )
+        settings = {} if n_nearest is None else {"augmentation.neighbours": n_nearest}
         for gallery, parts in GALLERIES.items():
             galleries = [listings.gallery(part) for part in parts]
             searched = [search(fused, rows, k, allowed=listings.allowed) for rows in galleries]
             plain[gallery] = stack_neighbours(searched, k)
             # Val is the first part, and its threshold serves test.
             threshold, _ = best_val_threshold(plain[gallery], listings, galleries[0])
-            results = []
-            for nearest in searched:
-                *_, (_, last) = augment_searches(
-                    fused, nearest, k, steps, threshold, search, listings.allowed
-                )
-                results.append(last)
-            augmented[gallery] = stack_neighbours(results, k)
-            thresholds[f"augmentation.{gallery}"] = threshold
+            moved = [augment(nearest, threshold, n_nearest) for nearest in searched]
+            augmented[gallery] = stack_neighbours(moved, k)
+            settings |= {f"augmentation.{gallery}": threshold} if n_nearest is None else {}
     for row, neighbours, at_least_one in zip(
         ROWS, (plain, augmented, augmented), (False, False, True), strict=True
     ):
         decisions = decide_galleries(neighbours, listings, Decision(at_least_one=at_least_one), rules)
-        folder, file, settings = (
-            artefacts.PREDICTIONS / row,
-            artefacts.METRICS / f"{row}.json",
-            weights | thresholds,
-        )
-        line = predictions.write_system(
-            folder, file, decisions, listings, channels, params.groups, {"weights": settings}
-        )
+        folder, file = artefacts.PREDICTIONS / row, artefacts.METRICS / f"{row}.json"
+        details = {"weights": weights | settings}
+        line = predictions.write_system(folder, file, decisions, listings, channels, params.groups, details)
         print(f"{row}: {line}")
 
     surface = tuning.weight_surface(val_f1, weights, image, title)

@@ -188,10 +188,15 @@ class LearnedFusion(Strict):
 
 
 class Augmentation(Strict):
-    """Database-side augmentation of the fused rows."""
+    """Database-side augmentation of the fused rows.
+
+    Attributes:
+        threshold: the score from which a neighbour takes part. neighbours: how many of the nearest at most; None: all.
+    """
 
     steps: Steps = 0
     threshold: Cosine = 0.5
+    neighbours: PositiveInt | None = None
 
 
 class Match(Strict):

@@ -18,7 +18,9 @@ from samesku.search.neighbours import Neighbours, no_neighbours, select_top_k, w
 from samesku.search.pictures import PictureGroup, score_listings, search_picture_queries, search_pictures
 
 QUERIES = 1024  # in one block; nothing is N × N
-COLUMNS = 16_384  # listings of the gallery that are scored at once
+#: Listings of the gallery that are scored at once. No power of two: the scores of a column would share few places of
+#: the processor's cache, and to transpose a block would take twice as long.
+COLUMNS = 16_000
 WHOLE_ROW_QUERIES = 128  # in one block where all scores of a query are held
 SPARE = 16  # fetched beyond k, so that most ties at the end of the list are seen whole
 
@@ -397,6 +399,8 @@ def _self_join(
 ) -> Iterator[list[TopProducts]]:
     """The top products of a gallery with itself; each product of two blocks serves both its sides."""
     products: dict[tuple[int, int], TopProducts] = {}
+    # Used for each block: the system clears the memory of a new array first.
+    room, turned = np.empty((2, QUERIES * COLUMNS), np.float32)
     for left, right in combinations_with_replacement(groups, 2):
         if fused.shared_weight(left.mask, right.mask) <= 0:
             continue
@@ -411,9 +415,14 @@ def _self_join(
                 forth.add(_across_shops(vectors @ vectors.T, shop, shop, slice(None)), row, row)
             for column in range(row + QUERIES if same else 0, len(right.rows), COLUMNS):
                 columns = slice(column, column + COLUMNS)
-                inner = _across_shops(vectors @ right.vectors[columns].T, shop, right.shop, columns)
+                listings = right.vectors[columns]
+                shape = len(vectors), len(listings)
+                inner = np.matmul(vectors, listings.T, out=room[: np.prod(shape)].reshape(shape))
+                inner = _across_shops(inner, shop, right.shop, columns)
                 forth.add(inner, row, column)
-                back.add(inner.T, column, row)
+                transposed = turned[: inner.size].reshape(shape[::-1])
+                np.copyto(transposed, inner.T)
+                back.add(transposed, column, row)
         products[left.mask, right.mask] = forth.sorted()
         if not same:
             products[right.mask, left.mask] = back.sorted()

@@ -20,7 +20,7 @@ from samesku.params.schema import Index, Machine
 from samesku.scratch import new_array, slices
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused, with_lengths_of
-from samesku.search.neighbours import Neighbours, stack_neighbours
+from samesku.search.neighbours import Neighbours, first_neighbours, stack_neighbours
 from samesku.search.pictures import augment_pictures
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
@@ -36,11 +36,12 @@ def search_galleries(
     steps: int = 0,
     threshold: float = 1.0,
     search: Search = search_neighbours,
+    n_nearest: int | None = None,
 ) -> dict[str, Neighbours]:
     """The neighbours in each gallery of GALLERIES, of those that may match; in `split`, val's queries come first.
 
     Args:
-        steps, threshold: of database-side augmentation within each gallery, as of `search_augmented`.
+        steps, threshold, n_nearest: of database-side augmentation within each gallery, as of `augment_searches`.
 
     Raises:
         InputError: the fused rows are those of another sample.
@@ -52,7 +53,9 @@ def search_galleries(
     neighbours = {}
     for name, parts in GALLERIES.items():
         results = [
-            search_augmented(fused, listings.gallery(part), k, steps, threshold, search, listings.allowed)
+            search_augmented(
+                fused, listings.gallery(part), k, steps, threshold, search, listings.allowed, n_nearest
+            )
             for part in parts
         ]
         neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
@@ -99,14 +102,18 @@ def search_augmented(
     threshold: float,
     search: Search = search_neighbours,
     allowed: AllowedPairs = ALL_PAIRS,
+    n_nearest: int | None = None,
 ) -> tuple[Neighbours, Fused]:
     """The k nearest within a gallery after `steps` augmentations, and the augmented rows.
 
     Args:
         allowed: which pairs may match; a row is moved by such neighbours alone.
+        n_nearest: as of `augment_searches`.
     """
     neighbours = search(fused, rows, k, allowed=allowed)
-    *_, (fused, neighbours) = augment_searches(fused, neighbours, k, steps, threshold, search, allowed)
+    *_, (fused, neighbours) = augment_searches(
+        fused, neighbours, k, steps, threshold, search, allowed, n_nearest
+    )
     return neighbours, fused
 
 
@@ -118,15 +125,17 @@ def augment_searches(
     threshold: float,
     search: Search = search_neighbours,
     allowed: AllowedPairs = ALL_PAIRS,
+    n_nearest: int | None = None,
 ) -> Iterator[tuple[Fused, Neighbours]]:
     """The rows of a gallery and their k nearest: as they are, then after each of `steps` augmentations.
 
     Args:
         neighbours: the k nearest by `fused`, of every listing of the gallery.
+        n_nearest: how many of the nearest move a row at most; None: all of score `threshold` or higher.
     """
     yield fused, neighbours
     for _ in range(steps):
-        fused = augment_rows(fused, neighbours, threshold)
+        fused = augment_rows(fused, first_neighbours(neighbours, n_nearest or neighbours.k), threshold)
         neighbours = search(fused, neighbours.query, k, allowed=allowed)
         yield fused, neighbours
 

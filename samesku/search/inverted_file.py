@@ -83,6 +83,10 @@ class InvertedFile:
     """An index of inner products over float32 (G, D) rows of one length.
 
     Equal vectors give equal cells.
+
+    Attributes:
+        axes: float32 (D, A), the axes in which cells differ most. cells: the cells by their values on these axes, in
+            lists of a region each.
     """
 
     def __init__(self, vectors: Float32) -> None:

@@ -23,6 +23,7 @@ SWEEP_QUERIES = 512  # in one block of sides
 QUERIES = 1024  # ranked at once
 PAIRS = 131_072  # whose cosines are computed at once
 STEPS = (0.2, 0.1, 0.05)  # of weight moved from one channel to another, coarse to fine
+N_NEAREST = (5, 10, 20, 40)  # that move a row in augmentation
 SURFACE_ALPHAS = tuple(step / 10 for step in range(11))
 SURFACE_SHARES = tuple(step / 4 for step in range(5))
 
@@ -128,6 +129,15 @@ def ascend_weights(
                     if (value := objective(tried)) > highest + 1e-6:
                         weights, highest, risen = tried, value, True
     return weights, highest
+
+
+def choose_n_nearest(objective: Callable[[int | None], float], k: int) -> int | None:
+    """How many of the k nearest move a row in augmentation, by an objective; None: all from a threshold on.
+
+    A threshold suits products of two or three listings, a number those of tens (alpha query expansion, Radenovic et
+    al., 2019, with alpha 1).
+    """
+    return max([None, *(n for n in N_NEAREST if n < k)], key=objective)
 
 
 def normalise_weights(weights: Mapping[str, float], names: Sequence[str]) -> Weights:

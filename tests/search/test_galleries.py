@@ -125,3 +125,16 @@ def test_no_steps_are_the_plain_search_and_each_step_searches_the_augmented_rows
     assert result.score.tolist() == again.score.tolist()
     assert augmented is not fused
     assert result.score[A, 0] > plain.score[A, 1]  # A, B and C have come closer
+
+
+def test_only_the_nearest_move_a_row_where_their_number_is_limited():
+    fused = concatenate_channels(CHANNELS, HALVES)
+    every = rows(A, B, C, D, E)
+    _, augmented = search_augmented(fused, every, 4, steps=1, threshold=0.0, n_nearest=1)
+    # E's nearest is B, score 0.6: its picture becomes (1, 0) + 0.6 (0.6, 0.8) = (1.36, 0.48), its title (0.48, 1.36)
+    moved = np.array([1.36, 0.48, 0.48, 1.36]) / np.hypot(1.36, 0.48)
+    assert augmented.vectors[E] == pytest.approx(ROOT_HALF * moved, abs=1e-6)
+    _, by_all = search_augmented(fused, every, 4, steps=1, threshold=0.0)
+    # and A, score 0.5, were it taken too: the picture would be (1.86, 0.48)
+    picture = np.array([1.86, 0.48]) / np.hypot(1.86, 0.48)
+    assert by_all.vectors[E, :2] == pytest.approx(ROOT_HALF * picture, abs=1e-6)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from samesku.search import tuning
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import channel_weights, concatenate_channels
-from samesku.search.tuning import ascend_weights, unite_neighbours, weight_surface
+from samesku.search.tuning import ascend_weights, choose_n_nearest, unite_neighbours, weight_surface
 from tests.fixtures.five_listings import CHANNELS, HALVES, NEIGHBOURS, A, B, C, D, E
 from tests.fixtures.shops import number_shops
 from tests.search import oracle
@@ -46,6 +46,19 @@ def test_the_union_holds_what_each_channel_ranks():
     result = unite_neighbours(CHANNELS, EVERY[:1], EVERY, 1)
     # A: by picture E (1), by title C (1)
     assert sorted(result.neighbour[0].tolist()) == [C, E]
+
+
+@pytest.mark.parametrize(
+    ("best", "k", "expected"),
+    [(20, 50, 20), (20, 20, 10), (None, 50, None), (40, 41, 40), (5, 4, None)],
+)
+def test_the_number_of_neighbours_that_is_best_is_taken_and_none_of_k_or_more(best, k, expected):
+    heights = {None: 0.5, 5: 0.6, 10: 0.7, 20: 0.6, 40: 0.55} | {best: 0.8}
+    assert choose_n_nearest(heights.__getitem__, k) == expected
+
+
+def test_a_threshold_is_kept_where_a_number_of_neighbours_is_no_better():
+    assert choose_n_nearest(lambda n_nearest: 0.5, 50) is None
 
 
 def test_the_ascent_finds_a_peak_and_its_height():

@@ -55,6 +55,19 @@ def test_rows_are_augmented_within_their_gallery(folder):
     assert not np.allclose(augmented["score"], plain["score"])
 
 
+def test_a_row_is_augmented_by_its_nearest_alone_where_params_say_so(folder):
+    limited = {"steps": 1, "threshold": 0.0, "neighbours": 1}
+    val_and_test_copies.write_params(folder, HALF | {"index.augmentation": limited})
+    index.main()
+    # E is moved by B, 0.6 away, and B by C, 0.8 away and without a picture; D's nearest is B.
+    # E: picture (1.36, 0.48), title (0.48, 1.36); B: picture (0.6, 0.8), title (1.6, 0.6).
+    e, b = ([1.36, 0.48], [0.48, 1.36]), ([0.6, 0.8], [1.6, 0.6])
+    cosines = [np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(e, b, strict=True)]
+    found = neighbours("split")
+    of_test = found[(found["query"] == 2 * E + 1) & (found["neighbour"] == 2 * B + 1)]
+    assert of_test["score"].tolist() == pytest.approx([np.mean(cosines)], abs=1e-6)
+
+
 def test_an_approximate_index_that_finds_all_gives_the_exact_neighbours(folder, monkeypatch):
     index.main()
     exact = neighbours("full")
