@@ -49,8 +49,9 @@ repro: install  ## Run the stages that are out of date, print the metrics, write
 	dvc metrics show --precision 4
 	samesku report
 
+# Three workers keep two cores busy: many a test waits for a server, a browser or a lock.
 test: install  ## Run all tests except the long ones, on two cores
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
+	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 test-long: install  ## Break the pipeline on purpose for about 50 minutes, and write docs/faults.md
 	python -m pytest -n 2 --dist loadfile --timeout 3600 -m long --ignore=tests/faults

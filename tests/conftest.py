@@ -11,6 +11,7 @@ import os
 # spins takes the core of the thread that it waits for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -69,9 +70,12 @@ def pipeline(tmp_path_factory):
     folder = Path(given) if given else shared / "small" / "samesku"
     with FileLock(shared / "small.lock"):
         if not folder.exists():
-            folder.parent.mkdir()
-            small_pipeline.copy(folder)
-            small_pipeline.dvc(folder, "repro")
+            try:
+                small_pipeline.copy(folder)
+                small_pipeline.dvc(folder, "repro")
+            except BaseException:  # or the next worker would read half of it
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         if subprocess.run(
             # Without a lock of the index: another worker may be copying the folder.
             ["git", "--no-optional-locks", "status", "--porcelain"],
