@@ -3,8 +3,9 @@
 The main system keeps the weights of params.yaml; the last line printed is the command that adopts these. They
 are sought by moving weight between channels while val's F1 in the full gallery rises. Writes data/tuned/
 (weights.json; surface.csv, F1 by α and by the share of one channel; alpha.csv, F1 of the main system by α)
-and three rows of the table, each with one step more: `tuned`, `tuned_augmented` (database-side augmentation)
-and `tuned_augmented_one` (at least one match). Labels of val choose everything; test is scored once.
+and three rows of the table, each with one step more: `tuned`, `tuned_augmented` (database-side augmentation, by
+neighbours from a threshold on or by a number of them) and `tuned_augmented_one` (at least one match). Labels of
+val choose everything; test is scored once.
 """
 
 from samesku import artefacts
@@ -78,7 +79,7 @@ def main() -> str:
         n_nearest = tuning.choose_n_nearest(
             lambda n: best_val_threshold(augment(val, of_val, n), listings, val.query)[1], k
         )
-        settings = {} if n_nearest is None else {"augmentation.neighbours": n_nearest}
+        settings: dict[str, float] = {} if n_nearest is None else {"augmentation.neighbours": n_nearest}
         for gallery, parts in GALLERIES.items():
             galleries = [listings.gallery(part) for part in parts]
             searched = [search(fused, rows, k, allowed=listings.allowed) for rows in galleries]
