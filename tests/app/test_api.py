@@ -247,14 +247,14 @@ def score_of(folder, query, match):
     return table[(table["query"] == query) & (table["match"] == match)]["score"].item()
 
 
-def test_new_listings_are_added_as_by_the_command(catalogue, built, tmp_path):
+def test_new_listings_are_added_as_by_the_command(catalogue, built, tmp_path, monkeypatch):
     rows = [row | {"posting_id": f"n{row['posting_id']}"} for row in small_shop.rows()[:6]]
     added = catalogue.add(pd.DataFrame(rows), built / "shop/images")
     small_shop.write_csv(tmp_path / "new.csv", rows)
-    code = "import os, sys; os.chdir(sys.argv[1]); from samesku.app.cli import app; app(sys.argv[2:])"
+    monkeypatch.chdir(built)
     out = tmp_path / "out"
     command = ["add", str(tmp_path / "new.csv"), "--images", "shop/images", "--out", str(out)]
-    subprocess.run([sys.executable, "-c", code, str(built), *command], check=True, cwd=ROOT)
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
     expected = pq.read_table(out / "matches.parquet").to_pandas()
     assert len(expected) > 6
     pd.testing.assert_frame_equal(added.matches, expected, check_exact=False, atol=1e-6)
