@@ -37,12 +37,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 
 
-#: The files that take longest. Two workers take whole files: a long one at the end would run alone. The first makes
-#: the small pipeline, for which all but the next eight wait.
+#: The files that take longest. A worker takes whole files: a long one at the end would run alone. The first makes the
+#: small pipeline in five minutes, for which those from test_pipeline.py on wait.
 SLOWEST = (
     "test_docs.py", "test_train_pxk.py", "test_products_browser.py", "test_web_page.py", "test_ray.py",
-    "test_running_server.py", "test_report_browser.py", "test_loop.py", "test_processes.py", "test_pipeline.py",
-    "test_profile.py", "test_ci.py", "test_clone.py", "test_s3.py", "test_plots.py",
+    "test_running_server.py", "test_report_browser.py", "test_loop.py", "test_processes.py", "test_api.py",
+    "test_rerank.py", "test_packing.py", "test_gallery_browser.py", "test_render.py", "test_sample.py",
+    "test_pipeline.py", "test_profile.py", "test_ci.py", "test_clone.py", "test_s3.py", "test_plots.py",
 )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def test_a_removed_system_leaves_metrics_predictions_and_tables(restored):
     assert not (restored / "data/predictions/compare/phash").exists()
     assert "| phash |" not in table(restored)
     git(restored, "reset", "-q", "--hard")
-    dvc(restored, "repro", "compare")
+    dvc(restored, "checkout", "--force")
     assert "| phash |" in table(restored)
     assert not git(restored, "status", "--porcelain")
 
