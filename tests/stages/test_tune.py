@@ -11,6 +11,7 @@ import pytest
 from samesku import artefacts
 from samesku.evaluation.plots import ALPHAS
 from samesku.params.schema import Decision, Fusion, Groups, Index, Machine, Match, Tune
+from samesku.search import tuning
 from stages import evaluate, fuse, index, tune
 from tests.fixtures import product_families, val_and_test_copies
 
@@ -64,6 +65,38 @@ def test_noise_gets_no_weight_and_each_step_has_its_row(tmp_path, monkeypatch, f
     assert tuned["adopt"] in capsys.readouterr().out
     for row in tune.ROWS:
         assert (artefacts.PREDICTIONS / row / "submission.csv").is_file()
+
+
+def test_the_augmentation_that_val_chooses_serves_both_galleries_and_is_named(
+    tmp_path, monkeypatch, families
+):
+    def augmented():
+        content = json.loads((artefacts.PREDICTIONS / "tuned_augmented/metrics.json").read_text())
+        chosen = {key: value for key, value in content["weights"].items() if key.startswith("augmentation.")}
+        return chosen, content["val"]["f1"], content["val_full"]["f1"]
+
+    tried = {}
+
+    def choose(n_nearest):
+        def chooser(objective, k):
+            tried[n_nearest] = objective(n_nearest)
+            return n_nearest
+
+        return chooser
+
+    for n_nearest in (None, 1):
+        monkeypatch.setattr(tuning, "choose_n_nearest", choose(n_nearest))
+        run(tmp_path / str(n_nearest), monkeypatch, *families)
+        chosen, val, val_full = augmented()
+        # Chosen by what the row then shows; the row's threshold is for a gallery of test's size.
+        assert val == pytest.approx(tried[n_nearest], abs=0.003)
+        if n_nearest is None:
+            assert chosen.keys() == {"augmentation.full", "augmentation.split"}
+            by_threshold = val, val_full
+        else:
+            assert chosen == {"augmentation.neighbours": 1}
+            assert val != by_threshold[0]
+            assert val_full != by_threshold[1]
 
 
 def test_the_command_sets_the_weights_of_the_main_system(tmp_path, monkeypatch, families):
