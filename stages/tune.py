@@ -62,10 +62,9 @@ def main() -> str:
     current = val_f1(
         dict.fromkeys(filled, 0.0) | fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
     )
-    weighted = {name: weight for name, weight in weights.items() if weight > 0}
-    fused = concatenate_channels(filled, weighted, listings.owner)
+    fused = concatenate_channels(filled, {n: w for n, w in weights.items() if w > 0}, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
-    plain, augmented, steps = {}, {}, params.tune.augmentation_steps
+    plain, augmented, thresholds, steps = {}, {}, {}, params.tune.augmentation_steps
     with open_search(params.index, params.machine, len(listings)) as search:
 
         def augment(nearest: Neighbours, threshold: float, n_nearest: int | None) -> Neighbours:
@@ -79,7 +78,6 @@ def main() -> str:
         n_nearest = tuning.choose_n_nearest(
             lambda n: best_val_threshold(augment(val, of_val, n), listings, val.query)[1], k
         )
-        settings: dict[str, float] = {} if n_nearest is None else {"augmentation.neighbours": n_nearest}
         for gallery, parts in GALLERIES.items():
             galleries = [listings.gallery(part) for part in parts]
             searched = [search(fused, rows, k, allowed=listings.allowed) for rows in galleries]
@@ -88,13 +86,14 @@ def main() -> str:
             threshold, _ = best_val_threshold(plain[gallery], listings, galleries[0])
             moved = [augment(nearest, threshold, n_nearest) for nearest in searched]
             augmented[gallery] = stack_neighbours(moved, k)
-            settings |= {f"augmentation.{gallery}": threshold} if n_nearest is None else {}
+            thresholds[f"augmentation.{gallery}"] = threshold
+    chosen = thresholds if n_nearest is None else {"augmentation.neighbours": n_nearest}
+    details = {"weights": weights | chosen}
     for row, neighbours, at_least_one in zip(
         ROWS, (plain, augmented, augmented), (False, False, True), strict=True
     ):
         decisions = decide_galleries(neighbours, listings, Decision(at_least_one=at_least_one), rules)
         folder, file = artefacts.PREDICTIONS / row, artefacts.METRICS / f"{row}.json"
-        details = {"weights": weights | settings}
         line = predictions.write_system(folder, file, decisions, listings, channels, params.groups, details)
         print(f"{row}: {line}")
 

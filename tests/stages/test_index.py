@@ -63,8 +63,8 @@ def test_a_row_is_augmented_by_its_nearest_alone_where_params_say_so(folder):
     # E: picture (1.36, 0.48), title (0.48, 1.36); B: picture (0.6, 0.8), title (1.6, 0.6).
     e, b = ([1.36, 0.48], [0.48, 1.36]), ([0.6, 0.8], [1.6, 0.6])
     cosines = [np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(e, b, strict=True)]
-    found = neighbours("split")
-    of_test = found[(found["query"] == 2 * E + 1) & (found["neighbour"] == 2 * B + 1)]
+    augmented = neighbours("split")
+    of_test = augmented[(augmented["query"] == 2 * E + 1) & (augmented["neighbour"] == 2 * B + 1)]
     assert of_test["score"].tolist() == pytest.approx([np.mean(cosines)], abs=1e-6)
 
 

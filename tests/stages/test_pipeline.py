@@ -79,11 +79,15 @@ def changed_lines(folder):
     return int(git(folder, "diff", "HEAD", "--numstat", "--", "params.yaml").split("\t")[0])
 
 
-def table(folder):
-    code = 'import sys; from samesku.app.cli import app; sys.argv = ["samesku", "table"]; app()'
+def samesku(folder, *arguments):
+    code = "import sys; from samesku.app.cli import app; app(sys.argv[1:])"
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code, *arguments], cwd=folder, check=True, capture_output=True, text=True
     ).stdout
+
+
+def table(folder):
+    return samesku(folder, "table")
 
 
 @pytest.fixture
@@ -177,6 +181,17 @@ def test_the_table_has_every_system_and_its_gain_over_the_floor(pipeline):
     floor = next(row for row in rows if row[0] == "| self_only")
     main = next(row for row in rows if row[0] == "| samesku")
     assert float(main[3]) == pytest.approx(float(main[2]) - float(floor[2]), abs=2e-4)
+
+
+def test_the_report_has_the_queries_of_test(pipeline, tmp_path):
+    import pandas as pd
+
+    samesku(pipeline, "report", "--out", str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    rows = pd.read_parquet(pipeline / "data/sample/listings.parquet")
+    queries = rows.posting_id[rows.split == "test"]
+    assert len(queries) > 20
+    assert all(query in page for query in queries)
 
 
 @pytest.mark.long
