@@ -333,9 +333,14 @@ def with_lengths_of(before: Float32, after: Float32) -> Float32:
 
 
 def weighted_mean(total: ArrayLike, weight: ArrayLike, missing: float = np.nan) -> Float64:
-    """Σ w_c · cos_c divided by Σ w_c, in float64; `missing` where the weight is 0: nothing is in common."""
-    mean = np.full(np.broadcast_shapes(np.shape(total), np.shape(weight)), missing)
-    return np.divide(total, weight, out=mean, where=np.asarray(weight) > 0, dtype=np.float64)
+    """Σ w_c · cos_c divided by Σ w_c, in float64; `missing` where the weight is 0: nothing is in common.
+
+    It is kept within −1 to 1: of two equal rows, a sum in float32 may be above 1 by some 1e-6.
+    """
+    shape = np.broadcast_shapes(np.shape(total), np.shape(weight))
+    mean, comparable = np.full(shape, missing), np.broadcast_to(np.asarray(weight) > 0, shape)
+    np.divide(total, weight, out=mean, where=comparable, dtype=np.float64)
+    return np.clip(mean, -1, 1, out=mean, where=comparable)
 
 
 def ranking_scores(total: ArrayLike, weight: ArrayLike) -> Float64:
@@ -411,7 +416,7 @@ def channel_cosines(
         right_rows = right_channels[name]
         owners = owner_of_rows(len(rows), owner), owner_of_rows(len(right_rows), right_owner)
         cosines[name] = (
-            _largest_products(rows, right_rows, left, right, owners).round(DECIMALS)
+            _largest_products(rows, right_rows, left, right, owners).clip(-1, 1).round(DECIMALS)
             if rows.shape[1]
             else np.full(len(left), np.nan, np.float32)
         )

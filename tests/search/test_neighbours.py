@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow.parquet as pq
 
+from samesku.search.exact import search_neighbours
+from samesku.search.fusion import channel_cosines, concatenate_channels, pair_scores
 from samesku.search.neighbours import (
     Neighbours,
     keep_mutual,
@@ -49,6 +51,21 @@ def test_what_is_written_is_read_with_the_queries_that_have_no_neighbour(tmp_pat
     read = read_neighbours(tmp_path / "split.parquet", neighbours.query)
     for name in ("query", "neighbour", "score"):
         np.testing.assert_array_equal(getattr(read, name), getattr(neighbours, name))
+
+
+def test_scores_of_equal_listings_are_one_and_are_read_again(tmp_path):
+    """The sum of 2,048 products in float32 is above 1 by more than the last of six decimals."""
+    copies = np.full((8, 1024), 1 / 32, np.float32)
+    fused = concatenate_channels({"image": copies, "title": copies}, {"image": 0.6, "title": 0.4})
+    assert (fused.vectors @ fused.vectors.T).max() > 1 + 1e-6  # or this test says nothing
+    rows = np.arange(8, dtype=np.int32)
+    neighbours = search_neighbours(fused, rows, 5)
+    assert (neighbours.score == 1).all()
+    write_neighbours(tmp_path / "full.parquet", neighbours)
+    read = read_neighbours(tmp_path / "full.parquet", rows)
+    np.testing.assert_array_equal(read.neighbour, neighbours.neighbour)
+    assert (pair_scores(fused, rows, rows) <= 1).all()
+    assert (channel_cosines({"image": copies}, rows, rows)["image"] <= 1).all()
 
 
 #: Rows 0 and 1 are of one shop, 2 and 3 of another, 4 of a third.
