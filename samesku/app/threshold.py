@@ -8,9 +8,10 @@ from samesku.app.report.catalogue import Catalogue, read_catalogue
 from samesku.app.report.pairs import ReportPairs, read_matches
 from samesku.errors import InputError
 from samesku.evaluation.thresholds import count_relevant
-from samesku.pairs.clerical_review import UNREACHABLE, choose_review_thresholds
+from samesku.pairs.clerical_review import choose_review_thresholds
 from samesku.params import Params
 from samesku.params.schema import Match
+from samesku.search.fusion import UNREACHABLE
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import numpy as np
 
 from samesku.arrays import Bools, Float64, Floats, Int64, Ints
 from samesku.scratch import slices
+from samesku.search.fusion import UNREACHABLE
 
 OUTCOMES = ("reject", "review", "accept")
 MAX_THRESHOLDS = 400  # tried for `accept`
 RESAMPLES = 1000
 DRAWN = 50  # of them at once
-UNREACHABLE = 1.000001  # a threshold that no probability reaches
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.reading import read_array, reading, refuse_values
 from samesku.scratch import new_array, slices
 from samesku.search.extension import lowest_scores
-from samesku.search.fusion import Fused
+from samesku.search.fusion import UNREACHABLE, Fused
 from samesku.search.galleries import augment_rows
 from samesku.search.neighbours import Neighbours, read_neighbours, write_neighbours
 
@@ -213,7 +213,7 @@ def _check_settings(settings: AskingSettings) -> None:
     """Raise ValueError where a setting is impossible."""
     for name in ("threshold", "min_score", "augmentation_threshold"):
         value = getattr(settings, name)
-        if not isinstance(value, float | int) or not -1 <= value <= 1:
+        if not isinstance(value, float | int) or not -1 <= value <= UNREACHABLE:
             raise ValueError(f"{SETTINGS}: {name} is {value!r}; allowed: -1 to 1")
     if unknown := set(settings.attributes) - set(ATTRIBUTES):
         raise ValueError(f"{SETTINGS} has the attribute {min(unknown)!r}; allowed: {', '.join(ATTRIBUTES)}")

@@ -29,6 +29,7 @@ from samesku.scratch import new_array, slices
 
 ROWS = 4096  # of the catalogue, fused at once
 DECIMALS = 6  # scores are rounded to this, so that equal pairs tie however they were computed
+UNREACHABLE = 1 + 10.0**-DECIMALS  # a threshold that no score reaches
 PAIRS = 8192  # in one block
 
 Channels = Mapping[str, Float32]  # name -> (N, d), or (N + M, d) of pictures; rows L2-normalised or zero

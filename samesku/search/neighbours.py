@@ -160,7 +160,7 @@ def read_neighbours(path: Path, query: Int32) -> Neighbours:
             "neighbour", table["neighbour"], (nearest < 0) | (nearest == place), f"another one: {allowed}"
         )
         refuse_values("rank", table["rank"], (rank < 0) | (rank >= len(query)), f"1 to {len(query)}")
-        refuse_values("score", score, ~(np.abs(score) <= 1 + 10.0**-DECIMALS), "-1 to 1")
+        refuse_values("score", score, ~(np.abs(score) <= 1), "-1 to 1")
         neighbours = no_neighbours(query, int(rank.max(initial=-1)) + 1)
         neighbours.neighbour[place, rank], neighbours.score[place, rank] = table["neighbour"], score
         ordered = np.sort(neighbours.neighbour, axis=1)

@@ -15,6 +15,7 @@ from samesku.app.open_index import open_index
 from samesku.app.query_listing import QueryListing
 from samesku.errors import DamagedFile, InputError
 from samesku.params import load_params
+from samesku.search.fusion import UNREACHABLE
 
 RUN = artefacts.MODELS / "rerank/full"
 TFIDF = artefacts.MODELS / "tfidf"
@@ -159,6 +160,14 @@ def test_of_the_pair_model(built_reranked, tmp_path, monkeypatch, name):
     shutil.copytree(built_reranked, tmp_path / "shop", symlinks=True)
     monkeypatch.chdir(tmp_path / "shop")
     fails("rerank", PAIR_MODEL[name])
+
+
+def test_thresholds_that_no_score_reaches_are_no_damage(built_reranked, tmp_path, monkeypatch):
+    """Val chooses them where its nearest neighbours, at score 1, are other products."""
+    shutil.copytree(built_reranked, tmp_path / "shop", symlinks=True)
+    monkeypatch.chdir(tmp_path / "shop")
+    settings(threshold=UNREACHABLE, augmentation_threshold=UNREACHABLE)(RUN / "asking.json")
+    ask("rerank")
 
 
 @pytest.mark.parametrize("name", MAIN)

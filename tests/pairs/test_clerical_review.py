@@ -4,11 +4,11 @@ import numpy as np
 
 from samesku.pairs.clerical_review import (
     OUTCOMES,
-    UNREACHABLE,
     ReviewThresholds,
     choose_review_thresholds,
     review_figures,
 )
+from samesku.search.fusion import UNREACHABLE
 
 
 def test_a_threshold_belongs_to_the_outcome_above_it():

@@ -7,10 +7,11 @@ import pytest
 
 from samesku.catalogue.listings import ALL_PAIRS
 from samesku.pairs.candidates import Candidates
-from samesku.pairs.clerical_review import UNREACHABLE, ReviewThresholds
+from samesku.pairs.clerical_review import ReviewThresholds
 from samesku.pairs.feature_blocks import PairFeatures
 from samesku.pairs.outputs import RerankedGallery, review_columns, review_galleries
 from samesku.pairs.pair_model import PairScores
+from samesku.search.fusion import UNREACHABLE
 
 # rows 0 and 1 are product 0 of val, 2 is product 1 of val, 3 is product 2 of test
 LISTINGS = SimpleNamespace(

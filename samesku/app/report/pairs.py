@@ -77,7 +77,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
     columns: dict[str, Any] = {name: artefacts.to_numpy(column) for name, column in table.items()}
     with reading(path):
         refuse_values("match", ids["match"], ids["match"] == ids["query"], "another listing than the query")
-        refuse_values("score", columns["score"], ~(np.abs(columns["score"]) <= 1 + 1e-6), "-1 to 1")
+        refuse_values("score", columns["score"], ~(np.abs(columns["score"]) <= 1), "-1 to 1")
     return ReportPairs(
         ids["query"],
         ids["match"],
