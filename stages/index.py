@@ -2,7 +2,8 @@
 
 Reads data/fused/ and listings.parquet. Writes data/neighbours/{full,split}.parquet: query int32, neighbour
 int32 (rows of listings.parquet), rank int32 from 1, score float32. `split` searches val within val and test
-within test, so that a threshold is chosen and measured without listings of another split.
+within test, so that a threshold is chosen and measured without listings of another split. With augmentation it
+also writes augmentation.json and moved_by_*.parquet, the neighbours that move each row of the full gallery.
 """
 
 import sys
@@ -10,10 +11,10 @@ import sys
 import numpy as np
 
 from samesku import artefacts
-from samesku.catalogue.listings import Listings, read_listings
+from samesku.catalogue.listings import GALLERIES, Listings, read_listings
 from samesku.params import load_params
 from samesku.search.fusion import read_fused
-from samesku.search.galleries import open_search, search_galleries
+from samesku.search.galleries import open_search, search_gallery, write_moving
 from samesku.search.neighbours import write_neighbours
 
 
@@ -44,17 +45,18 @@ def main() -> str:
             file=sys.stderr,
         )
     with open_search(index, params.machine, len(listings)) as search:
-        neighbours = search_galleries(
-            fused,
-            listings,
-            index.k,
-            augmentation.steps,
-            augmentation.threshold,
-            search,
-            augmentation.neighbours,
-        )
-    for name, nearest in neighbours.items():
-        write_neighbours(artefacts.NEIGHBOURS / f"{name}.parquet", nearest)
+        steps = {
+            name: search_gallery(fused, listings, parts, index.k, augmentation, search)
+            for name, parts in GALLERIES.items()
+        }
+    neighbours = {name: of_steps[-1] for name, of_steps in steps.items()}
+    with artefacts.replace_out(artefacts.NEIGHBOURS) as partial:
+        partial.mkdir()
+        for name, nearest in neighbours.items():
+            write_neighbours(partial / f"{name}.parquet", nearest)
+        if augmentation.steps:  # a new listing is searched for among the augmented rows
+            write_moving(partial, steps["full"], augmentation)
+            artefacts.write_json(partial / "augmentation.json", augmentation.model_dump())
     kind = "" if index.kind == "flat" else f", {index.kind} at effort {index.effort}"
     augmented = f", augmented {augmentation.steps} ×" if augmentation.steps else ""
     counts = ", ".join(f"{name} {int(nearest.valid.sum())}" for name, nearest in neighbours.items())

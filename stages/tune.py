@@ -15,8 +15,9 @@ from samesku.evaluation import predictions
 from samesku.evaluation.decisions import decide_galleries
 from samesku.evaluation.plots import alpha_rows
 from samesku.evaluation.rules import read_rules
-from samesku.evaluation.thresholds import best_val_threshold
+from samesku.evaluation.thresholds import best_augmentation_threshold, best_val_threshold
 from samesku.params import Decision, load_params
+from samesku.params.schema import Augmentation
 from samesku.search import tuning
 from samesku.search.fusion import concatenate_channels, fusion_weights, load_channels
 from samesku.search.galleries import augment_searches, open_search
@@ -48,9 +49,8 @@ def main() -> str:
     with open_search(params.index, params.machine, len(listings)) as search:
 
         def unite(query: Int32, rows: Int32) -> tuning.CandidatePool:
-            return tuning.unite_neighbours(
-                filled, query, rows, params.tune.k, listings.allowed, listings.owner, search
-            )
+            more = params.tune.k, listings.allowed, listings.owner, search
+            return tuning.unite_neighbours(filled, query, rows, *more)
 
         pool = unite(every[labelled], every)
         pools = [unite(rows, rows) for rows in map(listings.gallery, GALLERIES["split"])]
@@ -69,12 +69,11 @@ def main() -> str:
 
         def augment(nearest: Neighbours, threshold: float, n_nearest: int | None) -> Neighbours:
             """The neighbours of a gallery after augmentation, by `threshold` or by a number of neighbours."""
-            lowest = threshold if n_nearest is None else 0.0
-            more = lowest, search, listings.allowed, n_nearest
-            return list(augment_searches(fused, nearest, k, steps, *more))[-1][1]
+            by = Augmentation(steps=steps, threshold=0.0 if n_nearest else threshold, neighbours=n_nearest)
+            return list(augment_searches(fused, nearest, k, by, search, listings.allowed))[-1][1]
 
         val = search(fused, listings.gallery("val"), k, allowed=listings.allowed)
-        of_val, _ = best_val_threshold(val, listings, val.query)
+        of_val = best_augmentation_threshold(val, listings, val.query)
         n_nearest = tuning.choose_n_nearest(
             lambda n: best_val_threshold(augment(val, of_val, n), listings, val.query)[1], k
         )
@@ -83,7 +82,7 @@ def main() -> str:
             searched = [search(fused, rows, k, allowed=listings.allowed) for rows in galleries]
             plain[gallery] = stack_neighbours(searched, k)
             # Val is the first part, and its threshold serves test.
-            threshold, _ = best_val_threshold(plain[gallery], listings, galleries[0])
+            threshold = best_augmentation_threshold(plain[gallery], listings, galleries[0])
             moved = [augment(nearest, threshold, n_nearest) for nearest in searched]
             augmented[gallery] = stack_neighbours(moved, k)
             thresholds[f"augmentation.{gallery}"] = threshold
@@ -106,14 +105,13 @@ def main() -> str:
 
     alphas = alpha_rows(rank, listings, params.decision, rules) if fusion.method == "concat" else []
     command = tuning.adopting_command(weights, image, title)
-    content = {"weights": artefacts.round_floats(weights), "adopt": command}
     with artefacts.replace_out(artefacts.TUNED) as partial:
         partial.mkdir()
-        artefacts.write_json(partial / "weights.json", content)
+        rounded = artefacts.round_floats(weights)
+        artefacts.write_json(partial / "weights.json", {"weights": rounded, "adopt": command})
         artefacts.write_csv(partial / "surface.csv", artefacts.round_floats(surface))
-        artefacts.write_csv(
-            partial / "alpha.csv", artefacts.round_floats(alphas), ["alpha", "val_f1", "test_f1"]
-        )
+        columns = ["alpha", "val_f1", "test_f1"]
+        artefacts.write_csv(partial / "alpha.csv", artefacts.round_floats(alphas), columns)
     print(f"adopt these weights: {command}", flush=True)
     return f"val f1 {highest:.4f} in the full gallery, {current:.4f} with the weights of fusion"
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from samesku import artefacts
-from samesku.app.query_encoders import QueryRows
 from samesku.app.query_listing import QueryListing
 from samesku.app.system_index import AskedListings, Comparison, SystemIndex
 from samesku.arrays import Float32, Int32, Int64, Ints
-from samesku.errors import InputError
+from samesku.errors import DamagedFile, InputError
 from samesku.params import Decision, Params
+from samesku.params.schema import Augmentation
 from samesku.reading import reading
 from samesku.search.exact import Group, group_gallery, search_queries, take_listings
-from samesku.search.extension import ExtendedGallery
+from samesku.search.extension import ExtendedGallery, augment_new
 from samesku.search.fusion import (
     DECIMALS,
     Fused,
@@ -26,6 +26,7 @@ from samesku.search.fusion import (
     pair_scores,
     read_fused,
 )
+from samesku.search.galleries import PLAIN, augment_steps, choose_moving, read_moving
 from samesku.search.neighbours import Neighbours
 
 
@@ -60,10 +61,11 @@ class CatalogueIndex(SystemIndex):
         name: samesku or tuned.
 
     Attributes:
-        fused: the fused rows of the N listings.
+        fused: the fused rows of the N listings. rows: those of each search: as they are, then after each step of
+            augmentation. New listings are moved by their neighbours, and move no listing of the catalogue.
 
     Raises:
-        InputError: as of SystemIndex, or the index uses augmentation.
+        InputError: as of SystemIndex.
     """
 
     def __init__(self, params: Params, root: Path = Path(), name: str = "samesku") -> None:
@@ -78,10 +80,11 @@ class CatalogueIndex(SystemIndex):
             raise InputError(
                 f"{artefacts.FUSED} has {len(self.fused)} listings for {len(self)} listings; run `dvc repro`"
             )
+        self.rows = augment_steps(self.fused, self._read_moving())
         _ = self.encoders  # they see when the pipeline runs after this
 
     def _read_main(self) -> None:
-        root, params, fusion = self.root, self.params, self.params.fusion
+        root, fusion = self.root, self.params.fusion
         for path, stage in (
             (root / artefacts.FUSED / "weights.json", "fuse"),
             (root / artefacts.METRICS / "samesku.json", "evaluate"),
@@ -98,11 +101,6 @@ class CatalogueIndex(SystemIndex):
         if not is_of_params:
             raise InputError(
                 f"{artefacts.FUSED} was made with other weights than params.yaml has; run `dvc repro`"
-            )
-        if steps := params.index.augmentation.steps:
-            raise InputError(
-                f"index.augmentation.steps is {steps}: the threshold was chosen on augmented rows, which a "
-                "new listing does not have; allowed here: 0"
             )
         self.decision_value = _read_threshold(root / artefacts.METRICS / "samesku.json")
 
@@ -130,6 +128,27 @@ class CatalogueIndex(SystemIndex):
         self.decision_value = _read_threshold(metrics)
 
     @property
+    def augmentation(self) -> Augmentation:
+        return PLAIN if self.name == "tuned" else self.params.index.augmentation
+
+    def _read_moving(self) -> list[Neighbours]:
+        """The neighbours that moved each row in each step of augmentation, as the stage index left them."""
+        if not self.augmentation.steps:
+            return []
+        folder = self.root / artefacts.NEIGHBOURS
+        record = folder / "augmentation.json"
+        if not record.is_file() or artefacts.read_json(record) != self.augmentation.model_dump():
+            raise InputError(
+                f"{artefacts.NEIGHBOURS} was made with another index.augmentation than params.yaml has; run `dvc repro`"
+            )
+        moving = read_moving(folder, np.arange(len(self), dtype=np.int32))
+        if len(moving) != self.augmentation.steps:
+            raise DamagedFile(
+                f"{folder} has {len(moving)} of {self.augmentation.steps} files moved_by_*.parquet; run `dvc repro`"
+            )
+        return moving
+
+    @property
     def decision(self) -> Decision:
         return Decision() if self.name == "tuned" else self.params.decision
 
@@ -144,27 +163,47 @@ class CatalogueIndex(SystemIndex):
             return float(chosen.get("min_score", 1.0))
 
     @cached_property
-    def groups(self) -> list[Group]:
-        """The whole catalogue as `search_queries` takes it."""
-        return group_gallery(self.fused, np.arange(len(self), dtype=np.int32), self.listings.allowed)
+    def groups(self) -> list[list[Group]]:
+        """The whole catalogue as `search_queries` takes it, by the rows of each search."""
+        every = np.arange(len(self), dtype=np.int32)
+        return [group_gallery(fused, every, self.listings.allowed) for fused in self.rows]
+
+    def augment(self, asked: AskedListings) -> Fused:
+        """The rows of new listings, after each has been moved by its neighbours as often as the catalogue's were."""
+        gallery, rows = asked.gallery, asked.rows.fused
+        for of_step in self.groups[:-1]:
+            groups = gallery.groups(of_step, rows)
+            nearest = gallery.search(rows, groups, self.params.index.k)
+            rows = augment_new(gallery, rows, groups, choose_moving(nearest, self.augmentation))
+        return rows
 
     def search(self, asked: AskedListings, k: int) -> FusedNearest:
-        gallery, rows = asked.gallery, asked.rows.fused
-        groups = gallery.groups(self.groups, rows)
+        gallery, rows = asked.gallery, self.augment(asked)
+        groups = gallery.groups(self.groups[-1], rows)
         return FusedNearest(gallery.search(rows, groups, k), gallery, groups, rows)
 
     def compare(self, left: QueryListing, right: QueryListing) -> tuple[Comparison, float]:
         queries = self.embed_listings([left, right])
         places = np.array([0]), np.array([1])
         cosines = channel_cosines(queries.channels, *places, owner=queries.owner)
-        return _comparison(queries.fused, *places, cosines), self.pair_threshold(queries)
+        fused = self._augment_two(left, right) if self.augmentation.steps else queries.fused
+        return _comparison(fused, *places, cosines), self.pair_threshold(fused)
+
+    def _augment_two(self, left: QueryListing, right: QueryListing) -> Fused:
+        """The augmented rows of two listings; one of the catalogue (`QueryListing.row`) stays what it is there."""
+        asked = self.ask([listing for listing in (left, right) if listing.row is None])
+        groups = asked.gallery.groups(self.groups[-1], self.augment(asked))
+        new = iter(asked.gallery.new)
+        places = np.array([next(new) if of.row is None else of.row for of in (left, right)], np.int32)
+        rows, order = np.unique(places, return_inverse=True)
+        return take_listings(rows, groups, asked.rows.fused)[order]
 
     def compare_rows(self, left: int, right: int) -> Comparison:
         rows = np.array([left]), np.array([right])
         cosines = channel_cosines(self.channels, *rows, owner=self.listings.owner)
-        return _comparison(self.fused, *rows, cosines)
+        return _comparison(self.rows[-1], *rows, cosines)
 
-    def pair_threshold(self, queries: QueryRows) -> float:
+    def pair_threshold(self, queries: Fused) -> float:
         """The score from which the first two queries are one product.
 
         A dynamic decision has a threshold for each of the two, mean + m · std of its neighbours in the
@@ -173,7 +212,7 @@ class CatalogueIndex(SystemIndex):
         if self.static_threshold is not None:
             return self.static_threshold
         no_row = np.full(len(queries), -1, np.int32)
-        nearest = search_queries(queries.fused, no_row, self.groups, min(self.params.index.k, len(self)))
+        nearest = search_queries(queries, no_row, self.groups[-1], min(self.params.index.k, len(self)))
         scores = nearest.score.astype(np.float64)
         valid = [row[np.isfinite(row)] for row in scores]
         thresholds = [float(row.mean() + self.decision_value * row.std()) for row in valid if len(row)]

@@ -150,3 +150,11 @@ def best_val_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) 
         count_relevant(product, of_val.query, rows, listings.allowed),
     )
     return best_threshold(curve), float(curve.f1.max())
+
+
+def best_augmentation_threshold(neighbours: Neighbours, listings: Listings, rows: Int32) -> float:
+    """The threshold of `best_val_threshold` for augmentation: the neighbours that val takes for matches move a row.
+
+    At most 1: a row that only its copies move stays as it is, also where val wants no match at all.
+    """
+    return min(best_val_threshold(neighbours, listings, rows)[0], 1.0)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from samesku.arrays import Bools
 from samesku.catalogue.listings import AllowedPairs, Listings
 from samesku.evaluation.rules import Rules, apply_rules
-from samesku.evaluation.thresholds import best_val_threshold
+from samesku.evaluation.thresholds import best_augmentation_threshold
 from samesku.pairs.candidates import Candidates, unite_candidates
 from samesku.pairs.evidence import PairEvidence
 from samesku.pairs.feature_blocks import FeatureBlock, PairFeatures
 from samesku.pairs.features import describe_pairs
 from samesku.pairs.gallery_counts import GalleryCounts
-from samesku.params.schema import Rerank
+from samesku.params.schema import Augmentation, Rerank
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused
 from samesku.search.galleries import augment_searches
@@ -30,11 +30,11 @@ class GallerySearches:
 
     Attributes:
         neighbours: the nearest of every listing by the fused rows, then by those after each step of augmentation.
-        threshold: the score from which a neighbour moves a row.
+        augmentation: which neighbours move a row.
     """
 
     neighbours: Sequence[Neighbours]
-    threshold: float
+    augmentation: Augmentation
 
 
 def searches_of_candidates(augmentation_steps: int) -> list[int]:
@@ -69,18 +69,17 @@ def find_candidates(
     """
     in_sample = labelled_in_train(listings)
 
-    def describe(part: str, threshold: float | None) -> tuple[GallerySearches, PairFeatures]:
+    def describe(part: str, augmentation: Augmentation | None) -> tuple[GallerySearches, PairFeatures]:
         # The augmented rows are as many as the catalogue's. They end here, before the next part is searched.
         neighbours = search(fused, listings.gallery(part), spec.k, allowed=listings.allowed)
-        if threshold is None:
-            threshold, _ = best_val_threshold(neighbours, listings, neighbours.query)
+        if augmentation is None:
+            threshold = best_augmentation_threshold(neighbours, listings, neighbours.query)
+            augmentation = Augmentation(steps=spec.augmentation_steps, threshold=threshold)
         rows, nearest = fused, []
-        for step in augment_searches(
-            fused, neighbours, spec.k, spec.augmentation_steps, threshold, search, listings.allowed
-        ):
+        for step in augment_searches(fused, neighbours, spec.k, augmentation, search, listings.allowed):
             rows = step[0]
             nearest.append(step[1])
-        searches = GallerySearches(nearest, threshold)
+        searches = GallerySearches(nearest, augmentation)
         candidates = _unite(searches, rules, listings.allowed)
         of_features = [fused, rows] if len(nearest) > 1 else [fused]
         return searches, describe_candidates(candidates, evidence, of_features, towers, in_sample)
@@ -88,7 +87,7 @@ def find_candidates(
     searches: list[GallerySearches] = []
     features = []
     for part in parts:  # val comes before test, and its threshold serves test
-        of_part, of_pairs = describe(part, searches[0].threshold if searches else None)
+        of_part, of_pairs = describe(part, searches[0].augmentation if searches else None)
         searches.append(of_part)
         features.append(of_pairs)
     return searches, features

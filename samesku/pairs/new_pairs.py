@@ -27,9 +27,11 @@ from samesku.pairs.features import support_columns
 from samesku.pairs.local_evidence import ExtendedCounts, ListingEvidence, TextCounts, gather_evidence
 from samesku.pairs.pair_model import READER, PairModel, PairScores, mean_log_odds
 from samesku.pairs.run_pairs import RunPairs
+from samesku.params.schema import Augmentation
 from samesku.search.exact import group_gallery
 from samesku.search.extension import ExtendedGallery, augment_new, search_both_ways
 from samesku.search.fusion import Fused
+from samesku.search.galleries import augment_steps, choose_moving
 
 LISTINGS = 64  # new ones, whose pairs are scored at once
 
@@ -68,7 +70,7 @@ class ScoredCatalogue:
         k: int,
         threads: int = 1,
     ) -> None:
-        self.evidence = replace(evidence, fused=run.augmented(evidence.fused[0]))
+        self.evidence = replace(evidence, fused=augment_steps(evidence.fused[0], run.moved_by))
         self.run, self.model, self.towers, self.in_sample = run, model, towers, in_sample
         self.k, self.threads = k, threads
         rows = np.arange(len(evidence), dtype=np.int32)
@@ -223,8 +225,9 @@ def find_new_pairs(
                 np.stack([owner, entering]),
             ]
         if step < steps:
-            threshold = catalogue.run.settings.augmentation_threshold
-            fused.append(augment_new(gallery, fused[step], groups, neighbours, threshold))
+            augmentation = Augmentation(threshold=catalogue.run.settings.augmentation_threshold)
+            moved_by = choose_moving(neighbours, augmentation)
+            fused.append(augment_new(gallery, fused[step], groups, moved_by))
     a, b = gallery.number[np.concatenate(pairs, axis=1)]
     return np.minimum(a, b), np.maximum(a, b), fused
 

@@ -24,9 +24,9 @@ from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.reading import read_array, reading, refuse_values
 from samesku.scratch import new_array, slices
 from samesku.search.extension import lowest_scores
-from samesku.search.fusion import UNREACHABLE, Fused
-from samesku.search.galleries import augment_rows
-from samesku.search.neighbours import Neighbours, read_neighbours, write_neighbours
+from samesku.search.fusion import UNREACHABLE
+from samesku.search.galleries import read_moving, write_moving
+from samesku.search.neighbours import Neighbours
 
 PAIRS = "pairs.parquet"
 LOWEST = "lowest_scores.npy"
@@ -66,7 +66,7 @@ class AskingSettings:
             weights,
             list(evidence.channels),
             evidence.attributes.present if evidence.attributes else [],
-            searches.threshold,
+            searches.augmentation.threshold,
             threshold,
             min_score,
         )
@@ -112,13 +112,6 @@ class RunPairs:
         )
         return pair if is_pair else None
 
-    def augmented(self, fused: Fused) -> list[Fused]:
-        """The rows of each search: the fused rows, then those after each step of augmentation."""
-        rows = [fused]
-        for neighbours in self.moved_by:
-            rows.append(augment_rows(rows[-1], neighbours, self.settings.augmentation_threshold))
-        return rows
-
 
 def write_run(
     folder: Path,
@@ -148,11 +141,7 @@ def write_run(
     steps = len(searches.neighbours) - 1
     lowest = [lowest_scores(searches.neighbours[step], k) for step in searches_of_candidates(steps)]
     write_array(folder / LOWEST, np.stack(lowest))
-    for step in range(steps):
-        nearest = searches.neighbours[step]
-        moves = nearest.score >= searches.threshold
-        moved_by = Neighbours(nearest.query, np.where(moves, nearest.neighbour, -1), nearest.score)
-        write_neighbours(folder / f"moved_by_{step}.parquet", moved_by)
+    write_moving(folder, searches.neighbours, searches.augmentation)
     write_json(folder / SETTINGS, asdict(settings))
 
 
@@ -174,7 +163,8 @@ def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
         settings = AskingSettings(**read_json(folder / SETTINGS))
         _check_settings(settings)
         lowest = read_array(folder / LOWEST, mapped=False).astype(np.float64)
-        steps = len(list(folder.glob("moved_by_*.parquet")))
+        moved_by = read_moving(folder, rows)
+        steps = len(moved_by)
         if lowest.shape != (len(searches_of_candidates(steps)), len(rows)) or np.isnan(lowest).any():
             raise ValueError(
                 f"{LOWEST} has NaN in it, or shape {lowest.shape} for {len(rows)} listings and {steps} steps of "
@@ -187,7 +177,7 @@ def read_run(folder: Path, rows: Int32, model: PairModel) -> RunPairs:
         columns["second"],
         (columns["scored_by"][:, None] >> folds & 1).astype(bool),
         lowest,
-        [read_neighbours(folder / f"moved_by_{step}.parquet", rows) for step in range(steps)],
+        moved_by,
         settings,
         model.calibration,
     )
@@ -212,8 +202,8 @@ def _check_pairs(columns: Mapping[str, NDArray[Any]], n_listings: int, n_models:
 def _check_settings(settings: AskingSettings) -> None:
     """Raise ValueError where a setting is impossible."""
     for name in ("threshold", "min_score", "augmentation_threshold"):
-        value = getattr(settings, name)
-        if not isinstance(value, float | int) or not -1 <= value <= UNREACHABLE:
+        value, highest = getattr(settings, name), 1 if name == "augmentation_threshold" else UNREACHABLE
+        if not isinstance(value, float | int) or not -1 <= value <= highest:
             raise ValueError(f"{SETTINGS}: {name} is {value!r}; allowed: -1 to 1")
     if unknown := set(settings.attributes) - set(ATTRIBUTES):
         raise ValueError(f"{SETTINGS} has the attribute {min(unknown)!r}; allowed: {', '.join(ATTRIBUTES)}")

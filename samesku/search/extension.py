@@ -134,19 +134,17 @@ def lowest_scores(neighbours: Neighbours, k: int) -> Float64:
     return neighbours.score[:, k - 1].astype(np.float64).round(DECIMALS)
 
 
-def augment_new(
-    gallery: ExtendedGallery, new: Fused, groups: Sequence[Group], neighbours: Neighbours, threshold: float
-) -> Fused:
+def augment_new(gallery: ExtendedGallery, new: Fused, groups: Sequence[Group], moved_by: Neighbours) -> Fused:
     """`augment_rows` of the new listings: the listings of the catalogue stay where they are.
 
     Args:
-        neighbours: of the new listings, as of `ExtendedGallery.search`.
+        moved_by: of the neighbours of `ExtendedGallery.search`, those that move the new listings.
     """
-    moves = neighbours.valid & (neighbours.score >= threshold)
-    places = np.unique(np.concatenate([gallery.new, neighbours.neighbour[moves]]))
+    moves = moved_by.valid
+    places = np.unique(np.concatenate([gallery.new, moved_by.neighbour[moves]]))
     around = take_listings(places, groups, new)
-    of_all = no_neighbours(np.arange(len(places), dtype=np.int32), neighbours.k)
+    of_all = no_neighbours(np.arange(len(places), dtype=np.int32), moved_by.k)
     mine = np.searchsorted(places, gallery.new)
-    of_all.neighbour[mine] = np.where(moves, np.searchsorted(places, neighbours.neighbour), -1)
-    of_all.score[mine] = np.where(moves, neighbours.score, -np.inf)
-    return augment_rows(around, of_all, threshold)[mine]
+    of_all.neighbour[mine] = np.where(moves, np.searchsorted(places, moved_by.neighbour), -1)
+    of_all.score[mine] = moved_by.score
+    return augment_rows(around, of_all)[mine]

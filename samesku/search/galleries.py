@@ -5,7 +5,7 @@ competition call it neighbourhood blending. It is transductive: the rows of a ga
 ones too, and none from outside it does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,32 +16,41 @@ import numpy as np
 from samesku.arrays import Int32
 from samesku.catalogue.listings import ALL_PAIRS, GALLERIES, AllowedPairs, Listings
 from samesku.errors import InputError
-from samesku.params.schema import Index, Machine
+from samesku.params.schema import Augmentation, Index, Machine
 from samesku.scratch import new_array, slices
 from samesku.search.exact import Search, search_neighbours
 from samesku.search.fusion import Fused, with_lengths_of
-from samesku.search.neighbours import Neighbours, first_neighbours, stack_neighbours
+from samesku.search.neighbours import Neighbours, read_neighbours, stack_neighbours, write_neighbours
 from samesku.search.pictures import augment_pictures
 
 #: Where Linux shows an NVIDIA processor. Torch knows for certain, but its import takes seconds.
 CUDA_DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
 BLOCK = 1024  # listings that are augmented at once
 CUDA_MIN_LISTINGS = 10_000  # fewer are searched by NumPy before torch is imported
+PLAIN = Augmentation(steps=0)
 
 
 def search_galleries(
+    fused: Fused, listings: Listings, k: int, search: Search = search_neighbours
+) -> dict[str, Neighbours]:
+    """The neighbours in each gallery of GALLERIES, of those that may match; in `split`, val's queries come first."""
+    return {
+        name: search_gallery(fused, listings, parts, k, search=search)[0] for name, parts in GALLERIES.items()
+    }
+
+
+def search_gallery(
     fused: Fused,
     listings: Listings,
+    parts: Sequence[str],
     k: int,
-    steps: int = 0,
-    threshold: float = 1.0,
+    augmentation: Augmentation = PLAIN,
     search: Search = search_neighbours,
-    n_nearest: int | None = None,
-) -> dict[str, Neighbours]:
-    """The neighbours in each gallery of GALLERIES, of those that may match; in `split`, val's queries come first.
+) -> list[Neighbours]:
+    """The k nearest of the listings of each part within it: by their rows as they are, then after each augmentation.
 
     Args:
-        steps, threshold, n_nearest: of database-side augmentation within each gallery, as of `augment_searches`.
+        parts: of a gallery, whose queries stand one part after the other in the result.
 
     Raises:
         InputError: the fused rows are those of another sample.
@@ -50,16 +59,12 @@ def search_galleries(
         raise InputError(
             f"data/fused has {len(fused)} listings, listings.parquet {len(listings)}; run `dvc repro`"
         )
-    neighbours = {}
-    for name, parts in GALLERIES.items():
-        results = [
-            search_augmented(
-                fused, listings.gallery(part), k, steps, threshold, search, listings.allowed, n_nearest
-            )
-            for part in parts
-        ]
-        neighbours[name] = stack_neighbours([nearest for nearest, _ in results], k)
-    return neighbours
+    of_parts = []
+    for part in parts:
+        nearest = search(fused, listings.gallery(part), k, allowed=listings.allowed)
+        steps = augment_searches(fused, nearest, k, augmentation, search, listings.allowed)
+        of_parts.append([after for _, after in steps])
+    return [stack_neighbours(of_step, k) for of_step in zip(*of_parts, strict=True)]
 
 
 @contextmanager
@@ -94,75 +99,82 @@ def open_search(index: Index, machine: Machine, n_listings: int) -> Iterator[Sea
         yield search_neighbours
 
 
-def search_augmented(
-    fused: Fused,
-    rows: Int32,
-    k: int,
-    steps: int,
-    threshold: float,
-    search: Search = search_neighbours,
-    allowed: AllowedPairs = ALL_PAIRS,
-    n_nearest: int | None = None,
-) -> tuple[Neighbours, Fused]:
-    """The k nearest within a gallery after `steps` augmentations, and the augmented rows.
-
-    Args:
-        allowed: which pairs may match; a row is moved by such neighbours alone.
-        n_nearest: as of `augment_searches`.
-    """
-    neighbours = search(fused, rows, k, allowed=allowed)
-    *_, (fused, neighbours) = augment_searches(
-        fused, neighbours, k, steps, threshold, search, allowed, n_nearest
-    )
-    return neighbours, fused
-
-
 def augment_searches(
     fused: Fused,
     neighbours: Neighbours,
     k: int,
-    steps: int,
-    threshold: float,
+    augmentation: Augmentation,
     search: Search = search_neighbours,
     allowed: AllowedPairs = ALL_PAIRS,
-    n_nearest: int | None = None,
 ) -> Iterator[tuple[Fused, Neighbours]]:
-    """The rows of a gallery and their k nearest: as they are, then after each of `steps` augmentations.
+    """The rows of a gallery and their k nearest: as they are, then after each step of augmentation.
 
     Args:
         neighbours: the k nearest by `fused`, of every listing of the gallery.
-        n_nearest: how many of the nearest move a row at most; None: all of score `threshold` or higher.
+        allowed: which pairs may match; a row is moved by such neighbours alone.
     """
     yield fused, neighbours
-    for _ in range(steps):
-        fused = augment_rows(fused, first_neighbours(neighbours, n_nearest or neighbours.k), threshold)
+    for _ in range(augmentation.steps):
+        fused = augment_rows(fused, choose_moving(neighbours, augmentation))
         neighbours = search(fused, neighbours.query, k, allowed=allowed)
         yield fused, neighbours
 
 
-def augment_rows(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
-    """x_i + Σ s_ij · x_j over i's neighbours j of score s_ij ≥ threshold.
+def choose_moving(neighbours: Neighbours, augmentation: Augmentation) -> Neighbours:
+    """The neighbours that move each row, the others left out: by the threshold, and by their number at most."""
+    score = neighbours.score[:, : augmentation.neighbours]
+    moves = score >= augmentation.threshold
+    nearest = np.where(moves, neighbours.neighbour[:, : augmentation.neighbours], np.int32(-1))
+    return Neighbours(neighbours.query, nearest, np.where(moves, score, -np.inf).astype(np.float32))
+
+
+def write_moving(folder: Path, neighbours: Sequence[Neighbours], augmentation: Augmentation) -> None:
+    """Write the neighbours that move the rows in each step, so that `read_moving` and `augment_steps` give the rows.
+
+    Args:
+        neighbours: those before each step, and after the last.
+    """
+    for step, nearest in enumerate(neighbours[:-1]):
+        write_neighbours(folder / f"moved_by_{step}.parquet", choose_moving(nearest, augmentation))
+
+
+def read_moving(folder: Path, rows: Int32) -> list[Neighbours]:
+    """What `write_moving` wrote. rows: int32 (G,), the gallery. Raises DamagedFile."""
+    steps = len(list(folder.glob("moved_by_*.parquet")))
+    return [read_neighbours(folder / f"moved_by_{step}.parquet", rows) for step in range(steps)]
+
+
+def augment_steps(fused: Fused, moving: Iterable[Neighbours]) -> list[Fused]:
+    """The rows as they are, then after each step of augmentation."""
+    rows = [fused]
+    for moved_by in moving:
+        rows.append(augment_rows(rows[-1], moved_by))
+    return rows
+
+
+def augment_rows(fused: Fused, moved_by: Neighbours) -> Fused:
+    """x_i + Σ s_ij · x_j over the neighbours j that move i, of score s_ij.
 
     Each channel's part of a row keeps its length. A channel that a listing lacks stays zero: it is
     not inferred from neighbours. Of a neighbour with several pictures the one nearest to the row counts, by channel.
 
     Args:
-        neighbours: those of every listing of one gallery within it; rows outside it become zero.
+        moved_by: of every listing of one gallery, within it; rows outside it become zero.
     """
     from scipy.sparse import csr_array  # here, since an index without augmentation does without SciPy
 
     if fused.owner is not None:
-        return augment_pictures(fused, neighbours, threshold)
-    rows = neighbours.query
+        return augment_pictures(fused, moved_by)
+    rows = moved_by.query
     vectors = new_array(fused.vectors.shape, np.float32)
     for block in slices(len(rows), BLOCK):
-        moves = (neighbours.neighbour[block] >= 0) & (neighbours.score[block] >= threshold)
+        moves = moved_by.neighbour[block] >= 0
         position, rank = np.nonzero(moves)
         size = len(moves)
         around, place = np.unique(
-            np.concatenate([rows[block], neighbours.neighbour[block][moves]]), return_inverse=True
+            np.concatenate([rows[block], moved_by.neighbour[block][moves]]), return_inverse=True
         )
-        scores = np.concatenate([np.ones(size, np.float32), neighbours.score[block][position, rank]])
+        scores = np.concatenate([np.ones(size, np.float32), moved_by.score[block][position, rank]])
         places = np.concatenate([np.arange(size), position]), place
         weights = csr_array((scores, places), shape=(size, len(around)))
         before = fused.vectors[around]

@@ -1,7 +1,7 @@
 """The neighbours of queries: one table of rows and scores, in one fixed order, in memory and on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +62,6 @@ def without_self(queries: Int32, rows: Int32, scores: Float64) -> tuple[Int32, F
     """(Q, m) rows and scores without each query itself, and without places that hold no listing (row −1)."""
     left_out = (rows == queries[:, None]) | (rows < 0)
     return np.where(left_out, np.int32(-1), rows), np.where(left_out, -np.inf, scores)
-
-
-def first_neighbours(neighbours: Neighbours, count: int) -> Neighbours:
-    """The `count` nearest of each query; all that there are where these are fewer."""
-    return replace(neighbours, neighbour=neighbours.neighbour[:, :count], score=neighbours.score[:, :count])
 
 
 def stack_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:

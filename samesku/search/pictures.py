@@ -127,7 +127,7 @@ def largest_products(
     return _largest_by_owner(largest.T, right_owner, n_right).T
 
 
-def augment_pictures(fused: Fused, neighbours: Neighbours, threshold: float) -> Fused:
+def augment_pictures(fused: Fused, moved_by: Neighbours) -> Fused:
     """As `augment_rows`, of listings with several pictures.
 
     Each row x_p of listing i becomes x_p + Σ s_ij · x_q over i's neighbours j, where q is the row of j that is nearest
@@ -135,15 +135,15 @@ def augment_pictures(fused: Fused, neighbours: Neighbours, threshold: float) -> 
     """
     from scipy.sparse import csr_array
 
-    position, rank = np.nonzero(neighbours.valid & (neighbours.score >= threshold))
-    weight, neighbour = neighbours.score[position, rank], neighbours.neighbour[position, rank]
+    position, rank = np.nonzero(moved_by.valid)
+    weight, neighbour = moved_by.score[position, rank], moved_by.neighbour[position, rank]
     owner = fused.row_owner
     sides = rows_by_listing(owner), None
     # A pair for each row of the query and each neighbour, then one for each row of that.
-    row, pair, _ = row_pairs(neighbours.query[position], np.arange(len(position)), sides)
+    row, pair, _ = row_pairs(moved_by.query[position], np.arange(len(position)), sides)
     left, right, first = row_pairs(row, neighbour[pair], sides[::-1])
     of_row = np.repeat(np.arange(len(row)), np.diff(np.append(first, len(left))))
-    inside = np.flatnonzero(np.isin(owner, neighbours.query))
+    inside = np.flatnonzero(np.isin(owner, moved_by.query))
     vectors = np.zeros_like(fused.vectors)
     for channel, columns in enumerate(fused.channel_columns()):
         before = fused.vectors[:, columns]

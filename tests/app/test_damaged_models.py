@@ -162,11 +162,11 @@ def test_of_the_pair_model(built_reranked, tmp_path, monkeypatch, name):
     fails("rerank", PAIR_MODEL[name])
 
 
-def test_thresholds_that_no_score_reaches_are_no_damage(built_reranked, tmp_path, monkeypatch):
-    """Val chooses them where its nearest neighbours, at score 1, are other products."""
+def test_a_threshold_that_no_score_reaches_is_no_damage(built_reranked, tmp_path, monkeypatch):
+    """Val chooses one where its nearest neighbours, of score 1, are other products."""
     shutil.copytree(built_reranked, tmp_path / "shop", symlinks=True)
     monkeypatch.chdir(tmp_path / "shop")
-    settings(threshold=UNREACHABLE, augmentation_threshold=UNREACHABLE)(RUN / "asking.json")
+    settings(threshold=UNREACHABLE)(RUN / "asking.json")
     ask("rerank")
 
 

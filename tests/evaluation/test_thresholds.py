@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.evaluation.thresholds import (
+    best_augmentation_threshold,
     best_threshold,
     best_val_threshold,
     count_relevant,
@@ -123,3 +124,13 @@ def test_a_listing_of_test_is_no_match_to_val():
     threshold, f1 = best_val_threshold(Neighbours(rows, neighbour, score), listings, rows)
     assert threshold == pytest.approx(0.85)
     assert f1 == 1.0
+
+
+def test_augmentation_takes_no_threshold_above_one():
+    """The copy of each val listing is another product: no match is best, and the threshold is just above 1."""
+    listings = make_listings([0, 1, 2, 3], ["val", "val", "val", "val"])
+    rows = np.arange(4, dtype=np.int32)
+    neighbour = np.array([[1], [0], [3], [2]], dtype=np.int32)
+    nearest = Neighbours(rows, neighbour, np.ones((4, 1), np.float32))
+    assert best_val_threshold(nearest, listings, rows)[0] == pytest.approx(1.000001)
+    assert best_augmentation_threshold(nearest, listings, rows) == 1.0

@@ -20,7 +20,7 @@ from samesku.pairs.run_pairs import AskingSettings, read_run, write_run
 from samesku.params.schema import Fusion, Match, Rerank
 from samesku.search.extension import extend_gallery
 from samesku.search.fusion import concatenate_channels
-from samesku.search.galleries import augment_rows
+from samesku.search.galleries import augment_rows, choose_moving
 from samesku.workers.blocks import map_by_threads
 
 N = 40
@@ -97,7 +97,7 @@ def run_catalogue(folder, evidence, k=5, steps=1, match=None, shops=(), rules=No
     model = PairModel(first, [fit(support, seed) for seed in range(2)], Platt(1.5, 0.1))
     scores = model.score(features, map_by_threads(1))
     settings = AskingSettings(
-        WEIGHTS, list(evidence.channels), of_all.attributes.present, searches.threshold, 0.5, 0.4
+        WEIGHTS, list(evidence.channels), of_all.attributes.present, searches.augmentation.threshold, 0.5, 0.4
     )
     write_run(folder, searches, k, features.candidates, scores, settings)
     in_sample = listings.split == "train"
@@ -110,7 +110,7 @@ def rows_of_searches(evidence, searches):
     """The fused rows, then those after each step of augmentation."""
     rows = [evidence.fused[0]]
     for neighbours in searches.neighbours[:-1]:
-        rows.append(augment_rows(rows[-1], neighbours, searches.threshold))
+        rows.append(augment_rows(rows[-1], choose_moving(neighbours, searches.augmentation)))
     return rows
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from samesku.params.schema import Index, Machine
+from samesku.params.schema import Augmentation, Index, Machine
 from samesku.search import cuda, galleries
 from samesku.search.exact import search_neighbours
 from samesku.search.fusion import concatenate_channels
-from samesku.search.galleries import augment_rows, open_search, search_augmented
+from samesku.search.galleries import augment_rows, augment_searches, choose_moving, open_search
 from tests.conftest import ROOT
 from tests.fixtures.five_listings import CHANNELS, HALVES, A, B, C, D, E
 
@@ -54,7 +54,7 @@ def test_a_driver_without_cuda_leaves_the_search_on_the_cpu(monkeypatch, driver)
 
 WITHOUT_DRIVER = """
 import sys
-from samesku.params.schema import Index, Machine
+from samesku.params.schema import Augmentation, Index, Machine
 from samesku.search import exact, galleries
 import stages.index
 galleries.CUDA_DRIVER = ()
@@ -83,7 +83,7 @@ def rows(*numbers):
 def augment(*gallery, threshold):
     fused = concatenate_channels(CHANNELS, HALVES)
     neighbours = search_neighbours(fused, rows(*gallery), 4)
-    return fused, augment_rows(fused, neighbours, threshold)
+    return fused, augment_rows(fused, choose_moving(neighbours, Augmentation(threshold=threshold)))
 
 
 def test_two_listings_by_hand():
@@ -117,11 +117,11 @@ def test_no_steps_are_the_plain_search_and_each_step_searches_the_augmented_rows
     fused = concatenate_channels(CHANNELS, HALVES)
     every = rows(A, B, C, D, E)
     plain = search_neighbours(fused, every, 4)
-    result, same = search_augmented(fused, every, 4, steps=0, threshold=0.5)
+    augmentation = Augmentation(steps=1, threshold=0.5)
+    (same, unchanged), (augmented, result) = augment_searches(fused, plain, 4, augmentation)
     assert same is fused
-    assert result.neighbour.tolist() == plain.neighbour.tolist()
-    result, augmented = search_augmented(fused, every, 4, steps=1, threshold=0.5)
-    again = search_neighbours(augment_rows(fused, plain, 0.5), every, 4)
+    assert unchanged is plain
+    again = search_neighbours(augment_rows(fused, choose_moving(plain, augmentation)), every, 4)
     assert result.score.tolist() == again.score.tolist()
     assert augmented is not fused
     assert result.score[A, 0] > plain.score[A, 1]  # A, B and C have come closer
@@ -130,11 +130,17 @@ def test_no_steps_are_the_plain_search_and_each_step_searches_the_augmented_rows
 def test_only_the_nearest_move_a_row_where_their_number_is_limited():
     fused = concatenate_channels(CHANNELS, HALVES)
     every = rows(A, B, C, D, E)
-    _, augmented = search_augmented(fused, every, 4, steps=1, threshold=0.0, n_nearest=1)
+    plain = search_neighbours(fused, every, 4)
+
+    def augmented_by(neighbours):
+        augmentation = Augmentation(steps=1, threshold=0.0, neighbours=neighbours)
+        return list(augment_searches(fused, plain, 4, augmentation))[-1][0]
+
+    augmented = augmented_by(1)
     # E's nearest is B, score 0.6: its picture becomes (1, 0) + 0.6 (0.6, 0.8) = (1.36, 0.48), its title (0.48, 1.36)
     moved = np.array([1.36, 0.48, 0.48, 1.36]) / np.hypot(1.36, 0.48)
     assert augmented.vectors[E] == pytest.approx(ROOT_HALF * moved, abs=1e-6)
-    _, by_all = search_augmented(fused, every, 4, steps=1, threshold=0.0)
+    by_all = augmented_by(None)
     # and A, score 0.5, were it taken too: the picture would be (1.86, 0.48)
     picture = np.array([1.86, 0.48]) / np.hypot(1.86, 0.48)
     assert by_all.vectors[E, :2] == pytest.approx(ROOT_HALF * picture, abs=1e-6)

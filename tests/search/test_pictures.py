@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.catalogue.listings import AllowedPairs
-from samesku.params.schema import Match
+from samesku.params.schema import Augmentation, Match
 from samesku.search import fusion, pictures
 from samesku.search.exact import group_by_mask, search_neighbours, search_queries, take_listings
 from samesku.search.fusion import (
@@ -22,7 +22,7 @@ from samesku.search.fusion import (
     read_fused,
     write_fused,
 )
-from samesku.search.galleries import augment_rows
+from samesku.search.galleries import augment_rows, choose_moving
 from samesku.search.pictures import PictureGroup, augment_pictures, search_views
 from samesku.search.tuning import unite_neighbours
 from tests.search import oracle
@@ -211,6 +211,11 @@ def test_tuning_ranks_by_the_same_scores(seed, n, most):
         np.testing.assert_allclose(pooled.score, expected.score[:, : pooled.k], atol=2.1e-6)
 
 
+def above(neighbours, threshold):
+    """The neighbours that move a row from this threshold on."""
+    return choose_moving(neighbours, Augmentation(threshold=threshold))
+
+
 def test_augmentation_takes_the_nearest_picture_of_a_neighbour():
     """A shows (1, 0) and (0, 1); its neighbour B shows (0.6, 0.8) and (0.8, 0.6); C is outside the gallery."""
     owner = np.array([0, 1, 2, 0, 1], np.int32)
@@ -221,9 +226,9 @@ def test_augmentation_takes_the_nearest_picture_of_a_neighbour():
     neighbours = search_neighbours(fused, rows, 1)
     assert neighbours.score[:, 0] == pytest.approx(0.4)  # (0.8 + 0) / 2
     assert np.array_equal(
-        augment_rows(fused, neighbours, 0.5).vectors[[0, 1, 3, 4]], fused.vectors[[0, 1, 3, 4]]
+        augment_rows(fused, above(neighbours, 0.5)).vectors[[0, 1, 3, 4]], fused.vectors[[0, 1, 3, 4]]
     )
-    augmented = augment_rows(fused, neighbours, 0.4)
+    augmented = augment_rows(fused, above(neighbours, 0.4))
     # The other way round, (1, 0) and (0, 1) are as near to B's two: the first of equals would be (1, 0) for none.
     by_hand = np.array([[1.32, 0.24], [0.6, 1.2], [0, 0], [0.24, 1.32], [1.2, 0.6]])
     length = np.linalg.norm(by_hand, axis=1, keepdims=True)
@@ -242,8 +247,9 @@ def test_with_one_picture_each_augmentation_is_that_of_rows(seed, n, threshold):
     channels = oracle.random_channels(np.random.default_rng(seed), n, {"cnn": 4, "title": 3})
     fused = concatenate_channels(channels, {"cnn": 0.6, "title": 0.4})
     neighbours = search_neighbours(fused, np.arange(n // 2, dtype=np.int32), 4)
-    expected = augment_rows(fused, neighbours, threshold).vectors
-    assert augment_pictures(fused, neighbours, threshold).vectors == pytest.approx(expected, abs=1e-6)
+    moved_by = above(neighbours, threshold)
+    expected = augment_rows(fused, moved_by).vectors
+    assert augment_pictures(fused, moved_by).vectors == pytest.approx(expected, abs=1e-6)
 
 
 @settings(deadline=None, max_examples=20)
