@@ -1,5 +1,6 @@
 """`samesku add`: match new listings against the indexed catalogue and each other."""
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samesku import artefacts
-from samesku.app.asked_listings import AskedListings, Nearest
+from samesku.app.asked_listings import AskedListings
 from samesku.app.new_listings import read_new_listings
 from samesku.app.system_index import SystemIndex
+from samesku.arrays import Bools
 from samesku.catalogue.folder_source import read_table_file
 from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
@@ -74,7 +76,7 @@ def match_table(
     Returns:
         the ids of the listings, and their matches: query, match, new (whether the match is of the table too), score
         and each channel's similarity, by query, best first; with match.rules also `rule`, and with the pair model
-        why_<family>, as in matches.parquet.
+        why_<family>, as in matches.parquet. Listings that the system cannot judge are matched by its deputy.
 
     Raises:
         InputError: the table cannot be used.
@@ -82,12 +84,33 @@ def match_table(
     with tempfile.TemporaryDirectory() as scratch:
         new = read_new_listings(table, name, images, Path(scratch), quarantine, params)
         asked = index.ask_table(new)
-    nearest = index.search(asked, index.params.index.k)
-    return new.ids, _match_columns(index, new.ids, asked, nearest)
+        matches = _match_columns(index, new.ids, asked)
+        has_picture = [bool(name or phash) for name, phash in zip(asked.files, asked.hashes, strict=True)]
+        is_unseen = index.cannot_judge(asked.titles, has_picture[: len(new.ids)])
+        if is_unseen.any() and index.deputy is not None:
+            of_deputy = _match_columns(index.deputy, new.ids, index.deputy.ask_table(new))
+            matches = _take_turns(matches, of_deputy, new.ids, is_unseen)
+            print(
+                f"samesku: new listings without a title or a picture: {is_unseen.sum()}, matched by "
+                f"{index.deputy.name}, since {index.name} has learned from listings that have both",
+                file=sys.stderr,
+            )
+    return new.ids, matches
 
 
-def _match_columns(index: SystemIndex, ids: list[str], asked: AskedListings, nearest: Nearest) -> pa.Table:
+def _take_turns(matches: pa.Table, of_deputy: pa.Table, ids: list[str], is_deputys: Bools) -> pa.Table:
+    """The rows of each query from the one table or the other, in the order of the ids."""
+    place = {posting_id: number for number, posting_id in enumerate(ids)}
+    both = pa.concat_tables([matches, of_deputy], promote_options="default")
+    number = np.array([place[query] for query in both["query"].to_pylist()], np.int64)
+    from_deputy = np.arange(len(number)) >= matches.num_rows
+    taken = np.flatnonzero(is_deputys[number] == from_deputy)
+    return both.take(taken[np.argsort(number[taken], kind="stable")])
+
+
+def _match_columns(index: SystemIndex, ids: list[str], asked: AskedListings) -> pa.Table:
     """The table of `match_table`."""
+    nearest = index.search(asked, index.params.index.k)
     gallery, decided, queries = asked.gallery, index.decide(asked, nearest), asked.rows
     n_old = gallery.n_old
     query, rank = np.nonzero(decided.is_match)

@@ -37,6 +37,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
             raise InputError(
                 f"listing {number} has neither a title nor a picture; allowed: one of them, or both"
             )
+    index = index.answering([left, right])
     comparison, threshold = index.compare(left, right)
     score = comparison.score
     gtins = read_gtins([listing.attributes.get("gtin", "") for listing in (left, right)])
@@ -72,6 +73,7 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
     """
     if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
+    index = index.answering([query])
     index.check_shop(query.source)
     asked, decision_k = index.ask([query]), index.params.index.k
     # A dynamic decision sees as many neighbours as in the pipeline.

@@ -39,6 +39,7 @@ FAMILIES = {
     "pair": "Similar listings around",
     "support": "Similar listings around",
     "missing": "Not in both listings",
+    "copy": "Same title and picture",
 }
 #: Labels by colour. A label that is not here takes one of the remaining colours.
 COLOURS = (

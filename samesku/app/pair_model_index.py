@@ -4,7 +4,8 @@ samesku/pairs/new_pairs.py defines the features of a pair with a new listing. A 
 scored keeps that score.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.app.asked_listings import AskedListings, Comparison
+from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import QueryListing
 from samesku.app.system_index import SystemIndex
-from samesku.arrays import Float32, Float64, Int32, Int64, Ints
+from samesku.arrays import Bools, Float32, Float64, Int32, Int64, Ints
+from samesku.catalogue.listings import visible_products
 from samesku.errors import InputError
 from samesku.pairs.calibration import Platt
 from samesku.pairs.candidate_search import labelled_in_train
@@ -39,6 +42,9 @@ from samesku.search.fusion import (
 from samesku.search.neighbours import Neighbours
 
 GALLERY = artefacts.MODELS / "rerank" / "full"
+#: Of listings without a title, or without a picture: the model has learned from too few.
+UNSEEN = 0.01
+COPY = 1.0  # the score of two listings that do not differ
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,12 @@ class PairNearest:
         return _best(places, gallery.position, left, right, probability, k)
 
     def explain(self, left: Int64, right: Int64) -> dict[str, Float32]:
-        """As of `explain_scores`."""
+        """As of `_explain`."""
         scored = self.scored
         size = len(self.pairs.gallery.position)
         keys = scored.right * size + scored.left
         pair = np.searchsorted(keys, np.maximum(left, right) * size + np.minimum(left, right))
-        return explain_scores(self.catalogue.model, scored.features, scored.scores, pair)
+        return _explain(self.catalogue.model, scored.features, scored.scores, pair)
 
 
 class PairModelIndex(SystemIndex):
@@ -107,6 +113,48 @@ class PairModelIndex(SystemIndex):
         self.decision_value, self._min_score = settings.threshold, settings.min_score
         _ = self.encoders  # they see when the pipeline runs after this
 
+    @cached_property
+    def deputy(self) -> SystemIndex | None:
+        try:
+            main = CatalogueIndex(self.params, self.root)
+        except InputError:
+            return None
+        main.encoders.share(self.encoders)
+        return main
+
+    def open_all(self) -> None:
+        super().open_all()
+        if self.deputy is not None:
+            self.deputy.open_all()
+
+    def cannot_judge(self, titles: Sequence[str], has_picture: Sequence[bool]) -> Bools:
+        """Those that lack a title, or a picture, where (nearly) every listing of the catalogue has one.
+
+        The model has learned from no such pairs; it takes what is missing for a difference.
+        """
+        lacks_title, lacks_picture = (
+            np.array([not title for title in titles], bool),
+            ~np.array(has_picture, bool),
+        )
+        return (lacks_title & self._has_nearly_all["title"]) | (
+            lacks_picture & self._has_nearly_all["picture"]
+        )
+
+    @cached_property
+    def _has_nearly_all(self) -> dict[str, bool]:
+        listings = self.listings
+        hashes = np.array([bool(phash) for phash in listings.hashes[: len(self)]], bool)
+        has = {"title": np.array([bool(title) for title in listings.title], bool)}
+        has["picture"] = np.asarray(listings.has_image) | hashes
+        return {name: bool(column.mean() > 1 - UNSEEN) for name, column in has.items()}
+
+    def answering(self, listings: Sequence[QueryListing]) -> SystemIndex:
+        new = [listing for listing in listings if listing.row is None]
+        has_picture = [listing.jpeg is not None or bool(listing.image_phash) for listing in new]
+        if not self.cannot_judge([listing.title for listing in new], has_picture).any():
+            return self
+        return self.deputy or self
+
     @property
     def decision(self) -> Decision:
         return Decision(kind="static", value=self.decision_value, at_least_one=self.spec.at_least_one)
@@ -117,7 +165,7 @@ class PairModelIndex(SystemIndex):
 
     def search(self, asked: AskedListings, k: int) -> PairNearest:
         pairs = NewPairs(self.catalogue, asked.gallery, _evidence(asked), asked.rules)
-        gallery, scored = asked.gallery, pairs.score()
+        gallery, scored = asked.gallery, self._with_copies(asked, pairs.score())
         probability = scored.scores.probability
         neighbours = _best(gallery.new, gallery.position, scored.left, scored.right, probability, k)
         return PairNearest(neighbours, self.catalogue, pairs, scored)
@@ -151,13 +199,33 @@ class PairModelIndex(SystemIndex):
     def _compare_new(self, asked: AskedListings, pair: tuple[int, int]) -> Comparison:
         """Of two numbers of the gallery."""
         pairs = NewPairs(self.catalogue, asked.gallery, _evidence(asked), asked.rules, pair)
-        scored = pairs.score()
+        scored = self._with_copies(asked, pairs.score())
         (place,) = np.flatnonzero((scored.left == min(pair)) & (scored.right == max(pair))).tolist()
         columns = dict(zip(scored.features.names, scored.features.columns, strict=True))
         cosines = {name: float(columns[name][place]) if name in columns else np.nan for name in self.channels}
         if max(pair) >= len(self) and np.isnan(columns["fused"][place]):
             return Comparison(None, cosines, {})
         return _comparison(self.catalogue.model, scored.features, scored.scores, place, cosines)
+
+    def _with_copies(self, asked: AskedListings, scored: ScoredPairs) -> ScoredPairs:
+        """Two listings of one title and one picture match, where no label has taught the model about such pairs."""
+        if self._has_labelled_copies:
+            return scored
+        titles, files = (
+            np.array([*old[: len(self)], *new], dtype=object)
+            for old, new in ((self.listings.title, asked.titles), (self.listings.image, asked.files))
+        )
+        is_copy = (titles[scored.left] == titles[scored.right]) & (files[scored.left] == files[scored.right])
+        is_copy &= (titles[scored.left] != "") & (files[scored.left] != "")
+        probability = np.where(is_copy, COPY, scored.scores.probability)
+        return replace(scored, scores=replace(scored.scores, probability=probability))
+
+    @cached_property
+    def _has_labelled_copies(self) -> bool:
+        listings, is_labelled = self.listings, visible_products(self.listings) >= 0
+        content = zip(listings.title, listings.image, is_labelled, strict=False)
+        counts = Counter((title, file) for title, file, known in content if known and title and file)
+        return max(counts.values(), default=0) > 1
 
     @cached_property
     def _nothing(self) -> AskedListings:
@@ -171,11 +239,21 @@ def _evidence(asked: AskedListings) -> ListingEvidence:
     return ListingEvidence(texts, rows.channels, [rows.fused])
 
 
+def _explain(model: PairModel, features: FeatureBlock, scores: PairScores, pair: Ints) -> dict[str, Float32]:
+    """As of `explain_scores`, but that of copies nothing else is said."""
+    moves = explain_scores(model, features, scores, pair)
+    is_copy = scores.probability[pair] == COPY
+    if is_copy.any():
+        moves = {family: np.where(is_copy, np.float32(0), of_pairs) for family, of_pairs in moves.items()}
+        moves["copy"] = is_copy.astype(np.float32)
+    return moves
+
+
 def _comparison(
     model: PairModel, features: FeatureBlock, scores: PairScores, place: int, cosines: Mapping[str, float]
 ) -> Comparison:
     """Of the pair at a place."""
-    reasons = explain_scores(model, features, scores, np.array([place]))
+    reasons = _explain(model, features, scores, np.array([place]))
     return Comparison(
         round(float(scores.probability[place]), DECIMALS),
         cosines,

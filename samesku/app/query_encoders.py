@@ -59,6 +59,10 @@ class QueryEncoders:
             embeddings[name] = encoder.embed(content.column(column), present=present, label=label)
         return embeddings
 
+    def share(self, others: "QueryEncoders") -> None:
+        """Load each encoder once for two systems of one run."""
+        self._encoders = others._encoders
+
     def encoder(self, name: str) -> Encoder:
         """The encoder of channel `name`.
 

@@ -14,7 +14,7 @@ from samesku.app.asked_listings import AskedListings, Comparison, Nearest, NewMa
 from samesku.app.new_listings import NewListings
 from samesku.app.query_encoders import QueryEncoders, QueryRows
 from samesku.app.query_listing import QueryListing
-from samesku.arrays import Float32
+from samesku.arrays import Bools, Float32
 from samesku.catalogue.gtin import read_gtins
 from samesku.catalogue.images import PackedImages
 from samesku.catalogue.listings import ALL_PAIRS, read_listings
@@ -85,6 +85,19 @@ class SystemIndex(ABC):
     @abstractmethod
     def compare_rows(self, left: int, right: int) -> Comparison:
         """What the system says of two listings of the catalogue."""
+
+    def answering(self, listings: Sequence[QueryListing]) -> SystemIndex:
+        """The index that answers about these listings: another one where this system cannot judge them."""
+        return self
+
+    def cannot_judge(self, titles: Sequence[str], has_picture: Sequence[bool]) -> Bools:
+        """Which listings the system cannot judge: bool (Q,). has_picture: whether each has a picture or a hash."""
+        return np.zeros(len(titles), bool)
+
+    @property
+    def deputy(self) -> SystemIndex | None:
+        """The system that judges listings which this one cannot; None where there is none."""
+        return None
 
     def open_all(self) -> None:
         """Read or map every file that a later question needs, so that all are of one run of the pipeline."""

@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 import samesku
 from samesku import artefacts
 from samesku.app import answers
+from samesku.app.add import match_table
 from samesku.app.cli import app
 from samesku.app.open_index import open_index, rank_systems
+from samesku.app.query_listing import QueryListing
+from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
 from samesku.params import load_params, read_params
 from tests.fixtures import small_shop
@@ -179,3 +182,60 @@ def test_the_text_says_which_system_answers(reranked):
     refused = RUN.invoke(app, ["search", titles[0], "--system=phash"])
     assert refused.exit_code == 2
     assert "allowed: samesku, tuned, rerank" in refused.output
+
+
+def test_a_copy_of_a_listing_matches_it_where_the_model_has_seen_no_copies(index, monkeypatch):
+    monkeypatch.setattr(
+        "samesku.pairs.new_pairs.mean_log_odds", lambda *_: -9.0
+    )  # the model finds them unlike
+    given = index.query_listing("p00a")
+    copy = QueryListing(given.title, given.image, given.image_phash, given.jpeg)
+    assert not index._has_labelled_copies
+    best = answers.search_catalogue(index, copy, 3)["results"][0]
+    assert (best["posting_id"], best["score"], best["match"]) == ("p00a", 1.0, True)
+    assert best["reasons"] == [["copy", 1.0]]
+    answer = answers.match_listings(index, copy, copy)
+    assert (answer["same"], answer["score"]) == (True, 1.0)
+    other = QueryListing(given.title + " refill", given.image, given.image_phash, given.jpeg)
+    assert not answers.match_listings(index, copy, other)["same"]
+    index.__dict__["_has_labelled_copies"] = True  # then the model knows what they are
+    assert not answers.match_listings(index, copy, copy)["same"]
+
+
+def test_a_question_without_a_title_goes_to_the_main_system_where_every_listing_has_one(index):
+    """The model has learned from no pair that lacks a title, and takes that for a difference."""
+    given = index.query_listing("p00a")
+    picture = QueryListing("", given.image, given.image_phash, given.jpeg)
+    assert answers.search_catalogue(index, picture, 3)["system"] == "rerank"  # some have none in this shop
+    index._has_nearly_all.update(title=True)
+    found = answers.search_catalogue(index, picture, 3)
+    assert found["system"] == "samesku"
+    assert found["results"][0]["posting_id"] == "p00a"
+    main = open_index(load_params(), system="samesku")
+    assert found == answers.search_catalogue(main, picture, 3)
+    assert answers.match_listings(index, picture, given)["system"] == "samesku"
+    assert answers.match_listings(index, given, given)["system"] == "rerank"
+    assert index.deputy.encoders.encoder("cnn") is index.encoders.encoder("cnn")
+
+
+def test_listings_of_a_table_are_each_matched_by_the_system_that_can_judge_them(index, tmp_path, capsys):
+    given = index.query_listing("p00a")
+    Path(tmp_path / "p.jpg").write_bytes(given.jpeg)
+    table = f"posting_id,title,image\nz1,{given.title},p.jpg\nz0,,p.jpg\n"
+    (tmp_path / "new.csv").write_text(table)
+    index._has_nearly_all.update(title=True)
+
+    def matches(system):
+        _, rows = match_table(system, table.encode(), "new.csv", tmp_path, Quarantine(), system.params)
+        return rows.to_pylist()
+
+    rows = matches(index)
+    alone = {name: matches(system) for name, system in {"rerank": index, "samesku": index.deputy}.items()}
+    assert "without a title or a picture: 1, matched by samesku" in capsys.readouterr().err
+    by_main = [row for row in alone["samesku"] if row["query"] == "z0"]
+    assert by_main
+    mine = [row for row in rows if row["query"] == "z0"]
+    assert [(row["match"], row["score"]) for row in mine] == [(row["match"], row["score"]) for row in by_main]
+    order = [row["query"] for row in rows]
+    assert order == sorted(order, key=["z0", "z1"].index)
+    assert all(row["why_base"] is not None for row in rows if row["query"] == "z1")
