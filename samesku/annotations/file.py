@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -97,6 +97,12 @@ def format_annotations(annotations: Mapping[Pair, Annotation]) -> bytes:
 def read_annotations(path: Path) -> dict[Pair, Annotation]:
     """The annotations of a file; none where there is no file."""
     return parse_annotations(path.read_bytes(), path.as_posix()) if path.is_file() else {}
+
+
+def count_known(annotations: Iterable[Pair], posting_ids: Iterable[str]) -> int:
+    """How many of the annotated pairs are of listings of this catalogue; the file may hold those of others."""
+    known = set(posting_ids)
+    return sum(left in known and right in known for left, right in annotations)
 
 
 def write_annotation(path: Path, pair: Pair, answer: str | None, name: str = "") -> None:

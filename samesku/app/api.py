@@ -103,7 +103,13 @@ def match_catalogue(
     quarantine, folder = Quarantine(), _folder(images)
     with tempfile.TemporaryDirectory() as scratch:
         data = to_parquet(table, named_by_index="posting_id" not in params.data.columns)
-        new = read_new_listings(data, TABLE, folder, Path(scratch), quarantine, params)
+        try:
+            new = read_new_listings(data, TABLE, folder, Path(scratch), quarantine, params)
+        except InputError as error:  # it names the key of params.yaml, which this call does not read
+            message = str(error).replace(
+                "name yours in params.yaml, as in data.columns: ", "give columns, as in "
+            )
+            raise InputError(message.replace("; read as Parquet", "")) from None
         listings = _store_listings(new, Path(scratch), params)
         channels = _embed(new, listings, params)
         fusion, owner = params.fusion, listings.owner

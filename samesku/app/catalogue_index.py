@@ -85,12 +85,9 @@ class CatalogueIndex(SystemIndex):
 
     def _read_main(self) -> None:
         root, fusion = self.root, self.params.fusion
-        for path, stage in (
-            (root / artefacts.FUSED / "weights.json", "fuse"),
-            (root / artefacts.METRICS / "samesku.json", "evaluate"),
-        ):
+        for path in (root / artefacts.FUSED / "weights.json", root / artefacts.METRICS / "samesku.json"):
             if not path.is_file():
-                raise InputError(f"{path} is missing; run `dvc repro {stage}`")
+                raise InputError(f"{path} is missing; run `dvc repro`")
         self.fused, self.fusion_method = read_fused(root / artefacts.FUSED), fusion.method
         self.weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, self.channels)
         path = root / artefacts.FUSED / "weights.json"

@@ -81,7 +81,12 @@ def _open(system: str, params: Params, root: Path) -> SystemIndex:
         raise InputError(f"system is {system!r}; allowed: {', '.join(ASKED_SYSTEMS)}")
     if system != "samesku" and not _is_current(system, root):
         stage = "tune" if system == "tuned" else system
-        raise InputError(f"{system} was skipped, or not run on this sample; run `dvc repro {stage}`")
+        skipped = root / artefacts.PREDICTIONS / system / artefacts.SKIPPED
+        if skipped.is_file() and is_of_sample(
+            skipped.parent, artefacts.fingerprint(None, [root / artefacts.LISTINGS])
+        ):
+            raise InputError(f"{system} was skipped: {artefacts.read_json(skipped)['skipped']}")
+        raise InputError(f"{system} was not run on this sample; run `dvc repro {stage}`")
     if system != "rerank":
         return CatalogueIndex(params, root, system)
     from samesku.app.pair_model_index import PairModelIndex  # here, for lightgbm takes a second

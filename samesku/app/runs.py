@@ -53,7 +53,6 @@ def read_groups(run: str | None, system: str) -> dict[str, int]:
 def _read_commit(commit: str, path: Path) -> bytes:
     """A file of a commit's outs."""
     from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
 
     if artefacts.read_git(Path(), "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") is None:
         raise InputError(
@@ -61,10 +60,10 @@ def _read_commit(commit: str, path: Path) -> bytes:
         )
     try:
         return DVCFileSystem(".", rev=commit).read_bytes(f"/{path.as_posix()}")
-    except (DvcException, OSError) as error:
+    except Exception as error:  # DVC has many for files that its cache lacks, or has only a part of
         raise InputError(
-            f"{path} of the commit {commit} is not in DVC's cache ({error}); run the pipeline on that commit, or "
-            "`dvc pull` its outs"
+            f"{path} of the commit {commit} is not in DVC's cache ({error}); run the pipeline on that commit, "
+            "`dvc pull` its outs, or name a folder that has the file"
         ) from None
 
 

@@ -108,7 +108,9 @@ def next_steps(
         )
     if n_annotations:
         add(
-            f"{n_annotations:,} pairs are annotated. Run the pipeline with them:",
+            f"{n_annotations:,} pairs are annotated. Run the pipeline with them:"
+            if n_annotations > 1
+            else "One pair is annotated. Run the pipeline with it:",
             command="dvc exp run -S data.annotations=data/annotations.csv",
         )
     n_quarantined = (

@@ -56,7 +56,7 @@ class SystemIndex(ABC):
     def __init__(self, params: Params, root: Path, names: Iterable[str]) -> None:
         self.params, self.root = params, root
         if not (root / artefacts.LISTINGS).is_file():
-            raise InputError(f"{root / artefacts.LISTINGS} is missing; run `dvc repro sample`")
+            raise InputError(f"{root / artefacts.LISTINGS} is missing; run `dvc repro`")
         self.listings = read_listings(root / artefacts.LISTINGS, params.match)
         path_of = partial(artefacts.embedding_path, root=root)
         self.channels = load_channels(names, path_of, self.listings)

@@ -95,12 +95,17 @@ def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
         curve.interval[position],
         result.recall,
     )
-    share = "an unknown share" if np.isnan(recall) else f"{recall:.1%}"
+    interval = f"(95% interval {of_recall[0]:.1%} to {of_recall[1]:.1%})"
+    share = (
+        "which share of the true candidate pairs they are is unknown: too few of the lower scores are annotated"
+        if np.isnan(recall)
+        else f"they are {recall:.1%} of the true candidate pairs {interval}"
+    )
     lines = [
         f"{system}: threshold {threshold:g}",
         f"  {curve.n_pairs[position]:,} pairs reach it; {curve.precision[position]:.1%} of them are correct "
         f"(95% interval {low:.1%} to {high:.1%})",
-        f"  they are {share} of the true candidate pairs (95% interval {of_recall[0]:.1%} to {of_recall[1]:.1%})",
+        f"  {share}",
         f"  estimated from {result.n_annotated} annotated pairs of {result.n_pairs:,}",
     ]
     if result.needed:

@@ -6,6 +6,7 @@ say what was left out of it. The reasons are few and fixed, so that they can be 
 
 import re
 from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,9 +82,9 @@ class Quarantine:
         """The rows with at least one entry."""
         return {entry.row for entry in self.entries}
 
-    def by_reason(self) -> str:
-        """«12 × image: missing, 3 × title: empty», the commonest first."""
-        counts = Counter(entry.reason for entry in self.entries)
+    def by_reason(self, but: Container[str] = ()) -> str:
+        """«12 × image: missing, 3 × title: empty», the commonest first, without the reasons `but`."""
+        counts = Counter(entry.reason for entry in self.entries if entry.reason not in but)
         return ", ".join(
             f"{n} × {reason}" for reason, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
         )
@@ -112,7 +113,7 @@ class Quarantine:
         if share > most:
             raise InputError(
                 f"{share:.1%} of the rows are at fault, above data.max_quarantined {most:g}: "
-                f"{self.by_reason()}; {file} lists each"
+                f"{self.by_reason(EMPTY)}; {file} lists each; correct them, or raise data.max_quarantined"
             )
 
     def write(self, path: Path) -> None:

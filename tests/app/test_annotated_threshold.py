@@ -1,5 +1,7 @@
 """samesku threshold by annotations: the sampled pairs, what is printed, and what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from samesku import artefacts
 from samesku.annotations.file import Annotation, format_annotations
 from samesku.app.annotated_threshold import annotated_threshold, read_pair_sample
 from samesku.app.cli import app
+from samesku.app.text import annotated_table
 from samesku.catalogue.listings import read_listings
 from samesku.errors import InputError
 from samesku.params import load_params, read_params
@@ -84,6 +87,14 @@ def test_where_every_pair_is_annotated_the_threshold_is_exact():
     assert result.curve.threshold[result.position] == pytest.approx(1 - 221 / 1000)
     assert result.recall == (1, 1, 1)
     assert result.needed == 0
+
+
+def test_an_unknown_share_has_no_interval():
+    write()
+    annotate(200)
+    lines = annotated_table("samesku", None, replace(judge(0.9), recall=(np.nan, 0.1, 0.4)))
+    assert "  which share of the true candidate pairs they are is unknown" in lines
+    assert "40.0%" not in lines
 
 
 def test_the_command_prints_the_threshold_its_estimates_and_how_to_adopt_it():

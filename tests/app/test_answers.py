@@ -144,7 +144,7 @@ def test_what_was_made_with_other_params_is_refused(shop_copy):
     with pytest.raises(InputError, match=r"channel phash has 128 columns by params\.yaml"):
         index.embed_listings([read_query_listing("", picture, index.params.data)])
     artefacts.METRICS.joinpath("samesku.json").unlink()
-    with pytest.raises(InputError, match=r"metrics/samesku.json is missing; run `dvc repro evaluate`"):
+    with pytest.raises(InputError, match=r"metrics/samesku.json is missing; run `dvc repro`"):
         CatalogueIndex(load_params())
 
 

@@ -158,6 +158,11 @@ def test_what_is_left_out_is_listed_and_nothing_else_is_lost():
         (TITLES[:0], {}, "the table has a header and no rows"),
         (TITLES.assign(posting_id=None, title=None), {}, "the table has a header and no rows with a value"),
         (TITLES.drop(columns="title"), {}, "the table has no column title, image or image_phash"),
+        (
+            TITLES.rename(columns={"title": "name"}),
+            {},
+            r"has no column title, .*\(columns found: [^;]*\); give columns, as in \{title: name\}",
+        ),
         (TITLES.to_dict("list"), {}, "the table is a dict; allowed: a pandas DataFrame"),
         (TITLES.assign(title=None), {}, "the table: no listing is left"),
         (TITLES, {"images": "none/such"}, "images: none/such is no folder"),

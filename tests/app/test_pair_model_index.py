@@ -1,6 +1,7 @@
 """The system that answers, and the answers of the pair model: those of the run for listings of the catalogue."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -148,11 +149,18 @@ def test_a_system_that_cannot_be_asked_gives_way_or_is_refused(reranked_copy, ca
     assert "not rerank: data/models/rerank/full/asking.json is missing" in capsys.readouterr().err
     for system, sentence in (
         ("rerank", "asking.json is missing; run `dvc repro rerank`"),
-        ("tuned", "tuned was skipped, or not run on this sample; run `dvc repro tune`"),
+        ("tuned", "tuned was not run on this sample; run `dvc repro tune`"),
         ("phash", "system is 'phash'; allowed: samesku, tuned, rerank"),
     ):
         with pytest.raises(InputError, match=sentence):
             open_index(load_params(), system=system)
+
+
+def test_a_system_that_was_skipped_says_why(reranked_copy):
+    shutil.rmtree(artefacts.PREDICTIONS / "rerank")
+    artefacts.write_skipped(artefacts.PREDICTIONS / "rerank", "val has no labels")
+    with pytest.raises(InputError, match=r"^rerank was skipped: val has no labels$"):
+        open_index(load_params(), system="rerank")
 
 
 def test_what_was_made_with_other_weights_is_refused(reranked_copy):

@@ -1,6 +1,7 @@
 """`samesku diff` and `samesku store`."""
 
 import csv
+import shutil
 import subprocess
 
 import pytest
@@ -76,6 +77,10 @@ def test_diff_of_a_commit_reads_the_cache_of_dvc(tmp_path):
     assert run("diff", "HEAD") == "no change; changes.csv\n"
     message = run("diff", "HEAD~1", "--system", "rerank", status=2)
     assert "data/predictions/rerank/groups.parquet of the commit HEAD~1 is not in DVC's cache" in message
+    shutil.rmtree(tmp_path / ".dvc/cache")  # as in a clone in which that commit has not run
+    message = run("diff", "HEAD~1", status=2)
+    assert "data/predictions/samesku/groups.parquet of the commit HEAD~1 is not in DVC's cache" in message
+    assert "damaged" not in message
 
 
 def write_params(**machine):

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from samesku import artefacts
 from samesku.annotations.file import parse_annotations
 from samesku.app.catalogue_index import CatalogueIndex
+from samesku.app.running_server import read_state
 from samesku.app.web import forms, guard, pair_routes, server
 from samesku.app.web.product_routes import product_system
 from samesku.app.web.review_queue import ReviewQueue, SampleQueue, open_queue
@@ -52,6 +53,14 @@ def client(site):
         server.build(site, []), base_url="http://127.0.0.1:8000", headers={guard.TOKEN: "secret"}
     ) as opened:
         yield opened
+
+
+def test_the_page_says_that_the_pipeline_has_run_since_the_server_started(site, client):
+    sentence = "since this server started. Stop the server and start it again"
+    site.state = read_state()
+    assert sentence not in client.get("/").text
+    (artefacts.METRICS / "samesku.json").touch()
+    assert sentence in client.get("/").text
 
 
 def test_two_listings_are_compared(client, shop_copy):
@@ -333,7 +342,7 @@ def test_annotations_that_another_person_wrote_stay(client, shop_copy):
     annotations = parse_annotations(artefacts.ANNOTATIONS.read_bytes(), "annotations.csv")
     assert annotations["x", "y"] == ("same", "2026-01-01T00:00:00Z", "")
     assert annotations["p00a", "p00b"].answer == "same"
-    assert "2 pairs are annotated. Run the pipeline with them:" in client.get("/").text
+    assert "One pair is annotated. Run the pipeline with it:" in client.get("/").text
     artefacts.ANNOTATIONS.write_text("something else\n")
     answer = client.post("/api/review", json={"position": 1, "annotation": "same"})
     assert answer.json() == {

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from samesku.catalogue.quarantine import HASH_BAD, IMAGE_MISSING, IMAGE_UNNAMED, TITLE_EMPTY, Quarantine
+from samesku.errors import InputError
 
 
 def test_the_file_is_in_order_and_says_each_thing_once(tmp_path: Path) -> None:
@@ -67,3 +68,7 @@ def test_empty_cells_are_no_faults_and_a_share_is_exact(tmp_path: Path) -> None:
     faults.add(3, "", "", IMAGE_MISSING)
     faults.add(8, "", "", IMAGE_MISSING)
     faults.check_share(total=40, readable=40, taken=40, most=0.05, file=tmp_path)  # 2 of 40 are not above 5%
+    with pytest.raises(
+        InputError, match=r"^5\.0% of the rows .*: 2 × image: missing; .*, or raise data\.max_quarantined"
+    ):
+        faults.check_share(total=40, readable=40, taken=40, most=0.04, file=tmp_path)

@@ -74,8 +74,9 @@ class Site:
         token: str,
         system: str | None = None,
         name: str = "",
+        state: str | None = None,
     ) -> None:
-        self.index, self.token, self.name = index, token, name
+        self.index, self.token, self.name, self.state = index, token, name, state
         catalogue = Catalogue(index.listings)
         catalogue.open_all()
         self.pairs = PairRoutes(index, queue, annotations, name)
@@ -101,6 +102,7 @@ class Site:
         content = await run_in_threadpool(start_content, self.products)
         body = self.template.render(
             content,
+            is_old=self.state is not None and await run_in_threadpool(read_state) != self.state,
             token=self.token,
             listings=len(self.index),
             shops=self.index.listings.allowed.names,  # those that decide which pairs may match
@@ -233,7 +235,7 @@ def run(
     index.open_all()
     queue = open_queue(system, precision, params, index.listings)
     read_annotations(artefacts.ANNOTATIONS)  # so that an unreadable file is reported now
-    site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32), system, person)
+    site = Site(index, queue, artefacts.ANNOTATIONS, secrets.token_urlsafe(32), system, person, state)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
