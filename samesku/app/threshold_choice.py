@@ -36,10 +36,11 @@ def threshold_content(
 ) -> dict[str, Any] | None:
     """The thresholds of a system for a page; None where no single threshold decides. JSON can hold it.
 
-    Keys: system; key, of params.yaml, null where there is none; current, the threshold of the last run; steps, rising,
-    each [threshold, matches, matched listings, groups (null for most), precision and recall on val (null without
-    labels), precision by annotations and its 95% interval (null without any)]; examples, falling, each
-    [listing, listing, score, whether they are one product (null if not known)]. A match is a pair of two listings.
+    Keys: system; key, of params.yaml, null where there is none; current, the threshold of the last run; clusters,
+    whether that run kept only the matches within clusters, which the steps do not; steps, rising, each [threshold,
+    matches, matched listings, groups (null for most), precision and recall on val (null without labels), precision by
+    annotations and its 95% interval (null without any)]; examples, falling, each [listing, listing, score, whether
+    they are one product (null if not known)]. A match is a pair of two listings.
 
     Raises:
         InputError: the system has not run, or ran on another sample.
@@ -48,7 +49,8 @@ def threshold_content(
         key = threshold_key(system, params)
     except InputError:  # a decision for each query
         return None
-    current = read_metrics(artefacts.predictions_folder(system)).get("threshold", {}).get("full")
+    metrics = read_metrics(artefacts.predictions_folder(system))
+    current = metrics.get("threshold", {}).get("full")
     left, right, score = candidate_pairs(system, catalogue.listings)
     if current is None or not len(score):
         return None
@@ -76,7 +78,15 @@ def threshold_content(
         known = min(product[a], product[b]) >= 0
         same = int(product[a] == product[b]) if known else None
         examples.append([shown.number(a), shown.number(b), round(float(score[place]), 4), same])
-    return {"system": system, "key": key, "current": round(current, 4), "steps": rows, "examples": examples}
+    by_clusters = metrics.get("decided_by", {}).get("full") == "clusters"
+    return {
+        "system": system,
+        "key": key,
+        "current": round(current, 4),
+        "clusters": by_clusters,
+        "steps": rows,
+        "examples": examples,
+    }
 
 
 def val_curve(left: Int64, right: Int64, n_pairs: Int64, catalogue: Catalogue) -> list[list[float | None]]:

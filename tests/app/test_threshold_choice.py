@@ -49,6 +49,14 @@ def test_each_step_counts_the_pairs_listings_and_groups_above_it(folder):
     assert steps[0][3] == 2  # a1 a2 and b1 d1: one match of four pairs joins no two groups
 
 
+def test_a_run_that_decided_by_clusters_is_marked(folder):
+    path = artefacts.predictions_folder("halves") / "metrics.json"
+    metrics = json.loads(path.read_text())
+    assert content()[0]["clusters"] is False
+    path.write_text(json.dumps(metrics | {"decided_by": {"full": "clusters"}}))
+    assert content()[0]["clusters"] is True
+
+
 def test_pairs_of_the_clerical_review_are_candidates_below_the_threshold(folder):
     two_system_predictions.write_pair_model(folder)
     catalogue = read_catalogue()

@@ -38,7 +38,9 @@ class ThresholdPage {
       tiles.push(figure("recall on val", percent(step[5]), change(step[5], before[5], 1) || "of the true matches"));
     }
     if (step[6] !== null) tiles.push(figure("precision by annotations", percent(step[6]), `95%: ${percent(step[7])} to ${percent(step[8])}`));
-    this.place.querySelector(".threshold-figures").replaceChildren(element("dl", { className: "tiles" }, tiles));
+    const ofClusters = "The last run kept only those of these matches that lie within a cluster, so its lists and products are fewer. A threshold that you adopt decides without clusters.";
+    const notes = this.content.clusters ? [element("p", { className: "note" }, ofClusters)] : [];
+    this.place.querySelector(".threshold-figures").replaceChildren(element("dl", { className: "tiles" }, tiles), ...notes);
     this.slider.setAttribute("aria-valuetext", `threshold ${threshold.toFixed(3)}`);
     this.place.querySelector(".threshold-chart").replaceChildren(this.chart(place));
     this.place.querySelector(".adopt code").textContent = this.command(threshold);
