@@ -33,6 +33,7 @@ from samesku.replacing import hold_lock, replace_out
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SOURCE = Path("data/source.txt")  # where the catalogue of the sample is from
 SAMPLE = Path("data/sample")
 LISTINGS = SAMPLE / "listings.parquet"
 IMAGES = SAMPLE / "images.arrow"

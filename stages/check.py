@@ -14,8 +14,6 @@ from samesku import artefacts
 from samesku.errors import InputError
 from samesku.params import add_way_back, load_params
 
-SOURCE = Path("data/source.txt")
-
 
 def check_source(source: str) -> None:
     """Whether there is a catalogue, unless it lies at a URL or DVC makes or fetches it.
@@ -55,7 +53,7 @@ def main() -> str:
     except InputError as error:
         raise InputError(add_way_back(str(error))) from None
     removed = remove_leftovers(params.train)
-    with artefacts.replace_out(SOURCE) as partial:
+    with artefacts.replace_out(artefacts.SOURCE) as partial:
         partial.write_text(f"{params.data.source}\n", "utf-8")
     summary = f"params.yaml is right, the catalogue is {params.data.source}"
     return summary + (

@@ -37,18 +37,20 @@ def table() -> None:
 
     Example: samesku table
     """
-    from samesku.app.systems import describe_fallen, describe_missing, describe_without_figures, split_systems
+    from samesku.app import systems
     from samesku.app.text import systems_table
 
     params = load_params()
-    current, missing = split_systems(params)
+    current, missing = systems.split_systems(params)
     typer.echo(systems_table(artefacts.METRICS, current))
-    if fallen := describe_fallen(params, current):
+    if fallen := systems.describe_fallen(params, current):
         typer.echo(f"\n{fallen}")
-    if without := describe_without_figures(artefacts.METRICS, current):
+    if without := systems.describe_without_figures(artefacts.METRICS, current):
         typer.echo(without, err=True)
     if missing:
-        typer.echo(describe_missing(missing), err=True)
+        typer.echo(systems.describe_missing(missing), err=True)
+    if other := systems.describe_other_catalogue(params):
+        typer.echo(f"samesku: {other}", err=True)
 
 
 @command

@@ -37,6 +37,14 @@ def describe_missing(systems: Sequence[str]) -> str:
     return f"left out, since they were not run on this sample: {', '.join(systems)}; `dvc repro` runs them"
 
 
+def describe_other_catalogue(params: Params) -> str:
+    """That the figures are those of another catalogue than the one of params.yaml; "" where they are not."""
+    source = artefacts.SOURCE.read_text("utf-8").strip() if artefacts.SOURCE.is_file() else params.data.source
+    if source == params.data.source:
+        return ""
+    return f"these figures are of {source}; params.yaml has {params.data.source} now: run `dvc repro`"
+
+
 def read_figures(metrics: Path, systems: Collection[str]) -> dict[str, dict[str, Any]]:
     """What the metrics files of these systems say, by name; those that have one."""
     files = {system: artefacts.metrics_file(system, metrics) for system in systems}

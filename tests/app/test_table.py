@@ -1,6 +1,7 @@
 """The table of systems: those of params.yaml, measured on the sample that is here; the README has the last run's."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -82,6 +83,15 @@ def test_a_clone_without_data_shows_the_figures_of_its_commit(folder):
     assert split_systems(load_params())[1] == []
     rows = CliRunner().invoke(app, ["table"]).stdout.splitlines()[2:]
     assert sorted(row.split(" | ")[0] for row in rows) == ["| image_only", "| samesku", "| self_only"]
+
+
+def test_figures_of_another_catalogue_are_named_as_such(folder):
+    run_two_systems(folder)
+    artefacts.SOURCE.write_text(f"{load_params().data.source}\n")
+    assert "these figures are of" not in CliRunner().invoke(app, ["table"]).stderr
+    artefacts.SOURCE.write_text("data/raw/before\n")  # `samesku init` has run, and the pipeline has not
+    sentence = rf"these figures are of data/raw/before; params\.yaml has {load_params().data.source} now"
+    assert re.search(sentence, CliRunner().invoke(app, ["table"]).stderr)
 
 
 def test_a_skipped_system_is_of_this_run(folder):
