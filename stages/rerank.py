@@ -30,7 +30,7 @@ from samesku.pairs.candidate_search import find_candidates
 from samesku.pairs.candidates import best_candidates
 from samesku.pairs.evidence import collect_evidence
 from samesku.pairs.labels import NotEnoughPairs, label_pairs, limit_folds
-from samesku.pairs.outputs import RerankedGallery, add_pair_evidence, review_galleries, write_models
+from samesku.pairs.outputs import NO_MODEL, RerankedGallery, add_pair_evidence, review_galleries, write_models
 from samesku.pairs.pair_model import fit_pair_model
 from samesku.pairs.run_pairs import AskingSettings, write_run
 from samesku.pairs.uncertain_pairs import open_reader
@@ -79,7 +79,7 @@ def main() -> str:
                 model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read, map_blocks)
             except NotEnoughPairs as error:
                 by_fused_score = [part.neighbours[0] for part in searches]
-                neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"fused score: {error}"
+                neighbours[name], models[name] = stack_neighbours(by_fused_score, k), f"{NO_MODEL}{error}"
                 continue
             scores = [val_scores, *(model.score(part, map_blocks, read) for part in features[1:])]
             best = [best_candidates(part, s.probability, k) for part, s in zip(pairs, scores, strict=True)]

@@ -80,6 +80,11 @@ class CatalogueIndex(SystemIndex):
             raise InputError(
                 f"{artefacts.FUSED} has {len(self.fused)} listings for {len(self)} listings; run `dvc repro`"
             )
+        if not self.fused.vectors.shape[1]:
+            raise InputError(
+                "no listing of the catalogue has a row of the channels that fusion weighs in params.yaml; give weight "
+                "to a channel of what it has, titles or pictures, and run `dvc repro`"
+            )
         self.rows = augment_steps(self.fused, self._read_moving())
         _ = self.encoders  # they see when the pipeline runs after this
 
@@ -183,7 +188,9 @@ class CatalogueIndex(SystemIndex):
         queries = self.embed_listings([left, right])
         places = np.array([0]), np.array([1])
         cosines = channel_cosines(queries.channels, *places, owner=queries.owner)
-        fused = self._augment_two(left, right) if self.augmentation.steps else queries.fused
+        fused = queries.fused
+        if self.augmentation.steps and fused.listing_mask.all():  # else one has nothing to compare
+            fused = self._augment_two(left, right)
         return _comparison(fused, *places, cosines), self.pair_threshold(fused)
 
     def _augment_two(self, left: QueryListing, right: QueryListing) -> Fused:

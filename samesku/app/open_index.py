@@ -75,18 +75,22 @@ def _is_current(system: str, root: Path) -> bool:
     )
 
 
+def _has_run(system: str, root: Path) -> bool:
+    return (root / artefacts.PREDICTIONS / system / "metrics.json").is_file()
+
+
 def _open(system: str, params: Params, root: Path) -> SystemIndex:
     """The index of a system; raises InputError where there is none, or it cannot be asked."""
     if system not in ASKED_SYSTEMS:
         raise InputError(f"system is {system!r}; allowed: {', '.join(ASKED_SYSTEMS)}")
-    if system != "samesku" and not _is_current(system, root):
-        stage = "tune" if system == "tuned" else system
+    if not _is_current(system, root) and (system != "samesku" or _has_run(system, root)):
+        stage = {"samesku": "", "tuned": " tune"}.get(system, f" {system}")
         skipped = root / artefacts.PREDICTIONS / system / artefacts.SKIPPED
         if skipped.is_file() and is_of_sample(
             skipped.parent, artefacts.fingerprint(None, [root / artefacts.LISTINGS])
         ):
             raise InputError(f"{system} was skipped: {artefacts.read_json(skipped)['skipped']}")
-        raise InputError(f"{system} was not run on this sample; run `dvc repro {stage}`")
+        raise InputError(f"{system} was not run on this sample; run `dvc repro{stage}`")
     if system != "rerank":
         return CatalogueIndex(params, root, system)
     from samesku.app.pair_model_index import PairModelIndex  # here, for lightgbm takes a second

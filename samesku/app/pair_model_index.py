@@ -28,6 +28,7 @@ from samesku.pairs.explain import explain_scores
 from samesku.pairs.feature_blocks import FeatureBlock
 from samesku.pairs.local_evidence import ListingEvidence
 from samesku.pairs.new_pairs import NewPairs, ScoredCatalogue, ScoredPairs
+from samesku.pairs.outputs import NO_MODEL
 from samesku.pairs.pair_model import PairModel, PairScores
 from samesku.pairs.run_pairs import SETTINGS, read_run
 from samesku.params import Decision, Params
@@ -89,6 +90,10 @@ class PairModelIndex(SystemIndex):
         super().__init__(params, root, [*fusion.image, *fusion.title])
         folder = root / GALLERY
         if not (folder / SETTINGS).is_file():
+            metrics = artefacts.read_json(root / artefacts.PREDICTIONS / "rerank" / "metrics.json")
+            reason = str(metrics.get("model", {}).get("full", ""))
+            if reason.startswith(NO_MODEL):
+                raise InputError(f"rerank has no pair model: {reason.removeprefix(NO_MODEL)}")
             raise InputError(f"{folder / SETTINGS} is missing; run `dvc repro rerank`")
         rows = np.arange(len(self), dtype=np.int32)
         numbers = artefacts.read_json(folder / "numbers.json")

@@ -249,6 +249,8 @@ class SystemIndex(ABC):
             if decision.at_least_one:
                 likely |= neighbours.valid & (neighbours.score >= self.min_score)
             lists = nearest.lists(np.unique(neighbours.neighbour[likely]), neighbours.k)
+            if asked.rules is not None:
+                lists = apply_rules(lists, asked.rules, allowed)
         neighbours, statistics = decision_statistics(neighbours, allowed, lists)
         accepted = statistics[decision.kind] >= self.decision_value
         if decision.at_least_one:

@@ -18,6 +18,7 @@ NO_FIGURES = (
 )
 BAR_WIDTH = 20  # characters
 MAX_REASONS = 4  # that are named
+NO_MATCH = "no score is a match: the threshold that val chose is above 1"
 TABLE_HEAD = (
     "| system | val f1 | test f1 | gain | precision | recall | micro_f1 | test_full f1 | gain |",
     "|---|---|---|---|---|---|---|---|---|",
@@ -122,6 +123,8 @@ def match_text(answer: dict[str, Any], left: str, right: str) -> str:
         head = f"{'the' if answer['same'] else 'not the'} same product: {rule}, which decides by match.rules"
     elif score is None:
         head = "not the same product: the two have nothing in common to compare"
+    elif threshold > 1:
+        head = f"not the same product: score {score:.4f}, and {NO_MATCH}"
     elif answer["same"]:
         head = f"the same product: score {score:.4f} ≥ threshold {threshold:.4f}"
     else:
@@ -148,7 +151,7 @@ def search_text(answer: dict[str, Any]) -> str:
         for rank, result in enumerate(answer["results"], 1)
     ]
     threshold = answer["threshold"]
-    decided = "" if threshold is None else f": score ≥ {threshold:.4f}"
+    decided = "" if threshold is None else f": {NO_MATCH}" if threshold > 1 else f": score ≥ {threshold:.4f}"
     lines.append(f"* match by {answer['system']}{decided}")
     return "\n".join(lines)
 

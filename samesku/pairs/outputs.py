@@ -25,6 +25,7 @@ from samesku.scratch import slices
 
 BLOCK = 2**20  # pairs at once
 MAX_IMPORTANCES = 30  # features in the plot
+NO_MODEL = "fused score: "  # before the reason, in the metrics of a gallery without a pair model
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ def write_models(
 ) -> None:
     """Write `folder`/<gallery>/: LightGBM's text files, and numbers.json with what else decides a match."""
     folder.mkdir()
+    if not galleries:  # DVC warns of an empty folder
+        write_json(folder / "none.json", {"models": 0})
     for name, gallery in galleries.items():
         (folder / name).mkdir()
         gallery.model.save(folder / name)

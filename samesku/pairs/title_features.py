@@ -48,6 +48,11 @@ class ComparedItems:
 
         These items are those that both have; those of the left alone and those of the right alone.
         """
+        if not self.items.shape[
+            1
+        ]:  # no title of the catalogue has an item; SciPy has no maximum of no columns
+            none = np.zeros(len(pairs[0]), np.float32)
+            return none, none, (none, none)
         both = self._both(pairs)
         left, right = ((self.items[side] - both).max(axis=1).toarray() for side in pairs)
         return both.sum(axis=1).astype(np.float32), both.max(axis=1).toarray(), (left, right)

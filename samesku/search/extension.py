@@ -140,11 +140,17 @@ def augment_new(gallery: ExtendedGallery, new: Fused, groups: Sequence[Group], m
     Args:
         moved_by: of the neighbours of `ExtendedGallery.search`, those that move the new listings.
     """
-    moves = moved_by.valid
-    places = np.unique(np.concatenate([gallery.new, moved_by.neighbour[moves]]))
+    has_row = new.listing_mask > 0  # a listing without a channel is in no group, and nothing moves it
+    if not has_row.any():
+        return new
+    neighbour, score = moved_by.neighbour[has_row], moved_by.score[has_row]
+    moves = neighbour >= 0
+    places = np.unique(np.concatenate([gallery.new[has_row], neighbour[moves]]))
     around = take_listings(places, groups, new)
     of_all = no_neighbours(np.arange(len(places), dtype=np.int32), moved_by.k)
-    mine = np.searchsorted(places, gallery.new)
-    of_all.neighbour[mine] = np.where(moves, np.searchsorted(places, moved_by.neighbour), -1)
-    of_all.score[mine] = moved_by.score
-    return augment_rows(around, of_all)[mine]
+    mine = np.searchsorted(places, gallery.new[has_row])
+    of_all.neighbour[mine] = np.where(moves, np.searchsorted(places, neighbour), -1)
+    of_all.score[mine] = score
+    vectors = np.zeros_like(new.vectors)
+    vectors[has_row[new.row_owner]] = augment_rows(around, of_all)[mine].vectors
+    return replace(new, vectors=vectors)

@@ -184,6 +184,8 @@ def search_views(
             views[n:, columns] = views[owner[n:], columns]
             mask[n:] |= mask[owner[n:]] & np.uint32(1 << channel)
     view_rows = np.flatnonzero(np.isin(owner, rows)).astype(np.int32)
+    if not len(view_rows):
+        return no_neighbours(rows, 0)
     most = int(np.bincount(owner[view_rows]).max())
     # So many views are of at least k other listings.
     nearest = search(replace(fused, vectors=views, modality_mask=mask, owner=None), view_rows, (k + 1) * most)

@@ -1,5 +1,6 @@
 """Questions to a main system with augmentation: new listings are moved as the catalogue's were."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import yaml
 
 from samesku import artefacts
 from samesku.app import answers
+from samesku.app.add import match_table
 from samesku.app.catalogue_index import CatalogueIndex
 from samesku.app.query_listing import read_query_listing
+from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import DamagedFile, InputError
 from samesku.params import load_params, read_params
-from stages import evaluate, index
+from samesku.search.fusion import read_fused
+from stages import evaluate, fuse, index
 
 THRESHOLD = 0.5
 
@@ -123,4 +127,35 @@ def test_another_augmentation_than_that_of_the_run_is_refused(shop_copy):
     augment()
     (artefacts.NEIGHBOURS / "moved_by_0.parquet").unlink()
     with pytest.raises(DamagedFile, match=r"0 of 1 files moved_by_\*\.parquet"):
+        CatalogueIndex(load_params())
+
+
+def test_a_listing_without_any_weighted_channel_stays_where_it_is_and_harms_no_other(shop_copy):
+    """Titles alone are weighed; the first new listing has a picture alone."""
+    params = read_params(Path("params.yaml"))
+    params["fusion"]["alpha"] = 0.0
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    fuse.main()
+    augment()
+    system = CatalogueIndex(load_params())
+    title = system.listings.title[system.row_of["p00a"]]
+    table = f"posting_id,title,image\nz0,,p00a.png\nz1,{title},p00a.png\n".encode()
+
+    def matches(content):
+        _, rows = match_table(system, content, "new.csv", Path("shop/images"), Quarantine(), system.params)
+        return [(row["query"], row["match"], row["score"]) for row in rows.to_pylist()]
+
+    both = matches(table)
+    assert both
+    assert both == matches(b"\n".join([table.split(b"\n")[0], table.split(b"\n")[2]]))
+    picture = read_query_listing("", Path("shop/images/p00a.png").read_bytes(), system.params.data)
+    assert answers.search_catalogue(system, picture, 3)["results"] == []
+    assert answers.match_listings(system, picture, picture)["score"] is None
+
+
+def test_a_catalogue_without_a_weighted_channel_cannot_be_asked(shop_copy, monkeypatch):
+    fused = read_fused(artefacts.FUSED)
+    nothing = replace(fused, vectors=fused.vectors[:, :0])
+    monkeypatch.setattr("samesku.app.catalogue_index.read_fused", lambda folder: nothing)
+    with pytest.raises(InputError, match="no listing of the catalogue has a row of the channels"):
         CatalogueIndex(load_params())

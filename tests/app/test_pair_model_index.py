@@ -17,13 +17,16 @@ from samesku.app.add import match_table
 from samesku.app.cli import app
 from samesku.app.open_index import open_index, rank_systems
 from samesku.app.query_listing import QueryListing
+from samesku.app.text import match_text, search_text
 from samesku.catalogue.quarantine import Quarantine
 from samesku.errors import InputError
+from samesku.pairs.outputs import NO_MODEL
 from samesku.params import load_params, read_params
 from tests.fixtures import small_shop
 
 RUN = CliRunner()
 MODELS = artefacts.MODELS / "rerank/full"
+RESULT = {"match": False, "score": 1.0, "posting_id": "a", "title": "a", "source": "", "attributes": []}
 
 
 @pytest.fixture
@@ -154,6 +157,31 @@ def test_a_system_that_cannot_be_asked_gives_way_or_is_refused(reranked_copy, ca
     ):
         with pytest.raises(InputError, match=sentence):
             open_index(load_params(), system=system)
+
+
+def test_a_run_without_a_pair_model_says_why(reranked_copy):
+    path = artefacts.PREDICTIONS / "rerank/metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {"model": {"full": f"{NO_MODEL}too few labels"}}))
+    (MODELS / "asking.json").unlink()
+    with pytest.raises(InputError, match=r"^rerank has no pair model: too few labels$"):
+        open_index(load_params(), system="rerank")
+
+
+def test_a_sample_of_another_catalogue_is_not_asked_by_the_embeddings_of_the_last(shop_copy):
+    table = pq.read_table(artefacts.LISTINGS)
+    pq.write_table(table.take(list(range(len(table)))[::-1]), artefacts.LISTINGS)
+    with pytest.raises(InputError, match=r"samesku was not run on this sample; run `dvc repro`$"):
+        open_index(load_params(), system="samesku")
+
+
+def test_where_no_score_is_a_match_the_text_says_so():
+    answer = {"score": 1.0, "threshold": 1.000001, "same": False, "rule": None, "system": "samesku"}
+    answer |= {"channels": {}, "reasons": [], "conflicts": [], "attributes": []}
+    assert match_text(answer, "a", "a").startswith(
+        "not the same product: score 1.0000, and no score is a match"
+    )
+    assert "no score is a match" in search_text({**answer, "results": [RESULT]})
 
 
 def test_a_system_that_was_skipped_says_why(reranked_copy):

@@ -51,6 +51,9 @@ ROWS = [
 ]
 
 
+RUN = CliRunner()
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the main system by titles alone, with keys of `match`; the matches of each listing."""
@@ -122,3 +125,32 @@ def test_people_see_where_attributes_agree_and_where_not(run):
         "--attribute colour: allowed: NAME=VALUE, with NAME of brand, price, gtin, mpn, category"
         in refused.output
     )
+
+
+def test_added_listings_match_by_rules_and_one_to_one_as_in_the_pipeline(run, tmp_path):
+    """n1 has the GTIN of a1, so a1's best of the shop `three` is n1, and n2, of a1's title, is left without it."""
+    settings = {"link": "across", "one_to_one": True, "rules": True}
+    nothing = dict.fromkeys(ROWS[0], "")
+    new = [
+        nothing | {"posting_id": "n1", "title": "becher eiche", "source": "three", "gtin": OIL},
+        nothing | {"posting_id": "n2", "title": "sunflower oil bottle", "source": "three"},
+    ]
+
+    def write(file, rows):
+        csv.DictWriter(file, list(ROWS[0])).writerows(rows)
+
+    run(**settings)
+    with (tmp_path / "new.csv").open("w", newline="") as file:
+        csv.DictWriter(file, list(ROWS[0])).writeheader()
+        write(file, new)
+    done = RUN.invoke(app, ["add", "new.csv", "--out", "added", "--system", "samesku"])
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "added/matches.csv").open(newline="") as file:
+        added = {row["posting_id"]: row["matches"].split() for row in csv.DictReader(file)}
+    with (tmp_path / "shop/listings.csv").open("a", newline="") as file:
+        write(file, new)
+    of_pipeline = run(**settings)
+    assert {name: set(matches) for name, matches in added.items()} == {
+        name: {name, *of_pipeline[name]} for name in ("n1", "n2")
+    }
+    assert "a1" in added["n1"]

@@ -152,3 +152,9 @@ def test_of_a_group_the_pairs_that_may_match_are_counted():
     values = cluster_metrics(group, product, np.arange(4), number_shops("across", shop))
     assert (values["groups"], values["largest"]) == (1, 4)
     assert values["pairwise"] == {"precision": 4 / 8, "recall": 1.0, "f1": 8 / 12}
+
+
+def test_without_neighbours_average_precision_is_zero_where_there_was_something_to_rank():
+    values = average_precision(np.zeros((2, 0), bool), np.array([1, 0]))
+    assert values[0] == 0
+    assert np.isnan(values[1])

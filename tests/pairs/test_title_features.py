@@ -79,3 +79,12 @@ def test_empty_titles_and_no_pairs():
     assert ComparedItems(none.codes).n_conflicts(pairs((0, 1))).tolist() == [0]
     empty = (np.empty(0, np.int32), np.empty(0, np.int32))
     assert ComparedItems(none.words).shared(empty).shape == (0,)
+
+
+def test_titles_without_a_word_share_nothing_and_lack_nothing():
+    """A catalogue of pictures alone: SciPy has no maximum of a matrix without columns."""
+    words = tokenize_titles(["", "", ""]).words
+    weight = np.ones(words.items.shape[1], np.float32)
+    shared, largest, sides = ComparedItems(words, weight).compare(pairs((0, 1), (1, 2)))
+    for column in (shared, largest, *sides):
+        assert column.tolist() == [0, 0]

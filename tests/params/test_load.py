@@ -134,6 +134,7 @@ def test_the_shipped_params_are_right():
         ),
         ("channels.phash.weights", "x", "channels.phash: backend phash has no weights"),
         ("channels", {"a.b": SHIPPED["channels"]["cnn"]}, "channels.a.b is no name; allowed: letters"),
+        ("channels.match", SHIPPED["channels"]["cnn"], "channels.match has the name of a column of matches"),
         ("channels.pxk", SHIPPED["channels"]["cnn"], "channels.pxk has a name that is taken by training"),
         ("channels.pxk_title", SHIPPED["channels"]["sbert"], "channels.pxk_title has a name that is taken"),
         ("machine.device", "gpu", "machine.device is 'gpu'; allowed: 'auto', 'cpu', 'cuda' or 'mps'"),

@@ -293,3 +293,11 @@ def test_candidates_of_an_index_are_pictures_beside_their_listings_title():
     titled = fused.vectors[:12][owner[12:], 4:]
     assert np.array_equal(seen[0].vectors[12:, 4:], titled)
     assert seen[0].owner is None
+
+
+def test_an_index_of_rows_finds_nothing_in_an_empty_gallery():
+    """As that of a split without listings."""
+    channels, owner = random_listings(np.random.default_rng(3), 12, 2)
+    fused = concatenate_channels(channels, {"cnn": 0.5, "title": 0.5}, owner)
+    found = search_views(search_neighbours, fused, np.empty(0, np.int32), 5)
+    assert (found.query.shape, found.neighbour.shape) == ((0,), (0, 0))
