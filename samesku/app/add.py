@@ -76,7 +76,7 @@ def match_table(
     Returns:
         the ids of the listings, and their matches: query, match, new (whether the match is of the table too), score
         and each channel's similarity, by query, best first; with match.rules also `rule`, and with the pair model
-        why_<family>, as in matches.parquet. Listings that the system cannot judge are matched by its deputy.
+        why_<family>, as in matches.parquet. Listings that the system cannot judge are matched by its fallback.
 
     Raises:
         InputError: the table cannot be used.
@@ -87,24 +87,24 @@ def match_table(
         matches = _match_columns(index, new.ids, asked)
         has_picture = [bool(name or phash) for name, phash in zip(asked.files, asked.hashes, strict=True)]
         is_unseen = index.cannot_judge(asked.titles, has_picture[: len(new.ids)])
-        if is_unseen.any() and index.deputy is not None:
-            of_deputy = _match_columns(index.deputy, new.ids, index.deputy.ask_table(new))
-            matches = _take_turns(matches, of_deputy, new.ids, is_unseen)
+        if is_unseen.any() and index.fallback is not None:
+            of_fallback = _match_columns(index.fallback, new.ids, index.fallback.ask_table(new))
+            matches = _take_turns(matches, of_fallback, new.ids, is_unseen)
             print(
                 f"samesku: new listings without a title or a picture: {is_unseen.sum()}, matched by "
-                f"{index.deputy.name}, since {index.name} has learned from listings that have both",
+                f"{index.fallback.name}, since {index.name} has learned from listings that have both",
                 file=sys.stderr,
             )
     return new.ids, matches
 
 
-def _take_turns(matches: pa.Table, of_deputy: pa.Table, ids: list[str], is_deputys: Bools) -> pa.Table:
+def _take_turns(matches: pa.Table, of_fallback: pa.Table, ids: list[str], is_fallbacks: Bools) -> pa.Table:
     """The rows of each query from the one table or the other, in the order of the ids."""
     place = {posting_id: number for number, posting_id in enumerate(ids)}
-    both = pa.concat_tables([matches, of_deputy], promote_options="default")
+    both = pa.concat_tables([matches, of_fallback], promote_options="default")
     number = np.array([place[query] for query in both["query"].to_pylist()], np.int64)
-    from_deputy = np.arange(len(number)) >= matches.num_rows
-    taken = np.flatnonzero(is_deputys[number] == from_deputy)
+    from_fallback = np.arange(len(number)) >= matches.num_rows
+    taken = np.flatnonzero(is_fallbacks[number] == from_fallback)
     return both.take(taken[np.argsort(number[taken], kind="stable")])
 
 

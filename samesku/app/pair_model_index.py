@@ -119,7 +119,7 @@ class PairModelIndex(SystemIndex):
         _ = self.encoders  # they see when the pipeline runs after this
 
     @cached_property
-    def deputy(self) -> SystemIndex | None:
+    def fallback(self) -> SystemIndex | None:
         try:
             main = CatalogueIndex(self.params, self.root)
         except InputError:
@@ -129,8 +129,8 @@ class PairModelIndex(SystemIndex):
 
     def open_all(self) -> None:
         super().open_all()
-        if self.deputy is not None:
-            self.deputy.open_all()
+        if self.fallback is not None:
+            self.fallback.open_all()
 
     def cannot_judge(self, titles: Sequence[str], has_picture: Sequence[bool]) -> Bools:
         """Those that lack a title, or a picture, where (nearly) every listing of the catalogue has one.
@@ -158,7 +158,7 @@ class PairModelIndex(SystemIndex):
         has_picture = [listing.jpeg is not None or bool(listing.image_phash) for listing in new]
         if not self.cannot_judge([listing.title for listing in new], has_picture).any():
             return self
-        return self.deputy or self
+        return self.fallback or self
 
     @property
     def decision(self) -> Decision:

@@ -95,7 +95,7 @@ class SystemIndex(ABC):
         return np.zeros(len(titles), bool)
 
     @property
-    def deputy(self) -> SystemIndex | None:
+    def fallback(self) -> SystemIndex | None:
         """The system that judges listings which this one cannot; None where there is none."""
         return None
 

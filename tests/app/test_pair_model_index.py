@@ -251,7 +251,7 @@ def test_a_question_without_a_title_goes_to_the_main_system_where_every_listing_
     assert found == answers.search_catalogue(main, picture, 3)
     assert answers.match_listings(index, picture, given)["system"] == "samesku"
     assert answers.match_listings(index, given, given)["system"] == "rerank"
-    assert index.deputy.encoders.encoder("cnn") is index.encoders.encoder("cnn")
+    assert index.fallback.encoders.encoder("cnn") is index.encoders.encoder("cnn")
 
 
 def test_listings_of_a_table_are_each_matched_by_the_system_that_can_judge_them(index, tmp_path, capsys):
@@ -266,7 +266,7 @@ def test_listings_of_a_table_are_each_matched_by_the_system_that_can_judge_them(
         return rows.to_pylist()
 
     rows = matches(index)
-    alone = {name: matches(system) for name, system in {"rerank": index, "samesku": index.deputy}.items()}
+    alone = {name: matches(system) for name, system in {"rerank": index, "samesku": index.fallback}.items()}
     assert "without a title or a picture: 1, matched by samesku" in capsys.readouterr().err
     by_main = [row for row in alone["samesku"] if row["query"] == "z0"]
     assert by_main
