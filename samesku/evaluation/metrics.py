@@ -87,9 +87,8 @@ def average_precision(relevant: Bools, n_relevant: Ints) -> Float64:
     """
     ranks = np.arange(1, relevant.shape[1] + 1)
     precision_sum = (np.cumsum(relevant, axis=1) / ranks * relevant).sum(axis=1)
-    return _divide(
-        precision_sum, np.minimum(n_relevant, max(1, relevant.shape[1]))
-    )  # k is 0 without neighbours
+    k = max(1, relevant.shape[1])  # a gallery without neighbours has no column
+    return _divide(precision_sum, np.minimum(n_relevant, k))
 
 
 def recall_at_k(relevant: Bools, n_relevant: Ints) -> Float64:

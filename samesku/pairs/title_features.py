@@ -48,9 +48,8 @@ class ComparedItems:
 
         These items are those that both have; those of the left alone and those of the right alone.
         """
-        if not self.items.shape[
-            1
-        ]:  # no title of the catalogue has an item; SciPy has no maximum of no columns
+        # Where no title of the catalogue has an item: SciPy has no maximum of no columns.
+        if not self.items.shape[1]:
             none = np.zeros(len(pairs[0]), np.float32)
             return none, none, (none, none)
         both = self._both(pairs)

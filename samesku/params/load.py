@@ -316,14 +316,8 @@ def _check_names(params: Params) -> Iterator[str]:
         yield from check_start(name, run, params.channels)
     yield from check_reader(params.reader, params.channels)
     # Each channel and run writes data/models/<name>, and a run two channels, <run>_image and _title.
-    columns = {
-        "query",
-        "match",
-        "new",
-        "rank",
-        "score",
-        "rule",
-    }  # of the tables that have a column for each channel
+    # The tables of matches have a column for each channel beside these.
+    columns = {"query", "match", "new", "rank", "score", "rule"}
     if clash := sorted(columns & set(params.channels)):
         yield f"channels.{clash[0]} has the name of a column of matches.parquet; allowed: another name"
     stages = {"learned_fusion", "reader", "rerank"}
