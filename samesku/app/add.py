@@ -89,7 +89,7 @@ def match_table(
         is_unseen = index.cannot_judge(asked.titles, has_picture[: len(new.ids)])
         if is_unseen.any() and index.fallback is not None:
             of_fallback = _match_columns(index.fallback, new.ids, index.fallback.ask_table(new))
-            matches = _take_turns(matches, of_fallback, new.ids, is_unseen)
+            matches = _choose_rows(matches, of_fallback, new.ids, is_unseen)
             print(
                 f"samesku: new listings without a title or a picture: {is_unseen.sum()}, matched by "
                 f"{index.fallback.name}, since {index.name} has learned from listings that have both",
@@ -98,13 +98,17 @@ def match_table(
     return new.ids, matches
 
 
-def _take_turns(matches: pa.Table, of_fallback: pa.Table, ids: list[str], is_fallbacks: Bools) -> pa.Table:
-    """The rows of each query from the one table or the other, in the order of the ids."""
+def _choose_rows(matches: pa.Table, of_fallback: pa.Table, ids: list[str], by_fallback: Bools) -> pa.Table:
+    """The rows of each query, in the order of the ids.
+
+    Args:
+        by_fallback: bool (Q,), the queries whose rows are those of `of_fallback`; of the others, those of `matches`.
+    """
     place = {posting_id: number for number, posting_id in enumerate(ids)}
     both = pa.concat_tables([matches, of_fallback], promote_options="default")
     number = np.array([place[query] for query in both["query"].to_pylist()], np.int64)
     from_fallback = np.arange(len(number)) >= matches.num_rows
-    taken = np.flatnonzero(is_fallbacks[number] == from_fallback)
+    taken = np.flatnonzero(by_fallback[number] == from_fallback)
     return both.take(taken[np.argsort(number[taken], kind="stable")])
 
 

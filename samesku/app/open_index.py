@@ -69,10 +69,8 @@ def _is_current(system: str, root: Path) -> bool:
     listings = root / artefacts.LISTINGS
     if not listings.is_file():
         return False
-    predictions = root / artefacts.PREDICTIONS / system
-    return (predictions / "metrics.json").is_file() and is_of_sample(
-        predictions, artefacts.fingerprint(None, [listings])
-    )
+    sample = artefacts.fingerprint(None, [listings])
+    return _has_run(system, root) and is_of_sample(root / artefacts.PREDICTIONS / system, sample)
 
 
 def _has_run(system: str, root: Path) -> bool:

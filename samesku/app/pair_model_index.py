@@ -43,9 +43,9 @@ from samesku.search.fusion import (
 from samesku.search.neighbours import Neighbours
 
 GALLERY = artefacts.MODELS / "rerank" / "full"
-#: Of listings without a title, or without a picture: the model has learned from too few.
+#: Share of the catalogue below which listings without a title, or without a picture, are too few to learn from.
 UNSEEN = 0.01
-COPY = 1.0  # the score of two listings that do not differ
+COPY = 1.0  # the score of two listings of one title and one picture
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class PairModelIndex(SystemIndex):
             self.fallback.open_all()
 
     def cannot_judge(self, titles: Sequence[str], has_picture: Sequence[bool]) -> Bools:
-        """Those that lack a title, or a picture, where (nearly) every listing of the catalogue has one.
+        """Those that lack a title, or a picture, where nearly every listing of the catalogue has one.
 
-        The model has learned from no such pairs; it takes what is missing for a difference.
+        The model has learned from too few such pairs, and takes what is missing for a difference.
         """
         lacks_title, lacks_picture = (
             np.array([not title for title in titles], bool),
@@ -245,7 +245,7 @@ def _evidence(asked: AskedListings) -> ListingEvidence:
 
 
 def _explain(model: PairModel, features: FeatureBlock, scores: PairScores, pair: Ints) -> dict[str, Float32]:
-    """As of `explain_scores`, but that of copies nothing else is said."""
+    """As of `explain_scores`; the one reason of two copies is that they are copies."""
     moves = explain_scores(model, features, scores, pair)
     is_copy = scores.probability[pair] == COPY
     if is_copy.any():
