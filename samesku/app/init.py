@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from samesku.artefacts import read_git
-from samesku.catalogue.column_guess import describe_columns, guess_columns
+from samesku.catalogue.column_guess import check_guessed, describe_columns, guess_columns
 from samesku.catalogue.further import split_names
 from samesku.catalogue.open_source import open_source
 from samesku.catalogue.quarantine import Fault, Quarantine
@@ -55,13 +55,7 @@ def init_params(
     refuse_while_running(PARAMS)  # before a large table is read
     names = open_raw_table(table, encoding).names
     columns = guess_columns(names, given)
-    if "posting_id" not in columns or not {"title", "image"} & columns.keys():
-        missing = "an id" if "posting_id" not in columns else "a title or a picture"
-        ours = "posting_id" if "posting_id" not in columns else "title"
-        raise InputError(
-            f"{table} has no column that looks like {missing}; name one: --column {ours}=NAME "
-            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
-        )
+    check_guessed(table, names, columns)
     data = _place(table, images)
     data["columns"] = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
     source = open_source(data["source"], data["csv"], data["images"])

@@ -7,7 +7,7 @@ import numpy as np
 
 from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue
-from samesku.app.system_names import NOTHING_MATCHED, name_system
+from samesku.app.system_names import NOTHING_MATCHED, join_words, name_system, sentence_start
 from samesku.catalogue.listings import can_tune
 from samesku.params import Params
 
@@ -23,28 +23,26 @@ class NextStep(TypedDict):
 
 
 def describe_catalogue(catalogue: Catalogue) -> str:
-    """What the catalogue is, in one sentence."""
+    """What the catalogue is: "75 listings of 30 products. All have a picture, a title and a label."."""
     listings, n = catalogue.listings, len(catalogue)
-    product = listings.product
-    n_labelled = int((product >= 0).sum())
-    labelled = "all" if n_labelled == n else f"{n_labelled:,}"
-    n_pictures = sum(picture is not None for picture in catalogue.pictures[:n])
-    n_titles = sum(bool(title) for title in listings.title)
+    labelled = listings.product >= 0
     shops = len({shop for shop in listings.source if shop})
-    parts = [f"{n:,} listings"]
-    if shops:
-        parts.append(f"from {shops:,} shops" if shops > 1 else "from one shop")
-    has = [
-        f"{'all' if count == n else f'{count:,}'} with a {name}"
-        for count, name in ((n_pictures, "picture"), (n_titles, "title"))
-        if count
+    counts = {
+        "a picture": sum(picture is not None for picture in catalogue.pictures[:n]),
+        "a title": sum(bool(title) for title in listings.title),
+        "a label": int(labelled.sum()),
+    }
+    everywhere = [name for name, count in counts.items() if count == n]
+    some = [
+        f"{count:,} {'have' if count > 1 else 'has'} {name}"
+        for name, count in counts.items()
+        if 0 < count < n
     ]
-    labels = (
-        f"{labelled} have a label, of {len(np.unique(product[product >= 0])):,} products"
-        if n_labelled
-        else "none has a label"
-    )
-    return f"{' '.join(parts)}: {', '.join([*has, labels])}."
+    products = f" of {len(np.unique(listings.product[labelled])):,} products" if labelled.all() else ""
+    origin = f" from {shops:,} shops" if shops > 1 else " from one shop" if shops else ""
+    has = ([f"all have {join_words(everywhere)}"] if everywhere else []) + some
+    has += [] if counts["a label"] else ["none has a label"]
+    return f"{n:,} listings{products}{origin}. {sentence_start('; '.join(has))}."
 
 
 def describe_quality(
@@ -69,8 +67,8 @@ def describe_quality(
     if rivals:
         best = max(rivals, key=lambda row: row["test_full"]["f1"])
         name, f1 = name_system(best["name"], params), best["test_full"]["f1"]
-        subject = f"The best of the {len(rivals)} other systems" if len(rivals) > 1 else "The other system"
-        sentences.append(f"{subject}, {name}, has {f1:.3f}.")
+        rank = "The best" if f1 > test["f1"] else "The next best"
+        sentences.append(f"{rank} system is {name}, with {f1:.3f}.")
     return " ".join(sentences)
 
 

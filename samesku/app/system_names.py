@@ -1,6 +1,6 @@
 """What the systems are called on the pages: in plain words, the same on every page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from samesku.app.evidence_names import name_evidence
 from samesku.params import CompareSystem, Params
@@ -10,9 +10,9 @@ NOTHING_MATCHED = "nothing matched"
 NAMES = {
     "samesku": "the main system",
     "rerank": "the pair model",
-    "tuned": "the best weights",
-    "tuned_augmented": "the best weights, with averaged neighbours",
-    "tuned_augmented_one": "the best weights, with averaged neighbours and at least one match",
+    "tuned": "tuned weights",
+    "tuned_augmented": "tuned weights with averaged neighbours",
+    "tuned_augmented_one": "tuned weights with averaged neighbours and at least one match",
 }
 #: Systems that learn how to fuse the channels, by their kind.
 LEARNED = {"attention": "weights learned by attention", "gated": "weights learned by gates"}
@@ -33,6 +33,11 @@ def name_system(system: str, params: Params) -> str:
     return name_systems(params).get(system, system)
 
 
+def join_words(words: Sequence[str]) -> str:
+    """At least one word as a list in a sentence: `a picture, a title and a label`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+
+
 def sentence_start(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
@@ -42,5 +47,5 @@ def _describe_baseline(system: CompareSystem, labels: Mapping[str, str]) -> str:
     """What a baseline looks at: `picture and meaning of the title, a threshold for each query`."""
     weights = system.image | system.title
     parts = [labels.get(name, name) for name, weight in weights.items() if weight > 0]
-    seen = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else f"{parts[0]} alone"
+    seen = join_words(parts) if len(parts) > 1 else f"{parts[0]} alone"
     return f"{seen}, a threshold for each query" if system.decision.kind == "dynamic" else seen

@@ -110,7 +110,10 @@ def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
         f"  estimated from {result.n_annotated} annotated pairs of {result.n_pairs:,}",
     ]
     if result.needed:
-        lines[-1] += f"; about {result.needed} more may lower the threshold: samesku serve"
+        lines.append(
+            f"  annotate about {result.needed} more pairs with `samesku serve`: then a lower threshold, with more "
+            "matches, may do too"
+        )
     if key:
         lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from samesku.catalogue.quarantine import printable
 from samesku.catalogue.titles import normalise_unicode
@@ -106,6 +107,30 @@ def describe_columns(guessed: Mapping[str, str], names: Collection[str]) -> str:
     missing = ", ".join(ours for ours in USUAL_NAMES if ours not in guessed)
     unused = ", ".join(name for name in names if name and name not in guessed.values())
     return f"columns: {printable(taken)}\nnot there: {missing or 'none'}; not used: {printable(unused) or 'none'}"
+
+
+def check_guessed(
+    table: Path, names: Sequence[str], guessed: Mapping[str, str], has_pictures: bool = False
+) -> None:
+    """Check that an id was recognised, and a title or a picture.
+
+    Args:
+        table: for the message. guessed: of `guess_columns`. has_pictures: whether pictures stand in further columns.
+
+    Raises:
+        InputError: it names all that is missing, and the options that give it.
+    """
+    missing = {}
+    if "posting_id" not in guessed:
+        missing["posting_id"] = "an id"
+    if not ({"title", "image"} & guessed.keys() or has_pictures):
+        missing["title"] = "a title or a picture"
+    if missing:
+        raise InputError(
+            f"{table} has no column that looks like {', and none like '.join(missing.values())}; name yours: "
+            f"{' '.join(f'--column {ours}=NAME' for ours in missing)} "
+            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
+        )
 
 
 def parse_columns(options: Sequence[str]) -> dict[str, str]:

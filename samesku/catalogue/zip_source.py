@@ -89,9 +89,12 @@ class ZipSource(Source):
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
-    """The name of a member: in UTF-8 also where macOS does not say so, and with / where .NET wrote a backslash."""
+    """The name of a member: in UTF-8 also where macOS does not say so, and with / where .NET wrote a backslash.
+
+    Some programs put ./ before it.
+    """
     name = info.filename
     if not info.flag_bits & _UTF8 and not name.isascii():
         with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    return name if "/" in name else name.replace("\\", "/")
+    return (name if "/" in name else name.replace("\\", "/")).removeprefix("./")

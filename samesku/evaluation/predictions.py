@@ -10,10 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from samesku import artefacts
-from samesku.arrays import Float32
+from samesku.arrays import Float32, Int64
 from samesku.catalogue.listings import Links, Listings
 from samesku.catalogue.quarantine import ID_FORMULA, ID_UNSAFE
 from samesku.errors import DamagedFile, InputError
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.evaluation.clusters import assign_groups
 from samesku.evaluation.decisions import Decisions
 from samesku.evaluation.figures import SPLITS, all_metrics, describe_metrics, short_metrics
@@ -58,15 +59,30 @@ def write_predictions(
 
     Args:
         decisions: by gallery. figures: metrics.json. channels: those whose cosine each match shows.
-        groups, links: of `assign_groups`.
+        groups: of `assign_groups`. links: annotated pairs, which submission.csv and groups.parquet obey.
+            matches.parquet and the figures show the decisions as they were before; with links, the column
+            `annotation` of matches.parquet is same, different or "".
     """
     full = decisions["full"]
     group = assign_groups(full, listings, groups, links)
-    submission = submission_rows(full, listings, read_dropped_ids(artefacts.QUARANTINE))
+    annotated = (
+        AnnotatedPairs(links, len(listings))
+        if links and links.must_link.size + links.cannot_link.size
+        else None
+    )
+    dropped = read_dropped_ids(artefacts.QUARANTINE)
+    submission = submission_rows(full, listings, dropped, annotated, groups.max_size)
+    matches = match_columns(full, listings, channels)
+    if annotated:
+        position, rank = np.nonzero(full.is_match)
+        relation = annotated.relation(
+            full.neighbours.query[position], full.neighbours.neighbour[position, rank]
+        )
+        matches["annotation"] = np.array(["different", "", "same"])[relation + 1]
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])
-        artefacts.write_table(partial / "matches.parquet", match_columns(full, listings, channels))
+        artefacts.write_table(partial / "matches.parquet", matches)
         artefacts.write_table(partial / "groups.parquet", {"posting_id": listings.posting_id, "group": group})
         artefacts.write_table(partial / "queries.parquet", query_table(decisions, listings))
         sample = artefacts.fingerprint(
@@ -138,17 +154,37 @@ def write_skipped(folder: Path, metrics_file: Path, reason: str) -> None:
     artefacts.write_skipped(folder, reason)
 
 
-def submission_rows(decisions: Decisions, listings: Listings, dropped: Iterable[str]) -> list[dict[str, str]]:
+def submission_rows(
+    decisions: Decisions,
+    listings: Listings,
+    dropped: Iterable[str],
+    annotated: AnnotatedPairs | None = None,
+    max_size: int = 100,
+) -> list[dict[str, str]]:
     """Rows {posting_id, matches} of every readable id: itself first, then its matches, best first.
+
+    Annotated pairs overrule the decisions: different products leave the list, and the missing listings of the same
+    product are put at its end.
 
     Args:
         decisions: those of every listing. dropped: ids of which no listing was made; they match themselves.
+        max_size: listings of a product at most of which the missing ones are added.
     """
-    ids = listings.posting_id
+    ids, is_match = listings.posting_id, decisions.is_match
+    query, neighbour = decisions.neighbours.query, decisions.neighbours.neighbour
+    added: dict[int, Int64] = {}
+    if annotated:
+        position, rank = np.nonzero(is_match)
+        relation = annotated.relation(query[position], neighbour[position, rank])
+        is_match = is_match.copy()
+        is_match[position, rank] = relation >= 0
+        added = dict(annotated.same_product(max_size, listings.allowed))
     matches = {name: name for name in dropped}
-    neighbours = decisions.neighbours.neighbour
-    for name, row, is_match in zip(ids, neighbours, decisions.is_match, strict=True):
-        matches[name] = " ".join([name, *ids[row[is_match]]])
+    for listing, row, kept in zip(query.tolist(), neighbour, is_match, strict=True):
+        rows = row[kept]
+        if listing in added:
+            rows = np.concatenate([rows, np.setdiff1d(added[listing], rows)])
+        matches[ids[listing]] = " ".join([ids[listing], *ids[rows]])
     return [{"posting_id": name, "matches": matches[name]} for name in sorted(matches)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from samesku.catalogue.column_guess import describe_columns, fold_name, guess_columns
+from samesku.catalogue.column_guess import check_guessed, describe_columns, fold_name, guess_columns
 from samesku.catalogue.reader import check_records, id_fault, says_nothing, unwrap_cell
 from samesku.errors import InputError
 from samesku.feeds import merchant_xml
@@ -108,17 +108,8 @@ def open_feed(
         given = {**given, "label_group": labels}
     names = merchant_xml.read_names(path) if xml else open_raw_table(path, encoding).names
     columns = guess_columns(names, given)
-    if "posting_id" not in columns:
-        raise InputError(
-            f"{path} has no column that looks like an id; name one: --column posting_id=NAME "
-            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
-        )
     further = [name for name in names if _FURTHER.fullmatch(fold_name(name)) and name not in columns.values()]
-    if not {"title", "image"} & columns.keys() and not further:
-        raise InputError(
-            f"{path} has no column that looks like a title or a picture; name one: --column title=NAME "
-            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
-        )
+    check_guessed(path, names, columns, has_pictures=bool(further))
     group = [name for name in names if fold_name(name) == "item_group_id"]
     if group:
         columns["item_group_id"] = group[0]

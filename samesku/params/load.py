@@ -317,7 +317,7 @@ def _check_names(params: Params) -> Iterator[str]:
     yield from check_reader(params.reader, params.channels)
     # Each channel and run writes data/models/<name>, and a run two channels, <run>_image and _title.
     # The tables of matches have a column for each channel beside these.
-    columns = {"query", "match", "new", "rank", "score", "rule"}
+    columns = {"query", "match", "new", "rank", "score", "rule", "annotation", "clerical_review"}
     if clash := sorted(columns & set(params.channels)):
         yield f"channels.{clash[0]} has the name of a column of matches.parquet; allowed: another name"
     stages = {"learned_fusion", "reader", "rerank"}

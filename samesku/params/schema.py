@@ -240,7 +240,7 @@ class CompareSystem(Strict):
     title: dict[Name, NotNegative] = {}
     alpha: Alpha
     method: Literal["concat", "average"] = "concat"
-    decision: Decision
+    decision: Decision = Decision()
 
 
 class Tune(Strict):

@@ -1,6 +1,7 @@
 """Approximate search (an inverted file, FAISS's indexes), checked against exact search before use."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -81,6 +82,8 @@ def search_approximate(
     groups = group_by_mask(fused, rows)
     build = build or partial(build_index, kind=kind)
     indexes = {group.mask: build(group.vectors) for group in groups if len(group.rows) > SMALL}
+    if groups and not indexes:  # a mistake is found before the catalogue is large
+        check_kind(kind, max((group.vectors for group in groups), key=lambda vectors: vectors.shape[1]))
     order = order_by_cell(indexes, groups, len(fused.modality_mask))
 
     def search(effort: int, queries: Int32 | None) -> Neighbours:
@@ -148,10 +151,9 @@ def build_index(vectors: Float32, kind: str) -> Any:
     """
     if kind == "ivf":
         return InvertedFile(vectors)
-    count, width = vectors.shape
-    factory = {"hnsw": f"HNSW{LINKS},Flat"}.get(kind, kind)
-    try:
-        index = faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
+    count = len(vectors)
+    with _refused_kinds(kind, vectors):
+        index = _new_index(kind, vectors)
         if not index.is_trained:
             drawn = np.random.default_rng(0).permutation(count)[
                 : max(50_000, round(TRAINED * np.sqrt(count)))
@@ -159,13 +161,38 @@ def build_index(vectors: Float32, kind: str) -> Any:
             index.train(vectors[np.sort(drawn)])
         for start in range(0, count, ADDED):
             index.add(vectors[start : start + ADDED])
+    return index
+
+
+def check_kind(kind: str, vectors: Float32) -> None:
+    """Refuse a kind of which FAISS cannot make an index of vectors this wide; none is trained.
+
+    Raises:
+        InputError: as of `build_index`.
+    """
+    if kind != "ivf":
+        with _refused_kinds(kind, vectors):
+            _new_index(kind, vectors)
+
+
+def _new_index(kind: str, vectors: Float32) -> Any:
+    """One of FAISS's indexes, empty, for vectors of this width."""
+    factory = {"hnsw": f"HNSW{LINKS},Flat"}.get(kind, kind)
+    return faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+
+
+@contextmanager
+def _refused_kinds(kind: str, vectors: Float32) -> Iterator[None]:
+    """FAISS's errors as one sentence."""
+    try:
+        yield
     except RuntimeError as error:
         reason = str(error).split(": ", 1)[-1].strip().splitlines()[0]
+        count, width = vectors.shape
         raise InputError(
-            f"index.kind: FAISS cannot make {factory!r} of {count} rows of {width} columns ({reason}); "
+            f"index.kind: FAISS cannot make {kind!r} of {count} rows of {width} columns ({reason}); "
             "allowed: flat, ivf, hnsw, or a string of FAISS's index_factory"
         ) from error
-    return index
 
 
 def search_indexes(indexes: dict[int, Any], effort: int, rescore: bool) -> BlockSearch:

@@ -1,5 +1,8 @@
-"""Annotations through the real stages: they move groups, and no metric of test."""
+"""Annotations through the real stages: they move groups and lists of matches, and no metric of test."""
 
+import csv
+
+import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
@@ -9,7 +12,7 @@ from samesku.params import read_params
 from stages import annotations, evaluate
 
 
-def test_annotations_of_test_listings_move_groups_alone(shop_copy):
+def test_annotations_of_test_listings_move_groups_and_lists_and_no_metric(shop_copy):
     rows = pq.read_table(artefacts.LISTINGS, columns=["posting_id", "split"]).to_pylist()
     split = {row["posting_id"]: row["split"] for row in rows}
     test = [name for name in split if split[name] == "test"]
@@ -22,13 +25,19 @@ def test_annotations_of_test_listings_move_groups_alone(shop_copy):
         }
 
     def outs():
-        names = ["metrics.json", "submission.csv", "matches.parquet", "queries.parquet"]
-        files = [*(system / name for name in names), artefacts.METRICS / "samesku.json"]
+        files = [system / "metrics.json", system / "queries.parquet", artefacts.METRICS / "samesku.json"]
         return [path.read_bytes() for path in [*files, artefacts.LINKS / "train.parquet"]]
 
-    before, groups = outs(), group_of()
+    def lists():
+        with (system / "submission.csv").open(newline="") as file:
+            return {row["posting_id"]: row["matches"].split(" ") for row in csv.DictReader(file)}
+
+    def matches():
+        return pd.read_parquet(system / "matches.parquet")
+
+    before, groups, decided = outs(), group_of(), matches()
     apart = next((a, b) for a in test for b in train if groups[a] != groups[b])
-    together = next((a, b) for a in test for b in split if a < b and groups[a] == groups[b])
+    together = next((a, b) for a in test for b in lists()[a] if a < b and groups[a] == groups[b])
     answers = {sort_pair(*apart): Annotation("same", "t"), sort_pair(*together): Annotation("different", "t")}
     artefacts.ANNOTATIONS.write_bytes(format_annotations(answers))
     params = read_params(shop_copy / "params.yaml")
@@ -40,3 +49,14 @@ def test_annotations_of_test_listings_move_groups_alone(shop_copy):
     now = group_of()
     assert now[apart[0]] == now[apart[1]]
     assert now[together[0]] != now[together[1]]
+    (a, b), (c, d) = apart, together
+    assert (lists()[a][-1], lists()[b][-1]) == (b, a)
+    assert d not in lists()[c]
+    assert c not in lists()[d]
+    annotated = matches()
+    annotation = annotated.set_index(["query", "match"])["annotation"].to_dict()
+    del annotated["annotation"]
+    pd.testing.assert_frame_equal(annotated, decided)
+    assert annotation[together] == "different"
+    assert (a, b) not in annotation
+    assert {*annotation.values()} == {"", "different"}

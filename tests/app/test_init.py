@@ -175,7 +175,7 @@ def test_columns_that_a_person_names(repository, tmp_path):
         (TABLE.replace("colour", "product_id"), (),
          "posting_id may be sku or product_id; say which: --column posting_id=sku"),
         (TABLE.replace("sku", "number"), (),
-         "has no column that looks like an id; name one: --column posting_id=NAME "
+         "has no column that looks like an id; name yours: --column posting_id=NAME "
          "(columns: number, Name, photo, shop, colour)"),
         (TABLE, ("--column", "brand=make"), "the table has no column make; it has: sku, Name, photo, shop, colour"),
         (TABLE, ("--column", "posting_id=colour"),

@@ -57,7 +57,7 @@ def test_j_and_enter_open_the_first_card_of_a_query(page, pages):
 def test_the_overview_says_what_the_catalogue_is_and_what_to_do(page, pages):
     page.goto(pages["many"])
     expect(page.locator(".lead")).to_contain_text(
-        "75 listings: all with a picture, all with a title, all have a label"
+        "75 listings of 25 products. All have a picture, a title and a label."
     )
     expect(page.locator(".lead")).to_contain_text(
         "The matches of picture and meaning of the title (halves) have an F1 of 0.550 (95% interval: 0.600 to 0.800): "

@@ -45,9 +45,10 @@ def test_the_quality_is_said_in_sentences_for_newcomers(params):
     assert describe_quality("rerank", {"test_full": figures}, rivals, params) == (
         "The matches of the pair model (rerank) have an F1 of 0.850 (95% interval: 0.800 to 0.900): the mean over 400 "
         "test queries, each searched among all 3,000 listings. F1 is 1 where every match is right and none is missed; "
-        "with nothing matched, it would be 0.500. The best of the 2 other systems, the best weights (tuned), has 0.700."
+        "with nothing matched, it would be 0.500. The next best system is tuned weights (tuned), with 0.700."
     )
-    assert "The other system, the main system (samesku), has 0.600." in describe_quality(
-        "rerank", {"test_full": figures}, rivals[1:], params
+    better = [{"name": "tuned", "test_full": {"f1": 0.86}}]
+    assert "The best system is tuned weights (tuned), with 0.860." in describe_quality(
+        "rerank", {"test_full": figures}, better, params
     )
     assert describe_quality("rerank", {}, rivals, params).startswith("No test listing has a label")

@@ -242,6 +242,14 @@ def test_a_table_deep_inside_as_another_shop_zips_it(tmp_path: Path) -> None:
     assert (source.table(), source.picture("a.jpg")) == (b"table", b"A")
 
 
+def test_members_of_a_zip_may_begin_with_the_folder_itself(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        archive.writestr("./listings.csv", "table")
+        archive.writestr("./images/a.jpg", b"A")
+    source = opened(tmp_path / "shop.zip")
+    assert (source.table(), source.picture("a.jpg")) == (b"table", b"A")
+
+
 def test_no_pictures_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "listings.csv").write_text("table")
     assert opened(tmp_path, images=None).table() == b"table"

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from samesku.catalogue.listings import Listings
+from samesku.catalogue.listings import Links, Listings
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.figures import all_metrics, describe_metrics
 from samesku.evaluation.predictions import read_dropped_ids, submission_rows
@@ -50,6 +51,15 @@ def test_a_submission_has_a_row_for_every_id_that_can_be_read(tmp_path):
         ("y", "y"),
         ("z", "z w"),
     ]
+
+
+def test_annotated_pairs_overrule_the_decision_in_a_submission():
+    decisions = decide_pairs([(0, 1), (1, 0), (3, 4), (4, 3)], 6, "full")
+    # u is w, and x is not y.
+    links = Links(np.array([[0, 2]], np.int32), np.array([[3, 4]], np.int32))
+    rows = submission_rows(decisions, LISTINGS, [], AnnotatedPairs(links, 6), max_size=2)
+    assert [row["matches"] for row in rows] == ["u v w", "v u", "w u", "x", "y", "z"]
+    assert decisions.is_match.sum() == 4
 
 
 def test_figures_of_groups_by_split_and_gallery():

@@ -57,8 +57,11 @@ def test_labels_and_columns_that_a_person_names(tmp_path):
     ("text", "message"),
     [
         ("title,image\na,b\n",
-         r"feed\.csv has no column that looks like an id; name one: --column posting_id=NAME "
+         r"feed\.csv has no column that looks like an id; name yours: --column posting_id=NAME "
          r"\(columns: title, image\)"),
+        ("brand,price\na,1\n",
+         r"feed\.csv has no column that looks like an id, and none like a title or a picture; name yours: "
+         r"--column posting_id=NAME --column title=NAME \(columns: brand, price\)"),
         ("sku,price\na,1\n", r"feed\.csv has no column that looks like a title or a picture"),
         ("id,sku,title\n1,2,a\n", "^posting_id may be id or sku; say which: --column posting_id=id$"),
         ("", r"feed\.csv"),

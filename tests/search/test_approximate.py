@@ -66,8 +66,10 @@ def test_where_no_effort_is_enough_it_says_so(fused):
         search_approximate(fused, EVERY, 20, "PQ4x2", effort=4096, min_recall=1.0)
 
 
+@pytest.mark.parametrize("small", [50, 600])
 @pytest.mark.parametrize("kind", ["nonsense", "IVF", "IVF4,PQ7"])
-def test_a_kind_that_faiss_cannot_make_is_refused(fused, kind):
+def test_a_kind_that_faiss_cannot_make_is_refused(fused, kind, small, monkeypatch):
+    monkeypatch.setattr(approximate, "SMALL", small)
     with pytest.raises(InputError, match=r"index\.kind: FAISS cannot make.*allowed: flat, ivf, hnsw"):
         search_approximate(fused, EVERY, 5, kind, effort=8, min_recall=0.9)
 
