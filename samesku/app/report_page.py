@@ -117,6 +117,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
             ),
         ),
         "pictures": shown.pictures(),
+        "has_pictures": catalogue.has_pictures(),
     }
 
 

@@ -76,6 +76,9 @@ class Catalogue:
         for name in ("pictures", "cells"):
             getattr(self, name)
 
+    def has_pictures(self) -> bool:
+        return any(self.pictures)
+
     def has_labels(self) -> bool:
         return bool((self.listings.product >= 0).any())
 

@@ -93,6 +93,7 @@ def changes_content(
             ],
         },
         "pictures": [None if number is None else pictures[number] for number in place],
+        "has_pictures": catalogue.has_pictures(),
         "evidence": {},
     }
 

@@ -146,6 +146,7 @@ def comparison_content(a: str, b: str, params: Params, max_queries: int) -> dict
             "systems": [a, b],
         },
         "pictures": shown.pictures(),
+        "has_pictures": catalogue.has_pictures(),
     }
 
 

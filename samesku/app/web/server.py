@@ -104,6 +104,7 @@ class Site:
             content,
             is_old=self.state is not None and await run_in_threadpool(read_state) != self.state,
             token=self.token,
+            has_pictures=self.products.catalogue.has_pictures(),
             listings=len(self.index),
             shops=self.index.listings.allowed.names,  # those that decide which pairs may match
             person=self.name,

@@ -2,7 +2,7 @@
 "use strict";
 
 const CARD = { width: 150, gap: 10, padding: 26 }; // pixels, as in products.css
-const [ROW_HEIGHT, ROW_GAP] = [362, 12]; // pixels
+const [ROW_HEIGHT, ROW_GAP] = [document.body.classList.contains("without-pictures") ? 256 : 362, 12]; // pixels
 const SIZES = { 1: [1, 1], 2: [2, 2], "3–5": [3, 5], "6–10": [6, 10], "11 and more": [11, Infinity] };
 const foldText = (text) => text.normalize("NFKC").toLowerCase();
 
