@@ -1,8 +1,9 @@
 """evaluate: neighbours to matches by the decision, matches to F1 by the labels.
 
-Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups obey) and
-the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json, data/predictions/samesku/
-and metrics/self_only.json: the F1 of every listing matched with itself alone, the floor of all others.
+Reads data/neighbours/, listings.parquet, the sample's summary, the annotated pairs (which the groups and submission.csv
+obey) and the channels of `fusion` (whose cosine each match shows). Writes metrics/samesku.json,
+data/predictions/samesku/ and metrics/self_only.json: the F1 of every listing matched with itself alone, the floor of
+all others.
 """
 
 import numpy as np

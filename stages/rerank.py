@@ -1,13 +1,13 @@
 """rerank: candidate pairs by fusion and augmentation, scored by a pair model, beside the main system.
 
-Every gallery has candidates, features and a pair model. In the full gallery, which has train's listings too,
-the labels of train and val teach the model; of two train listings it does not see what a tower says that was
-trained on their labels. In the split galleries val teaches alone. Val is scored out of fold, so that its
-scores may choose the calibration and every threshold. Where the labels cannot teach a model, the fused score
-stays. A trained pair reader reads the titles of the pairs that the first round of the model is not sure of,
-for the second round. Matches are decided by a threshold; where that is better on val, by clusters of the
-matches. Reads listings.parquet, the channels of `rerank.fusion` and data/models/reader/; writes
-metrics/rerank.json, data/predictions/rerank/ and data/models/rerank/.
+Each gallery has a pair model. In the full gallery, which has train's listings too, the labels of train and val teach
+the model; of two train listings it does not see what a tower says that was trained on their labels. In the split
+galleries val teaches alone. Annotated pairs teach too, but for those of test listings. Val is scored out of fold, so
+that its scores may choose the calibration and every threshold. Without enough labels, the fused score stays. A
+trained pair reader reads the titles of uncertain pairs for the model's second round. Matches are decided by a
+threshold; where that is better on val, by clusters of the matches. Reads listings.parquet, annotated pairs, the
+channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json, predictions/rerank/ and
+models/rerank/ of data/.
 """
 
 import faiss
@@ -22,6 +22,7 @@ from samesku.catalogue.listings import (
     visible_products,
 )
 from samesku.evaluation import figures
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.evaluation.clusters import decide_by_clusters
 from samesku.evaluation.decisions import decide_galleries
 from samesku.evaluation.predictions import write_predictions, write_skipped
@@ -59,6 +60,8 @@ def main() -> str:
     weights = channel_weights(fusion.image, fusion.title, fusion.alpha)
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
+    links = read_links(artefacts.LINKS / "all.parquet", len(listings))
+    annotated = AnnotatedPairs.of_links(links.within(listings.split != "test"), len(listings))
     read = open_reader(artefacts.MODELS / "reader", listings, params)  # None where the pair reader is off
     with open_search(params.index, params.machine, len(listings)) as search:
         described = {
@@ -75,7 +78,7 @@ def main() -> str:
             teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
             try:
                 fitted = limit_folds(spec.model, component, val)
-                labels = label_pairs(pairs[0], product, val, teaching, component, fitted)
+                labels = label_pairs(pairs[0], product, val, teaching, component, fitted, annotated)
                 model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read, map_blocks)
             except NotEnoughPairs as error:
                 by_fused_score = [part.neighbours[0] for part in searches]
@@ -96,7 +99,6 @@ def main() -> str:
     metrics = figures.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
-    links = read_links(artefacts.LINKS / "all.parquet", len(listings))
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
         write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
         if "full" in reranked:
@@ -106,9 +108,8 @@ def main() -> str:
         if "full" in reranked:
             of_full, decided, full = described["full"][0][0], by_threshold["full"], reranked["full"]
             settings = AskingSettings.of_run(weights, evidence, of_full, decided.threshold, decided.min_score)
-            write_run(
-                partial / "full", of_full, spec.k, full.features[0].candidates, full.scores[0], settings
-            )
+            candidates, scores = full.features[0].candidates, full.scores[0]
+            write_run(partial / "full", of_full, spec.k, candidates, scores, settings)
     short = figures.short_metrics(metrics) | {"fallback": len(models) - len(reranked)}
     artefacts.write_json(artefacts.METRICS / "rerank.json", short)
     lines = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]

@@ -1,4 +1,4 @@
-"""What annotations say of any two listings, for lists of matches that obey them."""
+"""What annotations say of any two listings, for lists of matches that obey them, and for the pair model."""
 
 from collections.abc import Iterator
 
@@ -19,9 +19,18 @@ class AnnotatedPairs:
     def __init__(self, links: Links, n_listings: int) -> None:
         none = np.empty(0, np.int64)
         matches = none, none, none.astype(float)
+        #: bool (N,): the listings of the links.
+        self.listings = np.zeros(n_listings, bool)
+        self.listings[links.must_link] = self.listings[links.cannot_link] = True
         #: int64 (N,): equal for listings that must-links join.
         self._product = cluster_matches(*matches, n_listings, must_link=links.must_link).astype(np.int64)
         self._different = np.unique(self._pair_key(links.cannot_link[:, 0], links.cannot_link[:, 1]))
+
+    @staticmethod
+    def of_links(links: Links | None, n_listings: int) -> "AnnotatedPairs | None":
+        """None where there are no links."""
+        has_links = links is not None and len(links.must_link) + len(links.cannot_link) > 0
+        return AnnotatedPairs(links, n_listings) if links and has_links else None
 
     def relation(self, left: Ints, right: Ints) -> Ints:
         """int (P,), of P pairs of rows: 1 for the same product, -1 for different products, 0 without an annotation."""

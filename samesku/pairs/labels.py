@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from samesku.arrays import Bools, Float64, Int32, Int64, Ints
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.pairs.candidates import Candidates
 from samesku.params.schema import PairModelParams
 from samesku.scratch import slices
@@ -70,7 +71,8 @@ class CandidateLabels:
             where there is no label, or it is hidden.
         val_labelled: bool (N,), the labelled val listings.
         fold: int32 (N,), as of `deal_folds`.
-        weight: float64 (N,), 0 for a listing whose label does not teach.
+        weight: float64 (N,), 0 for a listing that does not teach.
+        annotated: pairs that people annotated, none of them with a test listing; None: there are none.
     """
 
     candidates: Candidates
@@ -78,18 +80,25 @@ class CandidateLabels:
     val_labelled: Bools
     fold: Int32
     weight: Float64
+    annotated: AnnotatedPairs | None = None
 
     def select(self, pair: Ints | slice) -> PairLabels:
-        """The labels of some pairs, by their indices."""
+        """The labels of some pairs, by their indices. An annotation overrules labels."""
         sides = np.stack(self.candidates.select(pair).catalogue_rows)
         left, right = sides
         fold, is_val, is_known = self.fold[sides], self.val_labelled[sides], self.product >= 0
         of_two_teaching = (fold >= 0).all(axis=0) & ~is_val.any(axis=0)
+        by_labels = (fold >= 0).any(axis=0) & is_known[left] & is_known[right]
+        same_product = (self.product[left] == self.product[right]) & is_known[left]
+        relation = (
+            np.zeros(len(left), np.int8) if self.annotated is None else self.annotated.relation(left, right)
+        )
         return PairLabels(
-            train_mask=(fold >= 0).any(axis=0) & is_known[left] & is_known[right],
-            same_product=(self.product[left] == self.product[right]) & is_known[left],
+            train_mask=by_labels | (relation != 0),
+            same_product=np.where(relation != 0, relation > 0, same_product),
             weight=self.weight[left] + self.weight[right],
-            n_queries=is_val.sum(axis=0),
+            # People annotate doubtful pairs first, so annotations alone do not calibrate.
+            n_queries=np.where((relation != 0) & ~by_labels, 0, is_val.sum(axis=0)),
             fold=fold,
             held_out=np.where(is_val | of_two_teaching, fold, np.int32(-1)),
         )
@@ -102,8 +111,10 @@ def label_pairs(
     teaching: Bools,
     component: Ints,
     params: PairModelParams,
+    annotated: AnnotatedPairs | None = None,
 ) -> CandidateLabels:
-    """Label candidate pairs. The model learns from a pair of two labelled listings of which at least one teaches.
+    """Label candidate pairs. The model learns from a pair of two labelled listings of which at least one teaches, and
+    from annotated pairs.
 
     Pairs with test listings teach nothing. That a labelled one is of another product than those of val is certain,
     but in a catalogue whose test listings have no labels nobody would know it.
@@ -119,11 +130,14 @@ def label_pairs(
         product, val_labelled: as of `CandidateLabels`.
         teaching: bool (N,), the listings whose labels teach: those of val, perhaps the labelled ones of train too.
         component: int (N,), the connected component of each listing.
+        annotated: as of `CandidateLabels`.
     """
+    if annotated is not None:
+        teaching = teaching | annotated.listings
     fold = deal_folds(component, teaching, params.folds, params.seed)
     size = np.bincount(product[product >= 0], minlength=1)
     weight = teaching / np.sqrt(np.where(product >= 0, size[np.maximum(product, 0)], 1))
-    return CandidateLabels(candidates, product, val_labelled, fold, weight)
+    return CandidateLabels(candidates, product, val_labelled, fold, weight, annotated)
 
 
 def limit_folds(params: PairModelParams, component: Ints, val_labelled: Bools) -> PairModelParams:

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samesku.catalogue.listings import Links
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.labels import FoldCheck, NotEnoughPairs, deal_folds, label_pairs, limit_folds
 from samesku.params.schema import PairModelParams
@@ -15,10 +17,12 @@ PRODUCT = np.array([0, 0, 0, 0, 1, -1, 1, -1])
 VAL_LABELLED = np.array([True, True, True, True, True, False, False, False])
 
 
-def label(pairs, teaching=VAL_LABELLED):
+def label(pairs, teaching=VAL_LABELLED, annotated=None):
     left, right = np.array(pairs, np.int32).T
     candidates = Candidates(np.arange(8, dtype=np.int32), left, right)
-    labels = label_pairs(candidates, PRODUCT, VAL_LABELLED, teaching, PRODUCT, PairModelParams(folds=2))
+    labels = label_pairs(
+        candidates, PRODUCT, VAL_LABELLED, teaching, PRODUCT, PairModelParams(folds=2), annotated
+    )
     return labels.select(slice(None))
 
 
@@ -120,3 +124,18 @@ def test_enough_pairs_pass_in_several_blocks():
     for k in range(3):
         check.add(np.array([True, False]), np.stack([fold, fold])[:, fold == k])
     check.refuse()
+
+
+def test_annotated_pairs_teach_also_without_a_label_and_against_one():
+    """5, which has no label, is 4, and is not 6; of 0 and 1, which have one label, people say that they differ."""
+    links = Links(np.array([[5, 4]], np.int32), np.array([[5, 6], [0, 1]], np.int32))
+    pairs = [(4, 5), (5, 6), (0, 1), (0, 2), (0, 5), (4, 6)]
+    labels = label(pairs, annotated=AnnotatedPairs(links, 8))
+    # 4 is 5 and 5 is not 6, so 4 is not 6, whatever their label
+    assert labels.train_mask.tolist() == [True, True, True, True, False, True]
+    assert labels.same_product[[0, 1, 2, 3, 5]].tolist() == [True, False, False, True, False]
+    assert (labels.weight[labels.train_mask] > 0).all()
+    # of annotated pairs, those with labels alone calibrate
+    assert labels.calibration_pairs().tolist() == [False, False, True, True, False, True]
+    assert (labels.fold[:, :2] >= 0).all()
+    assert labels.held_out[0, 0] == labels.fold[0, 0]
