@@ -108,8 +108,8 @@ def main() -> str:
         if "full" in reranked:
             of_full, decided, full = described["full"][0][0], by_threshold["full"], reranked["full"]
             settings = AskingSettings.of_run(weights, evidence, of_full, decided.threshold, decided.min_score)
-            candidates, scores = full.features[0].candidates, full.scores[0]
-            write_run(partial / "full", of_full, spec.k, candidates, scores, settings)
+            candidates, of_pairs = full.features[0].candidates, full.scores[0]
+            write_run(partial / "full", of_full, spec.k, candidates, of_pairs, settings)
     short = figures.short_metrics(metrics) | {"fallback": len(models) - len(reranked)}
     artefacts.write_json(artefacts.METRICS / "rerank.json", short)
     lines = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from samesku import artefacts
+from samesku.catalogue.listings import Links, write_links
 from samesku.params.schema import Decision, Fusion, Groups, Index, Machine, Match, Rerank, Tune
 from stages import rerank, tune
 from tests.fixtures import product_families
@@ -21,14 +22,16 @@ RERANK = {
 PREDICTIONS, MODELS = artefacts.PREDICTIONS / "rerank", artefacts.MODELS / "rerank"
 
 
-def run(folder, monkeypatch, columns, channels, **keys):
+def run(folder, monkeypatch, columns, channels, links=None, **keys):
     """Run the stage on these listings; its one-line summary and metrics/rerank.json.
 
-    `keys` are those of `rerank` in params.yaml.
+    `links` are annotated pairs. `keys` are those of `rerank` in params.yaml.
     """
     folder.mkdir(exist_ok=True)
     product_families.write_families(folder, columns, channels)
     monkeypatch.chdir(folder)
+    if links:
+        write_links(artefacts.LINKS / "all.parquet", links)
     params = SimpleNamespace(
         rerank=Rerank.model_validate(RERANK | keys),
         index=Index(k=20),
@@ -107,6 +110,29 @@ def test_matches_are_symmetric_and_explained(tmp_path, monkeypatch, families):
 def test_without_augmentation_there_is_no_augmented_feature(tmp_path, monkeypatch, families):
     run(tmp_path, monkeypatch, *families, augmentation_steps=0)
     assert "why_augmented" not in pd.read_parquet(PREDICTIONS / "matches.parquet")
+
+
+def draw_pairs(columns, split, n=40):
+    """n pairs of listings of two products of a split."""
+    rows, label = np.flatnonzero(np.array(columns["split"]) == split), np.array(columns["label_group"])
+    pairs = np.random.default_rng(0).choice(rows, (10 * n, 2))
+    return pairs[label[pairs[:, 0]] != label[pairs[:, 1]]][:n].astype(np.int32)
+
+
+def test_annotated_pairs_teach_but_for_those_of_test(tmp_path, monkeypatch, families):
+    columns, channels = families
+    run(tmp_path / "without", monkeypatch, columns, channels)
+    without = read_chosen()
+    label, train = np.array(columns["label_group"]), np.array(columns["split"]) == "train"
+    # people say of train's labels that they are wrong: the two listings of a product are two products
+    order = np.flatnonzero(train)[np.argsort(label[train], kind="stable")]
+    pairs = np.stack([order[:-1], order[1:]], axis=1).astype(np.int32)
+    wrong = Links(cannot_link=pairs[label[pairs[:, 0]] == label[pairs[:, 1]]])
+    run(tmp_path / "train", monkeypatch, columns, channels, wrong)
+    assert read_chosen() != without
+    run(tmp_path / "test", monkeypatch, columns, channels, Links(must_link=draw_pairs(columns, "test")))
+    assert read_chosen() == without
+    assert "annotation" in pd.read_parquet(PREDICTIONS / "matches.parquet")
 
 
 def read_matches():
