@@ -83,6 +83,8 @@ def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> Spl
 def threshold_key(system: str, params: Params) -> str | None:
     """The key of params.yaml that holds a system's threshold; None for the rows of `tune` and `learned_fusion`.
 
+    It begins with ++, by which DVC adds a key, where the file leaves it out.
+
     Raises:
         InputError: the system decides by mean + m · std of each query, not by a threshold on the score.
     """
@@ -91,5 +93,7 @@ def threshold_key(system: str, params: Params) -> str | None:
         raise InputError(
             f"{system} decides by {decisions[system].kind}; allowed: a system with a static threshold"
         )
-    keys = {"samesku": "decision.value", "rerank": "rerank.value"}
-    return keys.get(system) or (f"compare.{system}.decision.value" if system in params.compare else None)
+    if system not in params.compare:
+        return {"samesku": "decision.value", "rerank": "rerank.value"}.get(system)
+    is_there = "value" in params.compare[system].decision.model_fields_set
+    return f"{'' if is_there else '++'}compare.{system}.decision.value"

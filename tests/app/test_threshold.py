@@ -10,7 +10,7 @@ from samesku import artefacts
 from samesku.app.cli import app
 from samesku.app.threshold import precision_threshold, threshold_key
 from samesku.errors import InputError
-from samesku.params import load_params, read_params
+from samesku.params import Decision, load_params, read_params
 from tests.conftest import ROOT
 
 PAIRS = 200  # of each split, each a component of its own; the i-th scores 1 − i / 1000
@@ -81,7 +81,11 @@ def test_each_system_has_its_key():
     params = load_params(ROOT / "params.yaml")
     assert threshold_key("samesku", params) == "decision.value"
     assert threshold_key("rerank", params) == "rerank.value"
-    assert threshold_key("tfidf", params) == "compare.tfidf.decision.value"
+    assert threshold_key("tfidf", params) == "++compare.tfidf.decision.value"
+    given = params.compare["tfidf"].model_copy(update={"decision": Decision(value=0.5)})
+    assert threshold_key("tfidf", params.model_copy(update={"compare": {"tfidf": given}})) == (
+        "compare.tfidf.decision.value"
+    )
     assert threshold_key("tuned", params) is None
     with pytest.raises(InputError, match="decides by dynamic"):
         threshold_key("title_only_dynamic", params)
