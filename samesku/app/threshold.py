@@ -8,7 +8,7 @@ from samesku.app.report.catalogue import Catalogue, read_catalogue
 from samesku.app.report.pairs import ReportPairs, read_matches
 from samesku.errors import InputError
 from samesku.evaluation.thresholds import count_relevant
-from samesku.pairs.clerical_review import choose_review_thresholds
+from samesku.pairs.clerical_review import ERROR, choose_review_thresholds
 from samesku.params import Params
 from samesku.params.schema import Match
 from samesku.search.fusion import UNREACHABLE
@@ -63,6 +63,12 @@ def precision_threshold(
         score[val], same[val], component, precision=precision, missed=0.0
     ).accept
     if threshold == UNREACHABLE:
+        n = len(np.unique(component))
+        if (highest := ERROR ** (1 / n)) < precision:
+            raise InputError(
+                f"val is too small for precision {precision:g}: its matches are of {n} products that share nothing. If "
+                f"all were right, {highest:.3f} would hold with 95% confidence; ask for less, or label more products"
+            )
         raise InputError(
             f"no threshold of {system} reaches precision {precision:g} on val with 95% confidence; "
             "name another system (rerank is the most precise as shipped), or ask for less"

@@ -71,6 +71,17 @@ def test_what_cannot_be_reached_is_one_sentence():
         precision_threshold("none", 0.9)
 
 
+def test_a_val_that_is_too_small_for_the_precision_is_named():
+    write(
+        {"val": best_pairs(PAIRS), "test": best_pairs(PAIRS)}
+    )  # 200 components, all right: 0.05^(1/200) is 0.985
+    assert precision_threshold("samesku", 0.98)[0] == pytest.approx(0.801)
+    with pytest.raises(
+        InputError, match=r"val is too small for precision 0\.99: .* 200 products .* 0\.985 would hold"
+    ):
+        precision_threshold("samesku", 0.99)
+
+
 def test_without_labels_it_is_refused():
     write({"val": best_pairs(0), "test": best_pairs(0)}, labels=False)
     with pytest.raises(InputError, match="labelled val listing"):

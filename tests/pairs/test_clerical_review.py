@@ -1,6 +1,7 @@
 """Clerical review: the thresholds hold on the pairs that choose them, with caution."""
 
 import numpy as np
+import pytest
 
 from samesku.pairs.clerical_review import (
     OUTCOMES,
@@ -58,6 +59,17 @@ def test_a_few_bad_components_lower_the_precision_that_can_be_relied_on():
 
     assert accept(0.95) == UNREACHABLE
     assert accept(0.93) == 0.9
+
+
+@pytest.mark.parametrize(("n_components", "precision", "accept"), [
+    (58, 0.95, UNREACHABLE), (59, 0.95, 0.9), (3, 0.37, UNREACHABLE), (3, 0.36, 0.9),
+])  # fmt: skip
+def test_few_components_promise_little_though_all_are_right(n_components, precision, accept):
+    """n of n right: 0.95 holds with 95% confidence from n = 59 on, since 0.95^59 < 0.05."""
+    component = np.repeat(np.arange(n_components), 20)  # pairs of one component are no further evidence
+    probability, same = np.full(len(component), 0.9), np.ones(len(component), bool)
+    chosen = choose_review_thresholds(probability, same, component, precision=precision, missed=0.0)
+    assert chosen.accept == accept
 
 
 def test_without_a_true_pair_nothing_is_accepted_and_nothing_rejected():

@@ -91,7 +91,7 @@ def test_it_beats_the_fused_score_and_writes_what_a_system_writes(tmp_path, monk
 
 
 def test_matches_are_symmetric_and_explained(tmp_path, monkeypatch, families):
-    run(tmp_path, monkeypatch, *families)
+    run(tmp_path, monkeypatch, *families, clerical_review={"precision": 0.8})
     matches = pd.read_parquet(PREDICTIONS / "matches.parquet")
     forward = matches.set_index(["query", "match"])["score"]
     backward = matches.set_index(["match", "query"])["score"]
