@@ -100,7 +100,14 @@ class Augment(Strict):
 
 
 #: Defaults of a run of the title tower alone. Most products have two listings, so two of each, and many products.
-TITLE_DEFAULTS = {"P": 48, "K": 2, "temperature": 0.05, "unfreeze_blocks": "all", "lr": 1e-4}
+TITLE_DEFAULTS = {
+    "P": 48,
+    "K": 2,
+    "temperature": 0.05,
+    "unfreeze_blocks": "all",
+    "lr": 1e-4,
+    "start_share": 0.3,
+}
 
 
 class TrainRun(Strict):
@@ -137,6 +144,7 @@ class TrainRun(Strict):
     patience: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    start_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     head_epochs: Annotated[int, Field(ge=0)] = 0
     unfreeze_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 3
     batch_norm: Literal["frozen", "train"] = "frozen"

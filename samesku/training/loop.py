@@ -82,7 +82,7 @@ def fit(
     if trainer.run.keep == "last":
         kept = state["history"][-1]["epoch"]  # whose towers these are
         if trainer.average:
-            trainer.load_tower_states(trainer.average.states)
+            trainer.load_tower_states(trainer.average.with_start())
     else:
         trainer.load_tower_states(state["best"]["towers"])
     return [

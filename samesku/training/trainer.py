@@ -80,7 +80,8 @@ class Trainer:
         groups = parameter_groups(towers, loss, lr=run.lr, head_lr=run.head_lr, weight_decay=run.weight_decay)
         self.optimizer = torch.optim.AdamW(groups)
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
-        self.average = WeightAverage(towers, run.ema) if run.ema else None
+        averages = run.ema or run.start_share
+        self.average = WeightAverage(towers, run.ema or 0.0, run.start_share) if averages else None
 
     @property
     def encoders(self) -> dict[str, ImageEncoder | TitleEncoder]:
@@ -123,12 +124,12 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """As long as the context lasts, the towers hold what is measured and written: with `ema`, the average."""
+        """As long as the context lasts, the towers hold what is measured and written: by `ema` and `start_share`."""
         if self.average is None:
             yield
             return
         weights = self.tower_states()
-        self.load_tower_states(self.average.states)
+        self.load_tower_states(self.average.with_start())
         yield
         self.load_tower_states(weights)
 

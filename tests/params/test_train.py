@@ -62,6 +62,7 @@ def test_what_is_allowed(params):
         (IMAGE | {"image_size": 16}, "greater than or equal to 32"),
         (IMAGE | {"views": 3}, "1 or 2"),
         (IMAGE | {"ema": 1.0}, "less than 1"),
+        (IMAGE | {"start_share": 1.0}, "less than 1"),
         ({"towers": ["title"], "title": "sbert", "views": 2}, "without the image tower; allowed: null"),
         ({"towers": ["title"], "title": "sbert", "image_size": 96}, "without the image tower; allowed: null"),
         (IMAGE | {"sampler": "pairs"}, "sampler pairs with loss infonce; allowed: contrastive"),

@@ -145,7 +145,7 @@ def test_a_vision_transformer_learns_in_its_last_blocks(run, channels):
     "params",
     [
         IMAGE | {"head_dim": 8, "head_epochs": 1},
-        IMAGE | {"head_dim": 8, "image_size": 64, "views": 2, "ema": 0.5},
+        IMAGE | {"head_dim": 8, "image_size": 64, "views": 2, "ema": 0.5, "start_share": 0.2},
         IMAGE | {"head_dim": 8, "unfreeze_blocks": 0, "augment": None, "views": 2},
         BOTH | {"cross_modal": 0.5, "head_dim": 8},
     ],

@@ -26,9 +26,26 @@ def test_by_hand(encoder):
     assert tower.head[0].weight.unique().tolist() == [2.0]
 
 
+def test_the_mean_with_the_start_by_hand(encoder):
+    tower = Tower(encoder, head_dim=4, unfreeze_blocks=1, train_batch_norm=True)
+    fill(tower, 8.0)
+    last, average = (WeightAverage({"image": tower}, decay, start_share=0.25) for decay in (0.0, 0.75))
+    for value in (0.0, 2.0):
+        fill(tower, value)
+        encoder.module.blocks[2][1].num_batches_tracked += 1
+        last.update()
+        average.update()
+    # 3/4 · 2 + 1/4 · 8, and with the average 5 of the test above 3/4 · 5 + 1/4 · 8
+    for mean, expected in ((last, 3.5), (average, 5.75)):
+        assert mean.with_start()["image"]["head.0.weight"].unique().tolist() == [expected]
+        assert mean.with_start()["image"]["trunk.blocks.2.1.num_batches_tracked"] == 2
+    assert last.states["image"]["head.0.weight"].unique().tolist() == [2.0]
+
+
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_the_average_is_measured_and_left(tmp_path, keep):
-    """Of one step, with decay 1/2: the mean of the start and of what the step gives without an average."""
+@pytest.mark.parametrize("averages", [{"ema": 0.5}, {"start_share": 0.5}])
+def test_the_average_is_measured_and_left(tmp_path, keep, averages):
+    """Of one step, with decay or share 1/2: the mean of the start and of what the step gives without an average."""
     changes = {"epochs": 1, "max_steps": 1, "head_epochs": 0, "keep": keep}
     start = set_up(make_run(**changes))[0].tower_states()["image"]
     _, stepped, _ = train(make_run(**changes), tmp_path / "plain", f1s=[0.1, 0.2])
@@ -37,7 +54,7 @@ def test_the_average_is_measured_and_left(tmp_path, keep):
     def watch(tower):
         measured.append({name: tensor.clone() for name, tensor in tower.learned_state().items()})
 
-    _, learned, _ = train(make_run(**changes, ema=0.5), tmp_path / "average", f1s=[0.1, 0.2], watch=watch)
+    _, learned, _ = train(make_run(**changes, **averages), tmp_path / "average", f1s=[0.1, 0.2], watch=watch)
     for name, tensor in learned.items():
         assert torch.equal(tensor, measured[1][name])
         if tensor.is_floating_point():
@@ -48,13 +65,13 @@ def test_the_average_is_measured_and_left(tmp_path, keep):
 def test_training_goes_on_from_the_weights_themselves(tmp_path):
     losses = [
         [row["loss"] for row in train(make_run(**changes), tmp_path / str(i))[0]]
-        for i, changes in enumerate(({}, {"ema": 0.9}))
+        for i, changes in enumerate(({}, {"ema": 0.9}, {"start_share": 0.5}))
     ]
-    assert losses[0] == losses[1]
+    assert losses[0] == losses[1] == losses[2]
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_average(tmp_path):
-    run = make_run(ema=0.8, epochs=3)
+    run = make_run(ema=0.8, start_share=0.3, epochs=3)
     rows, learned, _ = train(run, tmp_path / "whole")
     calls = []
 

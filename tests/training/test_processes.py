@@ -60,7 +60,7 @@ def test_shares_are_a_partition_of_similar_parts():
 LOSSES = [
     {"learnable_temperature": True},  # of infonce
     {"loss": "triplet", "P": 3, "K": 3},  # nine listings: the shares are uneven
-    {"loss": "arcface", "ema": 0.5},
+    {"loss": "arcface", "ema": 0.5, "start_share": 0.3},
 ]
 
 
