@@ -101,13 +101,8 @@ class Augment(Strict):
 
 #: Defaults of a run of the title tower alone. Most products have two listings, so two of each, and many products.
 TITLE_DEFAULTS = {
-    "P": 48,
-    "K": 2,
-    "temperature": 0.05,
-    "unfreeze_blocks": "all",
-    "lr": 1e-4,
-    "start_share": 0.3,
-}
+    "P": 128, "K": 2, "temperature": 0.05, "unfreeze_blocks": "all", "lr": 2e-4, "start_share": 0.3,
+}  # fmt: skip
 
 
 class TrainRun(Strict):

@@ -80,8 +80,8 @@ def test_what_is_refused(params, sentence):
 
 
 TITLE = {"towers": ["title"], "title": "sbert"}
-OF_PICTURES, OF_TITLES = (16, 4, 0.07, 3, 1e-4), (48, 2, 0.05, "all", 1e-4)
-NULLS = dict.fromkeys(("P", "K", "temperature", "unfreeze_blocks", "lr"))
+OF_PICTURES, OF_TITLES = (16, 4, 0.07, 3, 1e-4, 0.0), (128, 2, 0.05, "all", 2e-4, 0.3)
+NULLS = dict.fromkeys(("P", "K", "temperature", "unfreeze_blocks", "lr", "start_share"))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,14 @@ NULLS = dict.fromkeys(("P", "K", "temperature", "unfreeze_blocks", "lr"))
         (TITLE, OF_TITLES),
         (IMAGE | NULLS, OF_PICTURES),
         (TITLE | NULLS, OF_TITLES),
-        (TITLE | {"P": None, "K": 3, "unfreeze_blocks": 2}, (48, 3, 0.05, 2, 1e-4)),
-        (TITLE | {"P": 16, "K": 4, "temperature": 0.07, "unfreeze_blocks": 3}, OF_PICTURES),
+        (TITLE | {"P": None, "K": 3, "unfreeze_blocks": 2}, (128, 3, 0.05, 2, 2e-4, 0.3)),
+        (TITLE | {"P": 16, "K": 4, "temperature": 0.07, "unfreeze_blocks": 3}, (16, 4, 0.07, 3, 2e-4, 0.3)),
     ],
 )
 def test_defaults_depend_on_the_towers_where_a_key_is_missing_or_null(params, expected):
     run = TrainRun(**params)
-    assert (run.P, run.K, run.temperature, run.unfreeze_blocks, run.lr) == expected
+    values = (run.P, run.K, run.temperature, run.unfreeze_blocks, run.lr, run.start_share)
+    assert values == expected
 
 
 CHANNELS = {
