@@ -114,7 +114,9 @@ def test_a_file_that_is_no_picture_is_refused_at_once(page, address, folder):
 def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, address):
     page.set_default_timeout(60_000)
     page.goto(address)
-    expect(page.locator("#start .lead")).to_contain_text("40 listings: 37 with a picture, 38 with a title")
+    expect(page.locator("#start .lead")).to_contain_text(
+        "40 listings of 16 products. All have a label; 37 have a picture; 38 have a title."
+    )
     assert [link.get_attribute("href") for link in page.locator(".three a").all()] == [
         "#review",
         "#products",
