@@ -44,7 +44,8 @@ class AnnotatedPairs:
         Args:
             max_size: listings of a product at most; larger ones are left out.
         """
-        order = np.argsort(self._product, kind="stable")
+        linked = np.flatnonzero(self.listings)
+        order = linked[np.argsort(self._product[linked], kind="stable")]
         for rows in np.split(order, np.flatnonzero(np.diff(self._product[order])) + 1):
             if 1 < len(rows) <= max_size:
                 for row in rows.tolist():

@@ -18,14 +18,8 @@ from samesku.params import Params, find_modalities, list_alphas
 from samesku.reading import read_array, reading, refuse_values
 from samesku.search.fusion import Owner, channel_cosines, channel_weights, mean_cosine
 
-NOT_CHANNELS = (
-    "query",
-    "match",
-    "score",
-    "rule",
-    "annotation",
-    "clerical_review",
-)  # columns of matches.parquet
+#: Columns of matches.parquet.
+NOT_CHANNELS = ("query", "match", "score", "rule", "annotation", "clerical_review")
 EXPLAINED = 1e-4  # weights explain a score that they reproduce to this
 
 
