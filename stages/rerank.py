@@ -2,12 +2,11 @@
 
 Each gallery has a pair model. In the full gallery, which has train's listings too, the labels of train and val teach
 the model; of two train listings it does not see what a tower says that was trained on their labels. In the split
-galleries val teaches alone. Annotated pairs teach too, but for those of test listings. Val is scored out of fold, so
-that its scores may choose the calibration and every threshold. Without enough labels, the fused score stays. A
-trained pair reader reads the titles of uncertain pairs for the model's second round. Matches are decided by a
-threshold; where that is better on val, by clusters of the matches. Reads listings.parquet, annotated pairs, the
-channels of `rerank.fusion` and data/models/reader/; writes metrics/rerank.json, predictions/rerank/ and
-models/rerank/ of data/.
+galleries val teaches alone. Annotated pairs teach in the full gallery, but for those of test. Val is scored out of
+fold, so that its scores may choose the calibration and every threshold. Without enough labels, the fused score stays.
+A trained pair reader reads uncertain pairs for the second round. Matches are decided by a threshold; where that is
+better on val, by clusters of the matches. Reads listings.parquet, annotated pairs, the channels of `rerank.fusion`
+and data/models/reader/; writes metrics/rerank.json, predictions/rerank/ and models/rerank/ of data/.
 """
 
 import faiss
@@ -61,7 +60,7 @@ def main() -> str:
     fused = concatenate_channels(channels, weights, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
     links = read_links(artefacts.LINKS / "all.parquet", len(listings))
-    annotated = AnnotatedPairs.of_links(links.within(listings.split != "test"), len(listings))
+    annotated = AnnotatedPairs.of_links(links.within(listings.split != "test"), listings)
     read = open_reader(artefacts.MODELS / "reader", listings, params)  # None where the pair reader is off
     with open_search(params.index, params.machine, len(listings)) as search:
         described = {
@@ -75,10 +74,11 @@ def main() -> str:
     with open_block_workers(params.machine) as map_blocks:
         for name, (searches, features) in described.items():
             pairs = [part.candidates for part in features]
-            teaching = product >= 0 if name == "full" else val  # train is searched in the full gallery alone
+            is_full = name == "full"  # train is searched in the full gallery alone
+            teaching, of_people = (product >= 0, annotated) if is_full else (val, None)
             try:
                 fitted = limit_folds(spec.model, component, val)
-                labels = label_pairs(pairs[0], product, val, teaching, component, fitted, annotated)
+                labels = label_pairs(pairs[0], product, val, teaching, component, fitted, of_people)
                 model, val_scores = fit_pair_model(features[0], labels, fitted, threads, read, map_blocks)
             except NotEnoughPairs as error:
                 by_fused_score = [part.neighbours[0] for part in searches]

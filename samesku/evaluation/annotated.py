@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from samesku.arrays import Int64, Ints
-from samesku.catalogue.listings import AllowedPairs, Links
+from samesku.catalogue.listings import AllowedPairs, Links, Listings
 from samesku.evaluation.clusters import cluster_matches
 
 
@@ -27,10 +27,12 @@ class AnnotatedPairs:
         self._different = np.unique(self._pair_key(links.cannot_link[:, 0], links.cannot_link[:, 1]))
 
     @staticmethod
-    def of_links(links: Links | None, n_listings: int) -> "AnnotatedPairs | None":
-        """None where there are no links."""
-        has_links = links is not None and len(links.must_link) + len(links.cannot_link) > 0
-        return AnnotatedPairs(links, n_listings) if links and has_links else None
+    def of_links(links: Links, listings: Listings) -> "AnnotatedPairs | None":
+        """None where there are no links. As in groups, a must-link of two listings that may not match is left out."""
+        if not len(links.must_link) + len(links.cannot_link):
+            return None
+        may_match = listings.allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])
+        return AnnotatedPairs(Links(links.must_link[may_match], links.cannot_link), len(listings))
 
     def relation(self, left: Ints, right: Ints) -> Ints:
         """int (P,), of P pairs of rows: 1 for the same product, -1 for different products, 0 without an annotation."""

@@ -65,7 +65,7 @@ def write_predictions(
     """
     full = decisions["full"]
     group = assign_groups(full, listings, groups, links)
-    annotated = AnnotatedPairs.of_links(links, len(listings))
+    annotated = AnnotatedPairs.of_links(links or Links(), listings)
     dropped = read_dropped_ids(artefacts.QUARANTINE)
     submission = submission_rows(full, listings, dropped, annotated, groups.max_size)
     matches = match_columns(full, listings, channels)

@@ -1,9 +1,11 @@
 """Annotated pairs and what follows from them, on five listings that can be checked on paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from samesku.catalogue.listings import ALL_PAIRS, Links, allow_pairs
+from samesku.catalogue.listings import ALL_PAIRS, Links, Listings, allow_pairs
 from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.params.schema import Match
 
@@ -32,3 +34,14 @@ def test_only_listings_that_may_match_are_added():
     across = allow_pairs(Match(link="across"), ["a", "b", "a", "b", "b"])
     others = {row: rows.tolist() for row, rows in AnnotatedPairs(LINKS, 5).same_product(3, across)}
     assert others == {0: [1], 1: [0, 2], 2: [1]}
+
+
+def test_must_links_of_pairs_that_may_not_match_join_nothing():
+    """1 is of the other shop within which 0 and 2 are searched, so 0 and 2 are not joined by way of it."""
+    within = allow_pairs(Match(link="within"), ["a", "b", "a", "a", "b"])
+    listings = Listings(
+        np.array(list("vwxyz"), object), *(np.arange(5, dtype=np.int32),) * 2, np.array(["test"] * 5)
+    )
+    pairs = AnnotatedPairs.of_links(LINKS, replace(listings, allowed=within))
+    assert pairs.relation(np.array([0, 0, 2]), np.array([1, 2, 3])).tolist() == [0, 0, -1]
+    assert AnnotatedPairs.of_links(Links(), listings) is None
