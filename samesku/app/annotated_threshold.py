@@ -44,6 +44,11 @@ class SampleResult:
     position: int
     recall: tuple[float, float, float]
 
+    @property
+    def threshold(self) -> float:
+        """The score at `position`."""
+        return float(self.curve.threshold[self.position])
+
     def shown(self) -> dict[str, Any]:
         """For the web page: what is wanted and needed, and the present estimate.
 

@@ -142,18 +142,22 @@ def threshold(
     """
     from samesku.app.report.catalogue import read_catalogue
     from samesku.app.text import annotated_table, threshold_table
-    from samesku.app.threshold import precision_threshold, threshold_key
+    from samesku.app.threshold import describe_adoption, precision_threshold, threshold_key
     from samesku.catalogue.listings import val_labelled
 
     params = load_params()
-    key = threshold_key(system, params)
+    threshold_key(system, params)  # a system without one threshold is refused before anything is read
     listings = read_catalogue().listings
     if annotations or not val_labelled(listings).any():
         from samesku.app.annotated_threshold import annotated_threshold
 
-        typer.echo(annotated_table(system, key, annotated_threshold(system, precision, params, listings)))
+        result = annotated_threshold(system, precision, params, listings)
+        adoption = describe_adoption(system, result.threshold, params, of_labels=False)
+        typer.echo(annotated_table(system, adoption, result))
     else:
-        typer.echo(threshold_table(system, key, *precision_threshold(system, precision, params.match)))
+        value, results = precision_threshold(system, precision, params.match)
+        adoption = describe_adoption(system, value, params, of_labels=True)
+        typer.echo(threshold_table(system, adoption, value, results))
 
 
 @command

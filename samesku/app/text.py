@@ -67,11 +67,11 @@ def differences_table(a: str, b: str, rows: Sequence[Difference]) -> str:
     return "\n".join(lines)
 
 
-def threshold_table(system: str, key: str | None, threshold: float, results: Sequence[SplitResult]) -> str:
+def threshold_table(system: str, adoption: str, threshold: float, results: Sequence[SplitResult]) -> str:
     """The threshold for a precision, its result on each split, and how to adopt it.
 
     Args:
-        key: the key of params.yaml that holds the system's threshold; None if there is none.
+        adoption: of `describe_adoption`.
     """
     lines = [f"{system}: threshold {threshold:g}"]
     lines += [
@@ -79,16 +79,16 @@ def threshold_table(system: str, key: str | None, threshold: float, results: Seq
         f"they are {result.recall:.1%} of the {result.n_relevant:,} relevant ones"
         for result in results
     ]
-    if key:
-        lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
+    if adoption:
+        lines.append(adoption)
     return "\n".join(lines)
 
 
-def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
+def annotated_table(system: str, adoption: str, result: SampleResult) -> str:
     """The threshold for a precision by annotated pairs, its estimates, and how to adopt it.
 
     Args:
-        key: as of `threshold_table`.
+        adoption: as of `threshold_table`.
     """
     curve, position = result.curve, result.position
     threshold, (low, high), (recall, *of_recall) = (
@@ -114,8 +114,8 @@ def annotated_table(system: str, key: str | None, result: SampleResult) -> str:
             f"  annotate about {result.needed} more pairs with `samesku serve`: then a lower threshold, with more "
             "matches, may do too"
         )
-    if key:
-        lines.append(f"adopt it: dvc exp run -S {key}={threshold:g}")
+    if adoption:
+        lines.append(adoption)
     return "\n".join(lines)
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from samesku import artefacts
 from samesku.app.report.catalogue import Catalogue, read_catalogue
-from samesku.app.report.pairs import ReportPairs, read_matches
+from samesku.app.report.pairs import ReportPairs, read_matches, read_metrics
 from samesku.errors import InputError
 from samesku.evaluation.thresholds import count_relevant
 from samesku.pairs.clerical_review import ERROR, choose_review_thresholds
@@ -84,6 +85,26 @@ def _split_result(catalogue: Catalogue, matches: ReportPairs, split: str) -> Spl
     relevant = count_relevant(listings.product, queries, listings.gallery("full"), listings.allowed)
     n_correct = catalogue.same_product(matches.query, matches.listing).sum()
     return SplitResult(split, len(matches), int(n_correct), int(relevant.sum()))
+
+
+def describe_adoption(system: str, threshold: float, params: Params, of_labels: bool) -> str:
+    """How to adopt a threshold; "" for a system without a key.
+
+    Args:
+        of_labels: whether it was chosen among the matches of the last run, of which clusters may have left a part.
+    """
+    key, metrics = threshold_key(system, params), read_metrics(artefacts.predictions_folder(system))
+    if key is None:
+        return ""
+    if of_labels and metrics.get("decided_by", {}).get("full") == "clusters":
+        present = metrics["threshold"]["full"]
+        return (
+            f"do not adopt it yet: these matches are what clusters left, and {key} decides without clusters; run "
+            f"dvc exp run -S {key}={present:g}, and ask again"
+        )
+    row = params.compare.get(system)
+    alpha = f" -S compare.{system}.alpha={metrics['alpha']:g}" if row and isinstance(row.alpha, list) else ""
+    return f"adopt it: dvc exp run{alpha} -S {key}={threshold:g}"
 
 
 def threshold_key(system: str, params: Params) -> str | None:

@@ -63,7 +63,9 @@ def threshold_content(
     n_pairs = np.searchsorted(-score, -steps, side="right")
     of_val = val_curve(left, right, n_pairs, catalogue)
     of_people = annotated_curve(system, params, catalogue, annotations, steps)
-    present = int(np.searchsorted(steps, round(current, 4)))
+    present = int(
+        np.abs(steps - current).argmin()
+    )  # NumPy and Python may round a five at the end in two ways
     n_groups = count_groups(left, right, score, n_pairs, present, params, catalogue)
     n_matched = [len(np.unique(np.concatenate([left[:n], right[:n]]))) for n in n_pairs.tolist()]
     rows = [
@@ -82,7 +84,7 @@ def threshold_content(
     return {
         "system": system,
         "key": key,
-        "current": round(current, 4),
+        "current": round(float(steps[present]), 4),
         "clusters": by_clusters,
         "steps": rows,
         "examples": examples,

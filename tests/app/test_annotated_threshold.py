@@ -92,7 +92,7 @@ def test_where_every_pair_is_annotated_the_threshold_is_exact():
 def test_an_unknown_share_has_no_interval():
     write()
     annotate(200)
-    lines = annotated_table("samesku", None, replace(judge(0.9), recall=(np.nan, 0.1, 0.4)))
+    lines = annotated_table("samesku", "", replace(judge(0.9), recall=(np.nan, 0.1, 0.4)))
     assert "  which share of the true candidate pairs they are is unknown" in lines
     assert "40.0%" not in lines
 

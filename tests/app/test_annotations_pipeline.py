@@ -8,6 +8,8 @@ import yaml
 
 from samesku import artefacts
 from samesku.annotations.file import Annotation, format_annotations, sort_pair
+from samesku.app.report.catalogue import read_catalogue
+from samesku.app.report.pairs import read_matches
 from samesku.params import read_params
 from stages import annotations, evaluate
 
@@ -60,3 +62,4 @@ def test_annotations_of_test_listings_move_groups_and_lists_and_no_metric(shop_c
     assert annotation[together] == "different"
     assert (a, b) not in annotation
     assert {*annotation.values()} == {"", "different"}
+    assert len(read_matches("samesku", read_catalogue())) == len(annotated)  # the pages read such a file

@@ -1,5 +1,7 @@
 """samesku threshold: the threshold for a wanted precision, by the labels of val."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from typer.testing import CliRunner
 
 from samesku import artefacts
 from samesku.app.cli import app
-from samesku.app.threshold import precision_threshold, threshold_key
+from samesku.app.threshold import describe_adoption, precision_threshold, threshold_key
 from samesku.errors import InputError
 from samesku.params import Decision, load_params, read_params
 from tests.conftest import ROOT
@@ -100,6 +102,25 @@ def test_each_system_has_its_key():
     assert threshold_key("tuned", params) is None
     with pytest.raises(InputError, match="decides by dynamic"):
         threshold_key("title_only_dynamic", params)
+
+
+def test_a_row_that_chose_its_alpha_is_adopted_with_it():
+    write({"val": best_pairs(100), "test": best_pairs(100)}, "pxk_sbert_tuned")
+    (artefacts.PREDICTIONS / "pxk_sbert_tuned/metrics.json").write_text('{"alpha": 0.7}')
+    params = load_params(ROOT / "params.yaml")
+    assert describe_adoption("pxk_sbert_tuned", 0.8, params, of_labels=True) == (
+        "adopt it: dvc exp run -S compare.pxk_sbert_tuned.alpha=0.7 -S ++compare.pxk_sbert_tuned.decision.value=0.8"
+    )
+
+
+def test_matches_that_clusters_left_choose_no_threshold_to_adopt():
+    write({"val": best_pairs(100), "test": best_pairs(100)}, "rerank")
+    decided = {"decided_by": {"full": "clusters"}, "threshold": {"full": 0.25}}
+    (artefacts.PREDICTIONS / "rerank/metrics.json").write_text(json.dumps(decided))
+    params = load_params(ROOT / "params.yaml")
+    sentence = describe_adoption("rerank", 0.8, params, of_labels=True)
+    assert sentence.startswith("do not adopt it yet")
+    assert "run dvc exp run -S rerank.value=0.25, and ask again" in sentence
 
 
 def test_the_command_says_how_to_adopt_it():

@@ -75,6 +75,7 @@ def read_matches(system: str, catalogue: Catalogue) -> ReportPairs:
     table = artefacts.read_columns(path)
     ids = {name: catalogue.rows(table.pop(name).to_pylist()) for name in ("query", "match")}
     review = table.pop("clerical_review", None)
+    table.pop("annotation", None)  # the pages read the annotations themselves, with those that are newer
     columns: dict[str, Any] = {name: artefacts.to_numpy(column) for name, column in table.items()}
     with reading(path):
         refuse_values("match", ids["match"], ids["match"] == ids["query"], "another listing than the query")
