@@ -8,35 +8,35 @@ again.
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from samesku import artefacts
-from samesku.annotations.file import Annotation, Pair, parse_annotations
-from samesku.annotations.products import find_contradiction
+from samesku.annotations.file import (
+    Annotation,
+    Pair,
+    find_contradicted_pair,
+    number_links,
+    parse_annotations,
+)
+from samesku.annotations.products import links_among
 from samesku.catalogue.listings import Links, Listings, read_listings, write_links
 from samesku.errors import InputError
 from samesku.params import load_params
 
 
 def link_listings(annotations: Mapping[Pair, Annotation], listings: Listings) -> Links:
-    """The annotations as links; a skipped pair makes none, nor does a pair with a listing outside the sample.
+    """The annotations as links between listings of the sample, also those that follow from pairs with other listings.
 
     Raises:
         InputError: a cannot-link between two listings that must-links join.
     """
-    row_of = {posting_id: row for row, posting_id in enumerate(listings.posting_id)}
-    pairs: dict[str, list[list[int]]] = {"same": [], "different": []}
-    for (left, right), annotation in annotations.items():
-        if annotation.answer in pairs and left in row_of and right in row_of:
-            pairs[annotation.answer].append([row_of[left], row_of[right]])
-    links = Links(*(np.array(sorted(pairs[a]), np.int32).reshape(-1, 2) for a in ("same", "different")))
-    if contradiction := find_contradiction(links, len(listings)):
-        left, right = (listings.posting_id[row] for row in contradiction)
+    if contradiction := find_contradicted_pair(annotations):
+        left, right = contradiction
         raise InputError(
             f"{artefacts.ANNOTATIONS} contradicts itself: {left} and {right} are different, but pairs that are "
             "the same join them; change one of those annotations"
         )
-    return links
+    others = {posting_id for pair in annotations for posting_id in pair} - set(listings.posting_id)
+    links = number_links(annotations, [*listings.posting_id, *sorted(others)])
+    return links_among(links, len(listings))
 
 
 def main() -> str:

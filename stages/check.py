@@ -36,6 +36,26 @@ def check_source(source: str) -> None:
     )
 
 
+def check_index(kind: str) -> None:
+    """Whether FAISS can read an index.kind; `index` finds out whether it suits the width of the rows.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if kind in ("flat", "ivf", "hnsw"):
+        return
+    import faiss  # here: a quarter of a second, which few need
+
+    try:
+        faiss.index_factory(64, kind, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        if "could not parse" in str(error):
+            raise InputError(
+                f"index.kind: FAISS cannot read {kind!r}; allowed: flat, ivf, hnsw, or a string of FAISS's "
+                "index_factory"
+            ) from error
+
+
 def remove_leftovers(runs: Collection[str]) -> list[str]:
     """Remove the metrics of other training runs than these; their names."""
     leftovers = [
@@ -50,6 +70,7 @@ def main() -> str:
     params = load_params()
     try:
         check_source(params.data.source)
+        check_index(params.index.kind)
     except InputError as error:
         raise InputError(add_way_back(str(error))) from None
     removed = remove_leftovers(params.train)

@@ -99,17 +99,19 @@ def main() -> str:
     metrics = figures.all_metrics(decisions, listings, params.groups)
     thresholds, review = review_galleries(reranked, listings, **spec.clerical_review.model_dump())
     metrics |= {"model": models, "decided_by": decided_by, "clerical_review": review}
+    full = reranked.get("full")
     with artefacts.replace_out(artefacts.PREDICTIONS / "rerank") as partial:
         write_predictions(partial, decisions, metrics, listings, channels, params.groups, links)
-        if "full" in reranked:
-            add_pair_evidence(partial, reranked["full"], decisions["full"], listings, thresholds["full"])
+        if full:
+            add_pair_evidence(partial, full, decisions["full"], listings, thresholds["full"], links)
     with artefacts.replace_out(artefacts.MODELS / "rerank") as partial:
         write_models(partial, reranked, decisions, thresholds)
-        if "full" in reranked:
-            of_full, decided, full = described["full"][0][0], by_threshold["full"], reranked["full"]
+        if full:
+            of_full, decided = described["full"][0][0], by_threshold["full"]
             settings = AskingSettings.of_run(weights, evidence, of_full, decided.threshold, decided.min_score)
-            candidates, of_pairs = full.features[0].candidates, full.scores[0]
-            write_run(partial / "full", of_full, spec.k, candidates, of_pairs, settings)
+            write_run(
+                partial / "full", of_full, spec.k, full.features[0].candidates, full.scores[0], settings
+            )
     short = figures.short_metrics(metrics) | {"fallback": len(models) - len(reranked)}
     artefacts.write_json(artefacts.METRICS / "rerank.json", short)
     lines = [f"{name}: {model}, decided by {decided_by[name]}" for name, model in models.items()]

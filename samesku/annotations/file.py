@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -152,13 +152,20 @@ def write_annotations(
 def find_contradicted_pair(annotations: Mapping[Pair, Annotation]) -> Pair | None:
     """The first pair that is annotated as different while pairs that are the same join it; None without any."""
     ids = sorted({listing for pair in annotations for listing in pair})
-    number = {listing: i for i, listing in enumerate(ids)}
-    same, different = (
-        np.fromiter(
-            (number[listing] for pair, a in annotations.items() if a.answer == answer for listing in pair),
-            np.int32,
-        ).reshape(-1, 2)
-        for answer in ("same", "different")
-    )
-    contradiction = find_contradiction(Links(same, different), len(ids))
+    contradiction = find_contradiction(number_links(annotations, ids), len(ids))
     return (ids[contradiction[0]], ids[contradiction[1]]) if contradiction else None
+
+
+def number_links(annotations: Mapping[Pair, Annotation], posting_ids: Sequence[str]) -> Links:
+    """The annotations as links between places in `posting_ids`, which name each of their listings once; a skipped pair
+    makes none."""
+    place = {posting_id: i for i, posting_id in enumerate(posting_ids)}
+    return Links(
+        *(
+            np.fromiter(
+                (place[listing] for pair, a in annotations.items() if a.answer == answer for listing in pair),
+                np.int32,
+            ).reshape(-1, 2)
+            for answer in ("same", "different")
+        )
+    )

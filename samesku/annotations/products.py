@@ -50,6 +50,41 @@ def join_products(product: Ints, must_link: Ints, cannot_link: Ints) -> Int64:
     return joined
 
 
+def links_among(links: Links, n_listings: int) -> Links:
+    """The links between the first `n_listings` listings, and those that follow from links with others.
+
+    Where A and B are the same as a listing that is left out, A is the same as B; where A is the same and C is
+    different, A is different from C.
+
+    Args:
+        links: without contradiction; rows from `n_listings` on are listings that are left out.
+    """
+    ends = np.concatenate([links.must_link, links.cannot_link])
+    n_rows = max(n_listings, int(ends.max(initial=-1)) + 1)
+    kept = links.must_link[(links.must_link < n_listings).all(axis=1)]
+    product, of_kept = _join_rows(n_rows, links.must_link), _join_rows(n_rows, kept)
+    rows = np.arange(n_listings)
+    _, first = np.unique(of_kept[rows], return_index=True)  # one row of each product by the kept links alone
+    first = first[np.argsort(product[first], kind="stable")]
+    follows = product[first[1:]] == product[first[:-1]]
+    must_link = np.concatenate([kept, np.stack([first[:-1], first[1:]], axis=1)[follows]])
+
+    stands_for = np.full(n_rows, -1)  # by product, its first listing that is kept
+    stands_for[product[rows[::-1]]] = rows[::-1]
+    cannot_link = np.where(
+        links.cannot_link < n_listings, links.cannot_link, stands_for[product[links.cannot_link]]
+    )
+    cannot_link = cannot_link[(cannot_link >= 0).all(axis=1)]
+    return Links(*(np.unique(pairs, axis=0).astype(np.int32) for pairs in (must_link, cannot_link)))
+
+
+def _join_rows(n_rows: int, must_link: Ints) -> Int64:
+    """int64 (n_rows,), below n_rows: equal for rows that must-links join."""
+    return np.unique(
+        join_products(np.arange(n_rows), must_link, np.empty((0, 2), np.int32)), return_inverse=True
+    )[1]
+
+
 def find_contradiction(links: Links, n_listings: int) -> tuple[int, int] | None:
     """The first cannot-link of which must-links join the two listings; None where there is none."""
     unlabelled, nothing = np.full(n_listings, -1), np.empty((0, 2), np.int32)

@@ -70,9 +70,12 @@ def precision_threshold(
                 f"val is too small for precision {precision:g}: its matches are of {n} products that share nothing. If "
                 f"all were right, {highest:.3f} would hold with 95% confidence; ask for less, or label more products"
             )
+        another = (
+            "" if system == "rerank" else "name another system (rerank is the most precise as shipped), or "
+        )
         raise InputError(
-            f"no threshold of {system} reaches precision {precision:g} on val with 95% confidence; "
-            "name another system (rerank is the most precise as shipped), or ask for less"
+            f"no threshold of {system} reaches precision {precision:g} on val with 95% confidence; {another}ask for "
+            "less"
         )
     accepted = matches[score >= threshold]
     return threshold, [_split_result(catalogue, accepted, split) for split in ("val", "test")]

@@ -14,9 +14,10 @@ from samesku.app.report.catalogue import Catalogue, ShownListings
 from samesku.app.report.pairs import read_metrics
 from samesku.app.threshold import threshold_key
 from samesku.arrays import Float64, Int64
-from samesku.catalogue.listings import val_labelled, visible_products
+from samesku.catalogue.listings import Links, read_links, val_labelled, visible_products
 from samesku.errors import InputError
-from samesku.evaluation.clusters import cluster_matches
+from samesku.evaluation.clusters import group_listings
+from samesku.evaluation.rules import read_rules
 from samesku.evaluation.thresholds import count_relevant
 from samesku.params import Params
 
@@ -147,20 +148,18 @@ def count_groups(
     params: Params,
     catalogue: Catalogue,
 ) -> dict[int, int]:
-    """The number of groups of two listings or more at some of the steps, by their place; at `present` always."""
-    shop = catalogue.listings.allowed.shop if catalogue.listings.allowed.link == "across" else None
+    """The number of groups of two listings or more at some of the steps, by their place; at `present` always.
+
+    The groups obey the annotations that the last run obeyed, and the rules of params.yaml.
+    """
+    listings = catalogue.listings
+    path = artefacts.LINKS / "all.parquet"
+    links = read_links(path, len(listings)) if path.is_file() else Links()
+    rules = read_rules(listings, params.match, params.groups)
     counts = {}
     places = np.linspace(0, len(n_pairs) - 1, N_CLUSTERED).astype(int)
     for i in np.unique([*places, present]).tolist():
         n = int(n_pairs[i])
-        group = cluster_matches(
-            left[:n],
-            right[:n],
-            score[:n],
-            len(catalogue),
-            link_density=params.groups.link_density,
-            max_size=params.groups.max_size,
-            shop=shop,
-        )
+        group = group_listings(left[:n], right[:n], score[:n], listings, params.groups, links, rules)
         counts[i] = int((np.bincount(group) > 1).sum())
     return counts

@@ -151,13 +151,14 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
 
 
 def _check_given(names: Sequence[str], given: Mapping[str, str]) -> None:
-    for ours, theirs in given.items():
-        if ours not in USUAL_NAMES:
-            raise InputError(f"there is no column {ours} to name; allowed: {', '.join(USUAL_NAMES)}")
-        if theirs and theirs not in names:
-            raise InputError(
-                f"the table has no column {theirs}; it has: {', '.join(filter(None, names))[:200] or 'none'}"
-            )
+    if unknown := [ours for ours in given if ours not in USUAL_NAMES]:
+        raise InputError(
+            f"there is no column {', '.join(unknown)} to name; allowed: {', '.join(USUAL_NAMES)}"
+        )
+    if missing := [theirs for theirs in given.values() if theirs and theirs not in names]:
+        raise InputError(
+            f"the table has no column {', '.join(missing)}; it has: {', '.join(filter(None, names))[:200] or 'none'}"
+        )
 
 
 def _quote(name: str) -> str:

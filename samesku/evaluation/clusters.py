@@ -9,6 +9,7 @@ import numpy as np
 from samesku.arrays import Bools, Float64, Floats, Int32, Int64, Ints
 from samesku.catalogue.listings import Links, Listings
 from samesku.evaluation.decisions import Decisions, val_f1
+from samesku.evaluation.rules import Rules
 from samesku.params import Groups
 
 #: Thresholds of the score of a match that `decide_by_clusters` tries.
@@ -25,28 +26,45 @@ def assign_groups(
 
     Args:
         links: must-links and cannot-links, which the groups obey; a must-link of two listings that may not match
-            is left out.
-            Where rules decided, no group has two GTINs.
+            is left out. Where rules decided, no group has two GTINs, but for those that a must-link joins.
     """
-    links, allowed, n_listings = links or Links(), listings.allowed, len(listings)
-    must_link = links.must_link[allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])]
     neighbours = decisions.neighbours
     position, rank = np.nonzero(decisions.is_match)
-    group = cluster_matches(
-        neighbours.query[position],
-        neighbours.neighbour[position, rank],
-        neighbours.score[position, rank],
-        n_listings,
-        link_density=groups.link_density,
-        max_size=groups.max_size,
-        must_link=must_link,
-        cannot_link=links.cannot_link,
-        shop=allowed.shop if allowed.link == "across" else None,
-        gtin=decisions.rules.gtin if decisions.rules else None,
-    )
-    inside = np.zeros(n_listings, bool)
+    left, right = neighbours.query[position], neighbours.neighbour[position, rank]
+    score = neighbours.score[position, rank]
+    group = group_listings(left, right, score, listings, groups, links or Links(), decisions.rules)
+    inside = np.zeros(len(listings), bool)
     inside[neighbours.query] = True
     return np.where(inside, group, np.int32(-1))
+
+
+def group_listings(
+    left: Ints,
+    right: Ints,
+    score: Floats,
+    listings: Listings,
+    groups: Groups,
+    links: Links,
+    rules: Rules | None = None,
+) -> Int32:
+    """int32 (N,): the group of each listing by matches, as of `assign_groups`, with all listings in the gallery.
+
+    Args:
+        left, right: int (M,), rows of the matches. score: (M,); higher is surer.
+    """
+    allowed = listings.allowed
+    return cluster_matches(
+        left,
+        right,
+        score,
+        len(listings),
+        link_density=groups.link_density,
+        max_size=groups.max_size,
+        must_link=links.must_link[allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])],
+        cannot_link=links.cannot_link,
+        shop=allowed.shop if allowed.link == "across" else None,
+        gtin=rules.gtin if rules else None,
+    )
 
 
 def decide_by_clusters(
@@ -125,7 +143,8 @@ def cluster_matches(
         must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
             from the start, whatever max_size; cannot-linked listings are never in one group.
         shop: int (n_listings,), where two listings of one shop cannot match: such pairs are not counted between groups.
-        gtin: int (n_listings,), −1 for none: groups of two different numbers do not merge.
+        gtin: int (n_listings,), −1 for none: groups of two different numbers do not merge. Two numbers that a
+            must-link joins are one number.
 
     Returns:
         int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
@@ -136,6 +155,7 @@ def cluster_matches(
     n_links: defaultdict[int, dict[int, int]] = defaultdict(dict)  # of a root with other roots
     forbidden: defaultdict[int, set[int]] = defaultdict(set)  # roots that a root must not merge with
     number = [-1] * n_listings if gtin is None else gtin.tolist()  # of a root's group
+    same_number: dict[int, int] = {}  # the lower one of two that a must-link joins
 
     of_shop = [Counter([name]) for name in ([] if shop is None else shop.tolist())]  # listings of a root
 
@@ -145,6 +165,11 @@ def cluster_matches(
             return size[a] * size[b]
         small, large = sorted((of_shop[a], of_shop[b]), key=len)
         return size[a] * size[b] - sum(count * large[name] for name, count in small.items())
+
+    def one_number(n: int) -> int:
+        while n in same_number:
+            n = same_number[n]
+        return n
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -158,7 +183,11 @@ def cluster_matches(
             size[a] += size[b]
             if of_shop:
                 of_shop[a] += of_shop[b]
-            number[a] = max(number[a], number[b])
+            low, high = sorted((one_number(number[a]), one_number(number[b])))
+            number[a] = high
+            if 0 <= low < high:
+                same_number[high] = number[a] = low
+    number = [one_number(n) for n in number]
     for i, j in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(i), root(j)
         if a != b:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from samesku.arrays import Bools, Float64, Int32
 from samesku.artefacts import round_floats, write_csv, write_json, write_table
-from samesku.catalogue.listings import Listings, visible_products
+from samesku.catalogue.listings import Links, Listings, visible_products
+from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.evaluation.decisions import Decisions
 from samesku.evaluation.rules import Rules
 from samesku.evaluation.thresholds import count_relevant
@@ -74,6 +75,7 @@ def add_pair_evidence(
     decisions: Decisions,
     listings: Listings,
     thresholds: ReviewThresholds,
+    links: Links,
 ) -> None:
     """Add what explains the predictions of the full gallery to `folder`, as `write_predictions` left it.
 
@@ -90,17 +92,22 @@ def add_pair_evidence(
     for family, moves in explain_scores(gallery.model, features, scores, distinct).items():
         matches = matches.append_column(f"why_{family}", pa.array(moves[place]))
     write_table(folder / "matches.parquet", matches)
-    write_table(folder / "review.parquet", review_columns(gallery, listings, thresholds, decisions.rules))
+    to_review = review_columns(gallery, listings, thresholds, links, decisions.rules)
+    write_table(folder / "review.parquet", to_review)
     importances = feature_importances(gallery.model, features.families)[:MAX_IMPORTANCES]
     write_csv(folder / "plots" / "importance.csv", importances)
 
 
 def review_columns(
-    gallery: RerankedGallery, listings: Listings, thresholds: ReviewThresholds, rules: Rules | None = None
+    gallery: RerankedGallery,
+    listings: Listings,
+    thresholds: ReviewThresholds,
+    links: Links,
+    rules: Rules | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The columns of review.parquet: the pairs that a person should see, the most probable first.
 
-    A pair that a rule decides needs no person.
+    A pair that annotations or a rule decide needs no person.
     """
     candidates, probability = gallery.features[0].candidates, gallery.scores[0].probability
     review = OUTCOMES.index("review")
@@ -114,6 +121,8 @@ def review_columns(
     if rules is not None:
         left, right = candidates.select(pair).catalogue_rows
         pair = pair[(rules.gtin[left] < 0) | (rules.gtin[right] < 0)]
+    if annotated := AnnotatedPairs.of_links(links, listings):
+        pair = pair[annotated.relation(*candidates.select(pair).catalogue_rows) == 0]
     pair = pair[np.argsort(-probability[pair], kind="stable")]
     left, right = candidates.select(pair).catalogue_rows
     return {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samesku.annotations.products import find_contradiction, join_products
+from samesku.annotations.products import find_contradiction, join_products, links_among
 from samesku.catalogue.listings import Links
 
 
@@ -39,3 +39,25 @@ def test_a_cannot_link_contradicts_a_chain_of_must_links():
     assert find_contradiction(Links(chain, pairs((2, 3), (2, 0))), 5) == (2, 0)
     assert find_contradiction(Links(chain, pairs((2, 3), (0, 4))), 5) is None
     assert find_contradiction(Links(), 5) is None
+
+
+def among(must_link, cannot_link=(), n_listings=4):
+    links = links_among(Links(pairs(*must_link), pairs(*cannot_link)), n_listings)
+    return links.must_link.tolist(), links.cannot_link.tolist()
+
+
+def test_links_of_listings_that_are_there_stay_as_they_are():
+    assert among([(2, 1), (0, 2)], [(3, 1)]) == ([[0, 2], [2, 1]], [[3, 1]])
+    assert among([]) == ([], [])
+
+
+def test_a_product_holds_together_without_the_listing_that_joined_it():
+    assert among([(4, 1), (4, 3), (4, 0)]) == ([[0, 1], [1, 3]], [])
+    assert among([(0, 4), (4, 5), (5, 2), (1, 2)]) == ([[0, 1], [1, 2]], [])  # 0, and the chain of 1 and 2
+    assert among([(4, 5), (0, 6)]) == ([], [])
+
+
+def test_a_listing_is_different_from_what_its_product_is_different_from():
+    assert among([(4, 2)], [(4, 0), (1, 4)]) == ([], [[1, 2], [2, 0]])
+    assert among([(4, 2), (5, 3)], [(4, 5)]) == ([], [[2, 3]])
+    assert among([(0, 1)], [(4, 0), (4, 5)]) == ([[0, 1]], [])  # of 4 and 5, nothing is here

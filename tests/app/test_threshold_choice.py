@@ -11,6 +11,7 @@ from samesku.app import threshold_choice
 from samesku.app.annotated_threshold import candidate_pairs
 from samesku.app.report.catalogue import ShownListings, read_catalogue
 from samesku.app.threshold_choice import count_groups, threshold_content, val_curve
+from samesku.catalogue.listings import Links, write_links
 from samesku.params import load_params
 from tests.fixtures import two_system_predictions
 
@@ -33,6 +34,15 @@ def test_groups_are_counted_at_some_steps_and_at_the_present_threshold(folder, m
     left, right, score = np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([0.9, 0.8, 0.7])
     counts = count_groups(left, right, score, np.array([0, 1, 2, 3]), 1, load_params(), read_catalogue())
     assert counts == {0: 0, 1: 1, 3: 1}
+
+
+def test_groups_obey_annotations_as_those_of_the_last_run_do(folder, monkeypatch):
+    monkeypatch.setattr(threshold_choice, "N_CLUSTERED", 2)
+    (folder / artefacts.LINKS).mkdir(parents=True)
+    write_links(artefacts.LINKS / "all.parquet", Links(np.array([[3, 4]]), np.array([[0, 1]])))
+    left, right, score = np.array([0]), np.array([1]), np.array([0.9])
+    counts = count_groups(left, right, score, np.array([0, 1]), 1, load_params(), read_catalogue())
+    assert counts == {0: 1, 1: 1}  # 3 with 4, and never 0 with 1
 
 
 def test_each_step_counts_the_pairs_listings_and_groups_above_it(folder):

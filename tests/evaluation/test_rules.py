@@ -132,6 +132,15 @@ def test_no_group_has_two_gtins():
     left, right, score = np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([0.9, 0.8, 0.7])
     assert cluster_matches(left, right, score, 3).tolist() == [0, 0, 0]
     assert cluster_matches(left, right, score, 3, gtin=np.array([7, -1, 8])).tolist() == [0, 0, 1]
+
+
+def test_a_must_link_makes_one_number_of_two():
+    left, right = np.array([2, 1, 3]), np.array([0, 3, 4])
+    gtin = np.array([7, 8, 7, 8, 9])  # 0 is 1 by a person; 2 has the number of 0, 3 that of 1, and 4 another
+    groups = cluster_matches(
+        left, right, np.full(3, np.inf), 5, link_density=0, must_link=np.array([[0, 1]]), gtin=gtin
+    )
+    assert groups.tolist() == [0, 0, 0, 0, 1]
     listings = make_listings([0] * 6, ["val"] * 6)
     decisions = decide(NEIGHBOURS, listings, Decision(value=0.3), "full", Rules(GTIN, 100))
     group = assign_groups(decisions, listings, Groups(link_density=0.0))

@@ -1,11 +1,9 @@
 """What the pair model adds to a system's outs, on four listings: review.parquet and figures by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from samesku.catalogue.listings import ALL_PAIRS
+from samesku.catalogue.listings import Links, Listings
 from samesku.pairs.candidates import Candidates
 from samesku.pairs.clerical_review import ReviewThresholds
 from samesku.pairs.feature_blocks import PairFeatures
@@ -14,12 +12,11 @@ from samesku.pairs.pair_model import PairScores
 from samesku.search.fusion import UNREACHABLE
 
 # rows 0 and 1 are product 0 of val, 2 is product 1 of val, 3 is product 2 of test
-LISTINGS = SimpleNamespace(
+LISTINGS = Listings(
     posting_id=np.array(["a", "b", "c", "d"], dtype=object),
     product=np.array([0, 0, 1, 2], np.int32),
     component=np.array([0, 0, 1, 2], np.int32),
     split=np.array(["val", "val", "val", "test"]),
-    allowed=ALL_PAIRS,
 )
 PROBABILITY = np.array([0.9, 0.4, 0.6, 0.1])  # of a–b, a–c, b–c, c–d
 
@@ -34,9 +31,16 @@ def gallery():
 
 
 def test_pairs_to_review_are_listed_the_most_probable_first(gallery):
-    columns = review_columns(gallery, LISTINGS, ReviewThresholds(accept=0.8, reject=0.3))
+    columns = review_columns(gallery, LISTINGS, ReviewThresholds(accept=0.8, reject=0.3), Links())
     assert list(zip(columns["left"], columns["right"], strict=True)) == [("b", "c"), ("a", "c")]
     assert columns["probability"] == pytest.approx([0.6, 0.4])
+
+
+def test_a_pair_that_annotations_decide_is_not_asked(gallery):
+    # a is b, and b is not c: a is not c either
+    links = Links(np.array([[0, 1]], np.int32), np.array([[1, 2]], np.int32))
+    columns = review_columns(gallery, LISTINGS, ReviewThresholds(accept=0.8, reject=0.05), links)
+    assert list(zip(columns["left"], columns["right"], strict=True)) == [("c", "d")]
 
 
 def test_a_pair_counts_once_for_each_of_its_queries(gallery):

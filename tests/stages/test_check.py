@@ -40,6 +40,14 @@ def test_a_missing_source_is_refused(folder):
         check.check_source("data/raw/none")
 
 
+def test_a_kind_of_index_that_faiss_cannot_read_is_refused(folder):
+    for kind in ("flat", "ivf", "IVF64,SQ8", "PQ7"):  # that 7 must divide the width is for `index` to say
+        check.check_index(kind)
+    change(folder / "params.yaml", lambda params: params["index"].update(kind="nonsense"))
+    with pytest.raises(InputError, match=r"index\.kind: FAISS cannot read 'nonsense'; allowed: flat, ivf"):
+        check.main()
+
+
 def test_in_an_experiment_a_missing_source_is_one_that_is_not_tracked(folder, monkeypatch):
     (folder / ".dvc/tmp/exps/standalone/a").mkdir(parents=True)
     monkeypatch.chdir(folder / ".dvc/tmp/exps/standalone/a")

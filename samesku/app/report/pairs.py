@@ -211,13 +211,14 @@ def make_cards(
 def describe_channels(
     channels: Sequence[str], params: Params, weights: Mapping[str, float] | None
 ) -> list[dict[str, Any]]:
-    """Name and modality of each channel, and its weight if the score is made of weights."""
+    """Name and modality of each channel, and its share of all weights if the score is made of weights."""
     modality = find_modalities(params)
+    total = sum(weights.values()) if weights else 0.0
     return [
         {
             "name": name,
             "modality": modality.get(name, ""),
-            "weight": weights.get(name, 0.0) if weights else None,
+            "weight": weights.get(name, 0.0) / total if weights else None,
         }
         for name in channels
     ]

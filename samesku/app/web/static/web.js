@@ -153,7 +153,8 @@
   connectForm($("#search"), "/api/search", "Give a picture, a title, or both.", (answer) => {
     if (!answer.results.length) return [element("p", { className: "note" }, "No listing can be compared with this one.")];
     const nMatches = answer.results.filter((result) => result.match).length;
-    const legend = legendEntries(Object.keys(answer.results[0].channels));
+    const compared = (name) => answer.results.some((result) => result.channels[name].similarity !== null);
+    const legend = legendEntries(Object.keys(answer.results[0].channels).filter(compared));
     const threshold = answer.threshold === null ? "" : ` (score ≥ ${fourDecimals(answer.threshold)})`;
     const summary = `${nMatches || "No"} ${nMatches === 1 ? "match" : "matches"}${threshold} among the ${answer.results.length} nearest listings`;
     return [element("div", { className: "results answer" },
