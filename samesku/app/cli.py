@@ -188,9 +188,9 @@ def match(
       samesku match --image a.jpg --title "" --image b.jpg --title "Oil 1 l"    (the left has no title)
 
     With --json: system, same, score (null if nothing can be compared), threshold, channels (similarity and weight
-    of each; null if one of the two lacks it), reasons (of rerank: [family of features, how far it moved the log-odds];
-    `base` is where they stand before any evidence, `missing` what one of the two lacks), conflicts (for each kind, the
-    places in both titles).
+    of each; null if one of the two lacks it), reasons (of rerank: a family of features and how far it moved the
+    log-odds; `base` is where they stand before any evidence, `missing` what one of the two lacks), conflicts (for each
+    kind, the places in both titles).
     """
     images, titles = _two_values(image, "--image"), _two_values(title, "--title")
     if not image and not title:

@@ -18,6 +18,7 @@ from samesku.app.cli import app
 from samesku.app.report import catalogue as report_catalogue
 from samesku.app.report.charts import make_charts, read_rows
 from samesku.app.report.gallery import GROUPS
+from samesku.app.report.pairs import describe_channels
 from samesku.catalogue.images import read_thumbnails
 from samesku.errors import DamagedFile, InputError
 from samesku.params import load_params, read_params
@@ -84,6 +85,12 @@ def test_a_score_is_the_sum_of_what_its_channels_add_also_where_it_was_missed(fo
     alone = blocks["b1"]["cards"][0]  # d1 has no title
     assert alone["cosines"] == [pytest.approx(np.cos(np.radians(30)), abs=1e-3), None]
     assert alone["score"] == pytest.approx(np.cos(np.radians(30)), abs=1e-3)
+
+
+def test_weights_are_shares_of_the_channels_that_are_there(folder):
+    two_system_predictions.write_shop(folder)
+    described = describe_channels(["sbert", "tfidf", "cnn"], load_params(), {"sbert": 0.03, "tfidf": 0.27})
+    assert [channel["weight"] for channel in described] == pytest.approx([0.1, 0.9, 0.0])
 
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):
