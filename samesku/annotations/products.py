@@ -1,9 +1,13 @@
 """Products by the labels and the annotations of pairs."""
 
+from itertools import product as product_of
+
 import numpy as np
 
 from samesku.arrays import Int64, Ints
 from samesku.catalogue.listings import Links, Listings
+
+MAX_LINKED = 100  # listings of a product between which each pair is linked
 
 
 def products_to_train(listings: Listings, links: Links) -> Int64:
@@ -54,7 +58,8 @@ def links_among(links: Links, n_listings: int) -> Links:
     """The links between the first `n_listings` listings, and those that follow from links with others.
 
     Where A and B are the same as a listing that is left out, A is the same as B; where A is the same and C is
-    different, A is different from C.
+    different, A is different from C. Each such pair is linked, up to MAX_LINKED listings of a product, since some of
+    these links are left out later: those of test in training, those of two listings that may not match in groups.
 
     Args:
         links: without contradiction; rows from `n_listings` on are listings that are left out.
@@ -63,19 +68,30 @@ def links_among(links: Links, n_listings: int) -> Links:
     n_rows = max(n_listings, int(ends.max(initial=-1)) + 1)
     kept = links.must_link[(links.must_link < n_listings).all(axis=1)]
     product, of_kept = _join_rows(n_rows, links.must_link), _join_rows(n_rows, kept)
-    rows = np.arange(n_listings)
-    _, first = np.unique(of_kept[rows], return_index=True)  # one row of each product by the kept links alone
-    first = first[np.argsort(product[first], kind="stable")]
-    follows = product[first[1:]] == product[first[:-1]]
-    must_link = np.concatenate([kept, np.stack([first[:-1], first[1:]], axis=1)[follows]])
+    order = np.argsort(product[:n_listings], kind="stable")
+    torn = np.unique(product[n_listings:])  # products with a listing that is left out
+    start, end = (np.searchsorted(product[order], torn, side) for side in ("left", "right"))
+    rows_of = {of: order[a:b] for of, a, b in zip(torn.tolist(), start, end, strict=True)}
 
-    stands_for = np.full(n_rows, -1)  # by product, its first listing that is kept
-    stands_for[product[rows[::-1]]] = rows[::-1]
-    cannot_link = np.where(
-        links.cannot_link < n_listings, links.cannot_link, stands_for[product[links.cannot_link]]
+    must_link = [kept]
+    for rows in rows_of.values():
+        i = np.arange(len(rows))
+        left, right = np.triu_indices(len(rows), 1) if len(rows) <= MAX_LINKED else (i[:-1], i[1:])
+        pairs = np.stack([rows[left], rows[right]], axis=1)
+        must_link.append(pairs[of_kept[pairs[:, 0]] != of_kept[pairs[:, 1]]])
+    cannot_link = [
+        pair
+        for ends in links.cannot_link.tolist()
+        for pair in product_of(
+            *([row] if row < n_listings else rows_of[product[row]][:MAX_LINKED].tolist() for row in ends)
+        )
+    ]
+    return Links(
+        *(
+            np.unique(np.array(pairs, np.int32).reshape(-1, 2), axis=0)
+            for pairs in (np.concatenate(must_link), cannot_link)
+        )
     )
-    cannot_link = cannot_link[(cannot_link >= 0).all(axis=1)]
-    return Links(*(np.unique(pairs, axis=0).astype(np.int32) for pairs in (must_link, cannot_link)))
 
 
 def _join_rows(n_rows: int, must_link: Ints) -> Int64:

@@ -1,7 +1,10 @@
 """Products by the labels and the annotations of pairs."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
+from samesku.annotations import products as products_module
 from samesku.annotations.products import find_contradiction, join_products, links_among
 from samesku.catalogue.listings import Links
 
@@ -52,12 +55,47 @@ def test_links_of_listings_that_are_there_stay_as_they_are():
 
 
 def test_a_product_holds_together_without_the_listing_that_joined_it():
-    assert among([(4, 1), (4, 3), (4, 0)]) == ([[0, 1], [1, 3]], [])
-    assert among([(0, 4), (4, 5), (5, 2), (1, 2)]) == ([[0, 1], [1, 2]], [])  # 0, and the chain of 1 and 2
+    assert among([(4, 1), (4, 3), (4, 0)]) == ([[0, 1], [0, 3], [1, 3]], [])
+    # 0, and the chain of 1 and 2
+    assert among([(0, 4), (4, 5), (5, 2), (1, 2)]) == ([[0, 1], [0, 2], [1, 2]], [])
     assert among([(4, 5), (0, 6)]) == ([], [])
+
+
+def test_many_listings_of_a_product_are_linked_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(products_module, "MAX_LINKED", 2)
+    assert among([(4, 1), (4, 3), (4, 0)], [(4, 2)]) == ([[0, 1], [1, 3]], [[0, 2], [1, 2]])
 
 
 def test_a_listing_is_different_from_what_its_product_is_different_from():
     assert among([(4, 2)], [(4, 0), (1, 4)]) == ([], [[1, 2], [2, 0]])
     assert among([(4, 2), (5, 3)], [(4, 5)]) == ([], [[2, 3]])
+    assert among([(4, 2), (4, 3)], [(4, 0)]) == ([[2, 3]], [[2, 0], [3, 0]])
     assert among([(0, 1)], [(4, 0), (4, 5)]) == ([[0, 1]], [])  # of 4 and 5, nothing is here
+
+
+@given(data=st.data())
+def test_links_mean_the_same_without_the_listings_that_left(data):
+    """Against all that follows from the links: each pair of listings is the same, different, or open."""
+    n, n_all = 5, 8
+    rows = st.tuples(st.integers(0, n_all - 1), st.integers(0, n_all - 1)).filter(
+        lambda pair: pair[0] != pair[1]
+    )
+    must, cannot = (data.draw(st.lists(rows, max_size=8)) for _ in range(2))
+    links = Links(pairs(*must), pairs(*cannot))
+    if find_contradiction(links, n_all) is None:
+        after = links_among(links, n)
+        assert find_contradiction(after, n) is None
+        assert (follow(after, n) == follow(links, n_all)[:n, :n]).all()
+
+
+def follow(links, n_rows):
+    """int (n_rows, n_rows): 1 where the links say that two rows are the same, -1 where different, 0 where nothing."""
+    same = np.eye(n_rows, dtype=bool)
+    for left, right in links.must_link.tolist():
+        same[left, right] = same[right, left] = True
+    for _ in range(n_rows):
+        same = same @ same
+    different = np.zeros_like(same)
+    for left, right in links.cannot_link.tolist():
+        different |= np.outer(same[left], same[right]) | np.outer(same[right], same[left])
+    return same.astype(int) - different

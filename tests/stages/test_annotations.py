@@ -58,9 +58,9 @@ def test_answers_about_the_sample_become_links():
 def test_answers_about_a_listing_that_left_join_those_that_stay():
     annotate(FILE, "a,gone,same,t", "c,gone,same,t", "d,gone,different,t", "gone,zz,same,t")
     assert annotations.main() == (
-        "4 annotations; 1 must-links and 1 cannot-links among the sample's 6 listings, 1 and 0 within train"
+        "4 annotations; 1 must-links and 2 cannot-links among the sample's 6 listings, 1 and 0 within train"
     )
-    assert read() == ([[0, 2]], [[3, 0]])
+    assert read() == ([[0, 2]], [[3, 0], [3, 2]])
 
 
 def test_without_data_annotations_there_are_no_links():
