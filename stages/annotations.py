@@ -52,7 +52,7 @@ def main() -> str:
     write_links(artefacts.LINKS / "all.parquet", links)
     write_links(artefacts.LINKS / "train.parquet", train)
     if name is None:
-        return "data.annotations names no file: no links"
+        return "no links, since data.annotations is empty"
     return (
         f"{len(annotations)} annotations; {len(links.must_link)} must-links and {len(links.cannot_link)} "
         f"cannot-links among the sample's {len(listings)} listings, {len(train.must_link)} and "

@@ -159,14 +159,16 @@ def annotated_threshold(system: str, precision: float, params: Params, listings:
     sample = read_pair_sample(system, params, listings)
     if not len(sample):
         raise InputError(f"{system} has no candidate pair outside of test; none can be annotated")
-    drawn = read_drawn(sample, listings.posting_id, read_annotations(artefacts.ANNOTATIONS))
+    annotations = read_annotations(artefacts.ANNOTATIONS)
+    drawn = read_drawn(sample, listings.posting_id, annotations)
     result = judge_sample(sample, drawn, precision)
     if result.reached:
         return result
     if result.needed:
         raise InputError(
-            f"{result.n_annotated} annotated pairs are too few for precision {precision:g}; about {result.needed} "
-            f"more settle it to ±{MARGIN:.0%}: `samesku serve` asks them"
+            f"too few annotated pairs for precision {precision:g}: {result.n_annotated} of {len(annotations)} are of "
+            f"the random sample, which the page Pairs of `samesku serve` asks; about {result.needed} more settle it "
+            f"to ±{MARGIN:.0%}"
         )
     best = int(np.argmax(result.curve.low))
     low, high = result.curve.interval[best]

@@ -115,6 +115,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
                 "wrong" in block["views"] and split == "test"
                 for block, split in zip(blocks, catalogue.listings.split[queries], strict=True)
             ),
+            obeyed=params.data.annotations is not None,
         ),
         "pictures": shown.pictures(),
         "has_pictures": catalogue.has_pictures(),

@@ -77,6 +77,8 @@ def next_steps(
     n_contradictions: int,
     n_annotations: int,
     n_wrong: int | None = None,
+    *,
+    obeyed: bool,
     served: bool = False,
 ) -> list[NextStep]:
     """What is worth doing next, the most useful first.
@@ -84,6 +86,7 @@ def next_steps(
     Args:
         n_contradictions: groups with listings that contradict each other. n_annotations: annotated pairs.
         n_wrong: test queries with a wrong match; None where the page does not show them.
+        obeyed: whether params.yaml has data.annotations, so that runs obey the annotations.
         served: whether `samesku serve` shows the page, which then asks for annotations itself.
     """
     steps: list[NextStep] = []
@@ -105,12 +108,21 @@ def next_steps(
             command="" if served else "samesku serve",
         )
     if n_annotations:
-        add(
-            f"{n_annotations:,} pairs are annotated. Run the pipeline with them:"
+        pairs, them = (
+            (f"{n_annotations:,} pairs are annotated", "them")
             if n_annotations > 1
-            else "One pair is annotated. Run the pipeline with it:",
-            command="dvc exp run -S data.annotations=data/annotations.csv",
+            else ("One pair is annotated", "it")
         )
+        if obeyed:
+            add(
+                f"{pairs}, and each run of the pipeline obeys {them}. After new annotations:",
+                command="dvc repro",
+            )
+        else:
+            add(
+                f"{pairs}. Run the pipeline with {them}:",
+                command="dvc exp run -S data.annotations=data/annotations.csv",
+            )
     n_quarantined = (
         artefacts.read_json(artefacts.SUMMARY)["quarantined"] if artefacts.SUMMARY.is_file() else 0
     )

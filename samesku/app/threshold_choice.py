@@ -60,13 +60,14 @@ def threshold_content(
     lowest = min(
         float(score[min(len(score), DEPTH * len(catalogue)) - 1]), max(current - BELOW, float(score[-1]))
     )
-    steps = np.unique(np.append(np.linspace(lowest, max(float(score[0]), current), STEPS), current).round(4))
+    grid = np.linspace(lowest, max(float(score[0]), current), STEPS).round(4)
+    steps = np.unique(
+        np.append(grid[grid != round(current, 4)], current)
+    )  # no two look the same when rounded
     n_pairs = np.searchsorted(-score, -steps, side="right")
     of_val = val_curve(left, right, n_pairs, catalogue)
     of_people = annotated_curve(system, params, catalogue, annotations, steps)
-    present = int(
-        np.abs(steps - current).argmin()
-    )  # NumPy and Python may round a five at the end in two ways
+    present = int(np.searchsorted(steps, current))
     n_groups = count_groups(left, right, score, n_pairs, present, params, catalogue)
     n_matched = [len(np.unique(np.concatenate([left[:n], right[:n]]))) for n in n_pairs.tolist()]
     rows = [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samesku.arrays import Int64, Ints
 from samesku.catalogue.listings import AllowedPairs, Links, Listings
@@ -39,6 +40,10 @@ class AnnotatedPairs:
         same = self._product[left] == self._product[right]
         different = np.isin(self._pair_key(left, right), self._different)
         return same.astype(np.int8) - different.astype(np.int8)
+
+    def answers(self, left: Ints, right: Ints) -> NDArray[np.str_]:
+        """(P,), of P pairs of rows: same, different, or "" without an annotation."""
+        return np.array(["different", "", "same"])[self.relation(left, right) + 1]
 
     def same_product(self, max_size: int, allowed: AllowedPairs) -> Iterator[tuple[int, Int64]]:
         """A row and the other rows that must-links join with it and that may match it.

@@ -71,10 +71,9 @@ def write_predictions(
     matches = match_columns(full, listings, channels)
     if annotated:
         position, rank = np.nonzero(full.is_match)
-        relation = annotated.relation(
+        matches["annotation"] = annotated.answers(
             full.neighbours.query[position], full.neighbours.neighbour[position, rank]
         )
-        matches["annotation"] = np.array(["different", "", "same"])[relation + 1]
     with artefacts.replace_out(folder) as partial:
         partial.mkdir()
         artefacts.write_csv(partial / "submission.csv", submission, ["posting_id", "matches"])

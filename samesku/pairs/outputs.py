@@ -107,7 +107,8 @@ def review_columns(
 ) -> dict[str, NDArray[Any]]:
     """The columns of review.parquet: the pairs that a person should see, the most probable first.
 
-    A pair that annotations or a rule decide needs no person.
+    A pair that a rule decides needs no person. Where there are annotated pairs, `annotation` is same, different or "".
+    They stay in the list, for the random sample of `samesku threshold --annotations` is drawn from it.
     """
     candidates, probability = gallery.features[0].candidates, gallery.scores[0].probability
     review = OUTCOMES.index("review")
@@ -121,15 +122,16 @@ def review_columns(
     if rules is not None:
         left, right = candidates.select(pair).catalogue_rows
         pair = pair[(rules.gtin[left] < 0) | (rules.gtin[right] < 0)]
-    if annotated := AnnotatedPairs.of_links(links, listings):
-        pair = pair[annotated.relation(*candidates.select(pair).catalogue_rows) == 0]
     pair = pair[np.argsort(-probability[pair], kind="stable")]
     left, right = candidates.select(pair).catalogue_rows
-    return {
+    columns = {
         "left": listings.posting_id[left],
         "right": listings.posting_id[right],
         "probability": probability[pair].astype(np.float32),
     }
+    if annotated := AnnotatedPairs.of_links(links, listings):
+        columns["annotation"] = annotated.answers(left, right)
+    return columns
 
 
 def write_models(

@@ -113,12 +113,13 @@ def test_the_command_prints_the_threshold_its_estimates_and_how_to_adopt_it():
 def test_too_few_annotations_are_one_sentence_with_their_number():
     write()
     with pytest.raises(
-        InputError, match=r"0 annotated pairs are too few for precision 0.95; about \d+ more settle it"
+        InputError,
+        match=r"too few annotated pairs for precision 0.95: 0 of 0 are of .*; about \d+ more settle it",
     ):
         judge(0.95)
     done = CliRunner().invoke(app, ["threshold", "--precision", "0.95"])
     assert done.exit_code == 2
-    assert "`samesku serve` asks them" in done.output
+    assert "the page Pairs of `samesku serve` asks" in done.output
 
 
 def test_a_precision_that_no_threshold_reaches_is_one_sentence():

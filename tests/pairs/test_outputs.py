@@ -36,11 +36,15 @@ def test_pairs_to_review_are_listed_the_most_probable_first(gallery):
     assert columns["probability"] == pytest.approx([0.6, 0.4])
 
 
-def test_a_pair_that_annotations_decide_is_not_asked(gallery):
+def test_annotated_pairs_to_review_are_marked(gallery):
     # a is b, and b is not c: a is not c either
     links = Links(np.array([[0, 1]], np.int32), np.array([[1, 2]], np.int32))
     columns = review_columns(gallery, LISTINGS, ReviewThresholds(accept=0.8, reject=0.05), links)
-    assert list(zip(columns["left"], columns["right"], strict=True)) == [("c", "d")]
+    assert list(zip(columns["left"], columns["right"], columns["annotation"], strict=True)) == [
+        ("b", "c", "different"),
+        ("a", "c", "different"),
+        ("c", "d", ""),
+    ]
 
 
 def test_a_pair_counts_once_for_each_of_its_queries(gallery):

@@ -65,7 +65,7 @@ def test_answers_about_a_listing_that_left_join_those_that_stay():
 
 def test_without_data_annotations_there_are_no_links():
     annotate(None, "b,c,same,t")
-    assert annotations.main() == "data.annotations names no file: no links"
+    assert annotations.main() == "no links, since data.annotations is empty"
     assert read() == read("train") == ([], [])
 
 

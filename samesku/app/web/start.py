@@ -28,6 +28,7 @@ def start_content(products: ProductRoutes) -> dict[str, Any]:
             products.catalogue,
             count_contradictions(groups),
             count_known(read_annotations(products.annotations), products.catalogue.listings.posting_id),
+            obeyed=products.params.data.annotations is not None,
             served=True,
         ),
         "n_groups": sum(len(group[0]) > 1 for group in groups["groups"]),
