@@ -91,6 +91,7 @@ def test_weights_are_shares_of_the_channels_that_are_there(folder):
     two_system_predictions.write_shop(folder)
     described = describe_channels(["sbert", "tfidf", "cnn"], load_params(), {"sbert": 0.03, "tfidf": 0.27})
     assert [channel["weight"] for channel in described] == pytest.approx([0.1, 0.9, 0.0])
+    assert describe_channels(["sbert"], load_params(), {"sbert": 0.0})[0]["weight"] is None
 
 
 def test_weights_that_do_not_give_the_scores_explain_nothing(folder):

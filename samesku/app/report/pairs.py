@@ -213,12 +213,12 @@ def describe_channels(
 ) -> list[dict[str, Any]]:
     """Name and modality of each channel, and its share of all weights if the score is made of weights."""
     modality = find_modalities(params)
-    total = sum(weights.values()) if weights else 0.0
+    total = sum((weights or {}).values())
     return [
         {
             "name": name,
             "modality": modality.get(name, ""),
-            "weight": weights.get(name, 0.0) / total if weights else None,
+            "weight": weights.get(name, 0.0) / total if weights and total else None,
         }
         for name in channels
     ]
