@@ -61,9 +61,8 @@ def threshold_content(
         float(score[min(len(score), DEPTH * len(catalogue)) - 1]), max(current - BELOW, float(score[-1]))
     )
     grid = np.linspace(lowest, max(float(score[0]), current), STEPS).round(4)
-    steps = np.unique(
-        np.append(grid[grid != round(current, 4)], current)
-    )  # no two look the same when rounded
+    grid = grid[grid != round(current, 4)]  # no two steps look the same when they are rounded
+    steps = np.unique(np.append(grid, current))
     n_pairs = np.searchsorted(-score, -steps, side="right")
     of_val = val_curve(left, right, n_pairs, catalogue)
     of_people = annotated_curve(system, params, catalogue, annotations, steps)

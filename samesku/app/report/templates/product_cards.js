@@ -53,14 +53,15 @@ function makeListingCard(view, group, listing, place) {
   const score = group.scores[place];
   const contradicts = group.contradictions.filter(([a, b]) => a === listing || b === listing);
   const weak = score !== undefined && score < view.source.threshold;
-  const facts = [id, source, price].filter(Boolean).join(" · ");
+  const facts = [price, source].filter(Boolean).join(" · ");
   const select = element("button", {
     type: "button", className: "select", "aria-pressed": String(view.selected.has(listing)), "data-listing": listing,
     "aria-label": `${title || id}${weak ? ", weak member" : ""}${contradicts.length ? ", contradicts another listing" : ""}`,
   },
     element("span", { className: "picture" }, listingPicture(view, listing)),
     element("span", { className: "title", title, dir: "auto" }, title || "no title"),
-    element("span", { className: "id", title: facts }, facts),
+    element("span", { className: "id", title: id }, id),
+    facts ? element("span", { className: "id", title: facts }, facts) : null,
     score === undefined ? null : element("span", { className: "to-centre", title: "Mean score with the other listings of the product" },
       element("span", { className: "track" }, element("i", { style: { width: barWidth(score) } })), score.toFixed(2)));
   return element("div", { className: `product-listing${weak ? " weak" : ""}${contradicts.length ? " contradicts" : ""}` },
