@@ -22,7 +22,7 @@ from samesku.catalogue.listings import (
 )
 from samesku.evaluation import figures
 from samesku.evaluation.annotated import AnnotatedPairs
-from samesku.evaluation.clusters import decide_by_clusters
+from samesku.evaluation.cluster_decisions import decide_by_clusters
 from samesku.evaluation.decisions import decide_galleries
 from samesku.evaluation.predictions import write_predictions, write_skipped
 from samesku.evaluation.rules import read_rules

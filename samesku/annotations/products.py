@@ -67,7 +67,7 @@ def links_among(links: Links, n_listings: int) -> Links:
     ends = np.concatenate([links.must_link, links.cannot_link])
     n_rows = max(n_listings, int(ends.max(initial=-1)) + 1)
     kept = links.must_link[(links.must_link < n_listings).all(axis=1)]
-    product, of_kept = _join_rows(n_rows, links.must_link), _join_rows(n_rows, kept)
+    product, of_kept = join_rows(n_rows, links.must_link), join_rows(n_rows, kept)
     order = np.argsort(product[:n_listings], kind="stable")
     torn = np.unique(product[n_listings:])  # products with a listing that is left out
     start, end = (np.searchsorted(product[order], torn, side) for side in ("left", "right"))
@@ -79,11 +79,13 @@ def links_among(links: Links, n_listings: int) -> Links:
         left, right = np.triu_indices(len(rows), 1) if len(rows) <= MAX_LINKED else (i[:-1], i[1:])
         pairs = np.stack([rows[left], rows[right]], axis=1)
         must_link.append(pairs[of_kept[pairs[:, 0]] != of_kept[pairs[:, 1]]])
+    # A listing that is left out stands for its product, and what two such products are asked many times counts once.
+    ends = np.where(links.cannot_link < n_listings, links.cannot_link, n_rows + product[links.cannot_link])
     cannot_link = [
         pair
-        for ends in links.cannot_link.tolist()
+        for end in np.unique(ends, axis=0).tolist()
         for pair in product_of(
-            *([row] if row < n_listings else rows_of[product[row]][:MAX_LINKED].tolist() for row in ends)
+            *([i] if i < n_listings else rows_of[i - n_rows][:MAX_LINKED].tolist() for i in end)
         )
     ]
     return Links(
@@ -94,7 +96,7 @@ def links_among(links: Links, n_listings: int) -> Links:
     )
 
 
-def _join_rows(n_rows: int, must_link: Ints) -> Int64:
+def join_rows(n_rows: int, must_link: Ints) -> Int64:
     """int64 (n_rows,), below n_rows: equal for rows that must-links join."""
     return np.unique(
         join_products(np.arange(n_rows), must_link, np.empty((0, 2), np.int32)), return_inverse=True

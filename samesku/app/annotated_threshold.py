@@ -15,6 +15,8 @@ from samesku.app.review_pairs import read_review_pairs
 from samesku.arrays import Float64, Int64, Ints
 from samesku.catalogue.listings import Listings, visible_products
 from samesku.errors import InputError
+from samesku.evaluation.decisions import decision_statistics
+from samesku.evaluation.rules import apply_rules, read_rules
 from samesku.params import Params
 from samesku.search.neighbours import read_neighbours
 
@@ -70,11 +72,12 @@ class SampleResult:
         return result | {"estimate": artefacts.round_floats(estimate)}
 
 
-def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Float64]:
+def candidate_pairs(system: str, params: Params, listings: Listings) -> tuple[Int64, Int64, Float64]:
     """A system's candidate pairs in the full gallery: low row, high row and score, each (P,) and each pair once.
 
-    Candidates are the neighbours of the main system, and the matches of any other system with the pairs below its
-    threshold that its clerical review leaves to people.
+    Candidates are the neighbours of the main system that its rules and `match.one_to_one` leave, and the matches of any
+    other system with the pairs below its threshold that its clerical review leaves to people. A pair that a rule made a
+    match has score 1.
 
     Raises:
         InputError: the stage has not run, or ran on another sample.
@@ -85,9 +88,12 @@ def candidate_pairs(system: str, listings: Listings) -> tuple[Int64, Int64, Floa
         if not path.is_file():
             raise InputError(f"{path} is missing; run `dvc repro index`")
         neighbours = read_neighbours(path, listings.gallery("full"))
+        if rules := read_rules(listings, params.match, params.groups):
+            neighbours = apply_rules(neighbours, rules.within(listings, "full"), listings.allowed)
+        neighbours, _ = decision_statistics(neighbours, listings.allowed)
         position, rank = np.nonzero(neighbours.valid)
         pairs = neighbours.query[position], neighbours.neighbour[position, rank]
-        score = neighbours.score[position, rank].astype(np.float64)
+        score = np.minimum(neighbours.score[position, rank].astype(np.float64), 1)
     else:
         catalogue = Catalogue(listings)
         matches, (left, right, probability) = (
@@ -127,7 +133,7 @@ def read_pair_sample(system: str, params: Params, listings: Listings) -> PairSam
     Raises:
         InputError: the stage has not run, or ran on another sample.
     """
-    left, right, score = candidate_pairs(system, listings)
+    left, right, score = candidate_pairs(system, params, listings)
     # Where labels measure, test is measured with them or would be: its listings choose nothing, labelled or not.
     hidden = (listings.split == "test") & (visible_products(listings) >= 0).any()
     keep = ~hidden[left] & ~hidden[right]

@@ -90,7 +90,7 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
             (probability,) = weakest if by_probability else to_probability(weakest, threshold)
             texts = different_texts([text for _, _, text in contradictions.get(i, [])])
             cards.append(Card(tuple(rows.tolist()), (), float(np.clip(probability, 0, 1)), texts))
-    cards += _pairs_of_groups(system, catalogue, ordered, threshold)
+    cards += _pairs_of_groups(system, params, catalogue, ordered, threshold)
     cards.sort(key=lambda card: (-card.worth, card.left, card.right))
     return cards[:MAX_CARDS]
 
@@ -110,10 +110,10 @@ def to_probability(score: Float64, threshold: float) -> Float64:
 
 
 def _pairs_of_groups(
-    system: str, catalogue: Catalogue, groups: Sequence[Int64], threshold: float
+    system: str, params: Params, catalogue: Catalogue, groups: Sequence[Int64], threshold: float
 ) -> list[Card]:
     """The cards of two groups each, by the mean probability of the uncertain pairs between them."""
-    left, right, probability = _uncertain_pairs(system, catalogue, threshold)
+    left, right, probability = _uncertain_pairs(system, params, catalogue, threshold)
     group_of = np.full(len(catalogue), -1)
     for i, rows in enumerate(groups):
         group_of[rows] = i
@@ -133,13 +133,15 @@ def _pairs_of_groups(
     return cards
 
 
-def _uncertain_pairs(system: str, catalogue: Catalogue, threshold: float) -> tuple[Int64, Int64, Float64]:
+def _uncertain_pairs(
+    system: str, params: Params, catalogue: Catalogue, threshold: float
+) -> tuple[Int64, Int64, Float64]:
     """Rows, rows and probabilities of the pairs of which a system is not sure."""
     path = artefacts.predictions_folder(system) / "review.parquet"
     if path.is_file():
         names, others, known = read_review_pairs(path)
         return catalogue.rows(names), catalogue.rows(others), known
-    left, right, score = candidate_pairs(system, catalogue.listings)
+    left, right, score = candidate_pairs(system, params, catalogue.listings)
     probability = to_probability(score, threshold)
     uncertain = 4 * probability * (1 - probability) >= MIN_UNCERTAINTY
     return left[uncertain], right[uncertain], probability[uncertain]

@@ -52,7 +52,7 @@ def threshold_content(
         return None
     metrics = read_metrics(artefacts.predictions_folder(system))
     current = metrics.get("threshold", {}).get("full")
-    left, right, score = candidate_pairs(system, catalogue.listings)
+    left, right, score = candidate_pairs(system, params, catalogue.listings)
     if current is None or not len(score):
         return None
     order = np.argsort(-score, kind="stable")

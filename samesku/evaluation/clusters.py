@@ -1,19 +1,17 @@
 """Products as groups of matches that support each other, not as chains of them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from samesku.arrays import Bools, Float64, Floats, Int32, Int64, Ints
-from samesku.catalogue.listings import Links, Listings
-from samesku.evaluation.decisions import Decisions, val_f1
+from samesku.annotations.products import join_products
+from samesku.arrays import Float64, Floats, Int32, Int64, Ints
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs, Links, Listings
+from samesku.evaluation.annotated import AnnotatedPairs
+from samesku.evaluation.decisions import Decisions
 from samesku.evaluation.rules import Rules
 from samesku.params import Groups
-
-#: Thresholds of the score of a match that `decide_by_clusters` tries.
-CLUSTER_THRESHOLDS = tuple(step / 20 for step in range(4, 18))
 
 
 def assign_groups(
@@ -25,8 +23,9 @@ def assign_groups(
     through listings of other shops that match both.
 
     Args:
-        links: must-links and cannot-links, which the groups obey; a must-link of two listings that may not match
-            is left out. Where rules decided, no group has two GTINs, but for those that a must-link joins.
+        links: must-links and cannot-links, which the groups obey, and what follows from them; a must-link of two
+            listings that may not match joins no groups. Where rules decided, no group has two GTINs, but for those
+            that a must-link joins.
     """
     neighbours = decisions.neighbours
     position, rank = np.nonzero(decisions.is_match)
@@ -52,7 +51,6 @@ def group_listings(
     Args:
         left, right: int (M,), rows of the matches. score: (M,); higher is surer.
     """
-    allowed = listings.allowed
     return cluster_matches(
         left,
         right,
@@ -60,61 +58,10 @@ def group_listings(
         len(listings),
         link_density=groups.link_density,
         max_size=groups.max_size,
-        must_link=links.must_link[allowed.of_rows(links.must_link[:, 0], links.must_link[:, 1])],
-        cannot_link=links.cannot_link,
-        shop=allowed.shop if allowed.link == "across" else None,
+        links=links,
+        allowed=listings.allowed,
         gtin=rules.gtin if rules else None,
     )
-
-
-def decide_by_clusters(
-    decisions: Mapping[str, Decisions], listings: Listings, groups: Groups
-) -> dict[str, Decisions]:
-    """Let clusters decide where that is better on val: a query matches those of its neighbours that are in its group.
-
-    A pair that matches is dropped where the listings around it do not match, and a pair within a group is added. Of
-    CLUSTER_THRESHOLDS for the score of a match, the one with the highest mean F1 on val is taken.
-
-    Args:
-        decisions: by gallery, by a static threshold. groups: when matches become one group.
-
-    Returns:
-        By gallery, the decisions by clusters; those of `decisions` themselves where their F1 on val is as high.
-    """
-    return {name: _best_clusters(matches, listings, groups, name) for name, matches in decisions.items()}
-
-
-def _best_clusters(decisions: Decisions, listings: Listings, groups: Groups, gallery: str) -> Decisions:
-    best, best_f1 = None, val_f1(decisions, listings, gallery)
-    for threshold in CLUSTER_THRESHOLDS:
-        matches = replace(decisions, is_match=decisions.statistic >= threshold, threshold=threshold)
-        around_val = replace(matches, is_match=matches.is_match & _connected_with_val(matches)[:, None])
-        f1 = val_f1(_match_within_groups(around_val, listings, groups), listings, gallery)
-        if f1 > best_f1:
-            best, best_f1 = matches, f1
-    return decisions if best is None else _match_within_groups(best, listings, groups)
-
-
-def _match_within_groups(matches: Decisions, listings: Listings, groups: Groups) -> Decisions:
-    """A query matches those of its neighbours that are in its group."""
-    group, neighbours = assign_groups(matches, listings, groups), matches.neighbours
-    in_group = neighbours.valid & (group[neighbours.neighbour] == group[neighbours.query][:, None])
-    return replace(matches, is_match=in_group)
-
-
-def _connected_with_val(matches: Decisions) -> Bools:
-    """bool (Q,): the queries that matches connect with a val query; the others change no group of one."""
-    from scipy.sparse import csr_array  # here, since an evaluation without clusters does without SciPy
-    from scipy.sparse.csgraph import connected_components
-
-    query = matches.neighbours.query
-    position, rank = np.nonzero(matches.is_match)
-    pairs = query[position], matches.neighbours.neighbour[position, rank]
-    n = int(query.max(initial=-1)) + 1
-    component = connected_components(
-        csr_array((np.ones(len(position)), pairs), shape=(n, n)), directed=False
-    )[1]
-    return np.isin(component[query], component[query[matches.split == "val"]])
 
 
 def cluster_matches(
@@ -125,24 +72,25 @@ def cluster_matches(
     *,
     link_density: float = 0.5,
     max_size: int = 100,
-    must_link: Ints | None = None,
-    cannot_link: Ints | None = None,
-    shop: Ints | None = None,
+    links: Links | None = None,
+    allowed: AllowedPairs = ALL_PAIRS,
     gtin: Ints | None = None,
 ) -> Int32:
     """Merge groups along matches, best first (agglomerative), where enough of the pairs between them match.
 
     Two groups merge when a match joins them, at least `link_density` of the pairs between them are matches,
     and they have at most `max_size` listings together. So one match between two groups of three (1 of 9)
-    does not merge them.
+    does not merge them. Then must-links join whole groups. Where a cannot-link, two GTINs or `max_size` keep two such
+    groups apart, all begins anew with the must-linked listings as one group.
 
     Args:
         left, right: int (M,), 0 to n_listings − 1: the matches. A pair counts once, also where it is given in
             both directions. score: (M,); higher is surer.
         link_density: 0 to 1. max_size: 1 or more.
-        must_link, cannot_link: int (P, 2), pairs without contradiction. Must-linked listings are one group
-            from the start, whatever max_size; cannot-linked listings are never in one group.
-        shop: int (n_listings,), where two listings of one shop cannot match: such pairs are not counted between groups.
+        links: annotated pairs without contradiction, and what follows from them. Must-linked listings are in one group,
+            whatever max_size; cannot-linked listings are never in one group.
+        allowed: a must-link of two listings that may not match joins nothing. Across shops, pairs of one shop are not
+            counted between groups.
         gtin: int (n_listings,), −1 for none: groups of two different numbers do not merge. Two numbers that a
             must-link joins are one number.
 
@@ -150,85 +98,144 @@ def cluster_matches(
         int32 (n_listings,): the group of each listing, numbered from 0 by the first listing.
     """
     left, right, score = _distinct_pairs(left, right, score, n_listings)
-    parent = list(range(n_listings))
-    size = [1] * n_listings
-    n_links: defaultdict[int, dict[int, int]] = defaultdict(dict)  # of a root with other roots
-    forbidden: defaultdict[int, set[int]] = defaultdict(set)  # roots that a root must not merge with
-    number = [-1] * n_listings if gtin is None else gtin.tolist()  # of a root's group
-    same_number: dict[int, int] = {}  # the lower one of two that a must-link joins
+    order = np.lexsort((right, left, -score))
+    matches = np.stack([left[order], right[order]], axis=1).tolist()
+    annotated = AnnotatedPairs(links or Links(), n_listings)
+    must_link = annotated.must_links(allowed)
+    shop = allowed.shop.tolist() if allowed.link == "across" else None
+    number = None if gtin is None else _join_numbers(gtin, must_link).tolist()
+    first: list[list[int]] = []
+    while True:
+        groups = _Groups(n_listings, max_size, annotated, shop, number)
+        for i, j in first:
+            groups.merge(groups.root(i), groups.root(j))
+        groups.count_links(matches)
+        waiting = groups.merge_matches(matches, link_density)
+        apart = [[i, j] for i, j in must_link.tolist() if not groups.merge_whole(i, j)]
+        if not apart:
+            break
+        first += apart
+    groups.merge_matches(waiting, link_density)
+    _, begin, group = np.unique(groups.roots(), return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(begin)).astype(np.int32)[group]
 
-    of_shop = [Counter([name]) for name in ([] if shop is None else shop.tolist())]  # listings of a root
 
-    def n_pairs(a: int, b: int) -> int:
-        """The pairs between two groups that can match."""
-        if not of_shop:
-            return size[a] * size[b]
-        small, large = sorted((of_shop[a], of_shop[b]), key=len)
-        return size[a] * size[b] - sum(count * large[name] for name, count in small.items())
+class _Groups:
+    """Groups of listings that merge, each named by one of its listings, its root.
 
-    def one_number(n: int) -> int:
-        while n in same_number:
-            n = same_number[n]
-        return n
+    Args:
+        annotated: listings of its `different` products are kept apart.
+        shop: of each listing, where pairs of one shop do not count; None: all pairs count.
+        number: of each listing, −1 for none: groups of two numbers are kept apart; None: no listing has one.
+    """
 
-    def root(i: int) -> int:
+    def __init__(
+        self,
+        n_listings: int,
+        max_size: int,
+        annotated: AnnotatedPairs,
+        shop: list[int] | None,
+        number: list[int] | None,
+    ) -> None:
+        self.max_size = max_size
+        self.parent = list(range(n_listings))
+        self.size = [1] * n_listings
+        self.shops = [Counter([name]) for name in shop or []]  # the listings of each shop
+        self.number = number and [*number]  # changed by merge
+        self.n_links: defaultdict[int, dict[int, int]] = defaultdict(dict)  # matches with other groups
+        self.products: dict[int, set[int]] = {}  # the annotated products of a group
+        self.different: dict[int, set[int]] = {}  # those that it may not have
+        partners: defaultdict[int, set[int]] = defaultdict(set)
+        for a, b in annotated.different.tolist():
+            partners[a].add(b)
+            partners[b].add(a)
+        for row in np.flatnonzero(np.isin(annotated.product, [*partners])).tolist():
+            product = int(annotated.product[row])
+            self.products[row], self.different[row] = {product}, partners[product]
+
+    def root(self, i: int) -> int:
+        """The root of a listing's group."""
+        parent = self.parent
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
 
-    for i, j in [] if must_link is None else must_link.tolist():
-        a, b = root(i), root(j)
-        if a != b:
-            parent[b] = a
-            size[a] += size[b]
-            if of_shop:
-                of_shop[a] += of_shop[b]
-            low, high = sorted((one_number(number[a]), one_number(number[b])))
-            number[a] = high
-            if 0 <= low < high:
-                same_number[high] = number[a] = low
-    number = [one_number(n) for n in number]
-    for i, j in zip(left.tolist(), right.tolist(), strict=True):
-        a, b = root(i), root(j)
-        if a != b:
-            n_links[a][b] = n_links[b][a] = n_links[a].get(b, 0) + 1
-    for i, j in [] if cannot_link is None else cannot_link.tolist():
-        a, b = root(i), root(j)
-        forbidden[a].add(b)
-        forbidden[b].add(a)
+    def roots(self) -> Int64:
+        """int64 (N,): the root of each listing's group."""
+        return np.array([self.root(i) for i in range(len(self.parent))], dtype=np.int64)
 
-    order = np.lexsort((right, left, -score))
-    waiting = list(zip(left[order].tolist(), right[order].tolist(), strict=True))
-    merged = True
-    while merged:  # a pair of groups that lacks links may have them once others have merged
-        merged, postponed = False, []
-        for i, j in waiting:
-            a, b = root(i), root(j)
-            if a == b or (forbidden and b in forbidden[a]):
-                continue
-            if number[a] != number[b] and min(number[a], number[b]) >= 0:
-                continue
-            if size[a] + size[b] > max_size or n_links[a].get(b, 0) < link_density * n_pairs(a, b):
-                postponed.append((i, j))
-                continue
-            if len(n_links[a]) < len(n_links[b]):
-                a, b = b, a
-            _move_links(n_links, b, a)
-            if forbidden:
-                for c in forbidden[b]:
-                    forbidden[c].remove(b)
-                    forbidden[c].add(a)
-                forbidden[a] |= forbidden[b]
-            parent[b] = a
-            size[a] += size[b]
-            if of_shop:
-                of_shop[a] += of_shop[b]
-            number[a] = max(number[a], number[b])
-            merged = True
-        waiting = postponed
-    roots = np.array([root(i) for i in range(n_listings)], dtype=np.int64)
-    _, first, group = np.unique(roots, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first)).astype(np.int32)[group]
+    def count_links(self, matches: Sequence[Sequence[int]]) -> None:
+        """Count the matches between each two groups."""
+        n_links = self.n_links
+        for i, j in matches:
+            a, b = self.root(i), self.root(j)
+            if a != b:
+                n_links[a][b] = n_links[b][a] = n_links[a].get(b, 0) + 1
+
+    def merge_matches(self, matches: list[list[int]], link_density: float) -> list[list[int]]:
+        """Merge groups along matches, the best first, until none has links enough; returns the matches that wait."""
+        merged = True
+        while merged:  # a pair of groups that lacks links may have them once others have merged
+            merged, waiting = False, []
+            for pair in matches:
+                a, b = self.root(pair[0]), self.root(pair[1])
+                if a == b or self._kept_apart(a, b):
+                    continue
+                too_large = self.size[a] + self.size[b] > self.max_size
+                if too_large or self.n_links[a].get(b, 0) < link_density * self._n_pairs(a, b):
+                    waiting.append(pair)
+                else:
+                    self.merge(a, b)
+                    merged = True
+            matches = waiting
+        return matches
+
+    def merge_whole(self, i: int, j: int) -> bool:
+        """Merge the groups of two listings, whatever their links; False where they cannot be one group."""
+        a, b = self.root(i), self.root(j)
+        if a != b:
+            if self._kept_apart(a, b) or self.size[a] + self.size[b] > self.max_size:
+                return False
+            self.merge(a, b)
+        return True
+
+    def merge(self, a: int, b: int) -> None:
+        """Merge two groups, given by their roots."""
+        if a == b:
+            return
+        if len(self.n_links[a]) < len(self.n_links[b]):
+            a, b = b, a
+        _move_links(self.n_links, b, a)
+        self.parent[b] = a
+        self.size[a] += self.size[b]
+        if self.shops:
+            self.shops[a] += self.shops[b]
+        if self.number is not None:
+            self.number[a] = max(self.number[a], self.number[b])
+        for of in (self.products, self.different):
+            if b in of:
+                of[a] = of.get(a, set()) | of[b]
+
+    def _n_pairs(self, a: int, b: int) -> int:
+        """The pairs between two groups that can match."""
+        n_pairs = self.size[a] * self.size[b]
+        if self.shops:
+            small, large = sorted((self.shops[a], self.shops[b]), key=len)
+            n_pairs -= sum(count * large[name] for name, count in small.items())
+        return n_pairs
+
+    def _kept_apart(self, a: int, b: int) -> bool:
+        """Whether two groups have different GTINs or products that are annotated as different."""
+        if a in self.different and b in self.products and self.different[a] & self.products[b]:
+            return True
+        number = self.number
+        return number is not None and number[a] != number[b] and min(number[a], number[b]) >= 0
+
+
+def _join_numbers(gtin: Ints, must_link: Ints) -> Int64:
+    """int64 (N,): the GTINs, of which two that a must-link joins are one; −1 for none."""
+    joined = join_products(gtin, must_link, np.empty((0, 2), np.int64))
+    return np.where(joined <= gtin.max(initial=-1), joined, -1)
 
 
 def _distinct_pairs(left: Ints, right: Ints, score: Floats, n_listings: int) -> tuple[Int64, Int64, Float64]:

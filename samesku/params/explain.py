@@ -11,7 +11,7 @@ from annotated_types import MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from samesku.params.schema import Params
+from samesku.params.schema import Params, Words
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -125,8 +125,7 @@ def _describe(annotation: Any, *, numbers_alone: bool = False) -> str:
         return "a mapping from names"
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         return f"a group of keys: {', '.join(bare.model_fields)}"
-    pattern = next((m.pattern for m in _constraints(annotation) if getattr(m, "pattern", None)), None)
-    return f"text of the form {pattern}" if pattern else "text"
+    return next((m.text for m in _constraints(annotation) if isinstance(m, Words)), "text")
 
 
 def _constraints(annotation: Any) -> Iterator[Any]:

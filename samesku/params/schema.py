@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]  # a dot would break DVC's stage addresses
+
+@dataclass(frozen=True)
+class Words:
+    """What a text may be, for messages: its pattern in words."""
+
+    text: str
+
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*\Z"),  # a dot would break DVC's stage addresses
+    Words("a name of letters, digits and _ that begins with a letter"),
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z"), Words("64 hex digits, as sha256sum prints them")]
+Kind = Annotated[
+    str,
+    # FAISS ends the process at HNSW1 and where a number is 0, which no error stops.
+    Field(pattern=r"^(?!.*(?<![0-9])0)(?!.*HNSW1(?![0-9]))[A-Za-z0-9_,()]{1,100}\Z"),
+    Words("flat, ivf, hnsw, or a string of FAISS's index factory, such as IVF4096,SQ8"),
+]
+Address = Annotated[
+    str,
+    Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})\Z"),
+    Words("auto, host:port or ray://host:port"),
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -23,7 +48,10 @@ class Strict(BaseModel):
     """A group of params: unknown keys are refused, and a string is no number."""
 
     # A group is built with those that hold it, and not by itself too: half of the time of this module's import.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+    # Python's patterns can look ahead.
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, defer_build=True, regex_engine="python-re"
+    )
 
 
 Column = Literal[
@@ -82,7 +110,7 @@ class Channel(Strict):
     model: str | None = None
     weights: str | None = None
     revision: str | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
     pooling: Literal["mean", "cls"] | None = None
     dim: Annotated[int, Field(ge=8, le=65536)] | None = None
     views: Literal[1, 2] = 1
@@ -214,7 +242,7 @@ class Index(Strict):
     """The search for neighbours."""
 
     k: Annotated[int, Field(ge=1, le=10_000)] = 50
-    kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9_,()]+$")] = "flat"
+    kind: Kind = "flat"
     effort: Annotated[int, Field(ge=1, le=4096)] = 64
     min_recall: Share = 0.99
     augmentation: Augmentation = Augmentation()
@@ -324,7 +352,7 @@ class Machine(Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     engine: Literal["local", "ray"] = "local"
-    address: Annotated[str, Field(pattern=r"^(auto|(ray://)?[^\s/:]+:\d{1,5})$")] | None = None
+    address: Address | None = None
     store: Annotated[str, Field(min_length=1)] | None = "data/store"
     store_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
 

@@ -1,6 +1,7 @@
 """samesku threshold by annotations: the sampled pairs, what is printed, and what is missing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,15 +29,17 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(read_params(ROOT / "params.yaml")))
 
 
-def write(labels=None, split="train"):
+def write(labels=None, split="train", **more):
     ids = [f"p{i:03}" for i in range(N)]
     columns = {"posting_id": ids, "label_group": labels or [None] * N, "component": range(N), "split": split}
+    columns |= more
     table = pd.DataFrame(columns).astype({"label_group": "string", "component": "int32"})
     artefacts.SAMPLE.mkdir(parents=True)
     table.to_parquet(artefacts.LISTINGS)
     rows = np.arange(N, dtype=np.int32)
-    neighbour = np.stack([(rows + 1) % N, (rows - 1) % N], axis=1).astype(np.int32)
-    score = (1 - np.stack([rows, (rows - 1) % N], axis=1) / 1000).astype(np.float32)
+    neighbour = np.stack([(rows - 1) % N, (rows + 1) % N], axis=1).astype(np.int32)
+    score = (1 - np.stack([(rows - 1) % N, rows], axis=1) / 1000).astype(np.float32)
+    neighbour[0], score[0] = neighbour[0, ::-1], score[0, ::-1]  # the nearest first
     write_neighbours(artefacts.NEIGHBOURS / "full.parquet", Neighbours(rows, neighbour, score))
 
 
@@ -62,6 +65,33 @@ def test_every_pair_of_the_neighbours_is_in_the_sample_once():
         (int(a), int(b)): round(s, 6) for a, b, s in zip(sample.left, sample.right, sample.score, strict=True)
     }
     assert pairs == {(min(i, (i + 1) % N), max(i, (i + 1) % N)): round(1 - i / 1000, 6) for i in range(N)}
+
+
+def sample_with(**match):
+    path = Path("params.yaml")
+    values = yaml.safe_load(path.read_text())
+    values["match"] |= match
+    path.write_text(yaml.safe_dump(values))
+    params = load_params()
+    sample = read_pair_sample("samesku", params, read_listings(artefacts.LISTINGS, params.match))
+    return {
+        (int(a), int(b)): round(s, 6) for a, b, s in zip(sample.left, sample.right, sample.score, strict=True)
+    }
+
+
+def test_pairs_that_rules_decide_are_in_the_sample_as_the_run_decides_them():
+    gtin = ["4006381333931", "0012345678905", *[""] * (N - 2)]
+    gtin[200] = gtin[0]
+    write(gtin=gtin)
+    pairs = sample_with(rules=True)
+    assert (0, 1) not in pairs  # of two GTINs
+    assert pairs[0, 200] == 1  # of one GTIN; no neighbours
+    assert len(pairs) == N
+
+
+def test_with_one_to_one_the_sample_has_the_mutual_best_alone():
+    write(source=["a", "b"] * (N // 2))  # 0 and 1 are each other's best; 2 is nearer to 1, 3 to 2, and so on
+    assert sample_with(link="across", one_to_one=True) == {(0, 1): 1.0}
 
 
 @pytest.mark.parametrize("label_of_test", ["x", None])

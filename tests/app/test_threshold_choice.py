@@ -73,7 +73,7 @@ def test_pairs_of_the_clerical_review_are_candidates_below_the_threshold(folder)
     ids = catalogue.listings.posting_id
 
     def candidates():
-        left, right, score = candidate_pairs("pair_model", catalogue.listings)
+        left, right, score = candidate_pairs("pair_model", load_params(), catalogue.listings)
         return {(ids[a], ids[b]): s for a, b, s in zip(left, right, score.round(2), strict=True)}
 
     matches = {("a1", "a2"): 0.96, ("a1", "a3"): 0.85}

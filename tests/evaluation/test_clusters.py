@@ -9,12 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.catalogue.listings import Links, Listings
-from samesku.evaluation.clusters import (
-    CLUSTER_THRESHOLDS,
-    assign_groups,
-    cluster_matches,
-    decide_by_clusters,
-)
+from samesku.evaluation.cluster_decisions import CLUSTER_THRESHOLDS, decide_by_clusters
+from samesku.evaluation.clusters import assign_groups, cluster_matches
 from samesku.evaluation.decisions import decide, val_f1
 from samesku.params import Decision, Groups
 from samesku.search.neighbours import Neighbours
@@ -96,40 +92,69 @@ def test_the_order_of_matches_decides_nothing_and_the_guards_hold(seed, size, li
 
 
 def links(*pairs):
-    return np.array(pairs, dtype=np.int32)
+    return np.array(pairs, dtype=np.int32).reshape(-1, 2)
+
+
+def linked(must_link=(), cannot_link=()):
+    return Links(links(*must_link), links(*cannot_link))
 
 
 def test_must_linked_listings_are_one_group_whatever_max_size():
-    assert cluster([], 4, must_link=links((0, 2), (2, 3)), max_size=2) == [0, 1, 0, 0]
-    # the group of two counts with both: one match to it is half of the pairs
-    assert cluster([(1, 2, 0.9)], 3, must_link=links((0, 2)), link_density=0.6) == [0, 1, 0]
-    assert cluster([(1, 2, 0.9)], 3, must_link=links((0, 2)), link_density=0.5) == [0, 0, 0]
+    assert cluster([], 4, links=linked([(0, 2), (2, 3)]), max_size=2) == [0, 1, 0, 0]
+    # 1 joins 2 by their match, and 2 is 0
+    assert cluster([(1, 2, 0.9)], 3, links=linked([(0, 2)]), link_density=1.0) == [0, 0, 0]
+
+
+def test_a_must_link_joins_whole_groups():
+    """One of nine pairs, annotated as the same: no listing leaves its group for the other."""
+    groups = [*all_pairs([0, 1, 2]), *all_pairs([3, 4, 5])]
+    assert cluster(groups, 6, links=linked([(2, 3)])) == [0] * 6
+    # 6 matches three of the six that are one group now
+    assert cluster([*groups, *((6, i, 0.1) for i in (0, 1, 3))], 7, links=linked([(2, 3)])) == [0] * 7
+
+
+def test_where_whole_groups_cannot_be_joined_the_must_linked_listings_are():
+    groups = [*all_pairs([0, 1, 2]), *all_pairs([3, 4, 5])]
+    # 0 is not 4, so 2 and 3 are one listing, so to speak, before any match counts
+    apart = cluster(groups, 6, links=linked([(2, 3)], [(0, 4)]))
+    assert (apart[2] == apart[3], apart[0] == apart[4]) == (True, False)
+    small = cluster(groups, 6, links=linked([(2, 3)]), max_size=5)
+    assert (small[2] == small[3], max(np.bincount(small)) <= 5) == (True, True)
+    numbers = cluster(groups, 6, links=linked([(2, 3)]), gtin=np.array([7, -1, -1, -1, -1, 8]))
+    assert (numbers[2] == numbers[3], numbers[0] == numbers[5]) == (True, False)
 
 
 def test_cannot_linked_listings_are_never_in_one_group():
-    assert cluster(all_pairs(range(4)), 4, cannot_link=links((0, 3)))[0::3] in ([0, 1], [0, 2])
+    assert cluster(all_pairs(range(4)), 4, links=linked([], [(0, 3)]))[0::3] in ([0, 1], [0, 2])
     # nor through the groups that the two have become part of
     edges = [(0, 1, 0.9), (2, 3, 0.8), (1, 2, 0.7), (0, 3, 0.6)]
-    assert cluster(edges, 4, cannot_link=links((0, 3))) == [0, 0, 1, 1]
+    assert cluster(edges, 4, links=linked([], [(0, 3)])) == [0, 0, 1, 1]
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_links_hold_whatever_matches(data):
     size = 8
     pair = st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(lambda p: p[0] != p[1])
     matches = data.draw(st.lists(st.tuples(pair, st.floats(0, 1)), max_size=20))
     same = data.draw(st.lists(pair, max_size=3))
-    parts = cluster([], size, must_link=links(*same).reshape(-1, 2))
+    parts = cluster([], size, links=linked(same))
     different = [p for p in data.draw(st.lists(pair, max_size=5)) if parts[p[0]] != parts[p[1]]]
+    gtin = np.array(data.draw(st.lists(st.integers(-1, 3), min_size=size, max_size=size)))
     group = cluster(
         [(a, b, score) for (a, b), score in matches],
         size,
-        must_link=links(*same).reshape(-1, 2),
-        cannot_link=links(*different).reshape(-1, 2),
+        links=linked(same, different),
+        max_size=data.draw(st.integers(1, size)),
+        gtin=gtin,
     )
     assert all(group[a] == group[b] for a, b in same)
     assert all(group[a] != group[b] for a, b in different)
+    # Two GTINs are one group only where must-links, perhaps by way of equal GTINs, join them.
+    joined = [*same, *((a, b) for a, b in itertools.combinations(range(size), 2) if gtin[a] == gtin[b] >= 0)]
+    joined = cluster([], size, links=linked(joined))
+    for a, b in itertools.combinations(range(size), 2):
+        assert group[a] != group[b] or min(gtin[a], gtin[b]) < 0 or joined[a] == joined[b]
 
 
 def test_the_groups_of_a_gallery_obey_links():
@@ -151,22 +176,28 @@ def test_the_groups_of_a_gallery_obey_links():
     assert assign(every) == [0, 0, 1, 2, 2, 1]
     assert assign([0, 1, 3, 4]) == [0, 0, -1, 2, 2, -1]  # −1 outside the gallery
     assert assign(every, Links(cannot_link=links((3, 4)))) == [0, 0, 1, 2, 3, 1]
-    assert assign(every, Links(must_link=links((0, 3), (0, 4)))) == [0, 1, 2, 0, 0, 2]  # 0–1: 1 of 3
-    # Within shops, a must-link of two shops joins nothing.
+    assert assign(every, Links(must_link=links((0, 3), (0, 4)))) == [0, 0, 1, 0, 0, 1]
+    # Within shops, a must-link of two shops joins nothing, but what follows from it holds.
     within = replace(listings, allowed=number_shops("within", [0, 0, 1, 2, 2, 1]))
     decisions = decide(
         Neighbours(np.arange(6, dtype=np.int32), neighbour, score), within, Decision(value=0.5), "full"
     )
-    annotated = Links(must_link=links((0, 3)))
-    assert assign_groups(decisions, within, Groups(), annotated).tolist() == [0, 0, 1, 2, 2, 1]
+
+    def assign_within(annotated):
+        return assign_groups(decisions, within, Groups(), annotated).tolist()
+
+    assert assign_within(Links(must_link=links((0, 3)))) == [0, 0, 1, 2, 2, 1]
+    assert assign_within(Links(links((0, 3)), links((3, 1)))) == [0, 1, 2, 3, 3, 2]  # 0 is 3, which is not 1
+    assert assign_within(Links(links((0, 3), (3, 2), (2, 5)))) == [0, 0, 1, 2, 2, 1]
+    assert assign_within(Links(links((3, 0), (0, 4), (2, 3)))) == [0, 0, 1, 2, 2, 1]
 
 
 def test_across_shops_pairs_of_one_shop_are_not_missed():
     """0 and 2 are of one shop, which 1 joins: of the pairs between 0–1 and 2, only 1–2 can match."""
     edges = [(0, 1, 0.9), (1, 2, 0.8)]
     assert cluster(edges, 3, link_density=1.0) == [0, 0, 1]
-    assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 0])) == [0, 0, 0]
-    assert cluster(edges, 3, link_density=1.0, shop=np.array([0, 1, 2])) == [0, 0, 1]
+    assert cluster(edges, 3, link_density=1.0, allowed=number_shops("across", [0, 1, 0])) == [0, 0, 0]
+    assert cluster(edges, 3, link_density=1.0, allowed=number_shops("across", [0, 1, 2])) == [0, 0, 1]
 
 
 def decide_val(bridge):

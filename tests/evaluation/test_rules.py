@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from samesku.artefacts import write_table
-from samesku.catalogue.listings import Listings, read_listings
+from samesku.catalogue.listings import Links, Listings, read_listings
 from samesku.evaluation.clusters import assign_groups, cluster_matches
 from samesku.evaluation.decisions import decide
 from samesku.evaluation.figures import all_metrics
@@ -138,7 +138,13 @@ def test_a_must_link_makes_one_number_of_two():
     left, right = np.array([2, 1, 3]), np.array([0, 3, 4])
     gtin = np.array([7, 8, 7, 8, 9])  # 0 is 1 by a person; 2 has the number of 0, 3 that of 1, and 4 another
     groups = cluster_matches(
-        left, right, np.full(3, np.inf), 5, link_density=0, must_link=np.array([[0, 1]]), gtin=gtin
+        left,
+        right,
+        np.full(3, np.inf),
+        5,
+        link_density=0,
+        links=Links(np.array([[0, 1]], np.int32)),
+        gtin=gtin,
     )
     assert groups.tolist() == [0, 0, 0, 0, 1]
     listings = make_listings([0] * 6, ["val"] * 6)

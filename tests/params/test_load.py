@@ -139,7 +139,25 @@ def test_the_shipped_params_are_right():
         ("channels.pxk_title", SHIPPED["channels"]["sbert"], "channels.pxk_title has a name that is taken"),
         ("machine.device", "gpu", "machine.device is 'gpu'; allowed: 'auto', 'cpu', 'cuda' or 'mps'"),
         ("machine.engine", "spark", "machine.engine is 'spark'; allowed: 'local' or 'ray'"),
-        ("machine.address", "ray.example.com", "machine.address is 'ray.example.com'; allowed: "),
+        (
+            "machine.address",
+            "ray.example.com",
+            "machine.address is 'ray.example.com'; allowed: auto, host:port",
+        ),
+        *(
+            ("index.kind", kind, f"index.kind is {kind!r}; allowed: flat, ivf, hnsw, or a string of FAISS's")
+            for kind in (
+                "HNSW*",
+                "HNSW0",
+                "HNSW1",
+                "IVF8_HNSW1,Flat",
+                "PQ8x0",
+                "IVF0,Flat",
+                "PQ08",
+                "flat\n",
+                "A" * 101,
+            )
+        ),
         ("speed", 3, "speed: unknown key; allowed: data, split, embed"),
         ("desicion", {"kind": "static"}, "desicion: unknown key; did you mean decision?"),
         ("threads", 3, "threads: unknown key; did you mean machine.threads?"),
