@@ -12,7 +12,8 @@ from samesku import artefacts
 from samesku.annotations.file import (
     Annotation,
     Pair,
-    find_contradicted_pair,
+    describe_chain,
+    find_contradicting_chain,
     number_links,
     parse_annotations,
 )
@@ -28,11 +29,10 @@ def link_listings(annotations: Mapping[Pair, Annotation], listings: Listings) ->
     Raises:
         InputError: a cannot-link between two listings that must-links join.
     """
-    if contradiction := find_contradicted_pair(annotations):
-        left, right = contradiction
+    if chain := find_contradicting_chain(annotations):
         raise InputError(
-            f"{artefacts.ANNOTATIONS} contradicts itself: {left} and {right} are different, but pairs that are "
-            "the same join them; change one of those annotations"
+            f"{artefacts.ANNOTATIONS} contradicts itself: {chain[0]} and {chain[-1]} are different, but pairs that are "
+            f"the same join them ({describe_chain(chain)}); change one of those annotations"
         )
     others = {posting_id for pair in annotations for posting_id in pair} - set(listings.posting_id)
     links = number_links(annotations, [*listings.posting_id, *sorted(others)])

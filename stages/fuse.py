@@ -8,6 +8,7 @@ Where listings have several pictures, a row for each further picture follows, an
 
 from samesku import artefacts
 from samesku.catalogue.listings import read_listings
+from samesku.errors import InputError
 from samesku.params import load_params
 from samesku.search.fusion import (
     count_owners,
@@ -27,10 +28,17 @@ def main() -> str:
         listings.owner,
     )
     weights = fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
+    if not weights:
+        filled = ", ".join(name for name, rows in channels.items() if rows.shape[1])
+        raise InputError(
+            f"fusion: no listing has a channel that has weight at fusion.alpha {fusion.alpha:g} (1: pictures alone, 0: "
+            f"titles alone); allowed: weight for what listings have ({filled or 'none of these channels has rows'})"
+        )
     n_rows = count_rows(channels, weights, owner)
     blocks = fuse_in_blocks(channels, weights, fusion.method, owner)
     rows, columns = write_fused(artefacts.FUSED, blocks, n_rows, list(weights), owner)
-    described = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+    total = sum(weights.values())  # below 1 where a side has no channel
+    described = ", ".join(f"{name} {weight / total:.3g}" for name, weight in weights.items())
     counted = f"{rows} listings" if owner is None else f"{rows} pictures of {count_owners(owner)} listings"
     return f"{counted}, {columns} columns ({fusion.method}: {described})"
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ COLUMNS = ("left", "right", "annotation", "time")
 NAMED = (*COLUMNS, "name")  # where any annotation has the name of a person
 ANSWERS = ("same", "different", "skip")
 LONGEST_NAME = 200  # characters
+LONGEST_CHAIN = 6  # pairs that a message names
 
 Pair = tuple[str, str]
 
@@ -132,28 +134,35 @@ def write_annotations(
             raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
     with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
-        refuse = refuse_contradictions and find_contradicted_pair(annotations) is None
+        refuse = refuse_contradictions and find_contradicting_chain(annotations) is None
         before = {pair: annotations[pair].answer if pair in annotations else None for pair in answers}
         time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         for pair, answer in answers.items():
             annotations.pop(pair, None)
             if answer is not None:
                 annotations[pair] = Annotation(answer, time, name)
-        if refuse and (contradiction := find_contradicted_pair(annotations)):
-            left, right = contradiction
+        if refuse and (chain := find_contradicting_chain(annotations)):
             raise InputError(
-                f"{left} and {right} would be annotated as different, while pairs that are the same join them; undo "
-                "or change one of the earlier annotations first"
+                f"{chain[0]} and {chain[-1]} would be annotated as different, while pairs that are the same join them "
+                f"({describe_chain(chain)}); undo or change one of the earlier annotations first, in {path.as_posix()} "
+                "where its listings are no longer in the catalogue"
             )
         partial.write_bytes(format_annotations(annotations))
     return before
 
 
-def find_contradicted_pair(annotations: Mapping[Pair, Annotation]) -> Pair | None:
-    """The first pair that is annotated as different while pairs that are the same join it; None without any."""
+def find_contradicting_chain(annotations: Mapping[Pair, Annotation]) -> list[str] | None:
+    """The ids of a chain, each annotated as the same as the next, whose ends are annotated as different; None without
+    any."""
     ids = sorted({listing for pair in annotations for listing in pair})
-    contradiction = find_contradiction(number_links(annotations, ids), len(ids))
-    return (ids[contradiction[0]], ids[contradiction[1]]) if contradiction else None
+    chain = find_contradiction(number_links(annotations, ids), len(ids))
+    return [ids[row] for row in chain] if chain else None
+
+
+def describe_chain(chain: Sequence[str]) -> str:
+    """The pairs that join the ends of a chain, in words: a is b, b is c."""
+    pairs = [f"{left} is {right}" for left, right in pairwise(chain)]
+    return ", ".join(pairs if len(pairs) <= LONGEST_CHAIN else [*pairs[: LONGEST_CHAIN - 1], "…", pairs[-1]])
 
 
 def number_links(annotations: Mapping[Pair, Annotation], posting_ids: Sequence[str]) -> Links:

@@ -1,5 +1,6 @@
 """Products by the labels and the annotations of pairs."""
 
+from collections import defaultdict, deque
 from itertools import product as product_of
 
 import numpy as np
@@ -103,11 +104,34 @@ def join_rows(n_rows: int, must_link: Ints) -> Int64:
     )[1]
 
 
-def find_contradiction(links: Links, n_listings: int) -> tuple[int, int] | None:
-    """The first cannot-link of which must-links join the two listings; None where there is none."""
+def find_contradiction(links: Links, n_listings: int) -> list[int] | None:
+    """The first cannot-link of which must-links join the two listings; None where there is none.
+
+    Returns:
+        Its two listings, and between them those by which they are joined: a shortest chain of must-links.
+    """
     unlabelled, nothing = np.full(n_listings, -1), np.empty((0, 2), np.int32)
     joined = join_products(unlabelled, links.must_link, nothing)
     for left, right in links.cannot_link.tolist():
         if joined[left] == joined[right] >= 0:
-            return left, right
+            return _shortest_chain(links.must_link, left, right)
     return None
+
+
+def _shortest_chain(must_link: Ints, first: int, last: int) -> list[int]:
+    """The rows from one to another that must-links join with it, each must-linked with the next one."""
+    linked: defaultdict[int, list[int]] = defaultdict(list)
+    for left, right in must_link.tolist():
+        linked[left].append(right)
+        linked[right].append(left)
+    came_from, waiting = {last: last}, deque([last])
+    while first not in came_from:
+        row = waiting.popleft()
+        for other in linked[row]:
+            if other not in came_from:
+                came_from[other] = row
+                waiting.append(other)
+    chain = [first]
+    while chain[-1] != last:
+        chain.append(came_from[chain[-1]])
+    return chain

@@ -1,16 +1,20 @@
 """What the commands print on a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from samesku.app.annotated_threshold import SampleResult
 from samesku.app.reasons import BASE, MISSING
 from samesku.app.systems import has_figures, read_figures
-from samesku.app.threshold import SplitResult
-from samesku.evaluation.differences import Difference
+
+if TYPE_CHECKING:  # what takes a part of a second to import
+    from samesku.app.annotated_threshold import SampleResult
+    from samesku.app.threshold import SplitResult
+    from samesku.evaluation.differences import Difference
 
 FAST = "Computed with embed.reproducible: false, not to be compared with figures of another machine"
 NO_FIGURES = (

@@ -9,6 +9,7 @@ from samesku.catalogue.quarantine import printable
 from samesku.catalogue.titles import normalise_unicode
 from samesku.errors import InputError
 
+_LONGEST = 200  # characters of a header in a message
 #: Usual names of our columns, folded. Our name itself comes first; names of one list are equally likely; a later
 #: list counts only where the table has none of an earlier one.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -101,6 +102,11 @@ def guess_columns(names: Sequence[str], given: Mapping[str, str] | None = None) 
     return guessed
 
 
+def show_names(names: Sequence[str]) -> str:
+    """Names in one line for a person, without what a terminal would obey."""
+    return printable(", ".join(name.strip() for name in names if name.strip())[:_LONGEST] or "none")
+
+
 def describe_columns(guessed: Mapping[str, str], names: Collection[str]) -> str:
     """Which columns are taken for which, which of ours the table lacks, and which of its are not used; two lines."""
     taken = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in guessed.items())
@@ -129,7 +135,7 @@ def check_guessed(
         raise InputError(
             f"{table} has no column that looks like {', and none like '.join(missing.values())}; name yours: "
             f"{' '.join(f'--column {ours}=NAME' for ours in missing)} "
-            f"(columns: {', '.join(filter(None, names))[:200] or 'none'})"
+            f"(columns: {show_names(names)})"
         )
 
 
@@ -142,7 +148,7 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for option in options:
         ours, equals, theirs = option.partition("=")
-        if not equals or ours in given:
+        if not (ours and equals) or ours in given:
             raise InputError(
                 f"--column {option}; allowed: one of ours, = and the table's name, as in posting_id=sku, each once"
             )
@@ -156,9 +162,7 @@ def _check_given(names: Sequence[str], given: Mapping[str, str]) -> None:
             f"there is no column {', '.join(unknown)} to name; allowed: {', '.join(USUAL_NAMES)}"
         )
     if missing := [theirs for theirs in given.values() if theirs and theirs not in names]:
-        raise InputError(
-            f"the table has no column {', '.join(missing)}; it has: {', '.join(filter(None, names))[:200] or 'none'}"
-        )
+        raise InputError(f"the table has no column {', '.join(missing)}; it has: {show_names(names)}")
 
 
 def _quote(name: str) -> str:

@@ -4,11 +4,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from samesku.catalogue.column_guess import USUAL_NAMES, fold_name
-from samesku.catalogue.quarantine import printable
+from samesku.catalogue.column_guess import USUAL_NAMES, fold_name, show_names
 from samesku.errors import InputError
-
-_LONGEST = 200  # characters of a header in a message
 
 
 def count_known(names: Sequence[str], columns: Sequence[str], mapping: Mapping[str, str]) -> int:
@@ -95,11 +92,6 @@ def check_columns(names: Sequence[str], places: Mapping[str, int], kind: str) ->
         f"data.csv has no {missing} (columns found: {show_names(names)}; read as {kind}); "
         f"name yours in params.yaml, as in data.columns: {{{example}}}"
     )
-
-
-def show_names(names: Sequence[str]) -> str:
-    """Names in one line for a person, without what a terminal would obey."""
-    return printable(", ".join(name.strip() for name in names if name.strip())[:_LONGEST] or "none")
 
 
 def _yaml(name: str) -> str:

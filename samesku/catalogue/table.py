@@ -63,7 +63,7 @@ def _open(data: bytes, known: Callable[[Sequence[str]], int], encoding: str | No
             data = _decompress(data, compression)
     if data.startswith(b"PAR1"):
         return _parquet(data)
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter without any member
         return open_workbook(data)
     beginning = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     for mark, kind in _NO_TABLES.items():

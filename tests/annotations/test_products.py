@@ -39,9 +39,11 @@ def test_a_cannot_link_within_a_product_leaves_both_out():
 
 def test_a_cannot_link_contradicts_a_chain_of_must_links():
     chain = pairs((0, 1), (1, 2), (4, 3))
-    assert find_contradiction(Links(chain, pairs((2, 3), (2, 0))), 5) == (2, 0)
+    assert find_contradiction(Links(chain, pairs((2, 3), (2, 0))), 5) == [2, 1, 0]
     assert find_contradiction(Links(chain, pairs((2, 3), (0, 4))), 5) is None
     assert find_contradiction(Links(), 5) is None
+    shortest = pairs((0, 1), (1, 2), (2, 3), (3, 4), (0, 3))
+    assert find_contradiction(Links(shortest, pairs((4, 0))), 5) == [4, 3, 0]
 
 
 def among(must_link, cannot_link=(), n_listings=4):

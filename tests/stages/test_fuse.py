@@ -1,9 +1,11 @@
 """fuse: what it writes block by block is what is fused at once."""
 
 import numpy as np
+import pytest
 
 from samesku import artefacts
 from samesku.catalogue.listings import read_listings
+from samesku.errors import InputError
 from samesku.search import fusion
 from samesku.search.fusion import concatenate_channels, load_channels, read_fused
 from stages import fuse
@@ -23,3 +25,18 @@ def test_blocks_on_disk_are_the_channels_fused_at_once(tmp_path, monkeypatch):
     assert np.array_equal(fused.modality_mask, whole.modality_mask)
     assert (fused.weights == whole.weights).all()
     assert list(fused.widths) == list(whole.widths) == [4, 4]
+
+
+def test_channels_of_which_no_listing_has_one_are_no_fusion(tmp_path, monkeypatch):
+    """phash has no row, and nothing else has weight: no two listings could be compared."""
+    monkeypatch.chdir(tmp_path)
+    no_weight = {"fusion.image": {"cnn": 0.0, "phash": 1.0}, "fusion.alpha": 1.0}
+    val_and_test_copies.write(tmp_path, params=no_weight)
+    with pytest.raises(InputError, match=r"weight at fusion.alpha 1 .*\(cnn, sbert\)"):
+        fuse.main()
+
+
+def test_the_weights_of_titles_alone_are_shown_as_their_shares(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    val_and_test_copies.write(tmp_path, params={"fusion.image": {"cnn": 0.0, "phash": 1.0}, "fusion.alpha": 0.4})
+    assert fuse.main() == "10 listings, 4 columns (concat: sbert 1)"
