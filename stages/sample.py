@@ -54,8 +54,8 @@ def make_sample(
         InputError: the table cannot be used, too many rows have a fault, or no listing is left.
     """
     table = read_table(source.table(), quarantine, data.columns, data.encoding)
-    notes = [*table.notes, *sample.describe_missing_pictures(table, data.images)]
-    print(*(f"sample: {note}" for note in notes), sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    for note in [*table.notes, *sample.describe_missing_pictures(table, data.images)]:
+        print(f"sample: {note.replace('data.csv', data.csv, 1)}", file=sys.stderr)
     taken = sample.take_listings(
         [row.label_group for row in table.rows], data.n_listings, data.sample_by, data.seed
     )

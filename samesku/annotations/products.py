@@ -47,8 +47,9 @@ def join_products(product: Ints, must_link: Ints, cannot_link: Ints) -> Int64:
         low, high = sorted((root(left), root(right)))
         if low != high:
             parent[high] = low
-    labels, place = np.unique(joined, return_inverse=True)
-    joined = np.array([root(label) for label in labels.tolist()], np.int64)[place]
+    if parent:
+        labels, place = np.unique(joined, return_inverse=True)
+        joined = np.array([root(label) for label in labels.tolist()], np.int64)[place]
     cannot_link = cannot_link.reshape(-1, 2)
     products = joined[cannot_link]
     joined[cannot_link[(products[:, 0] == products[:, 1]) & (products[:, 0] >= 0)]] = -1
