@@ -174,11 +174,11 @@ class _Groups:
 
     def merge_matches(self, matches: list[list[int]], link_density: float) -> list[list[int]]:
         """Merge groups along matches, the best first, until none has links enough; returns the matches that wait."""
-        merged = True
+        merged, root = True, self.root
         while merged:  # a pair of groups that lacks links may have them once others have merged
             merged, waiting = False, []
             for pair in matches:
-                a, b = self.root(pair[0]), self.root(pair[1])
+                a, b = root(pair[0]), root(pair[1])
                 if a == b or self._kept_apart(a, b):
                     continue
                 too_large = self.size[a] + self.size[b] > self.max_size
