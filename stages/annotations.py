@@ -54,9 +54,9 @@ def main() -> str:
     if name is None:
         return "no links, since data.annotations is empty"
     return (
-        f"{len(annotations)} annotations; {len(links.must_link)} must-links and {len(links.cannot_link)} "
-        f"cannot-links among the sample's {len(listings)} listings, {len(train.must_link)} and "
-        f"{len(train.cannot_link)} within train"
+        f"annotations: {len(annotations)}; among the sample's {len(listings)} listings: must-links "
+        f"{len(links.must_link)}, cannot-links {len(links.cannot_link)}; within train: must-links "
+        f"{len(train.must_link)}, cannot-links {len(train.cannot_link)}"
     )
 
 

@@ -22,7 +22,8 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
     """Whether two new listings are the same product, and why.
 
     Returns:
-        system: the one that answers. same: bool. score: −1 to 1, None if the two have nothing in common to compare.
+        system: the one that answers. instead_of: the one that was asked and cannot judge these listings, or None.
+        same: bool. score: −1 to 1, None if the two have nothing in common to compare.
         threshold: the score from which they are the same. channels: name -> similarity (−1 to 1, None if one of the
         two lacks the channel) and weight (its share of the fused score, 0 to 1, among the channels that both have).
         reasons: of the pair model, as `rank_reasons`; else empty. conflicts: as `conflict_places`. attributes:
@@ -37,7 +38,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
             raise InputError(
                 f"listing {number} has neither a title nor a picture; allowed: one of them, or both"
             )
-    index = index.answering([left, right])
+    wanted, index = index, index.answering([left, right])
     comparison, threshold = index.compare(left, right)
     score = comparison.score
     gtins = read_gtins([listing.attributes.get("gtin", "") for listing in (left, right)])
@@ -46,6 +47,7 @@ def match_listings(index: SystemIndex, left: QueryListing, right: QueryListing) 
         rule = "equal GTIN" if gtins[0] == gtins[1] else "different GTINs"
     return {
         "system": index.name,
+        "instead_of": None if index is wanted else wanted.name,
         "same": rule == "equal GTIN" if rule else score is not None and score >= threshold,
         "score": score,
         "threshold": threshold,
@@ -61,9 +63,9 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
     """The k nearest listings of the catalogue that may match one of the query's shop, by match.link.
 
     Returns:
-        system: the one that answers. threshold: of a static decision, else None. results, best first: posting_id,
-        title, source (its shop, "" for none), image (its file name), further_images, score, match (whether the
-        decision accepts it), channels, reasons, conflicts and attributes as in `match_listings`. With match.rules,
+        system, instead_of: as in `match_listings`. threshold: of a static decision, else None. results, best first:
+        posting_id, title, source (its shop, "" for none), image (its file name), further_images, score, match (whether
+        the decision accepts it), channels, reasons, conflicts and attributes as in `match_listings`. With match.rules,
         listings of the query's GTIN come first, beyond k; those that are not among the nearest have the score None.
         The pair model gives the candidates of the query alone, which may be fewer than k.
 
@@ -73,7 +75,7 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
     """
     if query.empty:
         raise InputError("the listing has neither a title nor a picture; allowed: one of them, or both")
-    index = index.answering([query])
+    wanted, index = index, index.answering([query])
     index.check_shop(query.source)
     asked, decision_k = index.ask([query]), index.params.index.k
     # A dynamic decision sees as many neighbours as in the pipeline.
@@ -117,7 +119,12 @@ def search_catalogue(index: SystemIndex, query: QueryListing, k: int = 10) -> di
         }
         for rank, row in enumerate(rows.tolist())
     ]
-    return {"system": index.name, "threshold": index.static_threshold, "results": results}
+    return {
+        "system": index.name,
+        "instead_of": None if index is wanted else wanted.name,
+        "threshold": index.static_threshold,
+        "results": results,
+    }
 
 
 def explain_pair(index: SystemIndex, left: int, right: int) -> dict[str, Any]:

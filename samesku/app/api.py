@@ -196,7 +196,7 @@ class Index:
         """Whether two listings are the same product, and why.
 
         Returns:
-            system, same, score, threshold, channels, reasons, conflicts, attributes and rule, as of
+            system, instead_of, same, score, threshold, channels, reasons, conflicts, attributes and rule, as of
             `samesku match --json`.
 
         Raises:

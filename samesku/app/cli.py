@@ -187,8 +187,9 @@ def match(
 
       samesku match --image a.jpg --title "" --image b.jpg --title "Oil 1 l"    (the left has no title)
 
-    With --json: system, same, score (null if nothing can be compared), threshold, channels (similarity and weight
-    of each; null if one of the two lacks it), reasons (of rerank: a family of features and how far it moved the
+    With --json: system, instead_of (the system that was asked, where another answers; else null), same, score (null if
+    nothing can be compared), threshold, channels (similarity and weight of each; null if one of the two lacks it),
+    reasons (of rerank: a family of features and how far it moved the
     log-odds; `base` is where they stand before any evidence, `missing` what one of the two lacks), conflicts (for each
     kind, the places in both titles).
     """
@@ -227,8 +228,8 @@ def search(
 
     Example: samesku search --image q.jpg --title "Oil 500 ml" -k 5
 
-    With --json: system, threshold, results (posting_id, title, source, image, score, match, channels, reasons,
-    conflicts, attributes), best first.
+    With --json: system, instead_of, threshold, results (posting_id, title, source, image, score, match, channels,
+    reasons, conflicts, attributes), best first.
     """
     if not image and not title:
         raise InputError("nothing to search for; give --image, --title, or both")

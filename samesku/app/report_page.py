@@ -80,7 +80,9 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         "systems": systems,
         "fallen": describe_fallen(params, [row["name"] for row in systems]),
         "scale": interval_scale([row[key] for row in systems for key in ("test", "test_full") if key in row]),
-        "tiles": make_tiles(catalogue, matches, metrics),
+        "tiles": make_tiles(
+            catalogue, matches, sum(len(group[0]) > 1 for group in products["groups"]), metrics
+        ),
         "charts": make_charts(
             folder / "plots",
             metrics,
@@ -148,20 +150,28 @@ def interval_scale(figures: list[dict[str, float]]) -> Callable[[float], float]:
 
 
 def make_tiles(
-    catalogue: Catalogue, matches: ReportPairs, metrics: dict[str, Any]
+    catalogue: Catalogue, matches: ReportPairs, n_groups: int, metrics: dict[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """(name, figure, note) of the tiles at the top."""
-    tiles = []
+    """(name, figure, note) of the tiles at the top.
+
+    Args:
+        n_groups: groups of two listings or more.
+    """
+    n, matched = len(catalogue), len(np.unique(matches.query))
+    product = catalogue.listings.product
+    products = len(np.unique(product[product >= 0]))
+    share = matched / max(1, n)
+    low, high = np.minimum(matches.query, matches.listing), np.maximum(matches.query, matches.listing)
+    n_pairs = len(np.unique(low.astype(np.int64) * n + high))
+    tiles = [
+        ("listings", f"{n:,}", f"of {products:,} products by the labels" if products else "without labels"),
+        ("pairs that match", f"{n_pairs:,}", f"{matched:,} listings have a match ({share:.0%})"),
+        ("products found", f"{n_groups:,}", "groups of two listings or more"),
+    ]
     for key, name in SEARCHED_AMONG.items():
         if key in metrics:
             of = metrics[key]
             interval = f"95% interval: {of['f1_low']:.3f} to {of['f1_high']:.3f}; " if "f1_low" in of else ""
             note = f"{interval}{of['queries']:,} queries, {of['gallery']:,} listings"
             tiles.append((f"F1 on test queries, searched among {name}", f"{of['f1']:.3f}", note))
-    n, matched = len(catalogue), len(np.unique(matches.query))
-    product = catalogue.listings.product
-    products = len(np.unique(product[product >= 0]))
-    tiles.append(("listings", f"{n:,}", f"of {products:,} products" if products else "without labels"))
-    share = matched / max(1, n)
-    tiles.append(("matches", f"{len(matches):,}", f"{matched:,} listings have a match ({share:.0%})"))
     return tiles

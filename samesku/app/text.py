@@ -138,7 +138,7 @@ def match_text(answer: dict[str, Any], left: str, right: str) -> str:
         head = f"not the same product: score {score:.4f} < threshold {threshold:.4f}"
     return "\n".join(
         [
-            f"{head}, by {answer['system']}",
+            f"{head}, by {_describe_system(answer)}",
             *_channel_lines(answer["channels"]),
             *_reason_lines(answer["reasons"]),
             *_conflict_lines(answer["conflicts"], left, right),
@@ -159,8 +159,17 @@ def search_text(answer: dict[str, Any]) -> str:
     ]
     threshold = answer["threshold"]
     decided = "" if threshold is None else f": {NO_MATCH}" if threshold > 1 else f": score ≥ {threshold:.4f}"
-    lines.append(f"* match by {answer['system']}{decided}")
+    lines.append(f"* match by {_describe_system(answer)}{decided}")
     return "\n".join(lines)
+
+
+def _describe_system(answer: Mapping[str, Any]) -> str:
+    """The system that answered, and why it is not the one that was asked."""
+    if (wanted := answer["instead_of"]) is None:
+        return str(answer["system"])
+    return (
+        f"{answer['system']} ({wanted} judges listings with a title and a picture, as those of the catalogue)"
+    )
 
 
 def _score(score: float | None) -> str:

@@ -156,7 +156,7 @@ def test_the_command_answers_in_words_and_as_json(shop):
     assert "conflict: 250 ml | 500 ml" in result.output
     answer = json.loads(RUN.invoke(app, ["match", *images, *titles, "--json"]).output)
     assert list(answer) == [
-        "system", "same", "score", "threshold", "channels", "reasons", "conflicts", "attributes", "rule",
+        "system", "instead_of", "same", "score", "threshold", "channels", "reasons", "conflicts", "attributes", "rule",
     ]  # fmt: skip
     assert f"score {answer['score']:.4f}" in result.output
     answer = json.loads(RUN.invoke(app, ["match", images[0], "--image=", *titles, "--json"]).output)

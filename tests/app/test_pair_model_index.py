@@ -176,7 +176,14 @@ def test_a_sample_of_another_catalogue_is_not_asked_by_the_embeddings_of_the_las
 
 
 def test_where_no_score_is_a_match_the_text_says_so():
-    answer = {"score": 1.0, "threshold": 1.000001, "same": False, "rule": None, "system": "samesku"}
+    answer = {
+        "score": 1.0,
+        "threshold": 1.000001,
+        "same": False,
+        "rule": None,
+        "system": "samesku",
+        "instead_of": None,
+    }
     answer |= {"channels": {}, "reasons": [], "conflicts": [], "attributes": []}
     assert match_text(answer, "a", "a").startswith(
         "not the same product: score 1.0000, and no score is a match"
@@ -245,10 +252,11 @@ def test_a_question_without_a_title_goes_to_the_main_system_where_every_listing_
     assert answers.search_catalogue(index, picture, 3)["system"] == "rerank"  # some have none in this shop
     index._has_nearly_all.update(title=True)
     found = answers.search_catalogue(index, picture, 3)
-    assert found["system"] == "samesku"
+    assert (found["system"], found["instead_of"]) == ("samesku", "rerank")
+    assert "* match by samesku (rerank judges listings with a title and a picture" in search_text(found)
     assert found["results"][0]["posting_id"] == "p00a"
     main = open_index(load_params(), system="samesku")
-    assert found == answers.search_catalogue(main, picture, 3)
+    assert found | {"instead_of": None} == answers.search_catalogue(main, picture, 3)
     assert answers.match_listings(index, picture, given)["system"] == "samesku"
     assert answers.match_listings(index, given, given)["system"] == "rerank"
     assert index.fallback.encoders.encoder("cnn") is index.encoders.encoder("cnn")

@@ -46,6 +46,16 @@ def kinds(block):
     return [(card["listing"], card["kind"]) for card in block["cards"]]
 
 
+def test_the_overview_begins_with_listings_pairs_and_products(folder):
+    two_system_predictions.write_shop(folder)
+    content, blocks = gallery()
+    pairs = {frozenset((query, card["listing"])) for query, block in blocks.items() for card in block["cards"]
+             if card["kind"] in ("same", "different", "match")}  # fmt: skip
+    assert [tile[:2] for tile in content["tiles"][:3]] == [
+        ("listings", "7"), ("pairs that match", str(len(pairs))), ("products found", "2")
+    ]  # fmt: skip
+
+
 def test_each_query_has_its_matches_and_what_it_missed(folder):
     two_system_predictions.write_shop(folder)
     _, blocks = gallery()

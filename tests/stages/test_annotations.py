@@ -49,7 +49,8 @@ def read(name="all"):
 def test_answers_about_the_sample_become_links():
     annotate(FILE, "b,c,same,t", "a,e,same,t", "f,e,different,t", "a,d,skip,t", "a,zz,same,t")
     assert annotations.main() == (
-        "5 annotations; 2 must-links and 1 cannot-links among the sample's 6 listings, 1 and 0 within train"
+        "annotations: 5; among the sample's 6 listings: must-links 2, cannot-links 1; within train: must-links 1, "
+        "cannot-links 0"
     )
     assert read() == ([[0, 4], [1, 2]], [[4, 5]])
     assert read("train") == ([[1, 2]], [])
@@ -58,7 +59,8 @@ def test_answers_about_the_sample_become_links():
 def test_answers_about_a_listing_that_left_join_those_that_stay():
     annotate(FILE, "a,gone,same,t", "c,gone,same,t", "d,gone,different,t", "gone,zz,same,t")
     assert annotations.main() == (
-        "4 annotations; 1 must-links and 2 cannot-links among the sample's 6 listings, 1 and 0 within train"
+        "annotations: 4; among the sample's 6 listings: must-links 1, cannot-links 2; within train: must-links 1, "
+        "cannot-links 0"
     )
     assert read() == ([[0, 2]], [[3, 0], [3, 2]])
 

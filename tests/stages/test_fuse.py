@@ -38,5 +38,7 @@ def test_channels_of_which_no_listing_has_one_are_no_fusion(tmp_path, monkeypatc
 
 def test_the_weights_of_titles_alone_are_shown_as_their_shares(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    val_and_test_copies.write(tmp_path, params={"fusion.image": {"cnn": 0.0, "phash": 1.0}, "fusion.alpha": 0.4})
+    val_and_test_copies.write(
+        tmp_path, params={"fusion.image": {"cnn": 0.0, "phash": 1.0}, "fusion.alpha": 0.4}
+    )
     assert fuse.main() == "10 listings, 4 columns (concat: sbert 1)"
