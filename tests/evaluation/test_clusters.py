@@ -113,6 +113,19 @@ def test_a_must_link_joins_whole_groups():
     assert cluster([*groups, *((6, i, 0.1) for i in (0, 1, 3))], 7, links=linked([(2, 3)])) == [0] * 7
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_must_links_tear_no_group_apart(data):
+    size = 9
+    pair = st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(lambda p: p[0] != p[1])
+    matches = [(a, b, s) for (a, b), s in data.draw(st.lists(st.tuples(pair, st.floats(0, 1)), max_size=25))]
+    before, after = (
+        cluster(matches, size, links=linked(same)) for same in ([], data.draw(st.lists(pair, max_size=4)))
+    )
+    for a, b in itertools.combinations(range(size), 2):
+        assert before[a] != before[b] or after[a] == after[b]
+
+
 def test_where_whole_groups_cannot_be_joined_the_must_linked_listings_are():
     groups = [*all_pairs([0, 1, 2]), *all_pairs([3, 4, 5])]
     # 0 is not 4, so 2 and 3 are one listing, so to speak, before any match counts
