@@ -12,8 +12,8 @@ from samesku import artefacts
 from samesku.annotations.file import (
     Annotation,
     Pair,
-    describe_chain,
-    find_contradicting_chain,
+    describe_chains,
+    find_contradicting_chains,
     number_links,
     parse_annotations,
 )
@@ -27,12 +27,11 @@ def link_listings(annotations: Mapping[Pair, Annotation], listings: Listings) ->
     """The annotations as links between listings of the sample, also those that follow from pairs with other listings.
 
     Raises:
-        InputError: a cannot-link between two listings that must-links join.
+        InputError: pairs are different that others join.
     """
-    if chain := find_contradicting_chain(annotations):
+    if chains := find_contradicting_chains(annotations):
         raise InputError(
-            f"{artefacts.ANNOTATIONS} contradicts itself: {chain[0]} and {chain[-1]} are different, but pairs that are "
-            f"the same join them ({describe_chain(chain)}); change one of those annotations"
+            f"{artefacts.ANNOTATIONS} contradicts itself: {describe_chains(chains)}; change one annotation of each"
         )
     others = {posting_id for pair in annotations for posting_id in pair} - set(listings.posting_id)
     links = number_links(annotations, [*listings.posting_id, *sorted(others)])

@@ -1,11 +1,10 @@
 """tune: the channel weights and α of `fusion` that are best on val, and what each further step adds.
 
-The main system keeps the weights of params.yaml; the last line printed is the command that adopts these. They
-are sought by moving weight between channels while val's F1 in the full gallery rises. Writes data/tuned/
-(weights.json; surface.csv, F1 by α and by the share of one channel; alpha.csv, F1 of the main system by α)
-and three rows of the table, each with one step more: `tuned`, `tuned_augmented` (database-side augmentation, by
-neighbours from a threshold on or by a number of them) and `tuned_augmented_one` (at least one match). Labels of
-val choose everything; test is scored once.
+The main system keeps the weights of params.yaml; a printed command adopts these where they are better. They are
+sought by moving weight between channels while val's F1 in the full gallery rises. Writes data/tuned/ (weights.json;
+surface.csv, F1 by α and by the share of one channel; alpha.csv, F1 of the main system by α) and three rows of the
+table, each with one step more: `tuned`, `tuned_augmented` (database-side augmentation, by neighbours from a threshold
+on or by a number of them) and `tuned_augmented_one` (at least one match). Labels of val choose everything.
 """
 
 from samesku import artefacts
@@ -58,10 +57,10 @@ def main() -> str:
     def val_f1(weights: tuning.Weights) -> float:
         return best_val_threshold(pool.rank(weights, k), listings, every)[1]
 
-    weights, highest = tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
-    current = val_f1(
-        dict.fromkeys(filled, 0.0) | fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
-    )
+    present = dict.fromkeys(filled, 0.0) | fusion_weights(fusion.image, fusion.title, fusion.alpha, channels)
+    current, (weights, highest) = val_f1(present), tuning.ascend_weights(dict.fromkeys(filled, 1.0), val_f1)
+    if current > highest:
+        weights, highest = tuning.ascend_weights(present, val_f1)
     fused = concatenate_channels(filled, {n: w for n, w in weights.items() if w > 0}, listings.owner)
     rules = read_rules(listings, params.match, params.groups)
     plain, augmented, thresholds, steps = {}, {}, {}, params.tune.augmentation_steps
@@ -112,7 +111,8 @@ def main() -> str:
         artefacts.write_csv(partial / "surface.csv", artefacts.round_floats(surface))
         columns = ["alpha", "val_f1", "test_f1"]
         artefacts.write_csv(partial / "alpha.csv", artefacts.round_floats(alphas), columns)
-    print(f"adopt these weights: {command}", flush=True)
+    advice = f"adopt these weights: {command}" if highest > current else "fusion has the best weights"
+    print(advice, flush=True)
     return f"val f1 {highest:.4f} in the full gallery, {current:.4f} with the weights of fusion"
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from samesku.annotations.products import find_contradiction
+from samesku.annotations.products import find_contradictions
 from samesku.artefacts import replace_out
 from samesku.catalogue.listings import Links
 from samesku.catalogue.reader import id_fault
@@ -21,7 +21,8 @@ COLUMNS = ("left", "right", "annotation", "time")
 NAMED = (*COLUMNS, "name")  # where any annotation has the name of a person
 ANSWERS = ("same", "different", "skip")
 LONGEST_NAME = 200  # characters
-LONGEST_CHAIN = 6  # pairs that a message names
+LONGEST_CHAIN = 6  # pairs of a contradiction that a message names
+SHOWN_CHAINS = 3  # contradictions that a message names
 
 Pair = tuple[str, str]
 
@@ -101,15 +102,22 @@ def read_annotations(path: Path) -> dict[Pair, Annotation]:
     return parse_annotations(path.read_bytes(), path.as_posix()) if path.is_file() else {}
 
 
-def count_known(annotations: Iterable[Pair], posting_ids: Iterable[str]) -> int:
-    """How many of the annotated pairs are of listings of this catalogue; the file may hold those of others."""
+def count_known(annotations: Mapping[Pair, Annotation], posting_ids: Iterable[str]) -> int:
+    """How many pairs of listings of this catalogue have an answer, other than skip; the file may hold others."""
     known = set(posting_ids)
-    return sum(left in known and right in known for left, right in annotations)
+    return sum({*pair} <= known and annotation.answer != "skip" for pair, annotation in annotations.items())
 
 
-def write_annotation(path: Path, pair: Pair, answer: str | None, name: str = "") -> None:
-    """As `write_annotations`, for one pair; a contradiction is written too, and the stage `annotations` reports it."""
+def write_annotation(path: Path, pair: Pair, answer: str | None, name: str = "") -> list[list[str]]:
+    """As `write_annotations`, for one pair of a random sample: what contradicts others is written too, for a sample
+    without it would be biased.
+
+    Returns:
+        the contradictions that this pair is part of, as of `find_contradicting_chains`.
+    """
     write_annotations(path, {pair: answer}, name, refuse_contradictions=False)
+    chains = find_contradicting_chains(read_annotations(path))
+    return [chain for chain in chains if pair in {sort_pair(*two) for two in pairwise([*chain, chain[0]])}]
 
 
 def write_annotations(
@@ -134,35 +142,43 @@ def write_annotations(
             raise InputError(f"annotation is {answer!r}; allowed: {', '.join(ANSWERS)}")
     with replace_out(path, shared=True) as partial:
         annotations = read_annotations(path)
-        refuse = refuse_contradictions and find_contradicting_chain(annotations) is None
+        refuse = refuse_contradictions and not find_contradicting_chains(annotations)
         before = {pair: annotations[pair].answer if pair in annotations else None for pair in answers}
         time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         for pair, answer in answers.items():
             annotations.pop(pair, None)
             if answer is not None:
                 annotations[pair] = Annotation(answer, time, name)
-        if refuse and (chain := find_contradicting_chain(annotations)):
+        if refuse and (chains := find_contradicting_chains(annotations)):
             raise InputError(
-                f"{chain[0]} and {chain[-1]} would be annotated as different, while pairs that are the same join them "
-                f"({describe_chain(chain)}); undo or change one of the earlier annotations first, in {path.as_posix()} "
-                "where its listings are no longer in the catalogue"
+                f"this would contradict earlier annotations: {describe_chains(chains)}; undo or change one of them "
+                f"first, in {path.as_posix()} where its listings are no longer in the catalogue"
             )
         partial.write_bytes(format_annotations(annotations))
     return before
 
 
-def find_contradicting_chain(annotations: Mapping[Pair, Annotation]) -> list[str] | None:
-    """The ids of a chain, each annotated as the same as the next, whose ends are annotated as different; None without
-    any."""
+def find_contradicting_chains(annotations: Mapping[Pair, Annotation]) -> list[list[str]]:
+    """The pairs that are annotated as different while pairs that are the same join them: for each a chain of ids, with
+    the pair at its ends, in which each is annotated as the same as the next."""
     ids = sorted({listing for pair in annotations for listing in pair})
-    chain = find_contradiction(number_links(annotations, ids), len(ids))
-    return [ids[row] for row in chain] if chain else None
+    return [
+        [ids[row] for row in chain] for chain in find_contradictions(number_links(annotations, ids), len(ids))
+    ]
 
 
-def describe_chain(chain: Sequence[str]) -> str:
-    """The pairs that join the ends of a chain, in words: a is b, b is c."""
+def describe_chains(chains: Sequence[Sequence[str]]) -> str:
+    """Contradictions in words: a and c are different, but a is b, b is c."""
+    texts = [_describe_chain(chain) for chain in chains[:SHOWN_CHAINS]]
+    more = len(chains) - len(texts)
+    return "; ".join([*texts, *([f"and {more} more"] if more else [])])
+
+
+def _describe_chain(chain: Sequence[str]) -> str:
     pairs = [f"{left} is {right}" for left, right in pairwise(chain)]
-    return ", ".join(pairs if len(pairs) <= LONGEST_CHAIN else [*pairs[: LONGEST_CHAIN - 1], "…", pairs[-1]])
+    if len(pairs) > LONGEST_CHAIN:
+        pairs = [*pairs[: LONGEST_CHAIN - 1], "…", pairs[-1]]
+    return f"{chain[0]} and {chain[-1]} are different, but {', '.join(pairs)}"
 
 
 def number_links(annotations: Mapping[Pair, Annotation], posting_ids: Sequence[str]) -> Links:

@@ -1,6 +1,7 @@
 """Products by the labels and the annotations of pairs."""
 
 from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from itertools import product as product_of
 
 import numpy as np
@@ -105,26 +106,24 @@ def join_rows(n_rows: int, must_link: Ints) -> Int64:
     )[1]
 
 
-def find_contradiction(links: Links, n_listings: int) -> list[int] | None:
-    """The first cannot-link of which must-links join the two listings; None where there is none.
+def find_contradictions(links: Links, n_listings: int) -> list[list[int]]:
+    """The cannot-links of which must-links join the two listings.
 
     Returns:
-        Its two listings, and between them those by which they are joined: a shortest chain of must-links.
+        For each its two listings, and between them those by which they are joined: a shortest chain of must-links.
     """
-    unlabelled, nothing = np.full(n_listings, -1), np.empty((0, 2), np.int32)
-    joined = join_products(unlabelled, links.must_link, nothing)
-    for left, right in links.cannot_link.tolist():
-        if joined[left] == joined[right] >= 0:
-            return _shortest_chain(links.must_link, left, right)
-    return None
-
-
-def _shortest_chain(must_link: Ints, first: int, last: int) -> list[int]:
-    """The rows from one to another that must-links join with it, each must-linked with the next one."""
+    joined = join_rows(n_listings, links.must_link)
+    left, right = links.cannot_link.T
+    contradicting = links.cannot_link[joined[left] == joined[right]].tolist()
     linked: defaultdict[int, list[int]] = defaultdict(list)
-    for left, right in must_link.tolist():
-        linked[left].append(right)
-        linked[right].append(left)
+    for a, b in links.must_link.tolist() if contradicting else []:
+        linked[a].append(b)
+        linked[b].append(a)
+    return [_shortest_chain(linked, *ends) for ends in contradicting]
+
+
+def _shortest_chain(linked: Mapping[int, Sequence[int]], first: int, last: int) -> list[int]:
+    """The rows from one to another that must-links join with it, each must-linked with the next one."""
     came_from, waiting = {last: last}, deque([last])
     while first not in came_from:
         row = waiting.popleft()

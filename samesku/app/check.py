@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from samesku.annotations.file import describe_chains, find_contradicting_chains, read_annotations
+from samesku.artefacts import ANNOTATIONS
 from samesku.params import Params
 
 #: Packages whose version may change a number.
@@ -17,7 +19,7 @@ COUNTING = (
 
 def find_differences(params: Params, root: Path = Path()) -> list[str]:
     """Why the outs of a run here cannot be compared with those of dvc.lock, a sentence each; none if they can."""
-    return [*_params(params, root), *_processor(), *_packages(root)]
+    return [*_params(params, root), *_annotations(params, root), *_processor(), *_packages(root)]
 
 
 def _params(params: Params, root: Path) -> Iterator[str]:
@@ -34,6 +36,14 @@ def _params(params: Params, root: Path) -> Iterator[str]:
         )
     elif "false" in recorded:
         yield "the outs of dvc.lock were computed with embed.reproducible: false, on some machine's own terms"
+
+
+def _annotations(params: Params, root: Path) -> Iterator[str]:
+    """Annotations at which the next run stops."""
+    if params.data.annotations is None:
+        return
+    if chains := find_contradicting_chains(read_annotations(root / ANNOTATIONS)):
+        yield f"{ANNOTATIONS} contradicts itself: {describe_chains(chains)}; change one annotation of each"
 
 
 def _processor() -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from samesku.app.report.catalogue import Catalogue
 from samesku.app.report.pairs import read_matches, read_metrics, score_weights
 from samesku.app.review_pairs import read_review_pairs
 from samesku.arrays import Float64, Int64
+from samesku.catalogue.listings import ALL_PAIRS, AllowedPairs
 from samesku.params import Params
 
 MAX_CARDS = 3000
@@ -37,18 +38,21 @@ class Card:
     Attributes:
         left: rows of a group, the closest to the centre first. right: rows of a second group; () for none.
         probability: guessed, that the answer is yes. contradictions: what speaks against it, in words.
+        allowed: which pairs may match.
     """
 
     left: tuple[int, ...]
     right: tuple[int, ...]
     probability: float
     contradictions: tuple[str, ...]
+    allowed: AllowedPairs = field(default=ALL_PAIRS, repr=False, compare=False)
 
     @property
     def n_pairs(self) -> int:
-        """The pairs of listings that an answer settles."""
-        n = len(self.left)
-        return n * len(self.right) if self.right else n * (n - 1) // 2
+        """The pairs of listings that may match and that an answer settles."""
+        left, right = np.array(self.left), np.array(self.right or self.left)
+        may_match = self.allowed.of_rows(left[:, None], right)
+        return int(may_match.sum() if self.right else np.triu(may_match, 1).sum())
 
     @property
     def uncertainty(self) -> float:
@@ -82,6 +86,7 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
     )
     by_probability = matches.review is not None
     contradictions = find_contradictions(left, right, number, catalogue)
+    allowed = catalogue.listings.allowed
     ordered = [rows[np.argsort(-to_centre[rows], kind="stable")] for rows in groups]
     cards = []
     for i, rows in enumerate(ordered):
@@ -89,7 +94,7 @@ def review_cards(system: str, params: Params, catalogue: Catalogue) -> list[Card
             weakest = to_centre[rows[-1:]]
             (probability,) = weakest if by_probability else to_probability(weakest, threshold)
             texts = different_texts([text for _, _, text in contradictions.get(i, [])])
-            cards.append(Card(tuple(rows.tolist()), (), float(np.clip(probability, 0, 1)), texts))
+            cards.append(Card(tuple(rows.tolist()), (), float(np.clip(probability, 0, 1)), texts, allowed))
     cards += _pairs_of_groups(system, params, catalogue, ordered, threshold)
     cards.sort(key=lambda card: (-card.worth, card.left, card.right))
     return cards[:MAX_CARDS]
@@ -129,7 +134,8 @@ def _pairs_of_groups(
             row, other = int(left[likeliest]), int(right[likeliest])
             (notes,) = catalogue.attributes.notes(np.array([row]), np.array([other]))
             texts = tuple(describe_contradictions(catalogue, row, other, notes))
-            cards.append(Card(tuple(groups[a].tolist()), tuple(groups[b].tolist()), mean, texts))
+            sides = tuple(groups[a].tolist()), tuple(groups[b].tolist())
+            cards.append(Card(*sides, mean, texts, catalogue.listings.allowed))
     return cards
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ruamel.yaml import YAML
 
@@ -22,6 +22,7 @@ from samesku.feeds.table import open_raw_table
 from samesku.params import Params, load_params
 from samesku.params.change import change_params, refuse_while_running
 from samesku.params.profile import apply_profile, read_profile
+from samesku.params.schema import Match
 
 PARAMS = Path("params.yaml")
 #: Entries that suit one catalogue alone, as they are shipped: those of an earlier catalogue are set back.
@@ -37,13 +38,18 @@ _TRIED = 200  # pictures that are looked for
 
 
 def init_params(
-    table: Path, images: Path | None, given: Mapping[str, str], encoding: str | None = None
+    table: Path,
+    images: Path | None,
+    given: Mapping[str, str],
+    encoding: str | None = None,
+    link: str = "all",
 ) -> str:
     """Set params.yaml to a catalogue: profile quick, where the files are, which column is which.
 
     Args:
         table: a table that reader.py reads. images: the folder of its pictures; None for titles alone.
         given: columns that a person has named, ours to the table's. encoding: of a CSV; None where it shows.
+        link: match.link, which pairs may match: all, across or within.
 
     Returns:
         what was set, what comes next, and how to take it back.
@@ -71,13 +77,15 @@ def init_params(
         )
     if images is not None:
         _check_pictures(read, source, table, images)
+    shops = {row.source for row in read.rows}
+    _check_link(link, shops, table)
     labels = sum(bool(row.label_group) for row in read.rows)
     undo = describe_undo(PARAMS)
     set_back = _describe_set_back(load_params(PARAMS))
     entries = [
         read_profile(Path("profiles"), "quick"),
         _to_yaml(OF_ONE_CATALOGUE),
-        _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}}),
+        _to_yaml({"data": {**data, "encoding": encoding, "n_listings": None}, "match": {"link": link}}),
     ]
     change_params(PARAMS, lambda text: reduce(apply_profile, entries, text))
     at_fault = (
@@ -96,7 +104,7 @@ def init_params(
                 for note in read.notes
             ),
             _describe_labels(labels, len(read.rows)),
-            *_describe_shops({row.source for row in read.rows if row.source}),
+            *_describe_shops(shops, link),
             *set_back,
             "next: dvc repro",
             undo,
@@ -104,14 +112,32 @@ def init_params(
     )
 
 
-def _describe_shops(shops: Collection[str]) -> list[str]:
+def _check_link(link: str, shops: Collection[str], table: Path) -> None:
+    allowed = get_args(Match.model_fields["link"].annotation)
+    if link not in allowed:
+        raise InputError(f"--link {link}; allowed: {', '.join(allowed)}")
+    if link == "across" and len(shops) < 2:  # those without a shop are one, which is called ""
+        raise InputError(
+            f"--link across, but all listings of {table} are of {'one shop' if any(shops) else 'no shop'}; allowed: a "
+            "column with two shops or more (--column source=NAME), or --link all"
+        )
+    if link == "within" and not any(shops):
+        raise InputError(
+            f"--link within, but {table} has no shops; allowed: --column source=NAME, or --link all"
+        )
+
+
+def _describe_shops(shops: Collection[str], link: str) -> list[str]:
     """A line on the pairs that may match, where the listings come from several shops."""
     if len(shops) < 2:
         return []
-    return [
-        f"shops: {len(shops):,}; pairs of all listings may match; for pairs of different shops alone, as in a price "
-        "comparison: match.link: across in params.yaml"
-    ]
+    pairs = {
+        "all": "two listings of one shop may match too; for a price comparison, where only listings of different "
+        "shops can be one product, add --link across",
+        "across": "only listings of different shops may match",
+        "within": "only listings of one shop may match",
+    }
+    return [f"shops: {len(shops):,}; {pairs[link]}"]
 
 
 def _describe_set_back(params: Params) -> list[str]:

@@ -14,6 +14,8 @@ from samesku.errors import InputError
 from samesku.params import Params
 
 MAX_CONTRADICTIONS = 20  # shown of one group
+#: Two prices that differ by this factor or more speak against one product; shops differ by less.
+PRICE_CONTRADICTION = 3.0
 
 
 def product_content(
@@ -141,7 +143,9 @@ def find_contradictions(
 def describe_contradictions(
     catalogue: Catalogue, left: int, right: int, notes: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """What contradicts in two listings, in words: `500 ml ≠ 250 ml`, `brand Acme ↔ Bosch`.
+    """What contradicts in two listings, in words: `500 ml ≠ 250 ml`, `brand Acme ↔ Bosch`, `twice in shop A`.
+
+    Where only pairs across shops may match, a product that one shop has twice is in doubt.
 
     Args:
         notes: of the two, as of `Attributes.notes`.
@@ -154,4 +158,12 @@ def describe_contradictions(
             for title, side in zip(titles, ("left", "right"), strict=True)
         )
         texts.append(" ≠ ".join(sides))
-    return texts + [note["text"] for note in notes if not note["equal"]]
+    texts += [
+        note["text"]
+        for note in notes
+        if not note["equal"] and note.get("ratio", PRICE_CONTRADICTION) >= PRICE_CONTRADICTION
+    ]
+    allowed = catalogue.listings.allowed
+    if allowed.link == "across" and allowed.shop[left] == allowed.shop[right]:
+        texts.append(f"twice in {catalogue.listings.source[left] or 'one shop'}")
+    return texts

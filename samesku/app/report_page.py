@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samesku import artefacts
-from samesku.annotations.file import count_known, read_annotations
+from samesku.annotations.file import read_annotations
 from samesku.app.evidence_names import name_evidence
 from samesku.app.products import count_contradictions, product_content
 from samesku.app.report import gallery
@@ -112,7 +112,7 @@ def report_content(system: str, params: Params, max_queries: int) -> dict[str, A
         "next": next_steps(
             catalogue,
             count_contradictions(products),
-            count_known(annotations, catalogue.listings.posting_id),
+            annotations,
             sum(
                 "wrong" in block["views"] and split == "test"
                 for block, split in zip(blocks, catalogue.listings.split[queries], strict=True)

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from samesku import artefacts
+from samesku.annotations.file import Annotation, Pair, count_known, describe_chains, find_contradicting_chains
 from samesku.app.report.catalogue import Catalogue
 from samesku.app.system_names import NOTHING_MATCHED, join_words, name_system, sentence_start
 from samesku.catalogue.listings import can_tune
@@ -75,7 +76,7 @@ def describe_quality(
 def next_steps(
     catalogue: Catalogue,
     n_contradictions: int,
-    n_annotations: int,
+    annotations: Mapping[Pair, Annotation],
     n_wrong: int | None = None,
     *,
     obeyed: bool,
@@ -84,16 +85,22 @@ def next_steps(
     """What is worth doing next, the most useful first.
 
     Args:
-        n_contradictions: groups with listings that contradict each other. n_annotations: annotated pairs.
+        n_contradictions: groups with listings that contradict each other. annotations: of data/annotations.csv.
         n_wrong: test queries with a wrong match; None where the page does not show them.
         obeyed: whether params.yaml has data.annotations, so that runs obey the annotations.
         served: whether `samesku serve` shows the page, which then asks for annotations itself.
     """
     steps: list[NextStep] = []
+    n_annotations = count_known(annotations, catalogue.listings.posting_id)
 
     def add(text: str, link: str = "", command: str = "") -> None:
         steps.append({"text": text, "link": link, "command": command})
 
+    if chains := find_contradicting_chains(annotations):
+        add(
+            f"Annotations contradict each other, and the next run stops there: {describe_chains(chains)}. Change one "
+            f"annotation of each, here or in {artefacts.ANNOTATIONS}."
+        )
     if n_contradictions:
         subject = (
             f"{n_contradictions:,} groups have" if n_contradictions > 1 else "One group has"

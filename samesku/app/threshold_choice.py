@@ -155,7 +155,8 @@ def count_groups(
     listings = catalogue.listings
     path = artefacts.LINKS / "all.parquet"
     links = read_links(path, len(listings)) if path.is_file() else Links()
-    rules = read_rules(listings, params.match, params.groups)
+    if rules := read_rules(listings, params.match, params.groups):  # their pairs come first, as in the run
+        score = np.where((rules.gtin[left] == rules.gtin[right]) & (rules.gtin[left] >= 0), np.inf, score)
     counts = {}
     places = np.linspace(0, len(n_pairs) - 1, N_CLUSTERED).astype(int)
     for i in np.unique([*places, present]).tolist():

@@ -113,6 +113,12 @@ def read_category(cell: str) -> tuple[str, ...]:
     return tuple(level for level in (" ".join(level.split()) for level in levels) if _unless_missing(level))
 
 
+def _contains_mpn(left: str, right: str) -> bool:
+    """Whether one part number is a long part of the other, as `HP CH566A` has `CH566A`."""
+    short, long = sorted((read_mpn(left), read_mpn(right)), key=len)
+    return len(short) >= _MPN_LENGTH and short in long
+
+
 def compare_brands(left: Sequence[str], right: Sequence[str]) -> float:
     """1 for equal brands, 0.5 where one contains the other or is its initials, else 0: `hp`, `hewlett packard`.
 
@@ -209,7 +215,7 @@ class Attributes:
         Returns:
             For each pair [{attribute, equal, left, right, text}], with the cells of both; `ratio`, the higher
             price by the lower. `text` says it: `brand Acme ↔ Bosch`. JSON can hold it. Left out are a brand
-            that contains the other, prices that differ a little, and categories, since each shop has its own.
+            or MPN that contains the other, prices that differ a little, and categories, since each shop has its own.
         """
         notes: list[list[dict[str, Any]]] = [[] for _ in range(len(left))]
         for name in (name for name in SHOWN if name in self.present):
@@ -219,6 +225,8 @@ class Attributes:
             different = level >= least if name == "price" else level == least
             for i in np.flatnonzero(equal | different).tolist():
                 a, b = self.cells[name][left[i]], self.cells[name][right[i]]
+                if name == "mpn" and different[i] and _contains_mpn(a, b):
+                    continue
                 note = {"attribute": name, "equal": bool(equal[i]), "left": a, "right": b}
                 text = f"equal {SHOWN[name]} {a}" if equal[i] else f"{SHOWN[name]} {a} ↔ {b}"
                 if name == "price" and different[i]:

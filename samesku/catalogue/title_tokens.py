@@ -21,8 +21,9 @@ WORD = re.compile(r"[^\W_]+")
 TIMES = re.compile(r"(?<=[\d\"”′'])\s*[x×х]\s*(?=\d)")
 #: Marks of quotation, which are no inches: Lamp "Model 55".
 QUOTED = re.compile(r"""(?<![^\s(\[])(?:"(?=\S)([^"]*)"|“([^“”]*)”)""")
-CODE = re.compile(rf"{LETTER}+(?:-\d{LETTER}*)*")
+CODE = re.compile(rf"(?<!\d[.,])(?:\d+[.,](?=\d))*{LETTER}+(?:-\d{LETTER}*)*")  # 2.4rpm is one code
 NUMBER = re.compile(rf"{FIGURE}(?!{LETTER})")
+ARABIC_SIGNS = str.maketrans("٫٬", ".,")  # of decimals and of thousands
 DIGIT, ALPHABETIC = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 #: A converted value and a metric one are equal within this share: 1 oz and 28 g, 10 inch and 25 cm.
@@ -180,7 +181,9 @@ def parse_number(text: str) -> float:
 
 
 def _parse_figure(text: str) -> float:
-    """A number or a fraction: `1 3/4` is 1.75."""
+    """A number or a fraction: `1 3/4` is 1.75, `1 000` is 1000."""
+    if text.endswith(" 000"):
+        return int(text.replace(" ", ""))
     if fraction := FRACTION.fullmatch(text):
         whole, above, below = fraction.groups(default="0")
         return int(whole) + int(above) / int(below)
@@ -192,23 +195,23 @@ def _parse_items(text: str) -> Iterator[Item]:
 
     What is read as a quantity is blanked before codes are sought, and codes before numbers.
     """
-    text = TIMES.sub(" x ", text)
+    text = TIMES.sub(" x ", text.translate(ARABIC_SIGNS))
     text = QUOTED.sub(lambda match: f" {match[1] or match[2] or ''} ", text)
     for match in quantity_pattern().finditer(text):
         dimension, factor, converted = read_unit(match[2])
-        value = f"{_parse_figure(match[1]) * factor:g}"
+        value = f"{_parse_figure(match[1]) * factor:.12g}"
         yield Item("quantities", dimension, f"~{value}" if converted else value, *match.span())
     text = quantity_pattern().sub(lambda match: " " * len(match[0]), text)
     codes = [match for match in CODE.finditer(text) if DIGIT.search(match[0]) and ALPHABETIC.search(match[0])]
     rest: list[str] = []
     done = 0
     for match in codes:
-        code = match[0].replace("-", "")
-        yield Item("codes", re.sub(r"\d+", "#", code), code, *match.span())
+        code = match[0].replace("-", "").replace(",", ".")
+        yield Item("codes", re.sub(r"\d+(?:\.\d+)*", "#", code), code, *match.span())
         rest += [text[done : match.start()], " " * len(match[0])]
         done = match.end()
     for match in NUMBER.finditer("".join([*rest, text[done:]])):
-        yield Item("numbers", "number", f"{parse_number(match[0]):g}", *match.span())
+        yield Item("numbers", "number", f"{parse_number(match[0]):.12g}", *match.span())
 
 
 class _ItemSetWriter:

@@ -17,26 +17,31 @@ FRACTION = re.compile(r"(?:(\d+) )?([1-9]\d?)[/⁄](2|3|4|8|16|32)")
 #: Dimension -> base units in one -> names, folded and composed as titles are.
 _METRIC: dict[str, dict[float, str]] = {
     "volume": {
-        1: 'ml cc мл มล มิลลิลิตร 毫升 ミリリットル 밀리리터 مل میلیلیتر מ״ל מ"ל',
+        1: "ml millilitre millilitres milliliter milliliters mililitre mililiter cc "
+        'мл มล มิลลิลิตร 毫升 ミリリットル 밀리리터 مل میلیلیتر מ״ל מ"ל',
         10: "cl",
-        1000: "l lt ltr liter litre liters litres litro litros lít л литр литра ลิตร 升 公升 リットル "
+        100: "dl",
+        1000: "l lt ltr liter litre liters litres litr litro litros lít л литр литра ลิตร 升 公升 リットル "
         "리터 لتر لیتر ליטר",
     },
     "mass": {
+        0.000001: "mcg μg",
         0.001: "mg мг มก มิลลิกรัม 毫克",
-        1: "g gr grm gram grams gramm gramos gam г гр กรัม 克 公克 グラム 그램 جم جرام غرام گرم גרם",
+        1: "g gr grm gram grams gramm gramme grammes gramos gam г гр กรัม 克 公克 グラム 그램 جم غ غم جرام غرام گرم גרם",
         100: "ons",
-        1000: 'kg kilo kilogram kgs кг กก กิโลกรัม กิโล 公斤 千克 キロ 킬로 킬로그램 كجم كغ کیلوگرم کیلو ק״ג ק"ג',
+        1000: "kg kilo kilogram kilogramm kilogramo kilogramos kilogramme kilogrammes quilo quilos kgs "
+        'кг กก กิโลกรัม กิโล 公斤 千克 キロ 킬로 킬로그램 كجم كغم كغ كيلو کیلوگرم کیلو ק״ג ק"ג',
     },
     "length": {
         1: "mm мм มม 毫米",
         10: 'cm см ซม เซนติเมตร 厘米 公分 センチ سم ס״מ ס"מ',
-        1000: "m meter mtr metre м метр เมตร 米 公尺",
+        1000: "m meter mtr meters metre metres м метр เมตร 米 公尺",
     },
     "count": {
         1: "pcs pc pieces piece pack packs pak buah bh lembar lbr sachet sachets sct tablet tablets tab "
         "kapsul caps capsule capsules butir biji set pasang roll sheets sheet pair pairs ct unidades uds piezas stück "
-        "stk cái chiếc gói viên шт штук ชิ้น แพ็ค ซอง เม็ด แผ่น คู่ 个 個 件 只 片 包 粒 枚 張 张 双 雙 入 개 매 قطعة عدد",
+        "stk cái chiếc gói viên шт штук пак упак "
+        "ชิ้น แพ็ค ซอง เม็ด แผ่น คู่ 个 個 件 只 片 包 粒 枚 張 张 双 雙 入 개 매 قطعة عدد",
         12: "lusin dozen",
         20: "kodi",
         144: "gross",
@@ -46,6 +51,7 @@ _METRIC: dict[str, dict[float, str]] = {
     "voltage": {1: "v volt volts โวลต์ 伏"},
     "charge": {1: "mah мач 毫安 毫安时 毫安時", 1000: "ah"},
     "age": {1: "bln bulan month months", 12: "th thn tahun year years yrs"},
+    "frequency": {1: "hz", 1000: "khz", 1_000_000: "mhz мгц", 1_000_000_000: "ghz ггц"},
     "light": {1: "lumen lumens lm"},
     "share": {1: "%"},
 }
@@ -90,7 +96,7 @@ def _end_pattern(name: str) -> str:
 
 @cache
 def quantity_pattern() -> re.Pattern[str]:
-    """A figure and a unit: 500 ml, 500-ml, 500毫升, 1/2 kg. Of two units that fit, the longer one.
+    """A figure and a unit: 1 000 g, 500 ml, 500-ml, 500毫升, 1/2 kg. Of two units that fit, the longer one.
 
     Units of one end stand together: each of these ends takes milliseconds to compile.
     """
@@ -99,7 +105,7 @@ def quantity_pattern() -> re.Pattern[str]:
         of_end.setdefault(_end_pattern(name), []).append(re.escape(name).replace("_", "[ .]{1,2}"))
     return re.compile(
         _START
-        + rf"((?:\d+ )?[1-9]\d?[/⁄](?:2|3|4|8|16|32)|{_DECIMAL})"
+        + rf"([1-9]\d{{0,2}} 000|(?:\d+ )?[1-9]\d?[/⁄](?:2|3|4|8|16|32)|{_DECIMAL})"
         + "[ -]?("
         + "|".join(f"(?:{'|'.join(units)}){end}" for end, units in of_end.items())
         + ")"

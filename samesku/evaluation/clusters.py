@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from samesku.evaluation.annotated import AnnotatedPairs
 from samesku.evaluation.decisions import Decisions
 from samesku.evaluation.rules import Rules
 from samesku.params import Groups
+
+MAX_ROUNDS = (
+    10  # of clustering anew since must-linked groups stay apart; then all must-linked listings come first
+)
 
 
 def assign_groups(
@@ -105,7 +110,7 @@ def cluster_matches(
     shop = allowed.shop.tolist() if allowed.link == "across" else None
     number = None if gtin is None else _join_numbers(gtin, must_link).tolist()
     first: list[list[int]] = []
-    while True:
+    for n_rounds in count(1):
         groups = _Groups(n_listings, max_size, annotated, shop, number)
         for i, j in first:
             groups.merge(groups.root(i), groups.root(j))
@@ -114,7 +119,7 @@ def cluster_matches(
         apart = [[i, j] for i, j in must_link.tolist() if not groups.merge_whole(i, j)]
         if not apart:
             break
-        first += apart
+        first += apart if n_rounds < MAX_ROUNDS else must_link.tolist()
     groups.merge_matches(waiting, link_density)
     _, begin, group = np.unique(groups.roots(), return_index=True, return_inverse=True)
     return np.argsort(np.argsort(begin)).astype(np.int32)[group]
@@ -251,8 +256,8 @@ def _distinct_pairs(left: Ints, right: Ints, score: Floats, n_listings: int) -> 
 def _move_links(n_links: dict[int, dict[int, int]], source: int, target: int) -> None:
     """Give the links of `source` to `target`, which it is about to be part of."""
     of_target = n_links[target]
-    for neighbour, count in n_links.pop(source).items():
+    for neighbour, n in n_links.pop(source).items():
         of_neighbour = n_links[neighbour]
         del of_neighbour[source]
         if neighbour != target:
-            of_target[neighbour] = of_neighbour[target] = of_target.get(neighbour, 0) + count
+            of_target[neighbour] = of_neighbour[target] = of_target.get(neighbour, 0) + n

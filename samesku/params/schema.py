@@ -24,8 +24,10 @@ Name = Annotated[
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z"), Words("64 hex digits, as sha256sum prints them")]
 Kind = Annotated[
     str,
-    # FAISS ends the process at HNSW1 and where a number is 0, which no error stops.
-    Field(pattern=r"^(?!.*(?<![0-9])0)(?!.*HNSW1(?![0-9]))[A-Za-z0-9_,()]{1,100}\Z"),
+    # At HNSW1, and where a number is 0, FAISS ends the process; at NSG2 it does not end.
+    Field(
+        pattern=r"^(?!.*(?<![0-9])0)(?!.*(HNSW|NSG)1(?![0-9]))(?!.*NSG[2-9](?![0-9]))[A-Za-z0-9_,()]{1,100}\Z"
+    ),
     Words("flat, ivf, hnsw, or a string of FAISS's index factory, such as IVF4096,SQ8"),
 ]
 Address = Annotated[
@@ -34,7 +36,7 @@ Address = Annotated[
     Words("auto, host:port or ray://host:port"),
 ]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -354,7 +356,7 @@ class Machine(Strict):
     engine: Literal["local", "ray"] = "local"
     address: Address | None = None
     store: Annotated[str, Field(min_length=1)] | None = "data/store"
-    store_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
+    store_gb: NotNegative = 20.0
 
     def store_folder(self, root: Path = Path()) -> Path | None:
         """The folder of the store of embeddings and pictures; None where nothing is kept."""

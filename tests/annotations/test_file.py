@@ -121,7 +121,8 @@ def test_answers_that_contradict_the_file_are_refused_and_nothing_is_written(tmp
     write_annotations(path, {("a", "b"): "same", ("b", "c"): "same"})
     content = path.read_bytes()
     with pytest.raises(
-        InputError, match="a and c would be annotated as different, while pairs that are the same"
+        InputError,
+        match="contradict earlier annotations: a and c are different, but a is b, b is c; undo or change",
     ):
         write_annotations(path, {("x", "y"): "same", ("a", "c"): "different"})
     assert path.read_bytes() == content

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samesku.annotations import products as products_module
-from samesku.annotations.products import find_contradiction, join_products, links_among
+from samesku.annotations.products import find_contradictions, join_products, links_among
 from samesku.catalogue.listings import Links
 
 
@@ -39,11 +39,11 @@ def test_a_cannot_link_within_a_product_leaves_both_out():
 
 def test_a_cannot_link_contradicts_a_chain_of_must_links():
     chain = pairs((0, 1), (1, 2), (4, 3))
-    assert find_contradiction(Links(chain, pairs((2, 3), (2, 0))), 5) == [2, 1, 0]
-    assert find_contradiction(Links(chain, pairs((2, 3), (0, 4))), 5) is None
-    assert find_contradiction(Links(), 5) is None
+    assert find_contradictions(Links(chain, pairs((2, 3), (2, 0), (1, 0))), 5) == [[2, 1, 0], [1, 0]]
+    assert find_contradictions(Links(chain, pairs((2, 3), (0, 4))), 5) == []
+    assert find_contradictions(Links(), 5) == []
     shortest = pairs((0, 1), (1, 2), (2, 3), (3, 4), (0, 3))
-    assert find_contradiction(Links(shortest, pairs((4, 0))), 5) == [4, 3, 0]
+    assert find_contradictions(Links(shortest, pairs((4, 0))), 5) == [[4, 3, 0]]
 
 
 def among(must_link, cannot_link=(), n_listings=4):
@@ -84,9 +84,9 @@ def test_links_mean_the_same_without_the_listings_that_left(data):
     )
     must, cannot = (data.draw(st.lists(rows, max_size=8)) for _ in range(2))
     links = Links(pairs(*must), pairs(*cannot))
-    if find_contradiction(links, n_all) is None:
+    if not find_contradictions(links, n_all):
         after = links_among(links, n)
-        assert find_contradiction(after, n) is None
+        assert not find_contradictions(after, n)
         assert (follow(after, n) == follow(links, n_all)[:n, :n]).all()
 
 

@@ -29,6 +29,20 @@ def test_nothing_stands_between_them_as_shipped(params, tmp_path):
     assert check.find_differences(params, tmp_path) == []
 
 
+def test_annotations_at_which_a_run_would_stop_are_named(params, tmp_path):
+    lock(tmp_path, "true")
+    lines = ["left,right,annotation,time", "a,b,same,t", "b,c,same,t", "a,c,different,t"]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/annotations.csv").write_text("\n".join(lines) + "\n")
+    assert check.find_differences(params, tmp_path) == []  # they are not used
+    data = params.data.model_copy(update={"annotations": "data/annotations.csv"})
+    (fault,) = check.find_differences(params.model_copy(update={"data": data}), tmp_path)
+    assert fault == (
+        "data/annotations.csv contradicts itself: a and c are different, but a is b, b is c; "
+        "change one annotation of each"
+    )
+
+
 def test_lifted_caps_are_a_difference_here_and_in_the_lock(params, tmp_path):
     lock(tmp_path, "false")
     (here,) = check.find_differences(fast(params), tmp_path)

@@ -8,6 +8,7 @@ from samesku.app.report.catalogue import read_catalogue
 from samesku.params import load_params
 from tests.app.test_products import write_groups
 from tests.fixtures import two_system_predictions
+from tests.fixtures.shops import number_shops
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ def test_worth_is_uncertainty_times_the_pairs_that_an_answer_settles():
     assert Card((1, 2), (3, 4, 5), 0.9, ()).worth == pytest.approx(4 * 0.9 * 0.1 * 6)
     assert Card((1, 2), (), 1.0, ()).worth == 0
     assert Card((1, 2), (), 1.0, ("500 ml ≠ 250 ml",)).worth == 0.75  # what contradicts is in doubt
+
+
+def test_pairs_that_may_not_match_are_worth_nothing():
+    across = number_shops("across", [0, 0, 0, 1])
+    assert Card((1, 2, 3), (), 0.5, (), across).n_pairs == 2  # 1 and 2 are of one shop
+    assert Card((0, 1), (2, 3), 0.5, (), across).n_pairs == 2
 
 
 def test_groups_and_uncertain_pairs_of_groups_are_cards_by_falling_worth(folder):

@@ -91,11 +91,34 @@ def test_comments_and_other_lines_stay(repository, tmp_path):
 
 def test_of_several_shops_it_says_which_pairs_may_match(repository, tmp_path):
     table = TABLE.replace("a3;Oil 3;3.jpg;S;", "a3;Oil 3;3.jpg;T;")
-    assert (
-        "shops: 2; pairs of all listings may match; "
-        in init_folder(write_catalogue(tmp_path / "a", table))[1]
-    )
+    folder = write_catalogue(tmp_path / "a", table)
+    assert "shops: 2; two listings of one shop may match too; " in init_folder(folder)[1]
+    assert load_params().match.link == "all"
+    across = init(str(folder / "shop.csv"), "--link", "across")
+    assert across[0] == 0
+    assert "shops: 2; only listings of different shops may match\n" in across[1]
+    assert load_params().match.link == "across"
+    assert init_folder(folder)[0] == 0
+    assert load_params().match.link == "all"  # set back
     assert "shops:" not in init_folder(write_catalogue(tmp_path / "b"))[1]
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        (
+            "across",
+            "are of one shop; allowed: a column with two shops or more (--column source=NAME), or --link all",
+        ),
+        ("both", "--link both; allowed: all, across, within"),
+    ],
+)
+def test_a_link_that_the_shops_do_not_allow_is_refused(repository, tmp_path, link, message):
+    before = (repository / "params.yaml").read_bytes()
+    status, output = init(str(write_catalogue(tmp_path / "a") / "shop.csv"), "--link", link)
+    assert status != 0
+    assert message in output
+    assert (repository / "params.yaml").read_bytes() == before
 
 
 def test_a_second_time_replaces_the_first(repository, tmp_path):

@@ -1,5 +1,7 @@
 """Groups as products, against seven listings that can be followed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,13 +9,14 @@ import pytest
 
 from samesku import artefacts
 from samesku.app.evidence_names import N_COLOURS, name_evidence
-from samesku.app.products import centre_scores, product_content, read_groups
+from samesku.app.products import centre_scores, describe_contradictions, product_content, read_groups
 from samesku.app.report.catalogue import ShownListings, read_catalogue
 from samesku.errors import InputError
 from samesku.params import load_params, read_params
 from samesku.params.load import parse_params
 from tests.conftest import ROOT
 from tests.fixtures import two_system_predictions
+from tests.fixtures.shops import number_shops
 
 
 @pytest.fixture
@@ -75,6 +78,20 @@ def test_titles_that_contradict_each_other_are_told_in_words(folder):
     ]
     assert groups[1][2][0][2] == "A-12 ≠ A13"
     assert len(groups[2]) == 1
+
+
+def test_prices_and_shops_that_speak_against_one_product(folder):
+    catalogue = read_catalogue()
+    shops = number_shops("across", np.zeros(7))
+    across = replace(catalogue, listings=replace(catalogue.listings, allowed=shops))
+    notes = [
+        {"text": "price 10 ↔ 16 (× 1.6)", "equal": False, "ratio": 1.6},
+        {"text": "price 10 ↔ 40 (× 4.0)", "equal": False, "ratio": 4.0},
+        {"text": "brand A ↔ B", "equal": False},
+        {"text": "equal MPN x", "equal": True},
+    ]
+    assert describe_contradictions(catalogue, 5, 6, notes) == ["price 10 ↔ 40 (× 4.0)", "brand A ↔ B"]
+    assert describe_contradictions(across, 5, 6, []) == ["twice in one shop"]
 
 
 def test_groups_that_are_missing_name_the_way_out(folder):

@@ -137,6 +137,9 @@ def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, 
     )
     ids = page.locator(".product .product-listing .id").all_inner_texts()
     assert posting_id in ids
+    assert page.locator("#products input[type=search]").input_value() == f'"{posting_id}"'
+    page.fill("#products input[type=search]", f'"{posting_id[:-1]}"')  # no whole word
+    expect(page.locator("#products .count")).to_have_text("No product passes these filters.")
 
 
 def test_a_moved_threshold_shows_its_command(page, address):

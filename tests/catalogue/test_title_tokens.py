@@ -85,6 +85,37 @@ def test_what_a_title_holds(title, numbers, quantities, codes):
     assert counts == [numbers, quantities, codes]
 
 
+def test_a_decimal_number_is_a_part_of_its_code():
+    items = [(item.group, item.kind, item.value) for item in read_items("Drill 2.4xy, 2,53xy and i7-2.4xy")]
+    assert items == [
+        ("codes", "#xy", "2.4xy"),
+        ("codes", "#xy", "2.53xy"),
+        ("codes", "i#", "i72"),
+    ]
+    assert [item.value for item in read_items("CPU 2.4 GHz, 2400MHz")] == ["2400000000", "2400000000"]
+
+
+@pytest.mark.parametrize(
+    ("title", "kind", "value"),
+    [
+        ("Chuck 12345678", "number", "12345678"),  # not 1.23457e+07, which 12345679 is too
+        ("Flour 1 000 g", "mass", "1000"),
+        ("Milk 2 000 ml", "volume", "2000"),
+        ("دقيق ١٫٥ كجم", "mass", "1500"),
+        ("أرز 5 كيلو", "mass", "5000"),
+        ("Water 5 dl", "volume", "500"),
+        ("Mehl 2 Kilogramm", "mass", "2000"),
+    ],
+)
+def test_a_figure_in_one_of_its_spellings(title, kind, value):
+    assert [(item.kind, item.value) for item in read_items(title)] == [(kind, value)]
+
+
+def test_no_blank_of_thousands_where_it_may_be_two_numbers():
+    assert [item.value for item in read_items("galaxy s 21 128gb")] == ["21", "128000"]
+    assert [item.value for item in read_items("isi 12 500 ml")] == ["12", "500"]
+
+
 def test_codes_of_one_stem_are_of_one_kind():
     tokens = tokenize_titles(["Samsung A12", "samsung a-13", "Samsung M12"]).codes
     assert tokens.items.toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # a12 a13 m12

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samesku.catalogue.listings import Links, Listings
+from samesku.evaluation import clusters
 from samesku.evaluation.cluster_decisions import CLUSTER_THRESHOLDS, decide_by_clusters
 from samesku.evaluation.clusters import assign_groups, cluster_matches
 from samesku.evaluation.decisions import decide, val_f1
@@ -137,6 +138,16 @@ def test_where_whole_groups_cannot_be_joined_the_must_linked_listings_are():
     assert (numbers[2] == numbers[3], numbers[0] == numbers[5]) == (True, False)
 
 
+def test_a_cascade_of_pairs_that_stay_apart_ends_after_some_rounds(monkeypatch):
+    """Each round frees one more must-link; after MAX_ROUNDS all must-linked listings come first."""
+    monkeypatch.setattr(clusters, "MAX_ROUNDS", 2)
+    groups = [pair for i in range(0, 12, 3) for pair in all_pairs([i, i + 1, i + 2])]
+    must, cannot = [(2, 3), (5, 6), (8, 9)], [(0, 4), (3, 7), (6, 10)]
+    group = cluster(groups, 12, links=linked(must, cannot))
+    assert all(group[a] == group[b] for a, b in must)
+    assert all(group[a] != group[b] for a, b in cannot)
+
+
 def test_cannot_linked_listings_are_never_in_one_group():
     assert cluster(all_pairs(range(4)), 4, links=linked([], [(0, 3)]))[0::3] in ([0, 1], [0, 2])
     # nor through the groups that the two have become part of
@@ -229,9 +240,9 @@ def decide_val(bridge):
 def test_clusters_decide_where_no_threshold_parts_two_products():
     by_threshold, listings = decide_val(bridge=0.8)
     assert by_threshold.f1.mean() < 1  # no threshold has the pair of 0.7 without that of 0.8
-    clusters = decide_by_clusters({"full": by_threshold}, listings, Groups(link_density=0.7))["full"]
-    assert clusters.f1.tolist() == [1.0] * 6
-    assert 0.2 <= clusters.threshold <= 0.7
+    decided = decide_by_clusters({"full": by_threshold}, listings, Groups(link_density=0.7))["full"]
+    assert decided.f1.tolist() == [1.0] * 6
+    assert 0.2 <= decided.threshold <= 0.7
 
 
 def test_a_threshold_decides_where_clusters_are_no_better():

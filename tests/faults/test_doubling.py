@@ -13,7 +13,7 @@ import pytest
 from openpyxl import Workbook
 from PIL import Image
 
-from samesku.annotations.file import find_contradicting_chain, parse_annotations
+from samesku.annotations.file import find_contradicting_chains, parse_annotations
 from samesku.catalogue.attributes import read_attributes
 from samesku.catalogue.open_source import open_source
 from samesku.catalogue.picture import shrink_picture
@@ -68,7 +68,7 @@ def read_pictures(path):
 
 
 def read_answers(data):
-    return find_contradicting_chain(parse_annotations(data, "annotations.csv"))
+    return find_contradicting_chains(parse_annotations(data, "annotations.csv"))
 
 
 def compare_items(title):

@@ -46,7 +46,7 @@ def test_the_shipped_params_are_right():
         ("fusion.alpha", "half", "fusion.alpha is 'half'; allowed: a number, 0 to 1"),
         ("fusion.alhpa", 0.5, "fusion.alhpa: unknown key; did you mean fusion.alpha?"),
         ("fusion.alpha", ..., "fusion.alpha is missing"),
-        ("fusion.image.cnn", -1.0, "fusion.image.cnn is -1.0; allowed: 0 or more"),
+        ("fusion.image.cnn", -1.0, "fusion.image.cnn is -1.0; allowed: 0 to 1000000"),
         ("fusion.image.cnn", float("nan"), "fusion.image.cnn is nan; allowed: "),
         (
             "fusion.image",
@@ -150,6 +150,7 @@ def test_the_shipped_params_are_right():
                 "HNSW*",
                 "HNSW0",
                 "HNSW1",
+                "NSG2,Flat",
                 "IVF8_HNSW1,Flat",
                 "PQ8x0",
                 "IVF0,Flat",

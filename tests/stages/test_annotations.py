@@ -81,7 +81,7 @@ def test_a_missing_file_is_refused():
 def test_a_contradiction_is_refused():
     annotate(FILE, "a,b,same,t", "b,c,same,t", "a,c,different,t")
     with pytest.raises(
-        InputError, match=r"a and c are different, but pairs that are the same join them \(a is b, b is c\)"
+        InputError, match="itself: a and c are different, but a is b, b is c; change one annotation of each"
     ):
         annotations.main()
 

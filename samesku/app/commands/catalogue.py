@@ -85,6 +85,12 @@ def init(
     source_column: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of the shop; as --column source=COLUMN.")
     ] = None,
+    link: Annotated[
+        str,
+        typer.Option(
+            help="Which pairs may match: all, across shops (as in a price comparison), or within a shop."
+        ),
+    ] = "all",
     encoding: Encoding = None,
 ) -> None:
     """Set params.yaml to a catalogue of your own: profile quick, your files, your columns.
@@ -98,7 +104,7 @@ def init(
     from samesku.catalogue.column_guess import parse_columns
 
     given = parse_columns([*(column or []), *([f"source={source_column}"] if source_column else [])])
-    typer.echo(init_params(table, images, given, encoding))
+    typer.echo(init_params(table, images, given, encoding, link))
 
 
 @command

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from samesku.annotations.file import read_annotations, write_annotation
+from samesku.annotations.file import describe_chains, read_annotations, write_annotation
 from samesku.app import answers
 from samesku.app.system_index import SystemIndex
 from samesku.app.web.review_queue import PairQueue
@@ -48,7 +48,10 @@ class PairRoutes:
         return JSONResponse(await run_in_threadpool(self._pair, None if text is None else int(text)))
 
     async def annotate(self, request: Request) -> Response:
-        """Write the annotation of a pair, and answer with the next one."""
+        """Write the annotation of a pair, and answer with the next one.
+
+        `contradiction` says which annotations the written one contradicts, "" for none.
+        """
         try:
             body = json.loads(await request.body())
             position, annotation = body["position"], body["annotation"]
@@ -61,8 +64,9 @@ class PairRoutes:
             raise InputError(f"there is no pair {position}; the queue has {len(self.queue)}")
 
         def write() -> dict[str, Any]:
-            write_annotation(self.annotations, self.queue.pair(position), annotation, self.name)
-            return self._pair(position) if annotation is None else self._pair(None, position + 1)
+            chains = write_annotation(self.annotations, self.queue.pair(position), annotation, self.name)
+            shown = self._pair(position) if annotation is None else self._pair(None, position + 1)
+            return shown | {"contradiction": describe_chains(chains)}
 
         return JSONResponse(await run_in_threadpool(write))
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from samesku import artefacts
-from samesku.annotations.file import count_known, read_annotations
+from samesku.annotations.file import read_annotations
 from samesku.app.products import count_contradictions
 from samesku.app.report.pairs import read_metrics
 from samesku.app.report_page import read_systems
@@ -27,7 +27,7 @@ def start_content(products: ProductRoutes) -> dict[str, Any]:
         "next": next_steps(
             products.catalogue,
             count_contradictions(groups),
-            count_known(read_annotations(products.annotations), products.catalogue.listings.posting_id),
+            read_annotations(products.annotations),
             obeyed=products.params.data.annotations is not None,
             served=True,
         ),

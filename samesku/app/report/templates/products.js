@@ -65,7 +65,7 @@ class Products {
   text(listing) {
     if (!this.words.has(listing)) {
       const { id, title, source } = this.source.listing(listing);
-      this.words.set(listing, foldText(`${title} ${id} ${source ?? ""}`));
+      this.words.set(listing, foldText(` ${title} ${id} ${source ?? ""} `));
     }
     return this.words.get(listing);
   }
@@ -89,7 +89,8 @@ class Products {
     const value = (name) => this.form.elements[name]?.value ?? "";
     const filter = {
       size: value("size"), doubt: value("doubt"), split: value("split"), shop: value("shop"),
-      words: foldText(value("words")).split(/\s+/).filter(Boolean),
+      // Between " " stand whole words, as in a link to the product of a listing: pr_1 is no pr_10.
+      words: [...foldText(value("words")).matchAll(/"([^"]+)"|([^\s"]+)/g)].map(([, whole, part]) => (whole ? ` ${whole} ` : part)),
     };
     const place = stay ? new Map(this.shown.map((group, i) => [group.number, i])) : new Map();
     const shown = this.groups.filter((group) => (stay ? place.has(group.number) : this.passes(group, filter)));

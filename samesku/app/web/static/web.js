@@ -148,7 +148,7 @@
       result.attributes.length ? element("div", { className: "chips" }, attributeChips(result.attributes)) : null,
       element("div", { className: "bars", "aria-hidden": "true" }, bars),
       whyResult(result),
-      element("a", { className: "open-product", href: `#products?${new URLSearchParams({ size: "", words: result.posting_id })}` }, "Open its product"));
+      element("a", { className: "open-product", href: `#products?${new URLSearchParams({ size: "", words: `"${result.posting_id}"` })}` }, "Open its product"));
   }
   connectForm($("#search"), "/api/search", "Give a picture, a title, or both.", (answer) => {
     if (!answer.results.length) return [element("p", { className: "note" }, "No listing can be compared with this one.")];
@@ -181,7 +181,7 @@
   function estimateText(pair) {
     if (!pair.sample) return "";
     const { estimate, reached, precision } = pair.sample;
-    if (!estimate) return "The first estimate comes after a few pairs of each height of the score.";
+    if (!estimate) return "The first estimate comes after a few pairs from low, middle and high scores.";
     const recall = estimate.recall === null ? "" : ` It has ${percent(estimate.recall)} ${interval(estimate.recall_interval)} of the true pairs.`;
     const estimated = `score ≥ ${fourDecimals(estimate.threshold)} has precision ${percent(estimate.precision)} ${interval(estimate.precision_interval)}.${recall}`;
     return reached ? `Threshold so far: ${estimated}` : `No threshold is sure to reach precision ${precision} yet. The closest: ${estimated}`;
@@ -214,6 +214,7 @@
         pair.score === null ? null : scoreText(`score ${fourDecimals(pair.score)}`),
         pair.annotation ? element("span", { className: `tag ${tone}` }, `your annotation: ${pair.annotation}`) : null),
       whyBars(pair)));
+    if (pair.contradiction) place.prepend(errorBox(`Your last answer contradicts others: ${pair.contradiction}. The next run of the pipeline stops there. Go back, or change one of these answers.`));
   }
   async function loadPair(url, body) {
     if (waiting) return false;
