@@ -133,7 +133,7 @@ def test_the_start_page_leads_to_three_things_and_a_result_to_its_product(page, 
     card.locator("text=Open its product").click()
     expect(page.locator("#products .count")).to_contain_text("1 product of")
     expect(page.locator(".products-note")).to_contain_text(
-        "if data.annotations in params.yaml names that file"
+        "The next run obeys it: dvc exp run -S data.annotations=data/annotations.csv."
     )
     ids = page.locator(".product .product-listing .id").all_inner_texts()
     assert posting_id in ids

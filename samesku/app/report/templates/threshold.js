@@ -114,7 +114,7 @@ class ThresholdPage {
         element("p", { className: "title", dir: "auto", title }, title || "no title"), element("p", { className: "id" }, source || id));
     };
     return element("article", { className: "pair-card" },
-      element("p", { className: "kind" }, element("span", { className: "score" }, score.toFixed(3)),
+      element("p", { className: "kind" }, element("span", { className: "score" }, score.toFixed(4)),
         same === null ? null : element("span", { className: `chip ${same ? "up" : "down"}` }, same ? "same product" : "two products")),
       element("div", { className: "pair-sides" }, side(left), side(right)));
   }
